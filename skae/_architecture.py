@@ -1,0 +1,78 @@
+"""From the parameters of an estimator to a Network, and from a fitted record back to it."""
+
+from numbers import Integral
+
+import numpy as np
+
+from skae._network import Network
+from skae.activations import ACTIVATIONS
+from skae.losses import LOSSES
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
+    widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    for width in widths:
+        if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
+            raise ValueError(
+                "hidden_layer_sizes must be a positive int or a sequence of them, got "
+                f"{hidden_layer_sizes!r}."
+            )
+    return tuple(int(width) for width in widths)
+
+
+def describe(estimator, n_features, n_components):
+    """Return the architecture that the estimator's parameters ask for, as a plain dict.
+
+    Raise ValueError where two parameters contradict each other.
+    """
+    loss = LOSSES[estimator.loss]
+    latent_activation = estimator.latent_activation
+    if latent_activation == "auto":
+        latent_activation = "logistic" if estimator.sparsity == "kl" else "identity"
+    if estimator.sparsity == "kl" and latent_activation != "logistic":
+        raise ValueError(
+            "sparsity='kl' compares mean activations between 0 and 1 with sparsity_target: "
+            f"it needs latent_activation='logistic' (or 'auto'), got {latent_activation!r}."
+        )
+    output_activation = estimator.output_activation
+    if output_activation == "auto":
+        output_activation = loss.link
+    if loss.fused and output_activation != loss.link:
+        raise ValueError(
+            f"loss={estimator.loss!r} needs output_activation={loss.link!r} (or 'auto'), got "
+            f"{output_activation!r}."
+        )
+    hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+    activations = [estimator.activation] * len(hidden) + [latent_activation]
+    activations += [estimator.activation] * len(hidden) + [output_activation]
+    return {
+        "widths": [n_features, *hidden, n_components, *reversed(hidden), n_features],
+        "activations": activations,
+        "n_encoder_layers": len(hidden) + 1,
+        "linear_path": estimator.linear_path == "pca",
+        "loss": estimator.loss,
+    }
+
+
+def build(architecture):
+    """Return the Network that a plain dict describes."""
+    return Network(
+        widths=tuple(architecture["widths"]),
+        activations=tuple(ACTIVATIONS[name] for name in architecture["activations"]),
+        n_encoder_layers=architecture["n_encoder_layers"],
+        linear_path=architecture["linear_path"],
+        loss=LOSSES[architecture["loss"]],
+    )
+
+
+def check_range(X, loss_name):
+    """Raise ValueError where a loss is not defined on the values of X."""
+    loss = LOSSES[loss_name]
+    lowest, highest = X.min(), X.max()
+    if lowest < loss.lowest or highest > loss.highest:
+        raise ValueError(
+            f"loss={loss_name!r} needs X between {loss.lowest:g} and {loss.highest:g}, got "
+            f"values from {lowest:g} to {highest:g}. Scale X first, with MinMaxScaler say, "
+            "or use loss='squared_error'."
+        )

@@ -1,0 +1,348 @@
+"""What the three estimators share: validation, encode, decode, and the public methods."""
+
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skae import _architecture
+from skae._compat import Interval, StrOptions, check_sample_weight
+from skae._fitting import Fit
+from skae._network import blocks
+from skae._scaling import Scaling, identity_scaling
+from skae._training import SCHEDULES
+from skae.activations import ACTIVATIONS
+from skae.losses import LOSSES
+from skae.metrics import explained_variance
+from skae.penalties import PENALTIES
+
+FLOATS = [np.float64, np.float32]
+
+
+def is_stochastic(estimator):
+    """partial_fit exists for the solvers that go through the rows batch by batch."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for solver='adam' and 'sgd'.")
+    if estimator.early_stopping:
+        raise AttributeError("partial_fit is not available with early_stopping=True.")
+    return True
+
+
+class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Public methods validate, private ones compute."""
+
+    _scale_per_feature = False
+
+    _parameter_constraints = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state", np.random.Generator],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "latent_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
+        "output_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
+        "loss": [StrOptions(set(LOSSES))],
+        "linear_path": [StrOptions({"pca"}), None],
+        "sparsity": [StrOptions(set(PENALTIES)), None],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit(self, X, sample_weight, X_val=None, X_clean=None):
+        """Initialise, then train; nothing is set on self before both have gone well."""
+        with self._unharmed():
+            X = self._validate_training(X, reset=True)
+            weights = self._validate_weights(sample_weight, X)
+            X_val = None if X_val is None else self._validate_more(X_val, X, "X_val")
+            X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+            fit = Fit(self, X, weights, X_val=X_val, X_clean=X_clean)
+            fit.run()
+            vars(self).update(fit.attributes())
+            self._finish_fit(X, weights, fit)
+        return self
+
+    def _partial_fit(self, X, sample_weight, X_clean=None):
+        """Train one pass, after initialising where there is no model yet."""
+        with self._unharmed():
+            first = not hasattr(self, "theta_")
+            X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
+            weights = self._validate_weights(sample_weight, X)
+            X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+            fit = Fit(self, X, weights, X_clean=X_clean, resume=not first)
+            fit.run_once()
+            vars(self).update(fit.attributes())
+            self._finish_fit(X, weights, fit)
+        return self
+
+    def _finish_fit(self, X, weights, fit):
+        """What an estimator learns besides: called with the validated rows."""
+        self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
+
+    def _make_corruption(self, X):
+        """The noise that training adds to X, None for none."""
+        return None
+
+    @contextmanager
+    def _unharmed(self):
+        """Put every attribute back if what follows fails."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _validate_training(self, X, reset, ensure_min_samples=2):
+        X = validate_data(
+            self, X, reset=reset, dtype=FLOATS, ensure_min_samples=ensure_min_samples
+        )
+        _architecture.check_range(X, self.loss)
+        return X
+
+    def _validate_weights(self, sample_weight, X):
+        if sample_weight is None:
+            return np.ones(len(X))
+        return check_sample_weight(sample_weight, X)
+
+    def _validate_more(self, X_more, X, name):
+        """Rows given beside X: the same columns, the same dtype."""
+        X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
+        _architecture.check_range(X_more, self.loss)
+        return X_more
+
+    def _validate_rows_of(self, X_more, X, name):
+        """Rows that belong to those of X one by one."""
+        X_more = self._validate_more(X_more, X, name)
+        if len(X_more) != len(X):
+            raise ValueError(
+                f"{name} must have the rows of X: got {len(X_more)} for {len(X)} rows of X."
+            )
+        return X_more
+
+    # ---------------------------------------------------------------- fitted state
+
+    @property
+    def _network(self):
+        return _architecture.build(self.architecture_)
+
+    @property
+    def _parameters(self):
+        return self._network.parameters(self.theta_)
+
+    @property
+    def coefs_(self):
+        """list of ndarray of shape (n_in, n_out): weights of each layer, views of `theta_`."""
+        return [W for W, _ in self._fitted_parameters().layers]
+
+    @property
+    def intercepts_(self):
+        """list of ndarray of shape (n_out,): biases of each layer, views of `theta_`."""
+        return [b for _, b in self._fitted_parameters().layers]
+
+    @property
+    def path_coefs_(self):
+        """list of ndarray: the linear path's two matrices, or none; views of `theta_`."""
+        return list(self._fitted_parameters().path)
+
+    def _fitted_parameters(self):
+        if "theta_" not in vars(self):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
+        return self._parameters
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    @property
+    def _scaling(self):
+        return Scaling(self.mean_, self.scale_)
+
+    @property
+    def _target_scaling(self):
+        """Outputs are in the network's geometry if linear, in the units of X otherwise."""
+        if self.architecture_["activations"][-1] == "identity":
+            return self._scaling
+        return identity_scaling(self.n_features_in_, self.theta_.dtype)
+
+    @property
+    def _code_scale(self):
+        """A linear code is in the units of X where these have one scale: then it is PCA's."""
+        activation = self.architecture_["activations"][self.architecture_["n_encoder_layers"] - 1]
+        if activation == "identity" and self.scale_.ndim == 0:
+            return self.scale_
+        return np.ones((), self.theta_.dtype)
+
+    # ---------------------------------------------------------------- private twins
+
+    def _validate(self, X):
+        return validate_data(self, X, reset=False, dtype=FLOATS)
+
+    def _encode(self, X):
+        network, parameters = self._network, self._parameters
+        code = np.empty((len(X), network.n_components), X.dtype)
+        scale = self._code_scale
+        last = network.n_encoder_layers
+        for rows, output in blocks(network, parameters, X, self._scaling, last=last):
+            np.multiply(output, scale, out=code[rows])
+        return code
+
+    def _decode(self, code):
+        network, parameters = self._network, self._parameters
+        n_components = network.n_components
+        result = np.empty((len(code), self.n_features_in_), code.dtype)
+        unscale = Scaling(np.zeros(n_components, code.dtype), self._code_scale)
+        first = network.n_encoder_layers
+        for rows, output in blocks(network, parameters, code, unscale, first=first):
+            self._target_scaling.undo(output)
+            result[rows] = output
+        return result
+
+    def _reconstruction_blocks(self, X):
+        """Yield each block's slice of X and its reconstruction, in the units of X."""
+        target_scaling = self._target_scaling
+        for rows, output in blocks(self._network, self._parameters, X, self._scaling):
+            target_scaling.undo(output)
+            yield rows, output
+
+    def _reconstruct(self, X):
+        result = np.empty_like(X, order="C")
+        for rows, output in self._reconstruction_blocks(X):
+            result[rows] = output
+        return result
+
+    def _mean_squared_errors(self, X):
+        """Mean squared error of each row, in the squared units of X."""
+        errors = np.empty(len(X), X.dtype)
+        for rows, output in self._reconstruction_blocks(X):
+            output -= X[rows]
+            np.multiply(output, output, out=output)
+            errors[rows] = output.mean(axis=1)
+        return errors
+
+    # ---------------------------------------------------------------- public
+
+    def transform(self, X):
+        """Encode X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to encode.
+
+        Returns
+        -------
+        code : ndarray of shape (n_samples, n_components)
+            The code of each row, float32 if X is float32, else float64.
+        """
+        check_is_fitted(self)
+        return self._encode(self._validate(X))
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Reconstructed rows, in the units of the training rows.
+        """
+        check_is_fitted(self)
+        code = check_array(X, dtype=FLOATS, input_name="X")
+        if code.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {code.shape[1]} columns, but a code of this {type(self).__name__} has "
+                f"n_components_={self.n_components_}."
+            )
+        return self._decode(code)
+
+    def reconstruct(self, X):
+        """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            Their reconstructions, in the units of X.
+        """
+        check_is_fitted(self)
+        return self._reconstruct(self._validate(X))
+
+    def score_samples(self, X):
+        """Return minus the mean squared error of each row's reconstruction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Minus the mean over the features of the squared error, in the squared units of
+            X: 0 is a perfect reconstruction, higher is better.
+        """
+        check_is_fitted(self)
+        return -self._mean_squared_errors(self._validate(X))
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the share of the variance of X that the reconstruction explains.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            1 is a perfect reconstruction, 0 that of the mean of X; the same number for
+            every reducer is :func:`skae.metrics.reconstruction_score`.
+        """
+        check_is_fitted(self)
+        X = self._validate(X)
+        return explained_variance(X, self._reconstruct(X), self._validate_weights(sample_weight, X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.positive_only = self.loss in LOSSES and LOSSES[self.loss].lowest == 0
+        return tags

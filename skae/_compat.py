@@ -1,0 +1,19 @@
+"""Everything of scikit-learn that is private or newer than our floor version."""
+
+import numpy as np
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = ["Interval", "StrOptions", "check_sample_weight", "fit_context"]
+
+
+def check_sample_weight(sample_weight, X):
+    """Return weights as float64 of shape (n_samples,), or raise ValueError.
+
+    Wrong length, negative, and (which scikit-learn below 1.8 let pass) all zero.
+    """
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights

@@ -1,0 +1,144 @@
+"""Where training starts: random weights, and PCA on the linear path."""
+
+import math
+
+import numpy as np
+from scipy import linalg, optimize
+from scipy.sparse.linalg import LinearOperator, svds
+
+from skae._scaling import BLOCK
+
+MAX_DENSE = 1500
+
+
+def initialize_weights(network, parameters, rng):
+    """Draw W with variance gain**2 / n_in and set b to zero.
+
+    He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the layers
+    that it runs beside end in zeros: the network starts as that path alone.
+    """
+    parameters.flat[...] = 0
+    for (W, _), activation in zip(parameters.layers, network.activations):
+        rng.standard_normal(out=W, dtype=W.dtype)
+        W *= activation.gain / math.sqrt(len(W))
+    if network.linear_path:
+        for i in (network.n_encoder_layers, network.n_layers):
+            parameters.layers[i - 1][0][...] = 0
+
+
+def initialize_path(network, parameters, X, weights, scaling, target_scaling, directions):
+    """Start the linear path as PCA: code = x V, output = code V'.
+
+    With another output activation than the identity the output starts at its inverse of the
+    mean, and V' is multiplied by the one number that fits the rows best. With another
+    latent activation the components are whitened, and the decoder's side is the linear
+    regression of the rows on their codes.
+    """
+    n_components = len(directions)
+    encoder, decoder = parameters.path
+    encoder[...] = 0
+    decoder[...] = 0
+    encoder[:, :n_components] = directions.T
+    decoder[:n_components] = directions
+    link = network.activations[-1]
+    latent = network.activations[network.n_encoder_layers - 1]
+    bias = parameters.layers[-1][1]
+    if link.is_identity and latent.is_identity:
+        return
+    chosen = np.linspace(0, len(X) - 1, min(len(X), 1000)).astype(int)
+    inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
+    scaling.apply(X[chosen], out=inputs)
+    share = weights[chosen] / weights[chosen].sum()
+    code = inputs @ encoder
+    if not latent.is_identity:
+        deviation = np.sqrt(share @ code**2)
+        encoder /= np.where(deviation > 0, deviation, 1)
+        code = inputs @ encoder
+        room = np.zeros((latent.n_scratch, *code.shape), code.dtype)
+        latent.forward(code, *room)
+        center = (share @ code).astype(code.dtype)
+        code -= center
+        root = np.sqrt(share)[:, None]
+        decoder[...] = linalg.lstsq(root * code, root * inputs)[0]
+        bias -= center @ decoder
+    if not link.is_identity:
+        target = np.empty_like(inputs)
+        target_scaling.apply(X[chosen], out=target)
+        bias += link.inverse(share @ target)
+        output = code @ decoder
+        errors, delta = np.empty_like(output), np.empty_like(output)
+
+        def mean_loss(gain):
+            Z = gain * output
+            Z += bias
+            if not network.loss.fused:
+                link.forward(Z, *np.zeros((link.n_scratch, *Z.shape), Z.dtype))
+            network.loss.errors_and_delta(target, Z, errors, delta)
+            return float(share @ errors.sum(axis=1))
+
+        scale = float(scaling.scale) if scaling.scale.ndim == 0 else 1.0
+        best = optimize.minimize_scalar(mean_loss, bounds=(0, 20 * scale), method="bounded")
+        decoder *= best.x
+
+
+def principal_directions(X, weights, scaling, n_components):
+    """PCA of the scaled rows: variances, directions and the sum of all variances.
+
+    Returns ndarrays of shape (n,) and (n, n_features), n at most n_components, in
+    descending order, each direction's largest entry positive.
+    """
+    n_rows, n_features = X.shape
+    share = np.sqrt(weights / weights.sum())
+    if max(n_rows, n_features) <= MAX_DENSE or n_rows <= n_features <= 4 * MAX_DENSE:
+        rows = _scaled_rows(X, share, scaling, slice(None))
+        total = float(np.vdot(rows, rows))
+        _, values, directions = linalg.svd(rows, full_matrices=False, overwrite_a=True)
+        variances = values**2
+    elif n_features <= MAX_DENSE:
+        covariance = np.zeros((n_features, n_features))
+        for start in range(0, n_rows, BLOCK):
+            rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), X.dtype)
+            covariance += rows.T @ rows
+        total = float(np.trace(covariance))
+        variances, vectors = linalg.eigh(covariance, overwrite_a=True)
+        variances, directions = variances[::-1], vectors.T[::-1]
+    else:
+        variances, directions, total = _truncated(X, share, scaling, n_components)
+    n_positive = int(np.sum(variances > 1e-14 * variances[0])) if total > 0 else 0
+    n_kept = min(n_components, n_positive)
+    variances, directions = variances[:n_kept], directions[:n_kept]
+    signs = np.sign(directions[np.arange(n_kept), np.abs(directions).argmax(axis=1)])
+    return variances, directions * signs[:, None], total
+
+
+def _truncated(X, share, scaling, n_components):
+    """The leading components by Lanczos iteration, for data wide and long."""
+    n_rows, n_features = X.shape
+
+    def blocks():
+        for start in range(0, n_rows, BLOCK):
+            block = slice(start, start + BLOCK)
+            yield block, _scaled_rows(X, share, scaling, block, X.dtype)
+
+    def multiply(v):
+        return np.concatenate([rows @ v for _, rows in blocks()])
+
+    def multiply_transposed(u):
+        return sum(rows.T @ u[block] for block, rows in blocks())
+
+    operator = LinearOperator(
+        (n_rows, n_features), matvec=multiply, rmatvec=multiply_transposed, dtype=X.dtype
+    )
+    start = np.random.default_rng(0).standard_normal(min(X.shape))
+    n_components = min(n_components, min(X.shape) - 1)
+    _, values, directions = svds(operator, k=n_components, v0=start)
+    total = sum(float(np.vdot(rows, rows)) for _, rows in blocks())
+    order = np.argsort(values)[::-1]
+    return values[order] ** 2, directions[order], total
+
+
+def _scaled_rows(X, share, scaling, block, dtype=np.float64):
+    rows = np.empty(X[block].shape, dtype)
+    scaling.apply(X[block], out=rows)
+    rows *= share[block, None]
+    return rows

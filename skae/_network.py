@@ -1,0 +1,189 @@
+"""What an autoencoder is, and how a batch goes through it and back.
+
+Layer i computes `outputs[i + 1] = f_i(outputs[i] W_i + b_i)`. With a linear path the code
+gains `X P_0` before its activation and the last layer gains `code P_1` before its own.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from skae._parameters import Parameters, count_parameters
+from skae.activations import Activation
+from skae.losses import Loss
+
+
+@dataclass(frozen=True)
+class Network:
+    """Widths from input to output, one activation a layer, and which output is the code."""
+
+    widths: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    n_encoder_layers: int
+    linear_path: bool
+    loss: Loss
+
+    @property
+    def n_layers(self):
+        return len(self.activations)
+
+    @property
+    def n_components(self):
+        return self.widths[self.n_encoder_layers]
+
+    @property
+    def shapes(self):
+        return tuple(zip(self.widths, self.widths[1:]))
+
+    @property
+    def path_shapes(self):
+        n_features, n_components = self.widths[0], self.n_components
+        both = ((n_features, n_components), (n_components, n_features))
+        return both if self.linear_path else ()
+
+    @property
+    def n_parameters(self):
+        return count_parameters(self.shapes, self.path_shapes)
+
+    def parameters(self, flat):
+        """Return the views of a vector that this network computes with."""
+        return Parameters(self.shapes, self.path_shapes, flat)
+
+
+class Workspace:
+    """Room for the layers `first` to `last` on up to n_rows rows, and the calls bound to it.
+
+    The calls of a pass are bound to their arrays once and then replayed: on small networks
+    a third of the time of a loop over layers goes into looking things up.
+    """
+
+    def __init__(self, network, parameters, n_rows, first=0, last=None):
+        self.network = network
+        self.parameters = parameters
+        self.first = first
+        self.last = network.n_layers if last is None else last
+        dtype = parameters.flat.dtype
+        self.outputs = {
+            i + 1: np.empty((n_rows, network.widths[i + 1]), dtype)
+            for i in range(self.first, self.last)
+        }
+        self.scratch = {
+            i: np.zeros((network.activations[i - 1].n_scratch, *a.shape), dtype)
+            for i, a in self.outputs.items()
+        }
+        self.path_room = {
+            i: np.empty_like(a)
+            for i, a in self.outputs.items()
+            if network.linear_path and i in (network.n_encoder_layers, network.n_layers)
+        }
+
+    def forward(self, X, link=True):
+        """Bind the pass over the rows of X; `link=False` stops before the last activation.
+
+        Return the calls and the array that they leave the result in.
+        """
+        network, n_rows = self.network, len(X)
+        outputs = {self.first: X} | {i: a[:n_rows] for i, a in self.outputs.items()}
+        path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
+        calls = []
+        for i in range(self.first + 1, self.last + 1):
+            W, b = self.parameters.layers[i - 1]
+            z = outputs[i]
+            calls += [partial(outputs[i - 1].dot, W, z), partial(np.add, z, b, z)]
+            if i in self.path_room:
+                source, which = path[i]
+                room = self.path_room[i][:n_rows]
+                calls += [
+                    partial(outputs[source].dot, self.parameters.path[which], room),
+                    partial(np.add, z, room, z),
+                ]
+            if link or i < network.n_layers:
+                calls.append(self._bind(network.activations[i - 1].forward, i, z))
+        return calls, outputs[self.last]
+
+    def _bind(self, kernel, i, *arrays):
+        """Bind an activation's kernel to arrays of output i and to its scratch."""
+        return partial(kernel, *arrays, *(a[: len(arrays[0])] for a in self.scratch[i]))
+
+
+class TrainingWorkspace(Workspace):
+    """A workspace for whole steps: forward, loss, and backward into `gradient`."""
+
+    def __init__(self, network, parameters, n_rows):
+        super().__init__(network, parameters, n_rows)
+        dtype = parameters.flat.dtype
+        self.gradient = parameters.empty_like()
+        self.deltas = {i: np.empty_like(a) for i, a in self.outputs.items()}
+        self.errors = np.empty_like(self.outputs[network.n_layers])
+        self.row_errors = np.empty(n_rows, dtype)
+        self.ones_over_rows = np.ones(n_rows, dtype)
+        self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
+
+    def loss(self, X, target):
+        """Bind the pass over X and the loss: calls that leave each row's in `row_errors`."""
+        calls, output = self.forward(X, link=not self.network.loss.fused)
+        delta = self.deltas[self.network.n_layers][: len(X)]
+        errors = self.errors[: len(X)]
+        calls += [
+            partial(self.network.loss.errors_and_delta, target, output, errors, delta),
+            partial(errors.dot, self.feature_shares, self.row_errors[: len(X)]),
+        ]
+        return calls
+
+    def backward(self, X, column, penalty=None):
+        """Bind what follows `loss`: calls that leave the gradient in `gradient`.
+
+        `column` scales the rows' deltas: an array of shape (n_rows, 1) or one number.
+        `penalty`, if given, is called with the code and its delta.
+        """
+        network, parameters, n_rows = self.network, self.parameters, len(X)
+        n_layers, code = network.n_layers, network.n_encoder_layers
+        outputs = {0: X} | {i: a[:n_rows] for i, a in self.outputs.items()}
+        deltas = {i: delta[:n_rows] for i, delta in self.deltas.items()}
+        ones = self.ones_over_rows[:n_rows]
+        path_inputs = {code: X, n_layers: outputs[code]}
+        calls = [partial(np.multiply, deltas[n_layers], column, deltas[n_layers])]
+        for i in range(n_layers, 0, -1):
+            (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
+            delta = deltas[i]
+            if i < n_layers or not network.loss.fused:
+                calls.append(
+                    self._bind(network.activations[i - 1].backward, i, outputs[i], delta)
+                )
+            calls += [partial(outputs[i - 1].T.dot, delta, dW), partial(ones.dot, delta, db)]
+            if i in self.path_room:
+                dP = self.gradient.path[i == n_layers]
+                calls.append(partial(path_inputs[i].T.dot, delta, dP))
+            if i > 1:
+                calls.append(partial(delta.dot, W.T, deltas[i - 1]))
+            if i - 1 == code and network.linear_path:
+                room = self.path_room[code][:n_rows]
+                calls += [
+                    partial(deltas[n_layers].dot, parameters.path[1].T, room),
+                    partial(np.add, deltas[code], room, deltas[code]),
+                ]
+            if i - 1 == code and penalty is not None:
+                calls.append(partial(penalty, outputs[code], deltas[code]))
+        return calls
+
+
+def blocks(network, parameters, X, scaling, first=0, last=None, n_rows=512):
+    """Send X through layers `first` to `last`, a block of rows at a time.
+
+    `scaling` is applied to a copy of each block. Yield each block's slice of X and its
+    output, which the next block overwrites: memory does not grow with the rows of X.
+    """
+    n_rows = max(min(n_rows, len(X)), 1)
+    workspace = Workspace(network, parameters, n_rows, first, last)
+    room = np.empty((n_rows, network.widths[first]), parameters.flat.dtype)
+    calls, output = workspace.forward(room)
+    for start in range(0, len(X), n_rows):
+        rows = X[start : start + n_rows]
+        if len(rows) < len(room):
+            room = room[: len(rows)]
+            calls, output = workspace.forward(room)
+        scaling.apply(rows, out=room)
+        for call in calls:
+            call()
+        yield slice(start, start + len(rows)), output

@@ -1,0 +1,270 @@
+"""The loops: epochs of mini-batches (a generator), L-BFGS, and the Monitor of both."""
+
+from dataclasses import dataclass
+from functools import partial
+import math
+
+import numpy as np
+from scipy import optimize
+
+from skae._network import TrainingWorkspace
+
+CHUNK_BYTES = 2**20
+CHUNK_BATCHES = 64
+
+
+def constant(learning_rate_init, t, n_steps, power_t):
+    """rate = learning_rate_init."""
+    return learning_rate_init
+
+
+def invscaling(learning_rate_init, t, n_steps, power_t):
+    """rate = learning_rate_init / (t + 1)**power_t."""
+    return learning_rate_init / (t + 1) ** power_t
+
+
+def cosine(learning_rate_init, t, n_steps, power_t):
+    """rate = learning_rate_init (1 + cos(pi t / n_steps)) / 2, zero from n_steps on.
+
+    Loshchilov & Hutter, 2017, arXiv 1608.03983, equation 5, without restarts.
+    """
+    return learning_rate_init * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2
+
+
+SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What to learn from: rows, their clean targets, weights with mean 1 (or None)."""
+
+    X: np.ndarray
+    target: np.ndarray
+    weights: np.ndarray | None
+    scaling: object
+    target_scaling: object
+    corruption: object = None
+
+    def __len__(self):
+        return len(self.X)
+
+
+class Feed:
+    """Serves batches: rows gathered, corrupted and scaled a chunk of batches at a time.
+
+    A slot is a batch's place in the chunk: `slot(k, n_rows)` gives the arrays that the k-th
+    batch after a `fill` is found in, always the same ones, so calls may be bound to them.
+    """
+
+    def __init__(self, rows, batch_size):
+        n_features = rows.X.shape[1]
+        dtype = rows.scaling.mean.dtype
+        self.rows = rows
+        self.batch_size = min(batch_size, len(rows))
+        batch_bytes = self.batch_size * n_features * dtype.itemsize
+        n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), CHUNK_BATCHES)
+        self.n_rows = min(n_batches * self.batch_size, len(rows))
+        self.inputs = np.empty((self.n_rows, n_features), dtype)
+        self.targets = self.inputs
+        self.has_own_target = (
+            rows.corruption is not None
+            or rows.target is not rows.X
+            or rows.target_scaling is not rows.scaling
+        )
+        if self.has_own_target:
+            self.targets = np.empty_like(self.inputs)
+        self.weights = None if rows.weights is None else np.empty(self.n_rows, dtype)
+
+    def fill(self, chosen, rng):
+        """Gather the chosen rows, at most n_rows of them."""
+        rows, n_rows = self.rows, len(chosen)
+        inputs, targets = self.inputs[:n_rows], self.targets[:n_rows]
+        np.take(rows.X, chosen, axis=0, out=inputs, mode="clip")
+        if self.has_own_target:
+            np.take(rows.target, chosen, axis=0, out=targets, mode="clip")
+        if rows.corruption is not None:
+            rows.corruption.corrupt(targets, inputs, rng)
+        rows.scaling.apply(inputs, out=inputs)
+        if self.has_own_target:
+            rows.target_scaling.apply(targets, out=targets)
+        if self.weights is not None:
+            np.take(rows.weights, chosen, out=self.weights[:n_rows], mode="clip")
+
+    def slots(self, n_rows):
+        """Yield (index, number of rows) of the batches that n_rows filled rows make."""
+        for start in range(0, n_rows, self.batch_size):
+            yield start // self.batch_size, min(self.batch_size, n_rows - start)
+
+    def slot(self, index, n_rows):
+        """Return views of a slot: inputs, targets, weights or None."""
+        start = index * self.batch_size
+        view = slice(start, start + n_rows)
+        weights = None if self.weights is None else self.weights[view]
+        return self.inputs[view], self.targets[view], weights
+
+    def chunks(self, order):
+        """Cut an order of rows into pieces that fill takes."""
+        for start in range(0, len(order), self.n_rows):
+            yield order[start : start + self.n_rows]
+
+
+class Objective:
+    """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use."""
+
+    def __init__(self, network, parameters, feed, penalty=None, backward=True):
+        self.feed = feed
+        self.workspace = TrainingWorkspace(network, parameters, feed.batch_size)
+        self.gradient = self.workspace.gradient
+        self.penalty = penalty
+        self.penalty_value = 0.0
+        if penalty is not None:
+            self.penalty_state = penalty.init(
+                feed.batch_size, network.n_components, parameters.flat.dtype
+            )
+        self.backward = backward
+        self.bound = {}
+
+    def __call__(self, index, n_rows):
+        """Run a slot: return its mean loss, leave the gradient in `gradient.flat`."""
+        if (index, n_rows) not in self.bound:
+            self.bound[index, n_rows] = self._bind(index, n_rows)
+        calls, sum_errors = self.bound[index, n_rows]
+        for call in calls:
+            call()
+        return float(sum_errors()) + self.penalty_value
+
+    def _bind(self, index, n_rows):
+        inputs, targets, weights = self.feed.slot(index, n_rows)
+        row_errors = self.workspace.row_errors[:n_rows]
+        dtype = row_errors.dtype
+        calls = self.workspace.loss(inputs, targets)
+        factors = np.full(n_rows, 1 / n_rows, dtype)
+        column = factors[:1].reshape(())
+        if weights is not None:
+            calls.append(partial(np.divide, weights, n_rows, factors))
+            column = factors[:, None]
+        delta_column = np.empty_like(column)
+        calls.append(partial(np.divide, column, inputs.shape[1], delta_column))
+        penalize = None
+        if self.penalty is not None:
+            penalize = partial(self._penalize, column=column, share=n_rows / len(self.feed.rows))
+        if self.backward:
+            calls += self.workspace.backward(inputs, delta_column, penalize)
+        return calls, partial(factors.dot, row_errors)
+
+    def _penalize(self, code, delta, column, share):
+        self.penalty_value = self.penalty.value_and_add_gradient(
+            code, delta, column, share, self.penalty_state
+        )
+
+
+def mean_loss(objective, rng):
+    """Mean loss over all rows of an objective's feed, in their order."""
+    feed, total = objective.feed, 0.0
+    for chosen in feed.chunks(np.arange(len(feed.rows))):
+        feed.fill(chosen, rng)
+        for index, n_rows in feed.slots(len(chosen)):
+            total += n_rows * objective(index, n_rows)
+    return total / len(feed.rows)
+
+
+def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
+    """Train for ever, one pass over the rows at a time; yield the mean loss of each pass.
+
+    `rate(t)` is the learning rate of step t; `state["steps"]` counts them. The weights lose
+    `decay` times the rate of their size at every step, apart from the gradient (Loshchilov
+    & Hutter, 2019, arXiv 1711.05101): the linear path and the biases do not.
+
+    Raise DivergedError when a batch's loss is not finite, or 10**4 times the first's.
+    """
+    feed, parameters = objective.feed, objective.workspace.parameters
+    theta, gradient = parameters.flat, objective.gradient.flat
+    limit = None
+    while True:
+        order = rng.permutation(len(feed.rows)) if shuffle else np.arange(len(feed.rows))
+        total = 0.0
+        for chosen in feed.chunks(order):
+            feed.fill(chosen, rng)
+            for index, n_rows in feed.slots(len(chosen)):
+                learning_rate = rate(state["steps"])
+                state["steps"] += 1
+                loss = objective(index, n_rows)
+                if limit is None:
+                    limit = 1e4 * (abs(loss) + 1)
+                if not loss < limit:
+                    raise DivergedError
+                total += n_rows * loss
+                if decay:
+                    np.multiply(
+                        parameters.weights, 1 - learning_rate * decay, out=parameters.weights
+                    )
+                optimizer.step(theta, gradient, state, learning_rate)
+        yield total / len(feed.rows)
+
+
+def lbfgs(objective, decay, max_iter, max_fun, tol, report):
+    """Minimise the mean loss + penalty |W|**2 / 2 over all rows by SciPy's L-BFGS-B.
+
+    `report(loss)` is called after every iteration and stops the run by returning True. Noise
+    on the rows is drawn once: the method needs a function that stays the same.
+    """
+    parameters = objective.workspace.parameters
+    theta, gradient = parameters.flat, objective.gradient
+    n_rows = len(objective.feed.rows)
+
+    def value_and_gradient(x):
+        theta[...] = x
+        value = objective(0, n_rows)
+        value += 0.5 * decay * float(parameters.weights.dot(parameters.weights))
+        gradient.weights += np.multiply(parameters.weights, decay)
+        return value, gradient.flat.astype(np.float64)
+
+    def after_iteration(intermediate_result):
+        theta[...] = intermediate_result.x
+        if report(float(intermediate_result.fun)):
+            raise StopIteration
+
+    result = optimize.minimize(
+        value_and_gradient,
+        theta.astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_iteration,
+        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol, "ftol": 64 * 2.2e-16},
+    )
+    theta[...] = result.x
+    return result
+
+
+class DivergedError(FloatingPointError):
+    """The loss of a batch is not finite, or far above that of the first batch."""
+
+
+class Monitor:
+    """Keeps the curve of the losses and the best of the parameters; says when to stop.
+
+    `watched` is the loss that decides: that of the held-out rows where there are any. It must
+    improve by `tol` times its size within `patience` epochs.
+    """
+
+    def __init__(self, theta, tol, patience, keep_best):
+        self.tol = tol
+        self.patience = patience
+        self.keep_best = keep_best
+        self.best_loss = math.inf
+        self.best_theta = theta.copy()
+        self.n_stalled = 0
+
+    def update(self, loss, theta):
+        """Take note of the parameters after an epoch and of the loss that is watched."""
+        improvement = self.best_loss - loss
+        enough = not improvement < self.tol * abs(loss)
+        self.n_stalled = 0 if enough else self.n_stalled + 1
+        if loss < self.best_loss:
+            self.best_loss = loss
+        if improvement > 0 or not self.keep_best:
+            self.best_theta[...] = theta
+
+    @property
+    def converged(self):
+        return self.n_stalled > self.patience

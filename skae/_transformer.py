@@ -1,0 +1,293 @@
+"""AutoencoderTransformer."""
+
+from sklearn.utils.metaestimators import available_if
+
+from skae._base import _BaseAutoencoder, is_stochastic
+from skae._compat import fit_context
+
+
+class AutoencoderTransformer(_BaseAutoencoder):
+    """Autoencoder: a nonlinear PCA that is trained, not solved.
+
+    An encoder network maps rows to codes of `n_components` columns, a decoder network maps
+    codes back. Both have a linear path that starts as PCA, so that training begins with
+    PCA's reconstruction and learns what it misses. Rows are centred and divided by one
+    number inside, and put back on the way out.
+
+    Parameters
+    ----------
+    n_components : int or float in (0, 1), default=2
+        Number of columns of the code. A float is the share of the variance that the code
+        is to explain: the fewest components with which PCA explains it are taken.
+    hidden_layer_sizes : int or sequence of int, default=(128,)
+        Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
+        linear autoencoder.
+    activation : str, default="relu"
+        Activation of the hidden layers: "identity", "logistic", "tanh", "relu",
+        "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu".
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam and stochastic gradient descent go through mini-batches; L-BFGS uses all
+        rows at once and suits small data.
+    alpha : float, default=1e-2
+        Weight decay, on weights only: never on biases nor on the linear path. Adam and
+        SGD take it apart from the gradient (each step multiplies the weights by
+        1 - rate * alpha), L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of
+        squares.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; "auto" is min(200, n_samples).
+    learning_rate : {"constant", "invscaling", "cosine"}, default="cosine"
+        Schedule of the learning rate of Adam and SGD: as it is, divided by
+        (t + 1) ** power_t at step t, or falling to zero along half a cosine over
+        `max_iter` epochs. `partial_fit` knows no end: there "cosine" means "constant".
+    learning_rate_init : float, default=1e-3
+        The learning rate at the first step.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Epochs (iterations of L-BFGS) at most. With 0 the network stays where it starts,
+        which with ``linear_path="pca"`` is PCA.
+    shuffle : bool, default=True
+        Whether to visit the rows in a new order in each epoch.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Determines initial weights, order of rows, held-out rows and noise. Pass an int
+        for results that repeat exactly.
+    tol : float, default=1e-4
+        Training stops when the loss has not fallen by this share of itself within
+        `n_iter_no_change` epochs. For L-BFGS the largest entry of the gradient at which
+        it stops.
+    verbose : bool or int, default=False
+        Whether to print a line for each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last solution instead of starting anew.
+    momentum : float in [0, 1], default=0.9
+        Momentum of SGD.
+    nesterovs_momentum : bool, default=True
+        Whether SGD uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether to hold rows out of the training, stop when the loss on them no longer
+        improves, and return to the parameters that were best on them. The rows are
+        chosen by their content: equal rows are never on both sides.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the distinct rows that is held out.
+    beta_1 : float in [0, 1), default=0.9
+        Decay of Adam's mean of the gradient.
+    beta_2 : float in [0, 1), default=0.999
+        Decay of Adam's mean of the squared gradient.
+    epsilon : float, default=1e-8
+        Added to Adam's denominator.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which training stops.
+    max_fun : int, default=15000
+        Evaluations of the loss by L-BFGS at most.
+    latent_activation : str, default="auto"
+        Activation of the code, a name as for `activation`; "auto" is "logistic" with
+        ``sparsity="kl"`` and "identity" without.
+    output_activation : str, default="auto"
+        Activation of the output; "auto" is the one that belongs to the loss: "logistic"
+        to "log_loss", "exponential" to "poisson", "identity" to all others.
+    loss : str, default="squared_error"
+        "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
+        units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
+        "poisson" (counts, X >= 0). A row's loss is the mean over its features.
+    linear_path : {"pca"} or None, default="pca"
+        Beside the networks, a linear map into the code and one out of it that start as
+        PCA: training begins at PCA and learns what PCA misses. None leaves the plain
+        network of the textbooks.
+    sparsity : {"kl", "l1"} or None, default=None
+        Penalty on the code: "kl" draws each column's mean activation over the training
+        rows towards `sparsity_target`, "l1" adds the mean absolute activation.
+    sparsity_target : float in (0, 1), default=0.05
+        Mean activation that "kl" aims at.
+    sparsity_weight : float, default=1.0
+        Weight of the penalty beside the loss.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of columns of the code.
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters in one vector: weights, biases, linear path.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer, as views of `theta_`. They act on rows centred by `mean_`
+        and divided by `scale_`.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer, as views of `theta_`.
+    path_coefs_ : list of ndarray
+        Matrices of the linear path, of shapes (n_features, n_components) and
+        (n_components, n_features), or an empty list; views of `theta_`.
+    architecture_ : dict
+        Widths, activations and loss of the fitted network.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training rows.
+    scale_ : ndarray of shape ()
+        Root mean square of the centred training rows, by which they are divided.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Share of the variance of the training rows that each column of the code explains,
+        in descending order: what is lost when the column is held at its mean, scaled so
+        that the sum is the share that the reconstruction explains. PCA's meaning for a
+        linear network.
+    reconstruction_err_ : float
+        Mean squared error of the reconstructed training rows, over rows and features.
+    loss_ : float or None
+        Loss of the last epoch, None after no epoch.
+    best_loss_ : float or None
+        Least of the losses that were watched: on held-out rows if there are any.
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    validation_loss_curve_ : list of float
+        Mean loss on the held-out rows after each epoch, where rows were held out.
+    n_iter_ : int
+        Number of epochs or iterations run.
+    t_ : int
+        Number of optimizer steps taken.
+    n_layers_ : int
+        Number of layers, the input counted.
+    n_samples_seen_ : int
+        Number of training rows, over all calls of `partial_fit`.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear case, solved exactly.
+    DenoisingAutoencoder : Trained to undo noise.
+    AutoencoderOutlierDetector : Judges rows by their reconstruction.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> X = load_iris().data
+    >>> autoencoder = AutoencoderTransformer(n_components=2, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (150, 2)
+    >>> autoencoder.score(X) > 0.97
+    True
+    """
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes=(128,),
+        activation="relu",
+        solver="adam",
+        alpha=1e-2,
+        batch_size="auto",
+        learning_rate="cosine",
+        learning_rate_init=1e-3,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        latent_activation="auto",
+        output_activation="auto",
+        loss="squared_error",
+        linear_path="pca",
+        sparsity=None,
+        sparsity_target=0.05,
+        sparsity_weight=1.0,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.linear_path = linear_path
+        self.sparsity = sparsity
+        self.sparsity_target = sparsity_target
+        self.sparsity_weight = sparsity_weight
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Train the autoencoder on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, at least two.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; a row of weight zero counts as absent.
+        X_val : array-like of shape (n_samples_val, n_features), default=None
+            Rows to watch instead of held-out ones: training stops when the loss on them
+            no longer improves, and keeps the parameters that were best on them.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a parameter is not as described. The estimator then
+            stays as it was.
+        """
+        return self._fit(X, sample_weight, X_val=X_val)
+
+    @available_if(is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train one pass over the rows of X, after those seen before.
+
+        The first call sets mean, scale and, with a linear path, PCA: give it rows enough.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, at least two in the first call.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; a row of weight zero counts as absent.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a parameter is not as described. The estimator then
+            stays as it was.
+        """
+        return self._partial_fit(X, sample_weight)

@@ -1,0 +1,69 @@
+"""Reconstruction scores of any transformer with `inverse_transform`, PCA included."""
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skae._compat import check_sample_weight
+
+
+def reconstruction_score(estimator, X, y=None, sample_weight=None):
+    """Share of the variance of X that an estimator's reconstruction explains.
+
+    One ruler for PCA, KernelPCA, NMF, the autoencoders and every Pipeline that can invert
+    its steps: pass the function itself as ``scoring=``. A Pipeline is scored in the space
+    that its first step receives.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `transform` and `inverse_transform`.
+    X : array-like of shape (n_samples, n_features)
+        Rows to reconstruct.
+    y : Ignored
+        Not used, present so that the function is a scorer.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        1 - (sum of squared errors) / (sum of squares about the mean of X): 1 is a perfect
+        reconstruction, 0 that of the mean, below 0 is worse than the mean.
+
+    Raises
+    ------
+    TypeError
+        If the estimator cannot reconstruct.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skae.metrics import reconstruction_score
+    >>> X = load_iris().data
+    >>> scores = cross_val_score(PCA(n_components=3), X, scoring=reconstruction_score)
+    >>> bool(scores.min() > 0.9)
+    True
+    """
+    for name in ("transform", "inverse_transform"):
+        if not hasattr(estimator, name):
+            raise TypeError(
+                "reconstruction_score needs an estimator with transform and inverse_transform; "
+                f"{type(estimator).__name__} has no {name}."
+            )
+    check_is_fitted(estimator)
+    reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
+    X = check_array(X, dtype=[np.float64, np.float32])
+    weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
+    return explained_variance(X, reconstruction, weights)
+
+
+def explained_variance(X, reconstruction, weights):
+    """1 - sum w (x - x_hat)**2 / sum w (x - mean)**2, all features together."""
+    share = weights / weights.sum()
+    error = share @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
+    variance = share @ np.square(X - share @ X, dtype=np.float64).sum(axis=1)
+    if variance == 0:
+        return 1.0 if error == 0 else 0.0
+    return float(1 - error / variance)
