@@ -62,6 +62,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "averaging": [Interval(Real, 0, 1, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "latent_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
         "output_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
@@ -191,14 +192,6 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return self._scaling
         return identity_scaling(self.n_features_in_, self.theta_.dtype)
 
-    @property
-    def _code_scale(self):
-        """A linear code is in the units of X where these have one scale: then it is PCA's."""
-        activation = self.architecture_["activations"][self.architecture_["n_encoder_layers"] - 1]
-        if activation == "identity" and self.scale_.ndim == 0:
-            return self.scale_
-        return np.ones((), self.theta_.dtype)
-
     # ---------------------------------------------------------------- private twins
 
     def _validate(self, X):
@@ -207,17 +200,16 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _encode(self, X):
         network, parameters = self._network, self._parameters
         code = np.empty((len(X), network.n_components), X.dtype)
-        scale = self._code_scale
         last = network.n_encoder_layers
         for rows, output in blocks(network, parameters, X, self._scaling, last=last):
-            np.multiply(output, scale, out=code[rows])
+            np.multiply(output, self.code_scale_, out=code[rows])
         return code
 
     def _decode(self, code):
         network, parameters = self._network, self._parameters
         n_components = network.n_components
         result = np.empty((len(code), self.n_features_in_), code.dtype)
-        unscale = Scaling(np.zeros(n_components, code.dtype), self._code_scale)
+        unscale = Scaling(np.zeros(n_components, code.dtype), self.code_scale_)
         first = network.n_encoder_layers
         for rows, output in blocks(network, parameters, code, unscale, first=first):
             self._target_scaling.undo(output)

@@ -15,47 +15,57 @@ def initialize_weights(network, parameters, rng):
     """Draw W with variance gain**2 / n_in and set b to zero.
 
     He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the layers
-    that it runs beside end in zeros: the network starts as that path alone.
+    that it runs beside end in zeros: the network starts as that path alone. The hidden
+    biases then spread the bends of the activations over the range of the inputs.
     """
     parameters.flat[...] = 0
     for (W, _), activation in zip(parameters.layers, network.activations):
         rng.standard_normal(out=W, dtype=W.dtype)
         W *= activation.gain / math.sqrt(len(W))
-    if network.linear_path:
-        for i in (network.n_encoder_layers, network.n_layers):
-            parameters.layers[i - 1][0][...] = 0
+    if not network.linear_path:
+        return
+    for i, (W, b) in enumerate(parameters.layers, start=1):
+        if i in (network.n_encoder_layers, network.n_layers):
+            W[...] = 0
+        else:
+            b[...] = rng.uniform(-1, 1, size=b.shape)
 
 
 def initialize_path(network, parameters, X, weights, scaling, target_scaling, directions):
-    """Start the linear path as PCA: code = x V, output = code V'.
+    """Start the linear path as PCA: code = x V / q, output = code q V'.
 
-    With another output activation than the identity the output starts at its inverse of the
-    mean, and V' is multiplied by the one number that fits the rows best. With another
-    latent activation the components are whitened, and the decoder's side is the linear
-    regression of the rows on their codes.
+    q is one number, the root mean square of PCA's codes, so that the layers meet codes of
+    size one. With another output activation than the identity the output starts at its
+    inverse of the mean, and q V' is multiplied by the one number that fits the rows best.
+    With another latent activation each component is divided by its own deviation instead,
+    and the decoder's side is the linear regression of the rows on their codes.
+
+    Return q, or 1 where the code is not linear.
     """
     n_components = len(directions)
     encoder, decoder = parameters.path
     encoder[...] = 0
     decoder[...] = 0
     encoder[:, :n_components] = directions.T
-    decoder[:n_components] = directions
     link = network.activations[-1]
     latent = network.activations[network.n_encoder_layers - 1]
     bias = parameters.layers[-1][1]
-    if link.is_identity and latent.is_identity:
-        return
     chosen = np.linspace(0, len(X) - 1, min(len(X), 1000)).astype(int)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
     scaling.apply(X[chosen], out=inputs)
     share = weights[chosen] / weights[chosen].sum()
     code = inputs @ encoder
-    if not latent.is_identity:
-        deviation = np.sqrt(share @ code**2)
-        encoder /= np.where(deviation > 0, deviation, 1)
+    variances = share @ code**2
+    size = 1.0
+    if latent.is_identity:
+        size = math.sqrt(variances.mean()) or 1.0
+        encoder /= size
+        decoder[:n_components] = size * directions
+        code /= size
+    else:
+        encoder /= np.where(variances > 0, np.sqrt(variances), 1)
         code = inputs @ encoder
-        room = np.zeros((latent.n_scratch, *code.shape), code.dtype)
-        latent.forward(code, *room)
+        latent.forward(code, *np.zeros((latent.n_scratch, *code.shape), code.dtype))
         center = (share @ code).astype(code.dtype)
         code -= center
         root = np.sqrt(share)[:, None]
@@ -65,20 +75,25 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
         target = np.empty_like(inputs)
         target_scaling.apply(X[chosen], out=target)
         bias += link.inverse(share @ target)
-        output = code @ decoder
-        errors, delta = np.empty_like(output), np.empty_like(output)
+        decoder *= _best_gain(network, code @ decoder, bias, target, share)
+    return size
 
-        def mean_loss(gain):
-            Z = gain * output
-            Z += bias
-            if not network.loss.fused:
-                link.forward(Z, *np.zeros((link.n_scratch, *Z.shape), Z.dtype))
-            network.loss.errors_and_delta(target, Z, errors, delta)
-            return float(share @ errors.sum(axis=1))
 
-        scale = float(scaling.scale) if scaling.scale.ndim == 0 else 1.0
-        best = optimize.minimize_scalar(mean_loss, bounds=(0, 20 * scale), method="bounded")
-        decoder *= best.x
+def _best_gain(network, output, bias, target, share):
+    """The number g that minimises the mean loss of the output `g output + bias`."""
+    link = network.activations[-1]
+    errors, delta = np.empty_like(output), np.empty_like(output)
+
+    def mean_loss(gain):
+        Z = gain * output
+        Z += bias
+        if not network.loss.fused:
+            link.forward(Z, *np.zeros((link.n_scratch, *Z.shape), Z.dtype))
+        network.loss.errors_and_delta(target, Z, errors, delta)
+        return float(share @ errors.sum(axis=1))
+
+    bounds = (0, 20 / (math.sqrt(float(np.square(output).mean())) or 1.0))
+    return optimize.minimize_scalar(mean_loss, bounds=bounds, method="bounded").x
 
 
 def principal_directions(X, weights, scaling, n_components):

@@ -1,7 +1,8 @@
 """What an autoencoder is, and how a batch goes through it and back.
 
-Layer i computes `outputs[i + 1] = f_i(outputs[i] W_i + b_i)`. With a linear path the code
-gains `X P_0` before its activation and the last layer gains `code P_1` before its own.
+Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` is X. With a
+linear path the code gains `X P_0` before its activation and the last layer gains `code P_1`
+before its own. The path is given, not trained: what it misses is the layers' to learn.
 """
 
 from dataclasses import dataclass
@@ -131,6 +132,11 @@ class TrainingWorkspace(Workspace):
         ]
         return calls
 
+    def code(self, n_rows):
+        """Return the code of the last forward pass, and room for its delta."""
+        i = self.network.n_encoder_layers
+        return self.outputs[i][:n_rows], self.deltas[i][:n_rows]
+
     def backward(self, X, column, penalty=None):
         """Bind what follows `loss`: calls that leave the gradient in `gradient`.
 
@@ -142,7 +148,6 @@ class TrainingWorkspace(Workspace):
         outputs = {0: X} | {i: a[:n_rows] for i, a in self.outputs.items()}
         deltas = {i: delta[:n_rows] for i, delta in self.deltas.items()}
         ones = self.ones_over_rows[:n_rows]
-        path_inputs = {code: X, n_layers: outputs[code]}
         calls = [partial(np.multiply, deltas[n_layers], column, deltas[n_layers])]
         for i in range(n_layers, 0, -1):
             (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
@@ -152,9 +157,6 @@ class TrainingWorkspace(Workspace):
                     self._bind(network.activations[i - 1].backward, i, outputs[i], delta)
                 )
             calls += [partial(outputs[i - 1].T.dot, delta, dW), partial(ones.dot, delta, db)]
-            if i in self.path_room:
-                dP = self.gradient.path[i == n_layers]
-                calls.append(partial(path_inputs[i].T.dot, delta, dP))
             if i > 1:
                 calls.append(partial(delta.dot, W.T, deltas[i - 1]))
             if i - 1 == code and network.linear_path:

@@ -22,7 +22,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     n_components : int or float in (0, 1), default=2
         Number of columns of the code. A float is the share of the variance that the code
         is to explain: the fewest components with which PCA explains it are taken.
-    hidden_layer_sizes : int or sequence of int, default=(128,)
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.
     activation : str, default="relu"
@@ -31,18 +31,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Adam and stochastic gradient descent go through mini-batches; L-BFGS uses all
         rows at once and suits small data.
-    alpha : float, default=1e-2
+    alpha : float, default=1.0
         Weight decay, on weights only: never on biases nor on the linear path. Adam and
         SGD take it apart from the gradient (each step multiplies the weights by
         1 - rate * alpha), L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of
         squares.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is min(200, n_samples).
-    learning_rate : {"constant", "invscaling", "cosine"}, default="cosine"
+    learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
         Schedule of the learning rate of Adam and SGD: as it is, divided by
         (t + 1) ** power_t at step t, or falling to zero along half a cosine over
         `max_iter` epochs. `partial_fit` knows no end: there "cosine" means "constant".
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         The learning rate at the first step.
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -54,10 +54,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     random_state : int, RandomState instance, Generator or None, default=None
         Determines initial weights, order of rows, held-out rows and noise. Pass an int
         for results that repeat exactly.
-    tol : float, default=1e-4
-        Training stops when the loss has not fallen by this share of itself within
-        `n_iter_no_change` epochs. For L-BFGS the largest entry of the gradient at which
-        it stops.
+    tol : float, default=1e-2
+        Training stops when the loss (on held-out rows if there are any) has not fallen by
+        this share of itself within `n_iter_no_change` epochs.
     verbose : bool or int, default=False
         Whether to print a line for each epoch.
     warm_start : bool, default=False
@@ -66,20 +65,27 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Momentum of SGD.
     nesterovs_momentum : bool, default=True
         Whether SGD uses Nesterov's momentum.
-    early_stopping : bool, default=False
-        Whether to hold rows out of the training, stop when the loss on them no longer
-        improves, and return to the parameters that were best on them. The rows are
-        chosen by their content: equal rows are never on both sides.
+    early_stopping : bool, default=True
+        Whether held-out rows decide how long to train. What counts for an epoch is the mean
+        gain of the rows over the start, less one standard error: with a linear path the
+        result is PCA itself unless the rows agree that the network is better. Up to 500
+        rows the epoch is chosen by five-fold cross-validation, with 2.5 standard errors,
+        and all rows are then trained on for as long. Rows are dealt by their content: equal
+        ones are never on both sides.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct rows that is held out.
+        Share of the distinct rows that is held out, where there are more than 500 (or the
+        solver is L-BFGS).
     beta_1 : float in [0, 1), default=0.9
         Decay of Adam's mean of the gradient.
     beta_2 : float in [0, 1), default=0.999
         Decay of Adam's mean of the squared gradient.
     epsilon : float, default=1e-8
         Added to Adam's denominator.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=20
         Epochs without improvement after which training stops.
+    averaging : float in [0, 1), default=0.998
+        Decay of the running average of the parameters that Adam and SGD end with: the
+        average over about the last 1 / (1 - averaging) steps. 0 ends with the last ones.
     max_fun : int, default=15000
         Evaluations of the loss by L-BFGS at most.
     latent_activation : str, default="auto"
@@ -94,8 +100,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         "poisson" (counts, X >= 0). A row's loss is the mean over its features.
     linear_path : {"pca"} or None, default="pca"
         Beside the networks, a linear map into the code and one out of it that start as
-        PCA: training begins at PCA and learns what PCA misses. None leaves the plain
-        network of the textbooks.
+        PCA and stay so: the networks begin at zero and learn what PCA misses. None leaves
+        the plain network of the textbooks.
     sparsity : {"kl", "l1"} or None, default=None
         Penalty on the code: "kl" draws each column's mean activation over the training
         rows towards `sparsity_target`, "l1" adds the mean absolute activation.
@@ -119,7 +125,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
-        Matrices of the linear path, of shapes (n_features, n_components) and
+        Matrices of the linear path, which are not trained, of shapes (n_features, n_components) and
         (n_components, n_features), or an empty list; views of `theta_`.
     architecture_ : dict
         Widths, activations and loss of the fitted network.
@@ -127,6 +133,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Mean of the training rows.
     scale_ : ndarray of shape (n_features,)
         Standard deviation of each feature, by which it is divided; 1 where it is zero.
+    code_scale_ : ndarray of shape ()
+        What a linear code is multiplied by when it leaves the network.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training rows that each column of the code explains,
         in descending order: what is lost when the column is held at its mean, scaled so
@@ -141,7 +149,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     loss_curve_ : list of float
         Mean training loss of each epoch.
     validation_loss_curve_ : list of float
-        Mean loss on the held-out rows after each epoch, where rows were held out.
+        Mean loss on the held-out rows after each epoch, where rows were held out; under
+        cross-validation that of the networks that chose the number of epochs.
     n_iter_ : int
         Number of epochs or iterations run.
     t_ : int
@@ -183,28 +192,29 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         self,
         n_components=2,
         *,
-        hidden_layer_sizes=(128,),
+        hidden_layer_sizes=(128, 128),
         activation="relu",
         solver="adam",
-        alpha=1e-2,
+        alpha=1.0,
         batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=1e-3,
+        learning_rate="constant",
+        learning_rate_init=2e-3,
         power_t=0.5,
         max_iter=200,
         shuffle=True,
         random_state=None,
-        tol=1e-4,
+        tol=1e-2,
         verbose=False,
         warm_start=False,
         momentum=0.9,
         nesterovs_momentum=True,
-        early_stopping=False,
+        early_stopping=True,
         validation_fraction=0.1,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change=10,
+        n_iter_no_change=20,
+        averaging=0.998,
         max_fun=15000,
         latent_activation="auto",
         output_activation="auto",
@@ -238,6 +248,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
+        self.averaging = averaging
         self.max_fun = max_fun
         self.latent_activation = latent_activation
         self.output_activation = output_activation

@@ -6,12 +6,12 @@ import numpy as np
 class Parameters:
     """`flat`, laid out `[W_0 | W_1 | ... | b_0 | b_1 | ... | P_0 | P_1]`, and views of it.
 
-    `layers` holds a pair `(W, b)` for each layer, `path` the matrices of the linear path,
-    `weights` is the slice of all `W`: the part that weight decay acts on. Write into the
-    views, never rebind them.
+    `layers` holds a pair `(W, b)` for each layer, `path` the matrices of the linear path.
+    `trained` is the slice of all but the path, which stays as it started, `weights` that of
+    all `W`: the part that weight decay acts on. Write into the views, never rebind them.
     """
 
-    __slots__ = ("shapes", "path_shapes", "flat", "layers", "path", "weights")
+    __slots__ = ("shapes", "path_shapes", "flat", "layers", "path", "trained", "weights")
 
     def __init__(self, shapes, path_shapes, flat):
         sizes = [n_in * n_out for n_in, n_out in shapes]
@@ -29,6 +29,7 @@ class Parameters:
         self.path = tuple(
             P.reshape(shape) for P, shape in zip(pieces[2 * n_layers :], path_shapes)
         )
+        self.trained = flat[: sum(sizes[: 2 * n_layers])]
         self.weights = flat[: sum(sizes[:n_layers])]
 
     def __reduce__(self):

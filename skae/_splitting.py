@@ -20,15 +20,14 @@ def merge_equal_rows(X, weights, X_clean):
     return np.ascontiguousarray(distinct[:, :n_features]), weights, X_clean
 
 
-def held_out_rows(X, fraction, rng):
-    """Choose a fraction of the distinct rows of X, at random but for their order.
+def fold_numbers(X, n_folds, rng):
+    """Deal the distinct rows of X to folds of equal size, at random.
 
-    Return a boolean ndarray of shape (n_rows,). The choice depends on the values of a row
-    alone, so neither on the order of the rows nor on how often one is repeated.
+    Return an int ndarray of shape (n_rows,). A row's fold depends on the values of the rows
+    alone, so neither on their order nor on how often one is repeated.
     """
-    _, group = np.unique(hash_rows(X, rng), return_inverse=True)
-    n_groups = group.max() + 1
-    return group < max(round(fraction * n_groups), 1)
+    distinct, group = np.unique(hash_rows(X, rng), return_inverse=True)
+    return group * min(n_folds, len(distinct)) // len(distinct)
 
 
 def hash_rows(X, rng):

@@ -1,4 +1,4 @@
-"""The loops: epochs of mini-batches (a generator), L-BFGS, and the Monitor of both."""
+"""The loops: epochs of mini-batches (a generator), L-BFGS, and what decides when to stop."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -147,9 +147,12 @@ class Objective:
         calls.append(partial(np.divide, column, inputs.shape[1], delta_column))
         penalize = None
         if self.penalty is not None:
-            penalize = partial(self._penalize, column=column, share=n_rows / len(self.feed.rows))
+            share = n_rows / len(self.feed.rows) if self.backward else 1.0
+            penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
             calls += self.workspace.backward(inputs, delta_column, penalize)
+        elif penalize is not None:
+            calls.append(partial(penalize, *self.workspace.code(n_rows)))
         return calls, partial(factors.dot, row_errors)
 
     def _penalize(self, code, delta, column, share):
@@ -158,14 +161,19 @@ class Objective:
         )
 
 
-def mean_loss(objective, rng):
-    """Mean loss over all rows of an objective's feed, in their order."""
-    feed, total = objective.feed, 0.0
-    for chosen in feed.chunks(np.arange(len(feed.rows))):
-        feed.fill(chosen, rng)
-        for index, n_rows in feed.slots(len(chosen)):
-            total += n_rows * objective(index, n_rows)
-    return total / len(feed.rows)
+def row_losses(objective, rng):
+    """Loss of every row of an objective's feed, in their order, with the penalty; float64."""
+    feed = objective.feed
+    losses = np.empty(len(feed.rows))
+    for start in range(0, len(losses), feed.n_rows):
+        n_filled = min(feed.n_rows, len(losses) - start)
+        feed.fill(np.arange(start, start + n_filled), rng)
+        for index, n_rows in feed.slots(n_filled):
+            objective(index, n_rows)
+            first = start + index * feed.batch_size
+            losses[first : first + n_rows] = objective.workspace.row_errors[:n_rows]
+            losses[first : first + n_rows] += objective.penalty_value
+    return losses
 
 
 def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
@@ -173,12 +181,13 @@ def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
 
     `rate(t)` is the learning rate of step t; `state["steps"]` counts them. The weights lose
     `decay` times the rate of their size at every step, apart from the gradient (Loshchilov
-    & Hutter, 2019, arXiv 1711.05101): the linear path and the biases do not.
+    & Hutter, 2019, arXiv 1711.05101): the biases do not. `state["average"]`, if there is
+    one, follows the parameters as `average_into` says.
 
     Raise DivergedError when a batch's loss is not finite, or 10**4 times the first's.
     """
     feed, parameters = objective.feed, objective.workspace.parameters
-    theta, gradient = parameters.flat, objective.gradient.flat
+    theta, gradient = parameters.trained, objective.gradient.trained
     limit = None
     while True:
         order = rng.permutation(len(feed.rows)) if shuffle else np.arange(len(feed.rows))
@@ -199,17 +208,33 @@ def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
                         parameters.weights, 1 - learning_rate * decay, out=parameters.weights
                     )
                 optimizer.step(theta, gradient, state, learning_rate)
+                if "average" in state:
+                    average_into(state["average"], theta, gradient, state)
         yield total / len(feed.rows)
 
 
-def lbfgs(objective, decay, max_iter, max_fun, tol, report):
-    """Minimise the mean loss + penalty |W|**2 / 2 over all rows by SciPy's L-BFGS-B.
+def average_into(average, theta, room, state):
+    """average += (1 - d) (theta - average),  d = min(averaging, (1 + t) / (10 + t)).
+
+    An exponential moving average of the parameters, with less memory in the first steps; it
+    does what a decaying rate does, without knowing where training ends (Polyak & Juditsky,
+    1992, SIAM J. Control Optim. 30; the form of Martens & Grosse, 2015, section 6.5).
+    """
+    t = state["steps"]
+    np.subtract(theta, average, out=room)
+    room *= 1 - min(state["averaging"], (1 + t) / (10 + t))
+    average += room
+
+
+def lbfgs(objective, decay, max_iter, max_fun, report):
+    """Minimise the mean loss + decay |W|**2 / 2 over all rows by SciPy's L-BFGS-B.
 
     `report(loss)` is called after every iteration and stops the run by returning True. Noise
-    on the rows is drawn once: the method needs a function that stays the same.
+    on the rows is drawn once: the method needs a function that stays the same. Return
+    whether the method came to an end before max_iter and max_fun did.
     """
     parameters = objective.workspace.parameters
-    theta, gradient = parameters.flat, objective.gradient
+    theta, gradient = parameters.trained, objective.gradient
     n_rows = len(objective.feed.rows)
 
     def value_and_gradient(x):
@@ -217,7 +242,7 @@ def lbfgs(objective, decay, max_iter, max_fun, tol, report):
         value = objective(0, n_rows)
         value += 0.5 * decay * float(parameters.weights.dot(parameters.weights))
         gradient.weights += np.multiply(parameters.weights, decay)
-        return value, gradient.flat.astype(np.float64)
+        return value, gradient.trained.astype(np.float64)
 
     def after_iteration(intermediate_result):
         theta[...] = intermediate_result.x
@@ -230,41 +255,61 @@ def lbfgs(objective, decay, max_iter, max_fun, tol, report):
         jac=True,
         method="L-BFGS-B",
         callback=after_iteration,
-        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol, "ftol": 64 * 2.2e-16},
+        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": 1e-10, "ftol": 1e-14},
     )
     theta[...] = result.x
-    return result
+    return result.status != 1
 
 
 class DivergedError(FloatingPointError):
     """The loss of a batch is not finite, or far above that of the first batch."""
 
 
-class Monitor:
-    """Keeps the curve of the losses and the best of the parameters; says when to stop.
+class Patience:
+    """Says when a loss has not fallen by `tol` times its size within `n_epochs` epochs."""
 
-    `watched` is the loss that decides: that of the held-out rows where there are any. It must
-    improve by `tol` times its size within `patience` epochs.
-    """
-
-    def __init__(self, theta, tol, patience, keep_best):
+    def __init__(self, tol, n_epochs):
         self.tol = tol
-        self.patience = patience
-        self.keep_best = keep_best
-        self.best_loss = math.inf
-        self.best_theta = theta.copy()
+        self.n_epochs = n_epochs
+        self.lowest = math.inf
         self.n_stalled = 0
 
-    def update(self, loss, theta):
-        """Take note of the parameters after an epoch and of the loss that is watched."""
-        improvement = self.best_loss - loss
-        enough = not improvement < self.tol * abs(loss)
-        self.n_stalled = 0 if enough else self.n_stalled + 1
-        if loss < self.best_loss:
-            self.best_loss = loss
-        if improvement > 0 or not self.keep_best:
-            self.best_theta[...] = theta
+    def exhausted(self, loss):
+        """Take note of an epoch's loss."""
+        if loss < self.lowest - self.tol * abs(loss):
+            self.lowest, self.n_stalled = loss, 0
+        else:
+            self.n_stalled += 1
+        return self.n_stalled >= self.n_epochs
 
-    @property
-    def converged(self):
-        return self.n_stalled > self.patience
+
+class Choice:
+    """The epoch whose gain on watched rows, over the start, is greatest for certain.
+
+    What counts is the mean of the rows' gains less `caution` standard errors of it; the
+    start itself, whose gain is zero, is a candidate. So few rows, or rows that disagree,
+    leave the start as it is.
+    """
+
+    def __init__(self, losses, weights, caution):
+        self.start = losses
+        self.share = weights / weights.sum()
+        self.caution = caution
+        self.bound = 0.0
+        self.epoch = 0
+        self.loss = self.mean(losses)
+
+    def mean(self, losses):
+        """Weighted mean of the rows' losses."""
+        return float(self.share @ losses)
+
+    def improves(self, losses, epoch):
+        """Compare an epoch with the best one before it; take its place if it is better."""
+        gains = self.start - losses
+        mean = float(self.share @ gains)
+        error = math.sqrt(float(self.share**2 @ (gains - mean) ** 2))
+        bound = mean - self.caution * error
+        if not bound > self.bound:
+            return False
+        self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
+        return True

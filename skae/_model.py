@@ -1,0 +1,104 @@
+"""A network with its parameters and geometry, where training starts or goes on."""
+
+from numbers import Integral
+
+import numpy as np
+
+from skae import _architecture
+from skae._initialization import initialize_path, initialize_weights, principal_directions
+from skae._scaling import Scaling, identity_scaling, measure_scaling
+
+
+class Model:
+    """What is trained, and what is kept of it.
+
+    `parameters` change with every step; `averaged` follows them, if asked for; `kept` holds
+    the best so far and is what a fit ends with. `code_scale` times the network's code is the
+    code that users see: in the units of X, as PCA's, where it is linear and these have one
+    scale.
+    """
+
+    def __init__(self, architecture, theta, scaling, state, code_scale=None):
+        self.architecture = architecture
+        self.network = _architecture.build(architecture)
+        self.parameters = self.network.parameters(theta)
+        self.kept = self.network.parameters(theta.copy())
+        self.averaged = None
+        self.scaling = scaling
+        self.target_scaling = scaling
+        if not self.network.activations[-1].is_identity:
+            self.target_scaling = identity_scaling(len(scaling.mean), theta.dtype)
+        self.state = state
+        self.code_scale = code_scale
+
+    def start_average(self, averaging):
+        """Begin to average the parameters where they are, unless that has begun."""
+        if averaging and self.averaged is None:
+            self.averaged = self.network.parameters(self.parameters.flat.copy())
+            self.state |= {"average": self.averaged.trained, "averaging": averaging}
+
+    def keep(self):
+        """Keep the parameters as they are, averaged where they are averaged."""
+        self.kept.flat[...] = (self.averaged or self.parameters).flat
+
+
+def start_model(estimator, X, weights, seed, like=None):
+    """Return the model that training starts with: random weights, PCA on the linear path.
+
+    The random numbers depend on the seed and the widths, not on the rows. `like` gives the
+    architecture of another model instead of the estimator's parameters.
+    """
+    n_features = X.shape[1]
+    scaling = measure_scaling(X, weights, estimator._scale_per_feature)
+    n_components = estimator.n_components if like is None else like.network.n_components
+    directions = None
+    if estimator.linear_path == "pca" or not isinstance(n_components, Integral):
+        n_needed = n_components if isinstance(n_components, Integral) else n_features
+        variances, directions, total = principal_directions(X, weights, scaling, n_needed)
+        if not isinstance(n_components, Integral):
+            n_components = _count_components(variances, total, n_components)
+            directions = directions[:n_components]
+    architecture = _architecture.describe(estimator, n_features, int(n_components))
+    network = _architecture.build(architecture)
+    parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
+    initialize_weights(network, parameters, np.random.default_rng(seed))
+    model = Model(architecture, parameters.flat, scaling, {"steps": 0})
+    size = 1.0
+    if network.linear_path:
+        size = initialize_path(
+            network, model.parameters, X, weights, scaling, model.target_scaling, directions
+        )
+        model.keep()
+    if scaling.scale.ndim == 0 and network.activations[network.n_encoder_layers - 1].is_identity:
+        size *= float(scaling.scale)
+    model.code_scale = np.asarray(size, X.dtype)
+    return model
+
+
+def _count_components(variances, total, share):
+    """The fewest components that explain a share of the variance."""
+    if not len(variances):
+        return 1
+    explained = np.cumsum(variances) / total
+    return min(int(np.searchsorted(explained, share)) + 1, len(variances))
+
+
+def resumed_model(estimator, n_features):
+    """Return a fitted estimator's model, copied; raise ValueError for another network."""
+    asked = _architecture.describe(estimator, n_features, estimator.n_components_)
+    if isinstance(estimator.n_components, Integral):
+        asked = _architecture.describe(estimator, n_features, int(estimator.n_components))
+    for key, value in asked.items():
+        if value != estimator.architecture_[key]:
+            raise ValueError(
+                f"Training cannot go on with another network: {key} is now {value!r}, was "
+                f"{estimator.architecture_[key]!r}. Set the parameter back, or fit with "
+                "warm_start=False."
+            )
+    state = {
+        key: value.copy() if isinstance(value, np.ndarray) else value
+        for key, value in estimator._optimizer_state.items()
+    }
+    scaling = Scaling(estimator.mean_, estimator.scale_)
+    theta = estimator.theta_.copy()
+    return Model(estimator.architecture_, theta, scaling, state, estimator.code_scale_)
