@@ -1,0 +1,79 @@
+"""Small networks with everything optional, and the slope of their loss in one direction."""
+
+import numpy as np
+import reference
+
+from skae._network import Network
+from skae._scaling import identity_scaling
+from skae._training import Feed, Objective, Rows
+from skae.activations import ACTIVATIONS
+from skae.losses import LOSSES
+from skae.penalties import PENALTIES
+
+
+def make_network(
+    encoder=(5, 4, 2),
+    *,
+    hidden="tanh",
+    latent="identity",
+    output=None,
+    loss="squared_error",
+    linear_path=False,
+):
+    """Return a Network and the names of its activations; the decoder mirrors the encoder."""
+    n_hidden = len(encoder) - 2
+    names = [hidden] * n_hidden + [latent] + [hidden] * n_hidden
+    names.append(LOSSES[loss].link if output is None else output)
+    network = Network(
+        widths=(*encoder, *reversed(encoder[:-1])),
+        activations=tuple(ACTIVATIONS[name] for name in names),
+        n_encoder_layers=len(encoder) - 1,
+        linear_path=linear_path,
+        loss=LOSSES[loss],
+    )
+    return network, names
+
+
+def make_parameters(network, rng, dtype=np.float64, size=0.5):
+    """Return parameters all of which are random."""
+    return network.parameters((size * rng.standard_normal(network.n_parameters)).astype(dtype))
+
+
+def make_penalty(name):
+    """Return a penalty with the options that its reference is tried with, or None."""
+    return None if name is None else PENALTIES[name](**reference.PENALTIES[name][2])
+
+
+def make_rows(X, target=None, weights=None, scaling=None, corruption=None):
+    """Return Rows, unscaled unless said otherwise."""
+    plain = identity_scaling(X.shape[1], X.dtype) if scaling is None else scaling
+    target = X if target is None else target
+    return Rows(X, target, weights, plain, plain, corruption)
+
+
+def make_objective(network, parameters, rows, batch_size=None, penalty=None, backward=True):
+    """Return an Objective over the rows, all of them in one batch unless said otherwise."""
+    feed = Feed(rows, len(rows) if batch_size is None else batch_size)
+    return Objective(network, parameters, feed, make_penalty(penalty), backward)
+
+
+def fill(objective, rng=None):
+    """Gather the first rows of an objective's feed, in their order."""
+    objective.feed.fill(np.arange(objective.feed.n_rows), rng)
+
+
+def slopes(objective, rng, epsilon=1e-6):
+    """Slope of the loss of all rows in a random direction: by differences, by the gradient."""
+    fill(objective, rng)
+    n_rows = len(objective.feed.rows)
+    theta = objective.workspace.parameters.trained
+    u = rng.standard_normal(len(theta))
+    u /= np.linalg.norm(u)
+    start = theta.copy()
+    values = []
+    for step in (epsilon, -epsilon):
+        theta[...] = start + step * u
+        values.append(objective(0, n_rows))
+    theta[...] = start
+    objective(0, n_rows)
+    return (values[0] - values[1]) / (2 * epsilon), float(objective.gradient.trained @ u)

@@ -1,0 +1,159 @@
+"""Activations against their formulas."""
+
+import numpy as np
+import pytest
+import reference
+
+from skae.activations import ACTIVATIONS, Activation
+
+DTYPES = [np.float32, np.float64]
+# Slopes may be any between those of the two sides where a function has a kink.
+KINKS = {"relu": (0, 1), "leaky_relu": (0.01, 1)}
+WITH_INVERSE = [
+    name for name, a in ACTIVATIONS.items() if type(a).inverse is not Activation.inverse
+]
+
+
+def inputs(dtype):
+    """Ordinary numbers, both zeros, and the ends of what may come."""
+    tiny = np.finfo(dtype).tiny
+    extremes = [0.0, -0.0, 1e3, -1e3, 60, -60, tiny, -tiny, tiny / 8, -tiny / 8, 1e-6, -1e-6]
+    ordinary = np.random.default_rng(0).normal(size=58) * 3
+    return np.concatenate([ordinary, extremes]).astype(dtype).reshape(10, 7)
+
+
+def run(activation, z, da=None):
+    """Forward, then backward, on copies: the output and the rewritten da."""
+    a = z.copy()
+    scratch = np.zeros((activation.n_scratch, *z.shape), z.dtype)
+    with np.errstate(over="ignore"):  # exp(1000) is infinite, and no kernel's fault
+        activation.forward(a, *scratch)
+        output = a.copy()
+        slope = np.ones_like(z) if da is None else da.copy()
+        activation.backward(a, slope, *scratch)
+    return output, slope
+
+
+def test_every_activation_has_a_reference():
+    assert set(reference.ACTIVATIONS) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_forward_and_backward(name, dtype):
+    z = inputs(dtype)
+    output, slope = run(ACTIVATIONS[name], z)
+    function, derivative = reference.ACTIVATIONS[name]
+    with np.errstate(over="ignore"):
+        exact, exact_slope = function(z.astype(float)), derivative(z.astype(float))
+        if dtype == np.float32:  # what float64 can hold may be infinite here
+            exact, exact_slope = exact.astype(dtype), exact_slope.astype(dtype)
+    assert output.dtype == slope.dtype == dtype
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(output, exact, rtol=20 * eps, atol=10 * eps)
+    if name in KINKS:
+        lowest, highest = KINKS[name]
+        at_kink = z == 0
+        assert ((slope[at_kink] >= lowest) & (slope[at_kink] <= highest)).all()
+        slope[at_kink] = exact_slope[at_kink]
+    np.testing.assert_allclose(slope, exact_slope, rtol=20 * eps, atol=300 * eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_backward_multiplies_da(name, dtype):
+    z = np.random.default_rng(1).normal(size=(6, 5)).astype(dtype)
+    da = np.random.default_rng(2).normal(size=(6, 5)).astype(dtype)
+    _, slope = run(ACTIVATIONS[name], z)
+    _, dz = run(ACTIVATIONS[name], z, da)
+    np.testing.assert_allclose(dz, da * slope, rtol=10 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_references_agree_with_finite_differences(name):
+    z = np.random.default_rng(3).normal(size=40)
+    function, derivative = reference.ACTIVATIONS[name]
+    h = 1e-6
+    np.testing.assert_allclose(
+        derivative(z), (function(z + h) - function(z - h)) / (2 * h), rtol=1e-6, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_nothing_else_is_written(name, dtype):
+    """Kernels get views of larger arrays: what lies around these stays as it was."""
+    activation = ACTIVATIONS[name]
+    z = np.random.default_rng(4).normal(size=(4, 6)).astype(dtype)
+    rooms = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
+    arrays = [room[2:6] for room in rooms]
+    a, da, *scratch = arrays
+    a[...], da[...] = z, 1
+    for array in scratch:
+        array[...] = 0
+    activation.forward(a, *scratch)
+    assert (da == 1).all()
+    activation.backward(a, da, *scratch)
+    assert (rooms[:, :2] == 0.25).all()
+    assert (rooms[:, 6:] == 0.25).all()
+    np.testing.assert_array_equal(da, run(activation, z)[1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_scratch_serves_again(name, dtype):
+    """Scratch is zero before the first forward only: later batches find what was left."""
+    activation = ACTIVATIONS[name]
+    scratch = np.zeros((activation.n_scratch, 10, 7), dtype)
+    rng = np.random.default_rng(5)
+    for n_rows in (10, 10, 3, 10):
+        z = rng.normal(size=(n_rows, 7)).astype(dtype)
+        expected = run(activation, z)
+        a, da = z.copy(), np.ones_like(z)
+        activation.forward(a, *scratch[:, :n_rows])
+        np.testing.assert_array_equal(a, expected[0])
+        activation.backward(a, da, *scratch[:, :n_rows])
+        np.testing.assert_array_equal(da, expected[1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_negative_zero_at_every_length(name, dtype):
+    """Vectorised loops and their remainders treat the sign of a zero alike."""
+    for n in range(1, 40):
+        z = np.full(n, -0.0, dtype)
+        output, slope = run(ACTIVATIONS[name], z)
+        positive, positive_slope = run(ACTIVATIONS[name], -z)
+        assert (output == positive).all()
+        assert (slope == positive_slope).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", WITH_INVERSE)
+def test_inverse(name, dtype):
+    activation = ACTIVATIONS[name]
+    z = np.linspace(-2, 2, 25).astype(dtype)
+    a, _ = run(activation, z)
+    kept = a.copy()
+    found = activation.inverse(a)
+    np.testing.assert_array_equal(a, kept)
+    assert not np.shares_memory(found, a)
+    assert found.dtype == dtype
+    again, _ = run(activation, found)
+    np.testing.assert_allclose(again, a, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", WITH_INVERSE)
+def test_inverse_is_moderate_everywhere(name, dtype):
+    a = np.array([-100, -1, -0.0, 0, 1, 100], dtype)
+    found = ACTIVATIONS[name].inverse(a)
+    assert np.isfinite(found).all()
+    assert (np.abs(found) <= 1e4).all()
+    assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_is_identity_says_what_it_is(name):
+    z = np.linspace(-2, 2, 9)
+    assert ACTIVATIONS[name].is_identity == np.array_equal(run(ACTIVATIONS[name], z)[0], z)
