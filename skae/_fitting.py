@@ -1,5 +1,6 @@
 """One run of fit: from validated rows and an estimator's parameters to fitted attributes."""
 
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 import math
@@ -29,7 +30,7 @@ from skae.penalties import PENALTIES
 
 EVALUATION_ROWS = 512
 MERGED_ROWS = 1000
-CROSS_VALIDATED_ROWS = 500
+CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
 CAUTION, CAUTION_OF_FEW = 1.0, 2.5
 
@@ -51,15 +52,17 @@ class Fit:
             X_clean = None if X_clean is None else X_clean[kept]
         if len(X) <= MERGED_ROWS:
             X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
-        self.X, self.weights, self.X_clean, self.X_val = X, weights, X_clean, X_val
+        corruption = estimator._make_corruption(X) if X_clean is None else None
+        target = X if X_clean is None else X_clean
+        self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
+        self.X_val = X_val
         self.resumed = resume or (estimator.warm_start and hasattr(estimator, "theta_"))
         if self.resumed:
             self.model = resumed_model(estimator, X.shape[1])
-            self.X = X.astype(self.model.parameters.flat.dtype, copy=False)
             self.n_samples_seen = estimator.n_samples_seen_
             self.loss_curve = list(estimator.loss_curve_)
         else:
-            self.model = start_model(estimator, X, weights, self.seed_start)
+            self.model = start_model(estimator, self.rows, self.seed_start)
             self.n_samples_seen = 0
             self.loss_curve = []
         self.validation_loss_curve = []
@@ -71,24 +74,30 @@ class Fit:
     def run(self):
         """Train to the end, by the way that suits the rows; put the code in order."""
         estimator, model = self.estimator, self.model
-        everything = np.ones(len(self.X), bool)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 if estimator.max_iter == 0:
                     pass
                 elif self.X_val is not None:
-                    rows = self._rows(model, self.X_val, self.X_val, np.ones(len(self.X_val)))
-                    self._run_watched(everything, rows, CAUTION)
+                    n_val = len(self.X_val)
+                    watched = replace(
+                        self.rows,
+                        X=self.X_val,
+                        target=self.X_val,
+                        weights=np.ones(n_val),
+                        index=np.arange(n_val),
+                    )
+                    self._run_watched(self.rows, watched, CAUTION)
                 elif not estimator.early_stopping:
-                    self._run(everything)
+                    self._run(self.rows)
                 elif self._is_cross_validated():
-                    self._run(everything, n_epochs=self._cross_validate())
+                    self._run(self.rows, n_epochs=self._cross_validate())
                 else:
                     folds = self._folds(max(round(1 / estimator.validation_fraction), 2))
-                    few = len(self.X) <= CROSS_VALIDATED_ROWS
+                    few = len(self.rows) <= CROSS_VALIDATED_ROWS
                     self._run_watched(
-                        folds != 0,
-                        self._rows_of(model, folds == 0),
+                        self.rows.part(folds != 0),
+                        self.rows.part(folds == 0),
                         CAUTION_OF_FEW if few else CAUTION,
                     )
         except DivergedError:
@@ -96,7 +105,7 @@ class Fit:
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user: the best model so far is kept.")
         model.parameters.flat[...] = model.kept.flat
-        self.n_samples_seen += len(self.X)
+        self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
         self.ratios = self._explained_variance_ratios()
         order = np.argsort(-self.ratios, kind="stable")
@@ -108,7 +117,7 @@ class Fit:
         """Train one pass over the rows, with the optimizer's state of the passes before."""
         model = self.model
         before = model.parameters.flat.copy()
-        objective = self._objective(model, self._rows_of(model, slice(None)))
+        objective = self._objective(model, self.rows)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 self.loss_curve.append(next(self._epochs(model, objective, averaged=False)))
@@ -117,13 +126,13 @@ class Fit:
             model.parameters.flat[...] = before
             model.state = {"steps": model.state["steps"]}
             self._warn_diverged()
-        self.n_samples_seen += len(self.X)
+        self.n_samples_seen += len(self.rows)
         self.n_iter = len(self.loss_curve)
         self.best_loss = min(self.loss_curve, default=None)
         self.ratios = self._explained_variance_ratios()
 
-    def _run(self, chosen, n_epochs=None, watch=None):
-        """Train on the chosen rows until the loss or the watch says stop, or n_epochs are over.
+    def _run(self, rows, n_epochs=None, watch=None):
+        """Train on rows until their loss or the watch says stop, or n_epochs are over.
 
         `watch()` is called after each epoch; it takes care of what is kept. Without one the
         last epoch is kept.
@@ -131,7 +140,6 @@ class Fit:
         estimator, model = self.estimator, self.model
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         limit = estimator.max_iter if n_epochs is None else n_epochs
-        rows = self._rows_of(model, chosen)
 
         def after_epoch(loss):
             self.n_iter += 1
@@ -146,7 +154,7 @@ class Fit:
         if estimator.solver == "lbfgs":
             objective = self._objective(model, rows, batch_size=len(rows))
             objective.feed.fill(np.arange(len(rows)), np.random.default_rng(self.seed_rows))
-            decay = estimator.alpha / self.weights.sum()
+            decay = estimator.alpha / self.rows.weights.sum()
             finished = lbfgs(objective, decay, limit, estimator.max_fun, after_epoch)
         else:
             objective = self._objective(model, rows)
@@ -158,11 +166,11 @@ class Fit:
         if not finished and estimator.solver == "lbfgs":
             self._warn_unfinished()
 
-    def _run_watched(self, chosen, watched, caution):
-        """Train on the chosen rows; keep the epoch that is best for certain on watched ones."""
+    def _run_watched(self, rows, watched, caution):
+        """Train on rows; keep the epoch that is best for certain on those that are watched."""
         estimator, model = self.estimator, self.model
         losses = self._watch(model, watched)
-        choice = Choice(losses(), self._weights_of(watched), caution)
+        choice = Choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
 
         def watch():
@@ -176,30 +184,28 @@ class Fit:
             return patience.exhausted(loss)
 
         model.start_average(estimator.averaging)
-        self._run(chosen, watch=watch)
+        self._run(rows, watch=watch)
 
     def _cross_validate(self):
         """Return the number of epochs that is best for certain over folds, trained in step."""
         estimator = self.estimator
         folds = self._folds(N_FOLDS)
-        losses = np.zeros(len(self.X))
+        losses = np.zeros(len(self.rows))
         parts = []
         for k in range(folds.max() + 1):
-            held, rest = folds == k, folds != k
-            model = start_model(
-                estimator, self.X[rest], self.weights[rest], self.seed_start, self.model
-            )
+            held, rows = folds == k, self.rows.part(folds != k)
+            model = start_model(estimator, rows, self.seed_start, like=self.model)
             model.start_average(estimator.averaging)
-            objective = self._objective(model, self._rows_of(model, rest))
+            objective = self._objective(model, rows)
             passes = self._epochs(model, objective)
-            parts.append((held, passes, self._watch(model, self._rows_of(model, held))))
+            parts.append((held, passes, self._watch(model, self.rows.part(held))))
 
         def held_out_losses():
             for held, _, watch in parts:
                 losses[held] = watch()
             return losses.copy()
 
-        choice = Choice(held_out_losses(), self.weights, CAUTION_OF_FEW)
+        choice = Choice(held_out_losses(), self.rows.weights, CAUTION_OF_FEW)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         for epoch in range(1, estimator.max_iter + 1):
             try:
@@ -219,39 +225,24 @@ class Fit:
     # ------------------------------------------------------------ its parts
 
     def _is_cross_validated(self):
-        few = N_FOLDS <= len(self.X) <= CROSS_VALIDATED_ROWS
+        few = N_FOLDS <= len(self.rows) <= CROSS_VALIDATED_ROWS
+        few = few and self.rows.X.size <= CROSS_VALIDATED_CELLS
         return few and not self.resumed and self.estimator.solver != "lbfgs"
 
     def _folds(self, n_folds):
-        folds = fold_numbers(self.X, n_folds, np.random.default_rng(self.seed_split))
+        folds = fold_numbers(self.rows.X, n_folds, np.random.default_rng(self.seed_split))
         if not folds.any():
             raise ValueError(
-                f"early_stopping=True needs rows to hold out, and all {len(self.X)} are alike. "
+                f"early_stopping=True needs rows to hold out, and all {len(self.rows)} are alike. "
                 "Use early_stopping=False."
             )
         return folds
-
-    def _rows_of(self, model, chosen):
-        target = self.X if self.X_clean is None else self.X_clean
-        X = self.X[chosen]
-        same = target is self.X
-        return self._rows(model, X, X if same else target[chosen], self.weights[chosen])
-
-    def _rows(self, model, X, target, weights):
-        equal = np.all(weights == weights[0])
-        weights = None if equal else (weights / weights.mean()).astype(X.dtype)
-        corruption = None if self.X_clean is not None else self.estimator._make_corruption(self.X)
-        return Rows(X, target, weights, model.scaling, model.target_scaling, corruption)
-
-    @staticmethod
-    def _weights_of(rows):
-        return np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
 
     def _objective(self, model, rows, batch_size=None):
         estimator = self.estimator
         if batch_size is None:
             batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
-        feed = Feed(rows, batch_size)
+        feed = Feed(rows, model.scaling, model.target_scaling, batch_size)
         return Objective(model.network, model.parameters, feed, self._penalty())
 
     def _penalty(self):
@@ -266,7 +257,7 @@ class Fit:
     def _watch(self, model, rows):
         """Return a function that gives the loss of each row, at the parameters to be kept."""
         parameters = model.averaged or model.parameters
-        feed = Feed(rows, EVALUATION_ROWS)
+        feed = Feed(rows, model.scaling, model.target_scaling, EVALUATION_ROWS)
         objective = Objective(model.network, parameters, feed, self._penalty(), backward=False)
         return lambda: row_losses(objective, np.random.default_rng(self.seed_split))
 
@@ -324,8 +315,8 @@ class Fit:
         return _code.explained_variance_ratios(
             model.network,
             model.parameters,
-            self.X,
-            self.weights,
+            self.rows.target,
+            self.rows.weights,
             model.scaling,
             model.target_scaling,
         )

@@ -79,6 +79,28 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     return size
 
 
+def regress_path(network, parameters, X, X_noisy, weights, scaling):
+    """Let the path denoise: its code becomes the linear regression of PCA's on noisy rows.
+
+    The encoder's side turns into the ridge regression, with an intercept in the bias of the
+    code, of the codes of X on the rows of X_noisy, their corrupted copies. Left as it is
+    where there are fewer than two rows for each feature.
+    """
+    n_rows, n_features = X.shape
+    if n_rows < 2 * n_features:
+        return
+    root = np.sqrt(weights / weights.sum())
+    noisy = _scaled_rows(X_noisy, np.ones(n_rows), scaling, slice(None))
+    code = _scaled_rows(X, np.ones(n_rows), scaling, slice(None)) @ parameters.path[0]
+    center, code_center = root**2 @ noisy, root**2 @ code
+    noisy = root[:, None] * (noisy - center)
+    gram = noisy.T @ noisy
+    gram[np.diag_indices(n_features)] += 1e-6 * np.trace(gram) / n_features + 1e-12
+    slopes = linalg.solve(gram, noisy.T @ (root[:, None] * (code - code_center)), assume_a="pos")
+    parameters.path[0][...] = slopes
+    parameters.layers[network.n_encoder_layers - 1][1][...] = code_center - center @ slopes
+
+
 def _best_gain(network, output, bias, target, share):
     """The number g that minimises the mean loss of the output `g output + bias`."""
     link = network.activations[-1]

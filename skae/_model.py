@@ -5,7 +5,12 @@ from numbers import Integral
 import numpy as np
 
 from skae import _architecture
-from skae._initialization import initialize_path, initialize_weights, principal_directions
+from skae._initialization import (
+    initialize_path,
+    initialize_weights,
+    principal_directions,
+    regress_path,
+)
 from skae._scaling import Scaling, identity_scaling, measure_scaling
 
 
@@ -42,12 +47,16 @@ class Model:
         self.kept.flat[...] = (self.averaged or self.parameters).flat
 
 
-def start_model(estimator, X, weights, seed, like=None):
+NOISY_ROWS = 5000
+
+
+def start_model(estimator, rows, seed, like=None):
     """Return the model that training starts with: random weights, PCA on the linear path.
 
     The random numbers depend on the seed and the widths, not on the rows. `like` gives the
-    architecture of another model instead of the estimator's parameters.
+    size of the code instead of the estimator's parameters.
     """
+    _, X, weights = rows.arrays()
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, estimator._scale_per_feature)
     n_components = estimator.n_components if like is None else like.network.n_components
@@ -68,6 +77,9 @@ def start_model(estimator, X, weights, seed, like=None):
         size = initialize_path(
             network, model.parameters, X, weights, scaling, model.target_scaling, directions
         )
+        if rows.is_noisy and network.activations[network.n_encoder_layers - 1].is_identity:
+            rng = np.random.default_rng(seed)
+            regress_path(network, model.parameters, *rows.noisy_sample(NOISY_ROWS, rng), scaling)
         model.keep()
     if scaling.scale.ndim == 0 and network.activations[network.n_encoder_layers - 1].is_identity:
         size *= float(scaling.scale)

@@ -1,6 +1,6 @@
 """The loops: epochs of mini-batches (a generator), L-BFGS, and what decides when to stop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 import math
 
@@ -36,17 +36,49 @@ SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
 
 @dataclass(frozen=True)
 class Rows:
-    """What to learn from: rows, their clean targets, weights with mean 1 (or None)."""
+    """What to learn from: rows, their clean targets (X itself, mostly), weights, and noise.
+
+    `index` says which of the rows take part: a part of them costs no copy.
+    """
 
     X: np.ndarray
     target: np.ndarray
-    weights: np.ndarray | None
-    scaling: object
-    target_scaling: object
+    weights: np.ndarray
+    index: np.ndarray
     corruption: object = None
 
     def __len__(self):
-        return len(self.X)
+        return len(self.index)
+
+    @property
+    def is_noisy(self):
+        return self.corruption is not None or self.target is not self.X
+
+    def part(self, chosen):
+        """Return these rows, cut down to those that a boolean array marks."""
+        return replace(self, index=self.index[chosen])
+
+    def arrays(self):
+        """Return X, target and weights of the rows that take part."""
+        if len(self.index) == len(self.X):
+            return self.X, self.target, self.weights
+        X = self.X[self.index]
+        target = X if self.target is self.X else self.target[self.index]
+        return X, target, self.weights[self.index]
+
+    def noisy_sample(self, n_rows, rng):
+        """Return clean rows, noisy copies and weights, about n_rows where noise can be drawn."""
+        X, target, weights = self.arrays()
+        if len(X) > n_rows:
+            chosen = np.linspace(0, len(X) - 1, n_rows).astype(int)
+            X, target, weights = X[chosen], target[chosen], weights[chosen]
+        if self.corruption is None:
+            return target, X, weights
+        n_draws = min(math.ceil(n_rows / len(X)), 20)
+        target, weights = np.tile(target, (n_draws, 1)), np.tile(weights, n_draws)
+        noisy = np.empty_like(target)
+        self.corruption.corrupt(target, noisy, rng)
+        return target, noisy, weights
 
 
 class Feed:
@@ -56,39 +88,38 @@ class Feed:
     batch after a `fill` is found in, always the same ones, so calls may be bound to them.
     """
 
-    def __init__(self, rows, batch_size):
+    def __init__(self, rows, scaling, target_scaling, batch_size):
         n_features = rows.X.shape[1]
-        dtype = rows.scaling.mean.dtype
-        self.rows = rows
+        dtype = scaling.mean.dtype
+        self.rows, self.scaling, self.target_scaling = rows, scaling, target_scaling
         self.batch_size = min(batch_size, len(rows))
         batch_bytes = self.batch_size * n_features * dtype.itemsize
         n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), CHUNK_BATCHES)
         self.n_rows = min(n_batches * self.batch_size, len(rows))
         self.inputs = np.empty((self.n_rows, n_features), dtype)
-        self.targets = self.inputs
-        self.has_own_target = (
-            rows.corruption is not None
-            or rows.target is not rows.X
-            or rows.target_scaling is not rows.scaling
-        )
-        if self.has_own_target:
-            self.targets = np.empty_like(self.inputs)
-        self.weights = None if rows.weights is None else np.empty(self.n_rows, dtype)
+        self.has_own_target = rows.is_noisy or target_scaling is not scaling
+        self.targets = np.empty_like(self.inputs) if self.has_own_target else self.inputs
+        weights = rows.weights[rows.index]
+        self.all_weights = self.weights = None
+        if not np.all(weights == weights[0]):
+            self.all_weights = (weights / weights.mean()).astype(dtype)
+            self.weights = np.empty(self.n_rows, dtype)
 
     def fill(self, chosen, rng):
-        """Gather the chosen rows, at most n_rows of them."""
+        """Gather the chosen rows, at most n_rows of them, counted among those that take part."""
         rows, n_rows = self.rows, len(chosen)
         inputs, targets = self.inputs[:n_rows], self.targets[:n_rows]
-        np.take(rows.X, chosen, axis=0, out=inputs, mode="clip")
+        found = rows.index[chosen]
+        np.take(rows.X, found, axis=0, out=inputs, mode="clip")
         if self.has_own_target:
-            np.take(rows.target, chosen, axis=0, out=targets, mode="clip")
+            np.take(rows.target, found, axis=0, out=targets, mode="clip")
         if rows.corruption is not None:
             rows.corruption.corrupt(targets, inputs, rng)
-        rows.scaling.apply(inputs, out=inputs)
+        self.scaling.apply(inputs, out=inputs)
         if self.has_own_target:
-            rows.target_scaling.apply(targets, out=targets)
+            self.target_scaling.apply(targets, out=targets)
         if self.weights is not None:
-            np.take(rows.weights, chosen, out=self.weights[:n_rows], mode="clip")
+            np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of the batches that n_rows filled rows make."""
@@ -287,7 +318,7 @@ class Choice:
     """The epoch whose gain on watched rows, over the start, is greatest for certain.
 
     What counts is the mean of the rows' gains less `caution` standard errors of it; the
-    start itself, whose gain is zero, is a candidate. So few rows, or rows that disagree,
+    start itself, whose gain is zero, is a candidate, and rounding is no gain. So few rows, or rows that disagree,
     leave the start as it is.
     """
 
@@ -295,9 +326,9 @@ class Choice:
         self.start = losses
         self.share = weights / weights.sum()
         self.caution = caution
-        self.bound = 0.0
-        self.epoch = 0
         self.loss = self.mean(losses)
+        self.bound = 1e-6 * abs(self.loss)
+        self.epoch = 0
 
     def mean(self, losses):
         """Weighted mean of the rows' losses."""

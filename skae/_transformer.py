@@ -66,12 +66,12 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Whether held-out rows decide how long to train. What counts for an epoch is the mean
         gain of the rows over the start, less one standard error: with a linear path the
         result is PCA itself unless the rows agree that the network is better. Up to 500
-        rows the epoch is chosen by five-fold cross-validation, with 2.5 standard errors,
-        and all rows are then trained on for as long. Rows are dealt by their content: equal
-        ones are never on both sides.
+        rows and 200,000 values the epoch is chosen by five-fold cross-validation, with 2.5
+        standard errors, and all rows are then trained on for as long. Rows are dealt by
+        their content: equal ones are never on both sides.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct rows that is held out, where there are more than 500 (or the
-        solver is L-BFGS).
+        Share of the distinct rows that is held out, where there is no cross-validation (nor
+        is there with L-BFGS).
     beta_1 : float in [0, 1), default=0.9
         Decay of Adam's mean of the gradient.
     beta_2 : float in [0, 1), default=0.999
