@@ -44,16 +44,22 @@ def make_penalty(name):
     return None if name is None else PENALTIES[name](**reference.PENALTIES[name][2])
 
 
-def make_rows(X, target=None, weights=None, scaling=None, corruption=None):
-    """Return Rows, unscaled unless said otherwise."""
-    plain = identity_scaling(X.shape[1], X.dtype) if scaling is None else scaling
+def make_rows(X, target=None, weights=None, corruption=None):
+    """Return Rows all of which take part."""
     target = X if target is None else target
-    return Rows(X, target, weights, plain, plain, corruption)
+    weights = np.ones(len(X)) if weights is None else weights
+    return Rows(X, target, weights, np.arange(len(X)), corruption)
+
+
+def make_feed(rows, batch_size=None, scaling=None):
+    """Return a Feed of all rows in one batch, unscaled, unless said otherwise."""
+    scaling = identity_scaling(rows.X.shape[1], rows.X.dtype) if scaling is None else scaling
+    return Feed(rows, scaling, scaling, len(rows) if batch_size is None else batch_size)
 
 
 def make_objective(network, parameters, rows, batch_size=None, penalty=None, backward=True):
-    """Return an Objective over the rows, all of them in one batch unless said otherwise."""
-    feed = Feed(rows, len(rows) if batch_size is None else batch_size)
+    """Return an Objective over unscaled rows, all of them in one batch unless said otherwise."""
+    feed = make_feed(rows, batch_size)
     return Objective(network, parameters, feed, make_penalty(penalty), backward)
 
 

@@ -30,7 +30,7 @@ def gelu(z):
 
 
 def gelu_slope(z):
-    """The product rule and the chain rule on `gelu`."""
+    """Apply the product rule and the chain rule to `gelu`."""
     t = np.tanh(GELU_C * (z + 0.044715 * z**3))
     return (1 + t) / 2 + z * (1 - t**2) / 2 * GELU_C * (1 + 3 * 0.044715 * z**2)
 
@@ -244,7 +244,7 @@ def pca(X, share):
 
 def forward(X, layers, path, activations, n_encoder_layers):
     """Code and output, layer by layer; `path` holds the linear path's two matrices or none."""
-    a = X
+    a, code = X, None
     for i, ((W, b), name) in enumerate(zip(layers, activations, strict=True), start=1):
         z = a @ W + b
         if path and i == n_encoder_layers:
@@ -258,7 +258,7 @@ def forward(X, layers, path, activations, n_encoder_layers):
 
 
 def backpropagate(x, target, layers, activations):
-    """Derivatives of mean_j (a_j - target_j)**2 / 2 for one row, unit by unit."""
+    """Return the derivatives of mean_j (a_j - target_j)**2 / 2 for one row, unit by unit."""
     n_layers = len(layers)
     outputs, sums = [x], []
     for (W, b), name in zip(layers, activations, strict=True):

@@ -99,9 +99,7 @@ def test_gradient(loss, output, penalty, linear_path, encoder):
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 def test_gradient_through_hidden_and_latent_activations(hidden, latent, linear_path):
     rng = np.random.default_rng(2)
-    network, _ = make_network(
-        (5, 4, 4, 2), hidden=hidden, latent=latent, linear_path=linear_path
-    )
+    network, _ = make_network((5, 4, 4, 2), hidden=hidden, latent=latent, linear_path=linear_path)
     parameters = make_parameters(network, rng, size=0.3)
     X, target = rows_and_targets()
     objective = make_objective(network, parameters, make_rows(X, target))
@@ -304,9 +302,7 @@ def test_a_step_allocates_nothing_for_any_activation(peak_memory, name, dtype):
 @pytest.mark.parametrize("linear_path", [False, True])
 @pytest.mark.parametrize("penalty", [None, *PENALTIES])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_step_allocates_nothing_for_any_loss_and_penalty(
-    peak_memory, loss, penalty, linear_path
-):
+def test_a_step_allocates_nothing_for_any_loss_and_penalty(peak_memory, loss, penalty, linear_path):
     assert_step_allocates_nothing(
         peak_memory, loss=loss, penalty=penalty, latent="logistic", linear_path=linear_path
     )

@@ -103,9 +103,7 @@ def test_kl_sees_the_mean_of_all_rows_through_batches():
     values = []
     for _ in range(3):
         for i in rng.permutation(len(code)):
-            values.append(
-                run(penalty, code[i : i + 1], np.asarray(1.0), 1 / len(code), state)[0]
-            )
+            values.append(run(penalty, code[i : i + 1], np.asarray(1.0), 1 / len(code), state)[0])
     exact = reference.kl(code, np.full(400, 1 / 400), **reference.PENALTIES["kl"][2])
     assert values[-1] == pytest.approx(exact, rel=0.1)
     assert np.ptp(values[-400:]) < 0.2 * exact

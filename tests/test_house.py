@@ -1,0 +1,174 @@
+"""How the package is built: imports point down, and kernels keep to a small vocabulary."""
+
+import ast
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skae
+
+FLOORS = {
+    "_parameters": 0,
+    "_random": 0,
+    "_scaling": 0,
+    "_splitting": 1,
+    "activations": 1,
+    "corruptions": 1,
+    "optimizers": 1,
+    "penalties": 1,
+    "losses": 2,
+    "_network": 3,
+    "_architecture": 4,
+    "_code": 4,
+    "_initialization": 4,
+    "_training": 4,
+    "_compat": 5,
+    "_model": 5,
+    "_fitting": 6,
+    "metrics": 6,
+    "_base": 7,
+    "_denoising": 8,
+    "_outlier": 8,
+    "_transformer": 8,
+    "plotting": 9,
+    "__init__": 10,
+}
+WITH_SCIPY = {"_initialization", "_training"}
+SCIKIT_LEARN_FROM = 5
+
+SOURCES = {path.stem: path for path in Path(skae.__file__).parent.glob("*.py")}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
+
+
+def imports(tree):
+    """Yield the full name of every module, or name in a package, that is imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module == "skae":
+                yield from (f"skae.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_imports_point_strictly_down(name):
+    assert name in FLOORS, f"{name}.py has no floor in the house"
+    for imported in imports(TREES[name]):
+        package, _, rest = imported.partition(".")
+        if package == "skae":
+            below = rest.partition(".")[0]
+            assert FLOORS[below] < FLOORS[name], f"{name} imports {below}"
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_other_packages_are_imported_where_they_belong(name):
+    for imported in imports(TREES[name]):
+        package = imported.partition(".")[0]
+        if package == "scipy":
+            assert name in WITH_SCIPY
+        elif package == "sklearn":
+            assert FLOORS[name] >= SCIKIT_LEARN_FROM
+        elif package == "matplotlib":
+            assert name == "plotting"
+        else:
+            assert package in sys.stdlib_module_names | {"numpy", "skae"}
+
+
+def test_what_is_private_in_scikit_learn_is_imported_in_one_file():
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sklearn"):
+                parts = node.module.split(".") + [alias.name for alias in node.names]
+                private = any(part.startswith("_") for part in parts)
+                assert name == "_compat" or not private, f"{name} imports {parts}"
+
+
+def test_matplotlib_is_imported_inside_functions():
+    for name, tree in TREES.items():
+        inside = ast.ClassDef | ast.FunctionDef
+        on_top = ast.Module([node for node in tree.body if not isinstance(node, inside)], [])
+        assert not [i for i in imports(on_top) if i.startswith("matplotlib")], name
+
+
+# ---------------------------------------------------------------- kernels
+
+ELEMENTWISE = ["activations", "losses", "optimizers", "penalties"]
+KERNELS = [*ELEMENTWISE, "_network"]
+# Where arrays are born, and what is asked once before training starts.
+NO_KERNELS = {"__init__", "init", "inverse"}
+
+# fmt: off
+VOCABULARY = {
+    "matmul", "dot", "add", "subtract", "multiply", "divide", "negative", "exp", "expm1", "log",
+    "log1p", "logaddexp", "tanh", "sqrt", "square", "abs", "sign", "maximum", "minimum", "sum",
+    "vdot", "take", "copyto", "greater",
+}
+# fmt: on
+BIRTHS = {"blocks": {"empty"}}
+# `view` for the one kernel that reads the bits of its floats.
+METHODS = {"dot", "reshape", "view", "T", "flat", "dtype", "itemsize", "shape", "size"}
+
+
+def kernels(name):
+    """Yield the functions of a file that run in every step."""
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.FunctionDef) and node.name not in NO_KERNELS:
+            yield node
+
+
+def test_the_registries_are_looked_at():
+    assert {"forward", "backward"} <= {kernel.name for kernel in kernels("activations")}
+    assert "errors_and_delta" in {kernel.name for kernel in kernels("losses")}
+    assert "step" in {kernel.name for kernel in kernels("optimizers")}
+    assert "value_and_add_gradient" in {kernel.name for kernel in kernels("penalties")}
+    assert {"forward", "backward", "blocks"} <= {kernel.name for kernel in kernels("_network")}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_use_the_permitted_functions_of_numpy(name):
+    for kernel in kernels(name):
+        permitted = VOCABULARY | BIRTHS.get(kernel.name, set())
+        for node in ast.walk(kernel):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np":
+                assert node.attr in permitted, f"{kernel.name}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_use_the_permitted_methods_of_arrays(name):
+    methods_of_arrays = {a for a in dir(np.ndarray) if not a.startswith("_")}
+    for kernel in kernels(name):
+        for node in ast.walk(kernel):
+            if isinstance(node, ast.Attribute) and not ast.unparse(node).startswith("np."):
+                permitted = node.attr in METHODS or node.attr not in methods_of_arrays
+                assert permitted, f"{kernel.name}, line {node.lineno}: {node.attr}"
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_kernels_index_by_slices_and_make_no_masks(name):
+    for kernel in kernels(name):
+        for node in ast.walk(kernel):
+            where = f"{kernel.name}, line {getattr(node, 'lineno', '?')}"
+            assert not isinstance(node, ast.Compare), f"{where}: a mask"
+            assert not isinstance(getattr(node, "op", None), ast.MatMult), f"{where}: allocates"
+            if isinstance(node, ast.Subscript):
+                assert isinstance(node.slice, ast.Slice | ast.Constant), where
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_of_numpy_write_into_memory_that_exists(name):
+    """Every call says where its result goes, but for those that return one number."""
+    numbers = {"sum", "vdot"}
+    for kernel in kernels(name):
+        for node in ast.walk(kernel):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("np."):
+                function = ast.unparse(node.func).removeprefix("np.")
+                born = function in BIRTHS.get(kernel.name, set())
+                has_out = any(keyword.arg == "out" for keyword in node.keywords)
+                assert has_out or born or function in numbers | {"copyto"}, (
+                    f"{kernel.name}, line {node.lineno}: {ast.unparse(node)}"
+                )
