@@ -61,12 +61,13 @@ class Fit:
             self.model = resumed_model(estimator, X.shape[1])
             self.n_samples_seen = estimator.n_samples_seen_
             self.loss_curve = list(estimator.loss_curve_)
+            self.validation_loss_curve = list(getattr(estimator, "validation_loss_curve_", []))
         else:
             self.model = start_model(estimator, self.rows, self.seed_start)
             self.n_samples_seen = 0
-            self.loss_curve = []
-        self.validation_loss_curve = []
+            self.loss_curve, self.validation_loss_curve = [], []
         self.n_iter = 0
+        self.best_iter = 0
         self.best_loss = None
 
     # ------------------------------------------------------------ training
@@ -127,7 +128,7 @@ class Fit:
             model.state = {"steps": model.state["steps"]}
             self._warn_diverged()
         self.n_samples_seen += len(self.rows)
-        self.n_iter = len(self.loss_curve)
+        self.n_iter = self.best_iter = len(self.loss_curve)
         self.best_loss = min(self.loss_curve, default=None)
         self.ratios = self._explained_variance_ratios()
 
@@ -141,15 +142,23 @@ class Fit:
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         limit = estimator.max_iter if n_epochs is None else n_epochs
 
+        n_done = 0
+
         def after_epoch(loss):
-            self.n_iter += 1
-            self.loss_curve.append(loss)
+            nonlocal n_done
+            n_done += 1
+            if n_epochs is None:
+                self.n_iter = n_done
+                self.loss_curve.append(loss)
             if watch is not None:
                 return watch()
+            model.keep()
+            self.best_iter = n_done
+            if n_epochs is not None:
+                return False
             self._report(loss)
             self.best_loss = loss if self.best_loss is None else min(loss, self.best_loss)
-            model.keep()
-            return n_epochs is None and patience.exhausted(loss)
+            return patience.exhausted(loss)
 
         if estimator.solver == "lbfgs":
             objective = self._objective(model, rows, batch_size=len(rows))
@@ -161,7 +170,7 @@ class Fit:
             finished = limit == 0
             for loss in self._epochs(model, objective) if limit else ():
                 finished = after_epoch(loss)
-                if finished or self.n_iter >= limit:
+                if finished or n_done >= limit:
                     break
         if not finished and estimator.solver == "lbfgs":
             self._warn_unfinished()
@@ -180,7 +189,7 @@ class Fit:
             self._report(self.loss_curve[-1], loss)
             if choice.improves(found, self.n_iter):
                 model.keep()
-            self.best_loss = choice.loss
+            self.best_iter, self.best_loss = choice.epoch, choice.loss
             return patience.exhausted(loss)
 
         model.start_average(estimator.averaging)
@@ -215,11 +224,12 @@ class Fit:
                 break
             found = held_out_losses()
             choice.improves(found, epoch)
+            self.n_iter, self.best_loss = epoch, choice.loss
+            self.loss_curve.append(loss)
             self.validation_loss_curve.append(choice.mean(found))
             self._report(loss, self.validation_loss_curve[-1])
             if patience.exhausted(self.validation_loss_curve[-1]):
                 break
-        self.loss_curve = []
         return choice.epoch
 
     # ------------------------------------------------------------ its parts
@@ -290,13 +300,11 @@ class Fit:
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:
             more = "" if validation_loss is None else f", validation loss = {validation_loss:.6g}"
-            n_epochs = len(self.validation_loss_curve) or len(self.loss_curve)
-            print(f"Iteration {n_epochs}, loss = {loss:.6g}{more}")
+            print(f"Iteration {len(self.loss_curve)}, loss = {loss:.6g}{more}")
 
     def _warn_diverged(self):
-        n_epochs = len(self.validation_loss_curve) or len(self.loss_curve)
         warnings.warn(
-            f"Training diverged in iteration {n_epochs + 1}; the model before it is kept. Lower "
+            f"Training diverged in iteration {len(self.loss_curve) + 1}; the model before it is kept. Lower "
             f"learning_rate_init (now {self.estimator.learning_rate_init}).",
             ConvergenceWarning,
         )
@@ -333,6 +341,7 @@ class Fit:
             "n_components_": model.network.n_components,
             "n_layers_": model.network.n_layers + 1,
             "n_iter_": self.n_iter,
+            "best_iter_": self.best_iter,
             "n_samples_seen_": self.n_samples_seen,
             "t_": model.state["steps"],
             "loss_curve_": self.loss_curve,

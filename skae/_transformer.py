@@ -141,12 +141,14 @@ class AutoencoderTransformer(_BaseAutoencoder):
     best_loss_ : float or None
         Least of the losses that were watched: on held-out rows if there are any.
     loss_curve_ : list of float
-        Mean training loss of each epoch.
+        Mean training loss of each epoch; under cross-validation the mean over the folds.
     validation_loss_curve_ : list of float
         Mean loss on the held-out rows after each epoch, where rows were held out; under
-        cross-validation that of the networks that chose the number of epochs.
+        cross-validation each row's is that of the network that has not seen it.
     n_iter_ : int
-        Number of epochs or iterations run.
+        Number of epochs or iterations run, those of the folds under cross-validation.
+    best_iter_ : int
+        The epoch whose parameters are kept; 0 is the start.
     t_ : int
         Number of optimizer steps taken.
     n_layers_ : int
