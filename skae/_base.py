@@ -121,9 +121,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
-        X = validate_data(
-            self, X, reset=reset, dtype=FLOATS, ensure_min_samples=ensure_min_samples
-        )
+        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=ensure_min_samples)
         _architecture.check_range(X, self.loss)
         return X
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from numbers import Integral
 import math
 import warnings
 
@@ -10,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
-from skae._model import Model, resumed_model, start_model
+from skae._model import resumed_model, start_model
 from skae._random import generator
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._training import (
@@ -104,7 +103,8 @@ class Fit:
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user: the best model so far is kept.")
+            message = "Training interrupted by user: the best model so far is kept."
+            warnings.warn(message, stacklevel=2)
         model.parameters.flat[...] = model.kept.flat
         self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
@@ -303,18 +303,18 @@ class Fit:
             print(f"Iteration {len(self.loss_curve)}, loss = {loss:.6g}{more}")
 
     def _warn_diverged(self):
-        warnings.warn(
-            f"Training diverged in iteration {len(self.loss_curve) + 1}; the model before it is kept. Lower "
-            f"learning_rate_init (now {self.estimator.learning_rate_init}).",
-            ConvergenceWarning,
+        message = (
+            f"Training diverged in iteration {len(self.loss_curve) + 1}; the model before it is "
+            f"kept. Lower learning_rate_init (now {self.estimator.learning_rate_init})."
         )
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
     def _warn_unfinished(self):
-        warnings.warn(
+        message = (
             f"L-BFGS stopped at max_iter={self.estimator.max_iter} before it had converged: "
-            f"raise max_iter, or tol (now {self.estimator.tol}).",
-            ConvergenceWarning,
+            f"raise max_iter, or tol (now {self.estimator.tol})."
         )
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
     # ------------------------------------------------------------ what there is to keep
 

@@ -153,9 +153,7 @@ class TrainingWorkspace(Workspace):
             (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
             delta = deltas[i]
             if i < n_layers or not network.loss.fused:
-                calls.append(
-                    self._bind(network.activations[i - 1].backward, i, outputs[i], delta)
-                )
+                calls.append(self._bind(network.activations[i - 1].backward, i, outputs[i], delta))
             calls += [partial(outputs[i - 1].T.dot, delta, dW), partial(ones.dot, delta, db)]
             if i > 1:
                 calls.append(partial(delta.dot, W.T, deltas[i - 1]))

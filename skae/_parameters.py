@@ -11,7 +11,7 @@ class Parameters:
     all `W`: the part that weight decay acts on. Write into the views, never rebind them.
     """
 
-    __slots__ = ("shapes", "path_shapes", "flat", "layers", "path", "trained", "weights")
+    __slots__ = ("flat", "layers", "path", "path_shapes", "shapes", "trained", "weights")
 
     def __init__(self, shapes, path_shapes, flat):
         sizes = [n_in * n_out for n_in, n_out in shapes]
@@ -23,12 +23,9 @@ class Parameters:
         self.path_shapes = path_shapes
         self.flat = flat
         self.layers = tuple(
-            (W.reshape(shape), b)
-            for W, b, shape in zip(pieces, pieces[n_layers:], shapes)
+            (W.reshape(shape), b) for W, b, shape in zip(pieces, pieces[n_layers:], shapes)
         )
-        self.path = tuple(
-            P.reshape(shape) for P, shape in zip(pieces[2 * n_layers :], path_shapes)
-        )
+        self.path = tuple(P.reshape(shape) for P, shape in zip(pieces[2 * n_layers :], path_shapes))
         self.trained = flat[: sum(sizes[: 2 * n_layers])]
         self.weights = flat[: sum(sizes[:n_layers])]
 

@@ -318,8 +318,8 @@ class Choice:
     """The epoch whose gain on watched rows, over the start, is greatest for certain.
 
     What counts is the mean of the rows' gains less `caution` standard errors of it; the
-    start itself, whose gain is zero, is a candidate, and rounding is no gain. So few rows, or rows that disagree,
-    leave the start as it is.
+    start itself, whose gain is zero, is a candidate, and rounding is no gain. So few rows,
+    or rows that disagree, leave the start as it is.
     """
 
     def __init__(self, losses, weights, caution):

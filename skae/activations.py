@@ -90,8 +90,8 @@ class Tanh(Activation):
 class Relu(Activation):
     """a = max(z, 0),  da/dz = 1 if a > 0 else 0.
 
-    NumPy's maximum of two arrays is several times faster than that of
-    an array and a scalar, hence `zeros`. The slope is the sign of the bits of `a` read as integers, and an
+    NumPy's maximum of two arrays is several times faster than that of an array and a
+    scalar, hence `zeros`. The slope is the sign of the bits of `a` read as integers, and an
     integer product with 0 or 1 is exact: half the time of `da *= a > 0`.
     """
 

@@ -1,8 +1,9 @@
 """Errors of a reconstruction: value and derivative of each.
 
-A row's loss is the mean of the errors over its features. A loss has a default `link`, the activation of the output. With
-`fused = True` the loss owns its link: it is handed the output before that activation (the
-logits), so that stable forms stay in one place, and no other output activation is allowed.
+A row's loss is the mean of the errors over its features. A loss has a default `link`, the
+activation of the output. With `fused = True` it owns its link: it is handed the output
+before that activation (the logits), so that stable forms stay in one place, and no other
+output activation is allowed.
 """
 
 from abc import ABC, abstractmethod
