@@ -100,12 +100,15 @@ class Workspace:
                     partial(np.add, z, room, z),
                 ]
             if link or i < network.n_layers:
-                calls.append(self._bind(network.activations[i - 1].forward, i, z))
+                calls += self._bind(network.activations[i - 1], "forward", i, z)
         return calls, outputs[self.last]
 
-    def _bind(self, kernel, i, *arrays):
+    def _bind(self, activation, kernel, i, *arrays):
         """Bind an activation's kernel to arrays of output i and to its scratch."""
-        return partial(kernel, *arrays, *(a[: len(arrays[0])] for a in self.scratch[i]))
+        if activation.is_identity:
+            return []
+        scratch = (a[: len(arrays[0])] for a in self.scratch[i])
+        return [partial(getattr(activation, kernel), *arrays, *scratch)]
 
 
 class TrainingWorkspace(Workspace):
@@ -153,7 +156,8 @@ class TrainingWorkspace(Workspace):
             (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
             delta = deltas[i]
             if i < n_layers or not network.loss.fused:
-                calls.append(self._bind(network.activations[i - 1].backward, i, outputs[i], delta))
+                activation = network.activations[i - 1]
+                calls += self._bind(activation, "backward", i, outputs[i], delta)
             calls += [partial(outputs[i - 1].T.dot, delta, dW), partial(ones.dot, delta, db)]
             if i > 1:
                 calls.append(partial(delta.dot, W.T, deltas[i - 1]))

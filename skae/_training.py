@@ -157,9 +157,10 @@ class Objective:
 
     def __call__(self, index, n_rows):
         """Run a slot: return its mean loss, leave the gradient in `gradient.flat`."""
-        if (index, n_rows) not in self.bound:
-            self.bound[index, n_rows] = self._bind(index, n_rows)
-        calls, sum_errors = self.bound[index, n_rows]
+        bound = self.bound.get((index, n_rows))
+        if bound is None:
+            bound = self.bound[index, n_rows] = self._bind(index, n_rows)
+        calls, sum_errors = bound
         for call in calls:
             call()
         return float(sum_errors()) + self.penalty_value
@@ -171,11 +172,12 @@ class Objective:
         calls = self.workspace.loss(inputs, targets)
         factors = np.full(n_rows, 1 / n_rows, dtype)
         column = factors[:1].reshape(())
+        delta_column = column / np.asarray(inputs.shape[1], dtype)
         if weights is not None:
-            calls.append(partial(np.divide, weights, n_rows, factors))
             column = factors[:, None]
-        delta_column = np.empty_like(column)
-        calls.append(partial(np.divide, column, inputs.shape[1], delta_column))
+            delta_column = np.empty_like(column)
+            calls.append(partial(np.divide, weights, n_rows, factors))
+            calls.append(partial(np.divide, column, inputs.shape[1], delta_column))
         penalize = None
         if self.penalty is not None:
             share = n_rows / len(self.feed.rows) if self.backward else 1.0
