@@ -1,0 +1,155 @@
+"""skae.metrics: one ruler for every reducer."""
+
+import numpy as np
+from numpy.testing import assert_allclose
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.datasets import load_iris
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    FactorAnalysis,
+    FastICA,
+    IncrementalPCA,
+    KernelPCA,
+    SparsePCA,
+    TruncatedSVD,
+)
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae.metrics import reconstruction_score
+
+X = load_iris().data
+QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
+
+REDUCERS = {
+    "PCA": PCA(2),
+    "whitened PCA": PCA(2, whiten=True),
+    "IncrementalPCA": IncrementalPCA(2),
+    "KernelPCA": KernelPCA(3, kernel="rbf", gamma=0.1, fit_inverse_transform=True),
+    "NMF": NMF(2, max_iter=1000),
+    "FastICA": FastICA(2, random_state=0),
+    "SparsePCA": SparsePCA(2, max_iter=5, random_state=0),
+    "TruncatedSVD": TruncatedSVD(2),
+    "StandardScaler": StandardScaler(),
+    "AutoencoderTransformer": AutoencoderTransformer(2, **QUICK),
+    "DenoisingAutoencoder": DenoisingAutoencoder(2, **QUICK),
+    "AutoencoderOutlierDetector": AutoencoderOutlierDetector(2, **QUICK),
+    "scaled PCA": make_pipeline(StandardScaler(), PCA(2)),
+    "scaled NMF": make_pipeline(MinMaxScaler(), NMF(2, max_iter=1000)),
+    "scaled autoencoder": make_pipeline(StandardScaler(), AutoencoderTransformer(2, **QUICK)),
+    "PCA and autoencoder": make_pipeline(PCA(3), AutoencoderTransformer(2, **QUICK)),
+}
+
+
+@pytest.mark.parametrize("reducer", REDUCERS.values(), ids=REDUCERS)
+def test_is_the_share_of_variance_that_the_reconstruction_explains(reducer):
+    reducer.fit(X)
+    reconstruction = reducer.inverse_transform(reducer.transform(X))
+    expected = r2_score(X, reconstruction, multioutput="variance_weighted")
+    assert_allclose(reconstruction_score(reducer, X), expected, rtol=1e-12)
+    assert 0.5 < expected <= 1
+
+    weights = np.arange(len(X)) % 4
+    expected = r2_score(X, reconstruction, sample_weight=weights, multioutput="variance_weighted")
+    found = reconstruction_score(reducer, X, sample_weight=weights)
+    assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_of_pca_is_its_explained_variance():
+    pca = PCA(2).fit(X)
+    assert_allclose(reconstruction_score(pca, X), pca.explained_variance_ratio_.sum())
+
+
+@pytest.mark.parametrize(
+    "Estimator", [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+)
+def test_equals_the_score_method(Estimator):
+    model = Estimator(2, **QUICK).fit(X)
+    weights = np.arange(len(X)) % 4
+    assert_allclose(model.score(X), reconstruction_score(model, X), rtol=1e-12)
+    assert_allclose(
+        model.score(X, sample_weight=weights),
+        reconstruction_score(model, X, sample_weight=weights),
+        rtol=1e-12,
+    )
+    unseen = X[:20] + 1
+    assert_allclose(model.score(unseen), reconstruction_score(model, unseen), rtol=1e-12)
+
+
+def test_perfect_mean_and_worse_than_the_mean():
+    identity = FunctionTransformer(inverse_func=None).fit(X)
+    assert reconstruction_score(identity, X) == 1
+    mean = FunctionTransformer(inverse_func=lambda Z: np.tile(X.mean(axis=0), (len(Z), 1)))
+    assert_allclose(reconstruction_score(mean.fit(X), X), 0, atol=1e-12)
+    nothing = FunctionTransformer(inverse_func=np.zeros_like).fit(X)
+    assert reconstruction_score(nothing, X) < 0
+
+
+@pytest.mark.parametrize("row", [[1.0, 2.0, 3.0], [5.1, 3.5, 0.1]])
+def test_rows_without_variance(row):
+    """The mean of equal rows may differ from them by a rounding error: no variance either."""
+    same = np.repeat([row], 5, axis=0)
+    identity = FunctionTransformer().fit(same)
+    assert reconstruction_score(identity, same) == 1
+    nothing = FunctionTransformer(inverse_func=np.zeros_like).fit(same)
+    assert reconstruction_score(nothing, same) == 0
+
+
+@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+def test_frames_in_and_out(container):
+    frame = pd.DataFrame(X, columns=load_iris().feature_names)
+    pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(2, **QUICK))
+    expected = reconstruction_score(pipeline.fit(frame), frame)
+    pipeline.set_output(transform=container).fit(frame)
+    assert_allclose(reconstruction_score(pipeline, frame), expected, rtol=1e-12)
+
+
+def test_float32_and_integers():
+    model = AutoencoderTransformer(2, **QUICK).fit(X.astype(np.float32))
+    score = reconstruction_score(model, X.astype(np.float32))
+    assert isinstance(score, float)
+    assert_allclose(score, reconstruction_score(model, X), rtol=1e-5)
+    counts = np.round(X * 10).astype(int)
+    assert reconstruction_score(PCA(2).fit(counts), counts) > 0.9
+
+
+def test_as_scoring():
+    scores = cross_val_score(PCA(2), X, scoring=reconstruction_score, cv=3)
+    assert scores.shape == (3,)
+    assert np.isfinite(scores).all()
+
+
+def test_refuses_what_cannot_reconstruct():
+    with pytest.raises(TypeError, match="FactorAnalysis has no inverse_transform"):
+        reconstruction_score(FactorAnalysis(2).fit(X), X)
+    with pytest.raises(TypeError, match="LogisticRegression has no transform"):
+        reconstruction_score(LogisticRegression(), X)
+    with pytest.raises(TypeError, match="Pipeline has no inverse_transform"):
+        reconstruction_score(make_pipeline(StandardScaler(), FactorAnalysis(2)).fit(X), X)
+
+
+def test_refuses_bad_input():
+    pca = PCA(2).fit(X)
+    with pytest.raises(NotFittedError):
+        reconstruction_score(PCA(2), X)
+    with pytest.raises(ValueError, match="NaN"):
+        reconstruction_score(pca, np.where(X > 5, np.nan, X))
+    with pytest.raises(ValueError, match="3 features"):
+        reconstruction_score(pca, X[:, :3])
+    with pytest.raises(ValueError, match="sample_weight"):
+        reconstruction_score(pca, X, sample_weight=[1, 2])
+    with pytest.raises(ValueError, match="sample_weight"):
+        reconstruction_score(pca, X, sample_weight=-np.ones(len(X)))
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        reconstruction_score(pca, X, sample_weight=np.zeros(len(X)))
+    svd = TruncatedSVD(2).fit(csr_array(X))
+    with pytest.raises(TypeError, match="parse data was passed"):
+        reconstruction_score(svd, csr_array(X))
