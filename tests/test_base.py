@@ -1,0 +1,451 @@
+"""What the three estimators share: dtypes, memory, copies, threads, unusual rows."""
+
+from concurrent.futures import ThreadPoolExecutor
+import copy
+import io
+from itertools import pairwise
+import pickle
+
+import joblib
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+
+ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+SMALL = {
+    "hidden_layer_sizes": (8,),
+    "max_iter": 5,
+    "early_stopping": False,
+    "random_state": 0,
+}
+CONFIGURATIONS = {
+    "default path": {},
+    "plain": {"linear_path": None},
+    "deep": {"hidden_layer_sizes": (6, 5)},
+    "early stopping": {"early_stopping": True},
+    "lbfgs": {"solver": "lbfgs"},
+    "kl": {"sparsity": "kl"},
+    "bounded output": {"output_activation": "tanh"},
+}
+
+
+PLAIN = (np.ndarray, str, int, float, bool)
+
+
+def rows(n_rows=60, n_features=5, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 3)) @ rng.normal(size=(3, n_features))
+    return (X + 0.3 * rng.normal(size=X.shape) + np.arange(n_features)).astype(dtype)
+
+
+def outputs(model, X):
+    """Everything that a fitted model can say about rows."""
+    code = model.transform(X)
+    found = [code, model.inverse_transform(code), model.reconstruct(X), model.score_samples(X)]
+    if hasattr(model, "predict"):
+        found += [model.score_features(X), model.decision_function(X), model.predict(X)]
+    return found
+
+
+def assert_same(model, other, X):
+    """Bit for bit."""
+    for a, b in zip(outputs(model, X), outputs(other, X), strict=True):
+        assert a.dtype == b.dtype
+        assert_array_equal(a, b)
+
+
+def assert_views(model):
+    for views in (model.coefs_, model.intercepts_, model.path_coefs_):
+        assert all(np.shares_memory(view, model.theta_) for view in views)
+
+
+@pytest.fixture(params=CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def configuration(request):
+    return SMALL | request.param
+
+
+quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+# ------------------------------------------------------------ dtypes
+
+
+@quiet
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_dtype_follows_the_rows(Estimator, dtype, configuration):
+    X = rows(dtype=dtype)
+    model = Estimator(**configuration).fit(X)
+    for array in (model.theta_, model.mean_, model.scale_, model.code_scale_):
+        assert array.dtype == dtype
+    assert model.transform(X).dtype == dtype
+    assert model.inverse_transform(model.transform(X)).dtype == dtype
+    assert model.reconstruct(X).dtype == dtype
+    is_detector = Estimator is AutoencoderOutlierDetector
+    assert model.score_samples(X).dtype == (np.float64 if is_detector else dtype)
+    if is_detector:
+        assert model.score_features(X).dtype == np.float64
+        assert model.decision_function(X).dtype == np.float64
+    for number in (model.score(X), model.reconstruction_err_):
+        assert isinstance(number, float)
+
+
+@pytest.mark.parametrize("dtype", [int, np.int8, np.uint8, bool, np.float16, np.longdouble])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_other_numbers_become_float64(Estimator, dtype):
+    X = np.abs(rows() * 3).astype(dtype)
+    if dtype is bool:
+        X = rows() > np.median(rows(), axis=0)
+    model = Estimator(**SMALL).fit(X)
+    assert model.theta_.dtype == np.float64
+    assert model.transform(X).dtype == np.float64
+    assert_same(model, Estimator(**SMALL).fit(X.astype(float)), X)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_float32_and_float64_agree(Estimator):
+    X = rows()
+    double = Estimator(**SMALL).fit(X)
+    single = Estimator(**SMALL).fit(X.astype(np.float32))
+    assert abs(double.score(X) - single.score(X.astype(np.float32))) < 0.02
+
+
+# ------------------------------------------------------------ consistency
+
+
+@quiet
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_methods_agree_with_each_other(Estimator, configuration):
+    X, unseen = rows(), rows(90)[60:]
+    model = Estimator(**configuration)
+    assert model.fit(X) is model
+    assert_array_equal(model.transform(X), clone(model).fit_transform(X))
+    for Z in (X, unseen):
+        reconstruction = model.reconstruct(Z)
+        assert_allclose(
+            model.inverse_transform(model.transform(Z)), reconstruction, rtol=1e-9, atol=1e-12
+        )
+        error = np.mean((Z - reconstruction) ** 2, axis=1)
+        if Estimator is not AutoencoderOutlierDetector:
+            assert_allclose(model.score_samples(Z), -error, rtol=1e-12)
+        explained = 1 - error.mean() / np.mean((Z - Z.mean(axis=0)) ** 2)
+        assert_allclose(model.score(Z), explained, rtol=1e-9)
+    assert_allclose(model.reconstruction_err_, np.mean((X - model.reconstruct(X)) ** 2), rtol=1e-9)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_rows_are_encoded_one_by_one(Estimator):
+    """More rows than inference takes at a time, in blocks of other sizes."""
+    X = rows(1300)
+    model = Estimator(**SMALL).fit(X[:50])
+    for whole, halves in zip(
+        outputs(model, X),
+        zip(outputs(model, X[:17]), outputs(model, X[17:]), strict=True),
+        strict=True,
+    ):
+        assert_allclose(whole, np.concatenate(halves), rtol=1e-9, atol=1e-12)
+
+
+@quiet
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_parameters_set_after_fit_change_nothing_fitted(Estimator, configuration):
+    X = rows()
+    model = Estimator(**configuration).fit(X)
+    before = [array.copy() for array in outputs(model, X)] + [model.score(X)]
+    model.set_params(
+        n_components=4,
+        hidden_layer_sizes=(3, 3),
+        activation="logistic",
+        latent_activation="tanh",
+        output_activation="logistic",
+        loss="log_loss",
+        linear_path=None,
+        sparsity="l1",
+    )
+    if "contamination" in model.get_params():
+        model.set_params(contamination=0.4)
+    for found, expected in zip(outputs(model, X) + [model.score(X)], before, strict=True):
+        assert_array_equal(found, expected)
+    assert model.get_feature_names_out().shape == (2,)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_fit_twice_is_fit_once(Estimator):
+    X = rows()
+    once = Estimator(**SMALL).fit(X)
+    twice = Estimator(**SMALL | {"early_stopping": True}).fit(rows(40, 3))
+    twice.set_params(early_stopping=False).fit(X)
+    assert_same(once, twice, X)
+    assert set(vars(once)) == set(vars(twice))
+    assert once.loss_curve_ == twice.loss_curve_
+    assert once.n_samples_seen_ == twice.n_samples_seen_
+
+
+@pytest.mark.parametrize("scale", [2.0**40, 2.0**-40])
+@pytest.mark.parametrize("shift", [0, 1000])
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, AutoencoderOutlierDetector])
+def test_units_do_not_matter(Estimator, scale, shift):
+    X = rows()
+    model = Estimator(**SMALL).fit(X)
+    scaled = Estimator(**SMALL).fit((X + shift) * scale)
+    expected = (model.reconstruct(X) + shift) * scale
+    assert_allclose(scaled.reconstruct((X + shift) * scale), expected, rtol=1e-7)
+    if Estimator is AutoencoderOutlierDetector:
+        X = (X + shift) * scale
+        assert_allclose(scaled.score_samples(X), model.score_samples(rows()), rtol=1e-6)
+
+
+# ------------------------------------------------------------ layouts and containers
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_layouts_and_containers(Estimator, tmp_path):
+    X = rows()
+    kept = X.copy()
+    model = Estimator(**SMALL).fit(X)
+    np.save(tmp_path / "X.npy", X)
+    wide = np.empty((len(X) * 2, X.shape[1] * 2))
+    wide[::2, ::-2] = X
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    for other in (
+        np.asfortranarray(X),
+        np.load(tmp_path / "X.npy", mmap_mode="r"),
+        wide[::2, ::-2],
+        read_only,
+        X.tolist(),
+        X.astype(">f8"),
+        pd.DataFrame(X),
+    ):
+        assert_same(model, Estimator(**SMALL).fit(other), X)
+        for a, b in zip(outputs(model, X), outputs(model, other), strict=True):
+            assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    assert_array_equal(X, kept)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_frames(Estimator):
+    frame = pd.DataFrame(rows(), columns=list("abcde"), index=np.arange(60)[::-1])
+    model = Estimator(**SMALL).set_output(transform="pandas").fit(frame)
+    assert_array_equal(model.feature_names_in_, list("abcde"))
+    code = model.transform(frame)
+    name = Estimator.__name__.lower()
+    assert list(code.columns) == [f"{name}0", f"{name}1"]
+    assert_array_equal(code.index, frame.index)
+    assert_allclose(model.inverse_transform(code), model.reconstruct(frame), rtol=1e-9)
+    with pytest.raises(ValueError, match="feature names"):
+        model.transform(frame[list("edcba")])
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_csr_is_refused_as_scikit_learn_does(Estimator):
+    X = csr_array(rows())
+    model = Estimator(**SMALL).fit(rows())
+    for call in (Estimator().fit, model.fit, model.partial_fit, model.transform, model.score):
+        with pytest.raises(TypeError, match="Sparse data was passed"):
+            call(X)
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        model.inverse_transform(csr_array(rows(n_features=2)))
+
+
+# ------------------------------------------------------------ copies
+
+
+@quiet
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_copies_are_the_same_model(Estimator, configuration):
+    X = rows()
+    model = Estimator(**configuration).fit(X)
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    for other in (
+        pickle.loads(pickle.dumps(model)),
+        pickle.loads(pickle.dumps(model, protocol=2)),
+        copy.deepcopy(model),
+        joblib.load(buffer),
+    ):
+        assert_same(model, other, X)
+        assert_views(other)
+        assert not np.shares_memory(other.theta_, model.theta_)
+        other.coefs_[0][...] = 0
+        other.path_coefs_ and other.path_coefs_[0].fill(0)
+        assert not np.array_equal(other.transform(X), model.transform(X))
+    fresh = clone(model)
+    assert not hasattr(fresh, "theta_")
+    assert_same(model, fresh.fit(X), X)
+
+
+def test_fitted_state_is_plain():
+    """Arrays, lists, dicts and scalars need no code of ours to be saved."""
+
+    def check(value):
+        if isinstance(value, dict):
+            assert all(isinstance(key, str) for key in value)
+            value = list(value.values())
+        if isinstance(value, list | tuple):
+            for item in value:
+                check(item)
+        else:
+            assert isinstance(value, np.generic | None) or type(value) in PLAIN, value
+
+    for Estimator in ESTIMATORS:
+        for parameters in ({}, {"early_stopping": True}, {"solver": "sgd"}):
+            check(vars(Estimator(**SMALL | parameters).fit(rows())))
+        check(vars(Estimator(**SMALL).partial_fit(rows())))
+
+
+@quiet
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_coefs_are_views_of_theta(Estimator, configuration):
+    X = rows()
+    model = Estimator(**configuration).fit(X)
+    widths = model.architecture_["widths"]
+    assert [W.shape for W in model.coefs_] == list(pairwise(widths))
+    assert [b.shape for b in model.intercepts_] == [(width,) for width in widths[1:]]
+    assert model.n_layers_ == len(widths)
+    assert_views(model)
+    size = sum(view.size for view in model.coefs_ + model.intercepts_ + model.path_coefs_)
+    assert size == model.theta_.size
+    assert_views(model.set_params(warm_start=True).fit(X))
+    if hasattr(model, "partial_fit"):
+        assert_views(model.partial_fit(X))
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_threads_may_share_a_model(Estimator):
+    X = rows(4000)
+    model = Estimator(**SMALL | {"hidden_layer_sizes": (64,)}).fit(X[:100])
+    expected = outputs(model, X)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: outputs(model, X), range(12)):
+            for a, b in zip(found, expected, strict=True):
+                assert_array_equal(a, b)
+
+
+# ------------------------------------------------------------ before fit
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_before_fit(Estimator):
+    X, model = rows(), Estimator()
+    names = ["transform", "inverse_transform", "reconstruct", "score", "score_samples"]
+    if Estimator is AutoencoderOutlierDetector:
+        names += ["predict", "decision_function", "score_features"]
+    for name in names:
+        with pytest.raises(NotFittedError, match=f"{Estimator.__name__} instance is not fitted"):
+            getattr(model, name)(X)
+    with pytest.raises(NotFittedError):
+        model.get_feature_names_out()
+    for name in ("coefs_", "intercepts_", "path_coefs_", "theta_", "explained_variance_ratio_"):
+        assert not hasattr(model, name)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_partial_fit_is_there_where_it_can_be(Estimator):
+    assert hasattr(Estimator(early_stopping=False), "partial_fit")
+    assert hasattr(Estimator(solver="sgd", early_stopping=False), "partial_fit")
+    assert not hasattr(Estimator(solver="lbfgs"), "partial_fit")
+
+
+# ------------------------------------------------------------ unusual rows
+
+
+def unusual_rows():
+    X = rows()
+    constant = X.copy()
+    constant[:, 1] = 7
+    awkward = X.copy()
+    awkward[:, 1] = 0.1
+    many = np.tile(awkward, (40, 1)) + 1e-3 * np.arange(2400)[:, None]
+    many[:, 1] = 0.1
+    return {
+        "two rows": X[:2],
+        "three rows": X[:3],
+        "fewer rows than columns": X[:4],
+        "one feature": X[:, :1],
+        "constant column": constant,
+        "constant column that is no binary fraction": awkward,
+        "many rows with a constant column": many,
+        "huge constant column": np.where(np.arange(5) == 1, 1e12, X),
+        "repeated rows": np.repeat(X[:10], 6, axis=0),
+        "two distinct rows": np.repeat(X[:2], 20, axis=0),
+        "huge": X * 1e12,
+        "tiny": X * 1e-12,
+        "far from the origin": X + 1e6,
+        "outlier": np.vstack([X, X[:1] + 1e6]),
+        "counts": np.round(X * 10),
+        "columns that are copies": X[:, [0, 0, 0, 1, 1]],
+        "float32 huge": (X * 1e12).astype(np.float32),
+        "float32 tiny": (X * 1e-12).astype(np.float32),
+        "float32 very tiny": (X * 1e-25).astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize("linear_path", ["pca", None])
+@pytest.mark.parametrize("X", unusual_rows().values(), ids=unusual_rows())
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_unusual_rows(Estimator, X, linear_path):
+    model = Estimator(**SMALL | {"linear_path": linear_path})
+    if Estimator is DenoisingAutoencoder:
+        model.set_params(noise="swap")  # which is as large as the rows are
+    model.fit(X)
+    for found in outputs(model, X):
+        assert np.isfinite(found).all()
+    assert np.isfinite(model.theta_).all()
+    assert np.isfinite(model.explained_variance_ratio_).all()
+    assert np.isfinite(model.loss_curve_).all()
+    assert model.score(X) > -10
+    if linear_path == "pca" and Estimator is AutoencoderTransformer:
+        scaled = (X - X.mean(axis=0, dtype=float)) / X.std(dtype=float)
+        pca = PCA(min(2, *X.shape)).fit(scaled)
+        assert model.score(X) > pca.explained_variance_ratio_.sum() - 0.1
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e12, -1e-12])
+@pytest.mark.parametrize("n_rows", [2, 30, 3000])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_rows_that_are_all_equal(Estimator, n_rows, value):
+    X = np.full((n_rows, 3), value)
+    model = Estimator(**SMALL).fit(X)
+    for found in outputs(model, X):
+        assert np.isfinite(found).all()
+    assert_allclose(model.reconstruct(X), X, rtol=1e-6, atol=1e-12)
+    assert_array_equal(model.scale_, 1)
+    assert_array_equal(model.explained_variance_ratio_, 0)
+
+
+@pytest.mark.parametrize("n_rows", [50, 3000])
+def test_a_constant_column_has_scale_one(n_rows):
+    """However many rows a rounding error in the mean comes from."""
+    X = np.column_stack([rows(n_rows)[:, 0], np.full(n_rows, 0.1), np.full(n_rows, 1e9 / 3)])
+    model = AutoencoderOutlierDetector(1, **SMALL).fit(X)
+    assert_array_equal(model.scale_[1:], 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_too_large_to_square(Estimator, dtype):
+    """Right results or a clear error, never NaN nor infinity."""
+    X = rows() * float(np.sqrt(np.finfo(dtype).max)) * 100
+    X = X.astype(dtype)
+    try:
+        model = Estimator(**SMALL).fit(X)
+    except ValueError as error:
+        assert "too large" in str(error) or "scale" in str(error).lower()  # noqa: PT017
+        return
+    assert np.isfinite(model.transform(X)).all()
+    assert np.isfinite(model.reconstruct(X)).all()
+    assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_html_and_text(Estimator):
+    model = Estimator(**SMALL).fit(rows())
+    assert repr(model).startswith(Estimator.__name__)
+    assert Estimator.__name__ in model._repr_html_()
