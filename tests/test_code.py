@@ -1,9 +1,9 @@
 """Order, signs and shares of the columns of the code."""
 
+from gradients import make_network, make_parameters
 import numpy as np
 import pytest
 import reference
-from gradients import make_network, make_parameters
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 

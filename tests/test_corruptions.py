@@ -97,6 +97,10 @@ def test_swap_takes_values_of_its_own_column():
     out = corrupt(make("swap", 1.0, X), X)
     for j in range(X.shape[1]):
         assert np.isin(out[:, j], X[:, j]).all()
+    sources = np.array(
+        [[np.flatnonzero(X[:, j] == x)[0] for j, x in enumerate(row)] for row in out]
+    )
+    assert np.mean(sources[:, 0] == sources[:, 1]) < 0.2, "each cell from a row of its own"
 
 
 def test_user_noise():

@@ -2,14 +2,19 @@
 
 import math
 
+from gradients import make_network, make_objective, make_parameters, make_rows
 import numpy as np
 import pytest
 import reference
-from gradients import make_network, make_objective, make_parameters, make_rows
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer, _initialization
-from skae._initialization import initialize_path, initialize_weights, principal_directions
+from skae._initialization import (
+    initialize_path,
+    initialize_weights,
+    principal_directions,
+    regress_path,
+)
 from skae._scaling import identity_scaling, measure_scaling
 from skae.activations import ACTIVATIONS, Activation
 from skae.losses import LOSSES
@@ -303,3 +308,31 @@ def test_the_start_of_rows_that_are_all_alike(latent, output):
     _, names, parameters, *scalings = start(X, latent=latent, output=output)
     _, reconstruction = run(X, names, parameters, *scalings)
     np.testing.assert_allclose(reconstruction, X, atol=1e-6)
+
+
+# ---------------------------------------------------------------- the linear path of a denoiser
+
+
+def test_the_path_learns_to_undo_noise():
+    """The code of noisy rows becomes the least squares estimate of that of the clean rows."""
+    X = rows(200, 5)
+    weights = np.random.default_rng(1).random(200)
+    noisy = X + np.random.default_rng(2).normal(size=X.shape)
+    network, names, parameters, *scalings = start(X, weights=weights)
+    code, _ = run(X, names, parameters, *scalings)
+    decoder = parameters.path[1].copy()
+    regress_path(network, parameters, X, noisy, weights, scalings[0])
+    found, _ = run(noisy, names, parameters, *scalings)
+    root = np.sqrt(weights)[:, None]
+    design = np.hstack([noisy, np.ones((200, 1))])
+    exact = design @ np.linalg.lstsq(root * design, root * code, rcond=None)[0]
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(parameters.path[1], decoder)
+
+
+def test_the_path_stays_pca_where_rows_are_few():
+    X = rows(9, 5)
+    network, _, parameters, scaling, _ = start(X)
+    kept = parameters.flat.copy()
+    regress_path(network, parameters, X, X + 1, np.ones(9), scaling)
+    np.testing.assert_array_equal(parameters.flat, kept)

@@ -1,8 +1,8 @@
 """Where training starts or goes on."""
 
+from gradients import make_rows
 import numpy as np
 import pytest
-from gradients import make_rows
 
 from skae import AutoencoderTransformer
 from skae._model import resumed_model, start_model

@@ -1,9 +1,9 @@
 """Networks against naive computation: forward, gradient, blocks, memory."""
 
+from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
 import numpy as np
 import pytest
 import reference
-from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
 
 from skae._network import Workspace, blocks
 from skae._scaling import Scaling, identity_scaling

@@ -1,9 +1,9 @@
 """Penalties against their formulas."""
 
+from gradients import make_penalty
 import numpy as np
 import pytest
 import reference
-from gradients import make_penalty
 
 from skae.penalties import PENALTIES
 

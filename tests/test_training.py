@@ -3,9 +3,6 @@
 import copy
 import math
 
-import numpy as np
-import pytest
-import reference
 from gradients import (
     fill,
     make_feed,
@@ -15,6 +12,9 @@ from gradients import (
     make_penalty,
     make_rows,
 )
+import numpy as np
+import pytest
+import reference
 
 from skae import AutoencoderTransformer, _training
 from skae._scaling import Scaling
@@ -208,7 +208,7 @@ def test_feed_scales_what_it_serves_and_leaves_the_rows():
     np.testing.assert_array_equal((X, target), kept)
 
 
-def test_noise_is_on_the_inputs_in_the_units_of_X():
+def test_noise_is_on_the_inputs_in_their_own_units():
     X = rows_of()
     scaling = Scaling(X.mean(axis=0), np.asarray(0.3))
     noise = UserNoise(lambda X, rng: X + rng.random(X.shape))
