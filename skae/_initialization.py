@@ -70,12 +70,13 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
         code -= center
         root = np.sqrt(share)[:, None]
         decoder[...] = linalg.lstsq(root * code, root * inputs)[0]
-        bias -= center @ decoder
     if not link.is_identity:
         target = np.empty_like(inputs)
         target_scaling.apply(X[chosen], out=target)
         bias += link.inverse(share @ target)
         decoder *= _best_gain(network, code @ decoder, bias, target, share)
+    if not latent.is_identity:
+        bias -= center @ decoder
     return size
 
 
@@ -166,10 +167,12 @@ def _truncated(X, share, scaling, n_components):
     operator = LinearOperator(
         (n_rows, n_features), matvec=multiply, rmatvec=multiply_transposed, dtype=X.dtype
     )
+    total = sum(float(np.vdot(rows, rows)) for _, rows in blocks())
+    if total == 0 or min(X.shape) == 1:
+        return np.zeros(0), np.zeros((0, n_features)), 0.0
     start = np.random.default_rng(0).standard_normal(min(X.shape))
     n_components = min(n_components, min(X.shape) - 1)
     _, values, directions = svds(operator, k=n_components, v0=start)
-    total = sum(float(np.vdot(rows, rows)) for _, rows in blocks())
     order = np.argsort(values)[::-1]
     return values[order] ** 2, directions[order], total
 

@@ -41,7 +41,9 @@ def hash_rows(X, rng):
     bits = f"u{X.dtype.itemsize}"
     for start in range(0, len(X), BLOCK):
         rows = np.ascontiguousarray(X[start : start + BLOCK]) + 0  # -0.0 becomes 0.0
-        keys[start : start + BLOCK] = (rows.view(bits) * factors).sum(axis=1, dtype=np.uint64)
+        cells = rows.view(bits).astype(np.uint64)
+        cells ^= cells >> np.uint64(32)  # short numbers leave the low half of a double empty
+        keys[start : start + BLOCK] = (cells * factors).sum(axis=1)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         keys ^= keys >> np.uint64(shift)
         keys *= np.uint64(factor)

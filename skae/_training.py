@@ -217,7 +217,7 @@ def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
     & Hutter, 2019, arXiv 1711.05101): the biases do not. `state["average"]`, if there is
     one, follows the parameters as `average_into` says.
 
-    Raise DivergedError when a batch's loss is not finite, or 10**4 times the first's.
+    Raise DivergedError when a batch's loss is not finite, or above 10**4 (1 + the first's).
     """
     feed, parameters = objective.feed, objective.workspace.parameters
     theta, gradient = parameters.trained, objective.gradient.trained

@@ -89,8 +89,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Activation of the code, a name as for `activation`; "auto" is "logistic" with
         ``sparsity="kl"`` and "identity" without.
     output_activation : str, default="auto"
-        Activation of the output; "auto" is the one that belongs to the loss: "logistic"
-        to "log_loss", "exponential" to "poisson", "identity" to all others.
+        Activation of the output, a name as for `activation` other than "gelu" and "silu";
+        "auto" is the one that belongs to the loss: "logistic" to "log_loss", "exponential"
+        to "poisson", "identity" to all others.
     loss : str, default="squared_error"
         "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
         units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or

@@ -159,7 +159,7 @@ class _SlopeActivation(Activation):
 
 
 class LeakyRelu(_SlopeActivation):
-    """a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100."""
+    """a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100 (0.505 where z = 0)."""
 
     def forward(self, z, slope):
         np.sign(z, out=slope)
@@ -260,4 +260,10 @@ ACTIVATIONS = {
     "elu": Elu(),
     "gelu": Gelu(),
     "silu": Silu(),
+}
+
+OUTPUT_ACTIVATIONS = {
+    name
+    for name, activation in ACTIVATIONS.items()
+    if type(activation).inverse is not Activation.inverse
 }

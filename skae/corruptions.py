@@ -76,7 +76,12 @@ class UserNoise(Corruption):
     function: Callable
 
     def corrupt(self, X, out, rng):
-        np.copyto(out, self.function(X.copy(), rng), casting="same_kind")
+        noisy = np.asarray(self.function(X.copy(), rng))
+        if noisy.shape != X.shape:
+            raise ValueError(
+                f"noise must return rows of the shape it was given, {X.shape}, got {noisy.shape}."
+            )
+        np.copyto(out, noisy, casting="same_kind")
 
 
 CORRUPTIONS = {
