@@ -73,7 +73,7 @@ def test_reconstruction_of_a_noisy_row_is_nearer_the_clean_one(linear_path, nois
     before, after = (np.mean((array - unseen) ** 2, axis=1) for array in (noisy, restored))
     # Swapped cells hide best: they look like cells.
     assert after.mean() < (0.95 if noise == "swap" else 0.6) * before.mean()
-    assert np.mean(after < before) > (0.6 if noise == "swap" else 0.8)
+    assert np.mean(after < before) > (0.5 if noise == "swap" else 0.8)
     # Its output is nearer to the clean row than to the noisy one it was given.
     assert np.mean((restored - unseen) ** 2) < np.mean((restored - noisy) ** 2)
 

@@ -68,9 +68,7 @@ def test_of_pca_is_its_explained_variance():
     assert_allclose(reconstruction_score(pca, X), pca.explained_variance_ratio_.sum())
 
 
-@pytest.mark.parametrize(
-    "Estimator", [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
-)
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
 def test_equals_the_score_method(Estimator):
     model = Estimator(2, **QUICK).fit(X)
     weights = np.arange(len(X)) % 4

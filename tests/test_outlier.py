@@ -1,0 +1,277 @@
+"""AutoencoderOutlierDetector: thresholds, signs, what each feature says, and who is found."""
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pytest
+from sklearn.base import clone, is_outlier_detector
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderOutlierDetector
+from skae.metrics import reconstruction_score
+
+QUICK = {"max_iter": 10, "hidden_layer_sizes": (16,), "random_state": 0}
+SCORES = [name for name in ("criterion",) if name in AutoencoderOutlierDetector().get_params()]
+CRITERIA = [{"criterion": name} for name in ("likelihood", "reconstruction")] if SCORES else [{}]
+
+
+def normal_rows(n_rows=300, seed=0):
+    """Rows near a plane in six dimensions, in units of all sizes."""
+    rng = np.random.default_rng(seed)
+    sources = rng.normal(size=(n_rows, 2))
+    X = sources @ np.random.default_rng(1).normal(size=(2, 6)) + 0.1 * rng.normal(size=(n_rows, 6))
+    return X * [1, 10, 100, 1000, 0.1, 0.01] + 5
+
+
+def odd_rows(n_rows=30, seed=2):
+    """As large as the others, but off the plane."""
+    rng = np.random.default_rng(seed)
+    X = normal_rows(3000)
+    return X.mean(axis=0) + X.std(axis=0) * rng.choice([-2, 2], size=(n_rows, 6))
+
+
+@pytest.fixture(params=CRITERIA, ids=str)
+def criterion(request):
+    return request.param
+
+
+# ------------------------------------------------------------ threshold and signs
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.05, 0.1, 0.25, 0.5])
+def test_contamination_is_the_share_of_the_training_rows_that_is_flagged(criterion, contamination):
+    X = normal_rows()
+    detector = AutoencoderOutlierDetector(contamination=contamination, **QUICK, **criterion)
+    labels = detector.fit(X).predict(X)
+    assert abs(np.sum(labels == -1) - contamination * len(X)) <= 1
+    assert_array_equal(labels, clone(detector).fit_predict(X))
+    assert_allclose(
+        detector.offset_, np.percentile(detector.score_samples(X), 100 * contamination), rtol=0.1
+    )
+
+
+def test_contamination_with_weights_is_the_share_of_the_weight():
+    X = normal_rows()
+    weights = np.random.default_rng(3).uniform(0.1, 3, len(X))
+    detector = AutoencoderOutlierDetector(contamination=0.1, **QUICK)
+    flagged = detector.fit(X, sample_weight=weights).predict(X) == -1
+    assert_allclose(weights[flagged].sum() / weights.sum(), 0.1, atol=0.01)
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_signs_and_dtypes(criterion, contamination, dtype):
+    detector = AutoencoderOutlierDetector(contamination=contamination, **QUICK, **criterion)
+    assert detector.fit(normal_rows().astype(dtype)) is detector
+    X = np.vstack([normal_rows(seed=5), odd_rows()]).astype(dtype)
+    scores, decision = detector.score_samples(X), detector.decision_function(X)
+    assert isinstance(detector.offset_, float)
+    assert scores.dtype == decision.dtype == np.float64
+    assert_allclose(decision, scores - detector.offset_, rtol=1e-12)
+    labels = detector.predict(X)
+    assert labels.dtype.kind == "i"
+    assert_array_equal(labels, np.where(decision < 0, -1, 1))
+    assert set(labels) == {-1, 1}
+    assert scores[:300].mean() > scores[300:].mean()
+
+
+def test_auto_flags_some_rows_of_many_kinds_and_not_all():
+    rng = np.random.default_rng(0)
+    for X in (
+        normal_rows(),
+        rng.normal(size=(200, 4)),
+        rng.standard_t(3, size=(200, 4)),
+        rng.uniform(size=(200, 4)),
+        rng.exponential(size=(200, 4)),
+    ):
+        detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+        assert 0 < np.mean(detector.predict(X) == -1) < 0.2
+
+
+def test_auto_raises_few_false_alarms():
+    detector = AutoencoderOutlierDetector(**QUICK).fit(normal_rows())
+    assert np.mean(detector.predict(normal_rows(3000, seed=4)) == -1) < 0.12
+    assert np.mean(detector.predict(odd_rows()) == -1) > 0.95
+
+
+def test_p_values_are_those_of_new_rows():
+    detector = AutoencoderOutlierDetector(**QUICK).fit(normal_rows())
+    unseen = normal_rows(3000, seed=4)
+    p_values = detector.predict_pvalue(unseen)
+    assert p_values.dtype == np.float64
+    assert p_values.min() > 0
+    assert p_values.max() <= 1
+    order = np.argsort(detector.score_samples(unseen))
+    assert np.all(np.diff(p_values[order]) >= 0)
+    for level in (0.05, 0.2, 0.5):
+        assert abs(np.mean(p_values <= level) - level) < 0.1
+    assert np.median(detector.predict_pvalue(odd_rows())) < 0.02
+
+
+# ------------------------------------------------------------ the score and its parts
+
+
+def test_features_add_up(criterion):
+    X = np.vstack([normal_rows(), odd_rows()])
+    detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(X)
+    parts = detector.score_features(X)
+    assert parts.shape == X.shape
+    assert parts.dtype == np.float64
+    assert_allclose(parts.sum(axis=1), detector.score_samples(X), rtol=1e-9, atol=1e-9)
+
+
+def test_features_name_the_one_that_is_wrong(criterion):
+    detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(normal_rows())
+    unseen = normal_rows(200, seed=5)
+    wrong = np.random.default_rng(6).integers(6, size=200)
+    unseen[np.arange(200), wrong] += 8 * detector.scale_[wrong]
+    named = detector.score_features(unseen).argmin(axis=1)
+    assert np.mean(named == wrong) > 0.9
+
+
+@pytest.mark.skipif(not SCORES, reason="one score only")
+def test_reconstruction_is_the_squared_residual_of_standardised_features():
+    X = normal_rows()
+    detector = AutoencoderOutlierDetector(criterion="reconstruction", **QUICK).fit(X)
+    residuals = (X - detector.reconstruct(X)) / detector.scale_
+    assert_allclose(detector.score_features(X), -(residuals**2) / 6, rtol=1e-8, atol=1e-12)
+    assert_allclose(detector.score_samples(X), -np.mean(residuals**2, axis=1), rtol=1e-8)
+
+
+def test_units_of_each_feature_do_not_matter(criterion):
+    X, unseen = normal_rows(), normal_rows(100, seed=5)
+    units = 2.0 ** np.array([30, -30, 5, 0, -7, 12])
+    parameters = QUICK | criterion | {"early_stopping": False}
+    one = AutoencoderOutlierDetector(**parameters).fit(X)
+    two = AutoencoderOutlierDetector(**parameters).fit(X * units)
+    # Which rows are held out for the threshold depends on their bits, the scores do not.
+    assert np.mean(one.predict(unseen) == two.predict(unseen * units)) > 0.9
+    assert_allclose(one.score_samples(unseen), two.score_samples(unseen * units), rtol=1e-6)
+    assert_allclose(
+        one.score_features(unseen), two.score_features(unseen * units), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_constant_feature_that_moves_is_noticed():
+    X = np.column_stack([normal_rows(), np.full(300, 0.1)])
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert np.isfinite(detector.score_samples(X)).all()
+    moved = X[:5].copy()
+    moved[:, -1] += 50
+    assert np.all(detector.predict(moved) == -1)
+    assert np.all(detector.score_features(moved).argmin(axis=1) == 6)
+
+
+# ------------------------------------------------------------ who is found
+
+
+def test_finds_what_is_off_the_plane():
+    X = np.vstack([normal_rows(), odd_rows()])
+    detector = AutoencoderOutlierDetector(contamination=30 / 330, **QUICK).fit(X)
+    truth = np.r_[np.zeros(300), np.ones(30)]
+    assert roc_auc_score(truth, -detector.score_samples(X)) > 0.97
+    assert np.mean(detector.predict(X)[300:] == -1) > 0.8
+
+
+def test_in_place_of_isolation_forest():
+    """The same lines, another class."""
+    X = normal_rows()
+    unseen, truth = np.vstack([normal_rows(100, 4), odd_rows()]), np.r_[np.zeros(100), np.ones(30)]
+    found = {}
+    for detector in (
+        IsolationForest(contamination=0.05, random_state=0),
+        AutoencoderOutlierDetector(contamination=0.05, random_state=0),
+    ):
+        pipeline = make_pipeline(StandardScaler(), detector).fit(X)
+        assert is_outlier_detector(detector)
+        assert set(pipeline.predict(unseen)) == {-1, 1}
+        assert pipeline.decision_function(unseen).shape == (130,)
+        found[type(detector)] = roc_auc_score(truth, -pipeline.score_samples(unseen))
+    assert found[AutoencoderOutlierDetector] > 0.97
+    assert found[AutoencoderOutlierDetector] >= found[IsolationForest]
+
+
+def test_weights_take_rows_out():
+    X = np.vstack([normal_rows(), odd_rows()])
+    weights = np.r_[np.ones(300), np.zeros(30)]
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X, sample_weight=weights)
+    alone = AutoencoderOutlierDetector(**QUICK).fit(X[:300])
+    assert_allclose(detector.score_samples(X), alone.score_samples(X), rtol=1e-6)
+    assert_allclose(detector.offset_, alone.offset_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.1])
+def test_weights_are_repetitions(contamination):
+    X = np.vstack([normal_rows(120), odd_rows(10)])
+    weights = np.random.default_rng(7).integers(0, 4, len(X))
+    parameters = QUICK | {"contamination": contamination}
+    weighted = AutoencoderOutlierDetector(**parameters).fit(X, sample_weight=weights)
+    repeated = AutoencoderOutlierDetector(**parameters).fit(np.repeat(X, weights, axis=0))
+    assert_allclose(weighted.score_samples(X), repeated.score_samples(X), rtol=1e-6)
+    assert_allclose(weighted.offset_, repeated.offset_, rtol=1e-6)
+    assert_array_equal(weighted.predict(X), repeated.predict(X))
+
+
+def test_out_of_core():
+    X = normal_rows(1200)
+    detector = AutoencoderOutlierDetector(early_stopping=False, **QUICK)
+    for _ in range(3):
+        for start in range(0, 1200, 300):
+            assert detector.partial_fit(X[start : start + 300]) is detector
+    unseen = normal_rows(1000, seed=4)
+    assert np.mean(detector.predict(unseen) == -1) < 0.15
+    assert np.mean(detector.predict(odd_rows()) == -1) > 0.9
+    assert_allclose(
+        detector.score_features(unseen).sum(axis=1), detector.score_samples(unseen), rtol=1e-9
+    )
+
+
+# ------------------------------------------------------------ among scikit-learn's tools
+
+
+def test_it_is_a_transformer_too():
+    X = normal_rows()
+    detector = AutoencoderOutlierDetector(2, **QUICK).fit(X)
+    assert detector.transform(X).shape == (300, 2)
+    assert reconstruction_score(detector, X) > 0.8
+    names = ["autoencoderoutlierdetector0", "autoencoderoutlierdetector1"]
+    assert list(detector.get_feature_names_out()) == names
+
+
+def test_default_score_prefers_normal_rows():
+    detector = AutoencoderOutlierDetector(2, **QUICK).fit(normal_rows())
+    assert detector.score(normal_rows(100, seed=4)) > detector.score(odd_rows(100))
+
+
+def test_grid_search_with_and_without_labels():
+    X = np.vstack([normal_rows(100), odd_rows(20)])
+    truth = np.r_[np.ones(100), -np.ones(20)]
+    order = np.random.default_rng(0).permutation(120)
+    X, truth = X[order], truth[order]
+    parameters = QUICK | {"early_stopping": False, "max_iter": 3}
+    grid = {"n_components": [1, 2]}
+    detector = AutoencoderOutlierDetector(**parameters)
+    search = GridSearchCV(detector, grid, scoring="roc_auc", cv=3).fit(X, truth)
+    assert search.best_score_ > 0.9
+    search = GridSearchCV(detector, grid, cv=3).fit(X)
+    assert np.isfinite(search.best_score_)
+    scores = cross_val_score(detector, X, truth, scoring="f1", cv=3)
+    assert np.isfinite(scores).all()
+
+
+def test_decision_boundary():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    from sklearn.inspection import DecisionBoundaryDisplay
+
+    X = normal_rows(80)[:, :2]
+    detector = AutoencoderOutlierDetector(1, **QUICK).fit(X)
+    for response_method in ("decision_function", "predict"):
+        display = DecisionBoundaryDisplay.from_estimator(
+            detector, X, response_method=response_method, grid_resolution=10
+        )
+        assert np.isfinite(display.response).all()
+    pyplot.close("all")
