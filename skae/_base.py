@@ -34,6 +34,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """Public methods validate, private ones compute."""
 
     _scale_per_feature = False
+    _has_bottleneck = False
 
     _parameter_constraints = {
         "n_components": [
@@ -104,6 +105,14 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _finish_fit(self, X, weights, fit):
         """What an estimator learns besides: called with the validated rows."""
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
+
+    def _draw(self, weights, seed, resume):
+        """The rows to learn from: their weights, and zero for those to leave out."""
+        return weights
+
+    def _training_weights(self, X, weights, seed, resume):
+        """The weights that training takes: called with the rows it sees, before it begins."""
+        return weights
 
     def _make_corruption(self, X):
         """The noise that training adds to X, None for none."""

@@ -45,12 +45,15 @@ class Fit:
         self.estimator = estimator
         rng = generator(estimator.random_state)
         self.seed_start, self.seed_split, self.seed_rows = rng.integers(2**63, size=3)
+        self.resume = resume
+        weights = estimator._draw(weights, self.seed_split, resume)
         if not weights.all():
             kept = weights != 0
             X, weights = X[kept], weights[kept]
             X_clean = None if X_clean is None else X_clean[kept]
         if len(X) <= MERGED_ROWS:
             X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
+        weights = estimator._training_weights(X, weights, self.seed_start, resume)
         corruption = estimator._make_corruption(X) if X_clean is None else None
         target = X if X_clean is None else X_clean
         self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
@@ -71,12 +74,17 @@ class Fit:
 
     # ------------------------------------------------------------ training
 
-    def run(self):
-        """Train to the end, by the way that suits the rows; put the code in order."""
+    def run(self, n_epochs=None):
+        """Train to the end, by the way that suits the rows; put the code in order.
+
+        With `n_epochs` train on all rows for as long, whatever the parameters say.
+        """
         estimator, model = self.estimator, self.model
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                if estimator.max_iter == 0:
+                if n_epochs is not None:
+                    self._run(self.rows, n_epochs)
+                elif estimator.max_iter == 0:
                     pass
                 elif self.X_val is not None:
                     n_val = len(self.X_val)
@@ -172,7 +180,7 @@ class Fit:
                 finished = after_epoch(loss)
                 if finished or n_done >= limit:
                     break
-        if not finished and estimator.solver == "lbfgs":
+        if not finished and n_epochs is None and estimator.solver == "lbfgs":
             self._warn_unfinished()
 
     def _run_watched(self, rows, watched, caution):

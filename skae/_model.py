@@ -66,6 +66,8 @@ def start_model(estimator, rows, seed, like=None):
         variances, directions, total = principal_directions(X, weights, scaling, n_needed)
         if not isinstance(n_components, Integral):
             n_components = _count_components(variances, total, n_components)
+            if estimator._has_bottleneck:
+                n_components = min(n_components, max(n_features - 1, 1))
             directions = directions[:n_components]
     architecture = _architecture.describe(estimator, n_features, int(n_components))
     network = _architecture.build(architecture)

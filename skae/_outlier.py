@@ -1,28 +1,56 @@
 """AutoencoderOutlierDetector."""
 
-from numbers import Real
+import math
+from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
+from skae._density import Density, fit_density
+from skae._fitting import Fit
+from skae._mixture import BLOCK
+from skae._robust import Ellipsoid, fit_ellipsoid, weighted_quantile
+from skae._splitting import fold_numbers
+
+FALSE_ALARM_RATE = 0.05
+N_FOLDS = 5
+CROSS_FITTED_ROWS = 1000
+MEMORY = 1000
 
 
 class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
-    """Outlier detector: rows that the autoencoder reconstructs badly are outliers.
+    """Outlier detector: rows that are unlikely given what the autoencoder has learned.
 
-    Every feature is standardised, so that units do not matter. The score of a row is minus
-    the mean of its squared residuals in these units. The detector is a transformer as well.
+    A row is judged by its code and its residual together. With the code c(x), the
+    reconstruction r(x), B the linear regression of the rows on their codes and P the
+    projection on the range of B,
+
+        t(x) = B (c(x) - mean c) + (I - P) (x - r(x))
+
+    is the row with the curved surface that the network reproduces laid flat; for a linear
+    network it is the centred row. The score of a row is its log-likelihood, the mean of
+    log p(t(x)) over two mixtures p of up to 6 and 16 Gaussians with covariances drawn
+    towards a common one. With one component and a linear network that is the Gaussian
+    log-likelihood that PCA's `score_samples` gives.
+
+    Outliers among the training rows are not learned: rows outside the ellipsoid that holds
+    the bulk of the rows, found by the minimum covariance determinant, count the less the
+    further out they are, for the network and for the mixtures. Every feature is
+    standardised, so that units do not matter. The threshold and the p-values come from
+    rows held out of training, and no training rows are kept. A code whose size is given as
+    a share of the variance has at least one column less than X. The detector is a
+    transformer as well.
 
     Parameters
     ----------
-    n_components : int or float in (0, 1), default=2
+    n_components : int or float in (0, 1), default=0.8
         Number of columns of the code. A float is the share of the variance that the code
         is to explain: the fewest components with which PCA explains it are taken.
-    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+    hidden_layer_sizes : int or sequence of int, default=(64,)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.
     activation : str, default="relu"
@@ -92,8 +120,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Activation of the code, a name as for `activation`; "auto" is "logistic" with
         ``sparsity="kl"`` and "identity" without.
     output_activation : str, default="auto"
-        Activation of the output; "auto" is the one that belongs to the loss: "logistic"
-        to "log_loss", "exponential" to "poisson", "identity" to all others.
+        Activation of the output, a name as for `activation` other than "gelu" and "silu";
+        "auto" is the one that belongs to the loss: "logistic" to "log_loss", "exponential"
+        to "poisson", "identity" to all others.
     loss : str, default="squared_error"
         "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
         units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
@@ -110,8 +139,16 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     sparsity_weight : float, default=1.0
         Weight of the penalty beside the loss.
     contamination : float in (0, 0.5] or "auto", default="auto"
-        Share of the training rows to flag. "auto" flags rows whose error lies above the
-        third quartile of the training rows' by more than 1.5 interquartile ranges.
+        Share of the training rows to flag. "auto" flags the rows with a p-value of at most
+        0.05 (see `predict_pvalue`): a false alarm on 5 % of new normal rows. With fewer than
+        19 training rows, which cannot vouch for so few, rows below all held-out scores are
+        flagged.
+    criterion : {"likelihood", "reconstruction"}, default="likelihood"
+        What the score of a row is: its log-likelihood, as above, or minus the mean of its
+        squared standardised residuals, the choice of the textbooks.
+    max_samples : int, default=10000
+        Rows to learn from at most. Of more rows as many are drawn at random, and the
+        threshold comes from rows that were not.
 
     Attributes
     ----------
@@ -130,7 +167,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     architecture_ : dict
         Widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
-        Mean of the training rows.
+        Mean of the training rows, those far out counting less.
     scale_ : ndarray of shape (n_features,)
         Standard deviation of each feature, by which it is divided; 1 where it is zero.
     code_scale_ : ndarray of shape ()
@@ -167,11 +204,34 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Names of the features, where X has string names.
     offset_ : float
         Threshold on `score_samples`: rows that score lower are outliers.
+    calibration_scores_ : ndarray of shape (n_held_out,)
+        Scores of rows by models that had not seen them. Up to 1000 rows each is scored once,
+        by one of five models trained without a fifth of the rows; up to `max_samples` rows
+        a fifth of them by one such model; beyond that rows that were not drawn. With
+        `partial_fit` the last 1000 rows, scored before they were learned.
+    calibration_weights_ : ndarray of shape (n_held_out,)
+        Weights of these rows.
+    ellipsoid_ : dict
+        Mean, whitening matrix and size of the ellipsoid outside of which rows count less.
+    density_ : dict
+        What the likelihood is computed from: regression on the code, axes, mixtures.
 
     See Also
     --------
     sklearn.ensemble.IsolationForest : Isolates rows by random splits.
+    sklearn.covariance.EllipticEnvelope : One Gaussian, fitted robustly.
     AutoencoderTransformer : The transformer alone.
+
+    References
+    ----------
+    M. Hubert, P. J. Rousseeuw, T. Verdonck (2012). A deterministic algorithm for robust
+    location and scatter. Journal of Computational and Graphical Statistics 21.
+
+    C. Fraley, A. E. Raftery (2007). Bayesian regularization for normal mixture estimation
+    and model-based clustering. Journal of Classification 24.
+
+    V. Vovk, A. Gammerman, G. Shafer (2005). Algorithmic learning in a random world.
+    Springer. Conformal p-values.
 
     Examples
     --------
@@ -185,16 +245,19 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     """
 
     _scale_per_feature = True
+    _has_bottleneck = True
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "criterion": [StrOptions({"likelihood", "reconstruction"})],
+        "max_samples": [Interval(Integral, 2, None, closed="left")],
     }
 
     def __init__(
         self,
-        n_components=2,
+        n_components=0.8,
         *,
-        hidden_layer_sizes=(128, 128),
+        hidden_layer_sizes=(64,),
         activation="relu",
         solver="adam",
         alpha=1.0,
@@ -226,6 +289,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         sparsity_target=0.05,
         sparsity_weight=1.0,
         contamination="auto",
+        criterion="likelihood",
+        max_samples=10000,
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -260,6 +325,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
         self.contamination = contamination
+        self.criterion = criterion
+        self.max_samples = max_samples
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
@@ -296,6 +363,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         """Train one pass over the rows of X, after those seen before.
 
         The first call sets mean, scale and, with a linear path, PCA: give it rows enough.
+        It also finds the ellipsoid that tells which rows count less, and starts the mixtures;
+        these then follow the rows, with a memory of about 1000. The rows of later calls are
+        scored before they are learned, and the last 1000 of these scores set the threshold:
+        give new rows in every call, not the same ones again.
 
         Parameters
         ----------
@@ -319,27 +390,202 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight)
 
+    # ---------------------------------------------------------------- what a fit learns besides
+
+    def _draw(self, weights, seed, resume):
+        """Weights of at most `max_samples` rows, and zero for the others, a fifth at least."""
+        kept = np.flatnonzero(weights)
+        if resume or len(kept) <= self.max_samples:
+            return weights
+        n_drawn = min(self.max_samples, len(kept) * (N_FOLDS - 1) // N_FOLDS)
+        chosen = np.random.default_rng(seed).choice(kept, n_drawn, replace=False)
+        drawn = np.zeros_like(weights)
+        drawn[chosen] = weights[chosen]
+        return drawn
+
+    def _training_weights(self, X, weights, seed, resume):
+        """The user's weights, less for rows outside the ellipsoid that holds the bulk.
+
+        Rows of a later `partial_fit` are scored first, while they are new to the model.
+        """
+        if resume:
+            self._calibrate(
+                np.append(self.calibration_scores_, self._score_samples(X))[-MEMORY:],
+                np.append(self.calibration_weights_, weights)[-MEMORY:],
+            )
+        else:
+            rng = np.random.default_rng(seed)
+            self.ellipsoid_ = vars(fit_ellipsoid(X.astype(np.float64), weights, rng))
+        return weights * Ellipsoid(**self.ellipsoid_).row_weights(X)
+
     def _finish_fit(self, X, weights, fit):
         super()._finish_fit(X, weights, fit)
-        scores = self._score_samples(X)
+        if fit.resume:
+            self._update_density(fit)
+            scores, weights = self.calibration_scores_, self.calibration_weights_
+        else:
+            self._fit_density(fit)
+            self._calibrate(*self._held_out_scores(X, weights, fit))
+            scores = self._score_samples(X)
         if self.contamination == "auto":
-            first, third = (weighted_quantile(scores, weights, q) for q in (0.25, 0.75))
-            self.offset_ = first - 1.5 * (third - first)
+            ordered, p_values = self._calibration()
+            first = np.searchsorted(p_values, FALSE_ALARM_RATE, side="right")
+            self.offset_ = float(ordered[min(first, len(ordered) - 1)])
         else:
             self.offset_ = weighted_quantile(scores, weights, self.contamination)
 
+    def _fit_density(self, fit, sizes=None):
+        """Learn the density from the rows and weights that the network was trained on."""
+        if self.criterion == "likelihood":
+            X, weights = fit.rows.X, fit.rows.weights
+            Z = (X - self.mean_.astype(np.float64)) / self.scale_
+            rng = np.random.default_rng(fit.seed_rows)
+            found = fit_density(Z, *self._code_and_residuals(X), weights, rng, sizes)
+            self.density_ = found.asdict()
+
+    def _update_density(self, fit):
+        if self.criterion == "likelihood":
+            X, weights = fit.rows.X, fit.rows.weights
+            density = Density.from_dict(self.density_)
+            T = density.straighten(*self._code_and_residuals(X))
+            decay = math.exp(-weights.sum() / MEMORY)
+            self.density_ = density.update(T, weights, decay).asdict()
+
+    def _held_out_scores(self, X, weights, fit):
+        """Scores of rows that the model has not seen, or one like it, and their weights."""
+        kept, drawn = weights > 0, self._draw(weights, fit.seed_split, False) > 0
+        if not np.array_equal(kept, drawn):
+            chosen = np.flatnonzero(kept & ~drawn)[: self.max_samples]
+            return self._score_samples(X[chosen]), weights[chosen]
+        X, weights = X[kept], weights[kept]
+        n_epochs = len(fit.loss_curve) - fit.n_iter + fit.best_iter
+        folds = fold_numbers(X, N_FOLDS, np.random.default_rng(fit.seed_split))
+        n_distinct_folds = folds.max() + 1
+        n_scored = n_distinct_folds if weights.sum() <= CROSS_FITTED_ROWS else 1
+        found = []
+        for k in range(n_scored if n_distinct_folds > 1 else 0):
+            held = folds == k
+            other = self._trained_anew(X[~held], weights[~held], n_epochs)
+            found.append((other._score_samples(X[held]), weights[held]))
+        if not found:
+            return self._score_samples(X), weights
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+    def _trained_anew(self, X, weights, n_epochs):
+        """A detector of the same size that knows other rows."""
+        other = clone(self).set_params(
+            n_components=self.n_components_, warm_start=False, verbose=False
+        )
+        other.n_features_in_ = self.n_features_in_
+        fit = Fit(other, X, weights)
+        fit.run(n_epochs)
+        vars(other).update(fit.attributes())
+        likely = self.criterion == "likelihood"
+        other._fit_density(fit, Density.from_dict(self.density_).sizes if likely else None)
+        return other
+
+    def _calibrate(self, scores, weights):
+        self.calibration_scores_, self.calibration_weights_ = scores, weights
+
+    def _calibration(self):
+        """The calibration scores in order, and the p-value of a row that ties with each."""
+        order = np.argsort(self.calibration_scores_)
+        reached = np.cumsum(self.calibration_weights_[order])
+        return self.calibration_scores_[order], (1 + reached) / (1 + reached[-1])
+
+    # ---------------------------------------------------------------- private twins
+
+    def _code_and_residuals(self, X):
+        """Code, and residual of the standardised features in float64."""
+        code = self._encode(X)
+        residuals = np.subtract(X, self._decode(code), dtype=np.float64)
+        residuals /= self.scale_
+        return code, residuals
+
+    def _score_blocks(self, X, score):
+        """Yield each block's slice of X and `score` of its code and residuals."""
+        for start in range(0, len(X), BLOCK):
+            rows = slice(start, start + BLOCK)
+            yield rows, score(*self._code_and_residuals(X[rows]))
+
     def _score_features(self, X):
         contributions = np.empty(X.shape, np.float64)
-        scale = self.scale_.astype(np.float64)
-        for rows, output in self._reconstruction_blocks(X):
-            np.subtract(X[rows], output, out=contributions[rows])
-        contributions /= scale
-        contributions *= contributions
-        contributions *= -1 / X.shape[1]
+        if self.criterion == "reconstruction":
+
+            def score(code, residuals):
+                return np.square(residuals) / -X.shape[1]
+        else:
+            density = Density.from_dict(self.density_)
+
+            def score(code, residuals):
+                return density.contributions(density.straighten(code, residuals))
+
+        for rows, found in self._score_blocks(X, score):
+            contributions[rows] = found
         return contributions
 
     def _score_samples(self, X):
-        return self._score_features(X).sum(axis=1)
+        scores = np.empty(len(X))
+        if self.criterion == "reconstruction":
+
+            def score(code, residuals):
+                return -np.square(residuals).mean(axis=1)
+        else:
+            density = Density.from_dict(self.density_)
+
+            def score(code, residuals):
+                return density.log_density(density.straighten(code, residuals))
+
+        for rows, found in self._score_blocks(X, score):
+            scores[rows] = found
+        return scores
+
+    # ---------------------------------------------------------------- public
+
+    def predict_pvalue(self, X):
+        """Return how often a new normal row would score as low as each row of X, or lower.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to judge.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            float64, (1 + number of calibration rows with no higher score) / (1 + number of
+            calibration rows), where weights count as numbers. For new rows like the
+            training rows they are at most p with probability p or less, so flagging rows
+            with p-values up to 0.01 raises a false alarm on 1 % of these.
+        """
+        scores = self.score_samples(X)
+        ordered, p_values = self._calibration()
+        p_values = np.append(1 / (1 + self.calibration_weights_.sum()), p_values)
+        return p_values[np.searchsorted(ordered, scores, side="right")]
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the mean of `score_samples`: how likely the rows of X are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Higher is better: GridSearchCV takes the parameters under which held-out rows
+            are the most likely. For the share of the variance that the reconstruction
+            explains see :func:`skae.metrics.reconstruction_score`.
+        """
+        check_is_fitted(self)
+        X = self._validate(X)
+        weights = self._validate_weights(sample_weight, X)
+        return float(np.average(self._score_samples(X), weights=weights))
 
     def score_features(self, X):
         """Return what each feature contributes to the score of each row.
@@ -353,7 +599,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         -------
         contributions : ndarray of shape (n_samples, n_features)
             float64; each row adds up to its `score_samples`. The lowest ones say why a
-            row is an outlier.
+            row is an outlier. What depends on the column is minus a square; a constant,
+            the same for all columns of a row, makes up the sum.
         """
         check_is_fitted(self)
         return self._score_features(self._validate(X))
@@ -369,7 +616,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            float64, minus the mean of the squared residuals of the standardised features.
+            float64; with ``criterion="likelihood"`` the log-likelihood of the row, in units
+            of the standardised features, with "reconstruction" minus the mean of their
+            squared residuals.
         """
         check_is_fitted(self)
         return self._score_samples(self._validate(X))
@@ -403,15 +652,3 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             int, 1 for inliers and -1 for outliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-
-def weighted_quantile(values, weights, q):
-    """The q-quantile of a weighted sample, halfway between two values where they tie for it."""
-    order = np.argsort(values)
-    values, weights = values[order], weights[order]
-    kept = weights > 0
-    values, reached = values[kept], np.cumsum(weights[kept])
-    reached /= reached[-1]
-    i = min(int(np.searchsorted(reached, q - 1e-12)), len(values) - 1)
-    following = min(i + (reached[i] <= q + 1e-12), len(values) - 1)
-    return float((values[i] + values[following]) / 2)

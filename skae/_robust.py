@@ -117,30 +117,36 @@ class Ellipsoid:
 def fit_ellipsoid(X, weights, rng):
     """Find the ellipsoid that a normal bulk would fill up to its outermost 2.5 %.
 
-    Columns are standardised first. Rows with more than 50 columns are measured along their
-    50 leading principal axes, and of more than 5000 rows as many are drawn.
+    Columns are standardised first. Those in which three rows of four hold one value are left
+    out: these rows would be the densest part, whatever the others are. Rows with more than
+    50 columns are measured along their 50 leading principal axes, and of more than 5000
+    rows as many are drawn.
     """
     total = weights.sum()
     center = weights @ X / total
     scale = np.sqrt(weights @ np.square(X - center) / total)
     scale = np.where(scale > 1e-12 * (1 + np.abs(center)), scale, 1)
-    axes = np.diag(1 / scale)
-    if X.shape[1] > MAX_AXES:
-        Z = (X - center) / scale * np.sqrt(weights)[:, None]
-        axes = axes @ np.linalg.eigh(Z.T @ Z)[1][:, -MAX_AXES:]
+    middle = weighted_quantiles(X, weights, 0.5)
+    varied = weighted_quantiles(np.abs(X - middle), weights, CORE) > 1e-12 * scale
+    if not varied.any():
+        return Ellipsoid(center, np.zeros((X.shape[1], 1)), 1.0)
+    axes = np.eye(X.shape[1])[:, varied]
+    if axes.shape[1] > MAX_AXES:
+        Z = (X - center) / scale * varied * np.sqrt(weights)[:, None]
+        axes = np.linalg.eigh(Z.T @ Z)[1][:, -MAX_AXES:]
     if len(X) > MAX_ROWS:
         chosen = rng.choice(len(X), MAX_ROWS, replace=False)
         X, weights = X[chosen], weights[chosen]
-    P = (X - center) @ axes
+    P = (X - center) / scale @ axes
     mean, covariance = determinant_minimum(P, weights)
     # One reweighting step: the rows in the ellipsoid of the core give its final shape.
     distances = squared_distances(P, mean, covariance)
     inside = distances <= _outer(distances, weights, P.shape[1])
     mean, covariance = shrunk_covariance(P, weights * inside)
     distances = squared_distances(P, mean, covariance)
-    W = axes @ whitener(covariance)
-    center = center + np.linalg.lstsq(axes.T, mean, rcond=None)[0]
-    return Ellipsoid(center, W, max(_outer(distances, weights, P.shape[1]), 1e-12))
+    size = max(_outer(distances, weights, P.shape[1]), 1e-12)
+    center = center + scale * (axes @ mean)
+    return Ellipsoid(center, axes @ whitener(covariance) / scale[:, None], size)
 
 
 def _outer(distances, weights, n_axes):
