@@ -1,0 +1,357 @@
+"""Outlier detection beside scikit-learn's detectors, on labelled data sets and generated rows.
+
+Two protocols. "semi": a random half of the normal rows trains, the other half and all
+outliers are scored. "unsup": all rows train and are scored, labels unseen. Columns are
+standardised by the training rows. Higher is better, but for the rank and the seconds.
+
+    python bench_outliers.py --data FOLDER     # of NAME.npz, with X and y (1 for outliers)
+    python bench_outliers.py --calibration     # stated and observed shares of false alarms
+"""
+
+import argparse
+import json
+from pathlib import Path
+import time
+import warnings
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.covariance import LedoitWolf, MinCovDet
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
+
+from skae import AutoencoderOutlierDetector
+
+PROTOCOLS = ("semi", "unsup")
+FALSE_ALARM_RATE = 0.05
+
+
+class Neighbours:
+    """Minus the mean distance to the five nearest training rows."""
+
+    def fit(self, X):
+        self.neighbours = NearestNeighbors(n_neighbors=min(5, len(X) - 1)).fit(X)
+        self.training = X
+        return self
+
+    def score_samples(self, X):
+        if X is self.training:
+            return -self.neighbours.kneighbors()[0].mean(axis=1)
+        return -self.neighbours.kneighbors(X)[0].mean(axis=1)
+
+
+class Reconstruction:
+    """Minus the squared error of PCA's reconstruction, 90 % of the variance kept."""
+
+    def fit(self, X):
+        self.pca = PCA(0.9, svd_solver="full").fit(X)
+        return self
+
+    def score_samples(self, X):
+        return -np.square(X - self.pca.inverse_transform(self.pca.transform(X))).mean(axis=1)
+
+
+class Distance:
+    """Minus the squared Mahalanobis distance under a covariance estimator."""
+
+    def __init__(self, covariance):
+        self.covariance = covariance
+
+    def fit(self, X):
+        self.covariance.fit(X)
+        return self
+
+    def score_samples(self, X):
+        return -self.covariance.mahalanobis(X)
+
+
+class EmpiricalTails:
+    """ECOD: minus the sum over the columns of -log of the tail that holds the value.
+
+    Li, Zhao, Hu, Botta, Ionescu & Chen, 2022, IEEE TKDE, arXiv 2201.00382.
+    """
+
+    def fit(self, X):
+        self.columns = np.sort(X, axis=0)
+        centered = X - X.mean(axis=0)
+        self.skewed_left = (centered**3).mean(axis=0) < 0
+        return self
+
+    def score_samples(self, X):
+        n_rows = len(self.columns)
+        left, right = np.empty(X.shape), np.empty(X.shape)
+        for j, column in enumerate(self.columns.T):
+            below = np.searchsorted(column, X[:, j], side="right")
+            above = n_rows - np.searchsorted(column, X[:, j], side="left")
+            left[:, j] = -np.log(np.maximum(below, 1) / (n_rows + 1))
+            right[:, j] = -np.log(np.maximum(above, 1) / (n_rows + 1))
+        chosen = np.where(self.skewed_left, left, right)
+        return -np.maximum.reduce([left.sum(axis=1), right.sum(axis=1), chosen.sum(axis=1)])
+
+
+class FromPyOD:
+    """PyOD's detector, its scores turned round."""
+
+    def __init__(self, detector):
+        self.detector = detector
+
+    def fit(self, X):
+        self.detector.fit(X)
+        return self
+
+    def score_samples(self, X):
+        return -self.detector.decision_function(X)
+
+
+class LocalDensity:
+    """LocalOutlierFactor; training rows are scored without themselves, as it does."""
+
+    def fit(self, X):
+        self.factor = LocalOutlierFactor(novelty=True).fit(X)
+        self.training = X
+        return self
+
+    def score_samples(self, X):
+        if X is self.training:
+            return self.factor.negative_outlier_factor_
+        return self.factor.score_samples(X)
+
+
+def detectors(seed):
+    """Name and maker of every detector that is installed."""
+    makers = {
+        "skae": lambda: AutoencoderOutlierDetector(random_state=seed),
+        "skae reconstruction": lambda: AutoencoderOutlierDetector(
+            criterion="reconstruction", random_state=seed
+        ),
+        "5-NN": Neighbours,
+        "LOF": LocalDensity,
+        "IsolationForest": lambda: IsolationForest(random_state=seed),
+        "MCD": lambda: Distance(MinCovDet(random_state=seed)),
+        "Mahalanobis": lambda: Distance(LedoitWolf()),
+        "OneClassSVM": OneClassSVM,
+        "PCA": Reconstruction,
+        "ECOD": EmpiricalTails,
+    }
+    try:
+        from pyod.models.auto_encoder import AutoEncoder
+    except ImportError:
+        return makers
+    return makers | {"PyOD AE": lambda: FromPyOD(AutoEncoder(verbose=0, random_state=seed))}
+
+
+def load(path):
+    """X and y of a data set."""
+    with np.load(path) as found:
+        return found["X"].astype(np.float64), found["y"].astype(int)
+
+
+def split(X, y, protocol, seed, max_rows):
+    """Training rows, rows to score and their labels, standardised by the training rows."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(X))
+    if protocol == "unsup":
+        train = test = order[:max_rows]
+    else:
+        normal, outliers = order[y[order] == 0], order[y[order] == 1]
+        half = len(normal) // 2
+        train = normal[:half][:max_rows]
+        test = np.concatenate([normal[half:], outliers])
+        test = rng.permutation(test)[: None if max_rows is None else 2 * max_rows]
+    scaler = StandardScaler().fit(X[train])
+    X_train = scaler.transform(X[train])
+    return X_train, X_train if protocol == "unsup" else scaler.transform(X[test]), y[test]
+
+
+def measure(maker, X_train, X_test, y):
+    """ROC AUC, average precision, seconds to fit and to score."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        detector = maker().fit(X_train)
+        fitted = time.perf_counter()
+        outlyingness = -detector.score_samples(X_test)
+        scored = time.perf_counter()
+    return {
+        "auc": float(roc_auc_score(y, outlyingness)),
+        "ap": float(average_precision_score(y, outlyingness)),
+        "fit": fitted - start,
+        "score": scored - fitted,
+    }
+
+
+def compare(paths, arguments):
+    """Run all detectors on all data sets; return the list of results."""
+    results = []
+    for protocol in arguments.protocols:
+        for path in paths:
+            X, y = load(path)
+            for seed in range(arguments.seeds):
+                rows = split(X, y, protocol, seed, arguments.max_rows)
+                for name, maker in detectors(seed).items():
+                    if arguments.detectors and name not in arguments.detectors:
+                        continue
+                    about = {"protocol": protocol, "data": path.stem, "seed": seed}
+                    results.append(about | {"detector": name} | measure(maker, *rows))
+            print_line(results, protocol, path.stem)
+        print_summary(results, protocol)
+    return results
+
+
+def average(results, key, **about):
+    """Mean of a figure over the results that are about this."""
+    found = [r[key] for r in results if all(r[k] == v for k, v in about.items())]
+    return float(np.mean(found))
+
+
+def names(results, key):
+    """The values of a key in the order in which they come."""
+    return list(dict.fromkeys(r[key] for r in results))
+
+
+def print_line(results, protocol, data):
+    """Print ROC AUC * 100 of every detector on a data set."""
+    about = {"protocol": protocol, "data": data}
+    cells = [
+        f"{name} {100 * average(results, 'auc', detector=name, **about):.1f}"
+        for name in names(results, "detector")
+    ]
+    print(f"{protocol:6} {data:14}", "  ".join(cells), flush=True)
+
+
+def print_summary(results, protocol):
+    """Print the means over the data sets of the means over the seeds."""
+    results = [r for r in results if r["protocol"] == protocol]
+    detectors_, sets = names(results, "detector"), names(results, "data")
+    tables = {
+        key: np.array(
+            [[average(results, key, detector=d, data=s) for s in sets] for d in detectors_]
+        )
+        for key in ("auc", "ap", "fit", "score")
+    }
+    ranks = rankdata(-tables["auc"], axis=0).mean(axis=1)
+    print(f"\n{protocol}: mean over {len(sets)} data sets")
+    print("| detector | ROC AUC | average precision | rank | fit s | score s |")
+    print("|---|---|---|---|---|---|")
+    for i in np.argsort(-tables["auc"].mean(axis=1)):
+        auc, ap, fit, score = (tables[key][i].mean() for key in ("auc", "ap", "fit", "score"))
+        print(
+            f"| {detectors_[i]} | {auc:.4f} | {ap:.4f} | {ranks[i]:.1f} | {fit:.3f} | {score:.3f} |"
+        )
+    print(flush=True)
+
+
+# ---------------------------------------------------------------- calibration
+
+
+def generated():
+    """Ten distributions of normal rows: name and function of (n_rows, rng)."""
+    mix = np.random.default_rng(0).standard_normal((10, 10))
+    return {
+        "normal": lambda n, rng: rng.standard_normal((n, 5)),
+        "correlated": lambda n, rng: rng.standard_normal((n, 10)) @ mix,
+        "curve": lambda n, rng: curve(rng.uniform(-1, 1, n), rng, 0.1),
+        "clusters": lambda n, rng: 4 * rng.integers(0, 3, (n, 1)) + rng.standard_normal((n, 6)),
+        "uniform": lambda n, rng: rng.uniform(size=(n, 4)),
+        "lognormal": lambda n, rng: rng.lognormal(size=(n, 5)),
+        "heavy tails": lambda n, rng: rng.standard_t(2, size=(n, 5)),
+        "binary": lambda n, rng: (rng.random((n, 12)) < 0.3).astype(float),
+        "counts": lambda n, rng: rng.poisson(3, size=(n, 6)).astype(float),
+        "wide": lambda n, rng: (
+            rng.standard_normal((n, 5)) @ np.ones((5, 60)) / 2 + rng.standard_normal((n, 60))
+        ),
+    }
+
+
+def curve(t, rng, noise):
+    """Rows along a bent line in six columns."""
+    X = np.column_stack([t, t**2, t**3, np.sin(3 * t), np.cos(3 * t), np.abs(t)])
+    return X + noise * rng.standard_normal(X.shape)
+
+
+def calibrate(paths, arguments):
+    """Compare the stated with the observed share of flagged new normal rows."""
+    sources = {}
+    for name, make in generated().items():
+        sources[name] = lambda rng, make=make: (
+            make(arguments.n_rows, rng),
+            make(5000, rng),
+        )
+    for path in paths:
+        X, y = load(path)
+        sources[path.stem] = lambda rng, X=X[y == 0]: np.split(
+            rng.permutation(X), [min(len(X) // 2, arguments.n_rows)]
+        )
+    results = []
+    print(f"share of new normal rows that is flagged, stated: {FALSE_ALARM_RATE:.2f}")
+    print(f"{'':16} {'training quantile':>18} {'auto':>8} {'p <= 0.01':>10} {'sd of auto':>11}")
+    for name, make in sources.items():
+        found = []
+        for seed in range(arguments.seeds):
+            X, X_new = make(np.random.default_rng(seed))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                detector = AutoencoderOutlierDetector(random_state=seed).fit(X)
+            training = np.quantile(detector.score_samples(X), FALSE_ALARM_RATE)
+            p_values = detector.predict_pvalue(X_new)
+            found.append(
+                {
+                    "training": float(np.mean(detector.score_samples(X_new) < training)),
+                    "auto": float(np.mean(detector.predict(X_new) == -1)),
+                    "p": float(np.mean(p_values <= 0.01)),
+                    "n_held_out": len(detector.calibration_scores_),
+                    "n_new": len(X_new),
+                }
+            )
+        mean = {key: float(np.mean([f[key] for f in found])) for key in found[0]}
+        rows = 1 / mean["n_held_out"] + 1 / mean["n_new"]
+        expected = (FALSE_ALARM_RATE * (1 - FALSE_ALARM_RATE) * rows / len(found)) ** 0.5
+        print(
+            f"{name:16} {mean['training']:18.3f} {mean['auto']:8.3f} {mean['p']:10.3f} "
+            f"{expected:11.3f}",
+            flush=True,
+        )
+        results.append({"data": name, "expected_sd": expected} | mean)
+    for key in ("training", "auto", "p"):
+        print(f"mean of {key}: {np.mean([r[key] for r in results]):.4f}")
+    return results
+
+
+def main():
+    """Parse the arguments, run, write JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder of NAME.npz files with X and y")
+    parser.add_argument("--datasets", nargs="+", help="names of data sets, all by default")
+    parser.add_argument("--detectors", nargs="+", help="names of detectors, all by default")
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (3)")
+    parser.add_argument(
+        "--max-rows", type=int, help="train on this many rows at most, score twice as many"
+    )
+    parser.add_argument(
+        "--calibration", action="store_true", help="measure false alarms instead of ranking"
+    )
+    parser.add_argument(
+        "--n-rows", type=int, default=300, help="training rows in --calibration (300)"
+    )
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+    paths = sorted(arguments.data.glob("*.npz")) if arguments.data else []
+    if arguments.datasets:
+        paths = [path for path in paths if path.stem in arguments.datasets]
+    if not paths and not arguments.calibration:
+        parser.error("--data FOLDER is needed, with .npz files in it")
+    run = calibrate if arguments.calibration else compare
+    results = run(paths, arguments)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
