@@ -13,7 +13,7 @@ from skae._fitting import Fit
 from skae._network import blocks
 from skae._scaling import Scaling, identity_scaling
 from skae._training import SCHEDULES
-from skae.activations import ACTIVATIONS
+from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
 from skae.penalties import PENALTIES
@@ -66,7 +66,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         "averaging": [Interval(Real, 0, 1, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "latent_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
-        "output_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
+        "output_activation": [StrOptions({"auto"} | OUTPUT_ACTIVATIONS)],
         "loss": [StrOptions(set(LOSSES))],
         "linear_path": [StrOptions({"pca"}), None],
         "sparsity": [StrOptions(set(PENALTIES)), None],

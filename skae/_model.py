@@ -94,7 +94,7 @@ def _count_components(variances, total, share):
     if not len(variances):
         return 1
     explained = np.cumsum(variances) / total
-    return min(int(np.searchsorted(explained, share)) + 1, len(variances))
+    return min(int(np.searchsorted(explained, share, side="right")) + 1, len(variances))
 
 
 def resumed_model(estimator, n_features):
