@@ -71,8 +71,10 @@ def check_range(X, loss_name):
     loss = LOSSES[loss_name]
     lowest, highest = X.min(), X.max()
     if lowest < loss.lowest or highest > loss.highest:
+        needed = f"X between {loss.lowest:g} and {loss.highest:g}"
+        if loss.highest == np.inf:
+            needed = f"X to be at least {loss.lowest:g}"
         raise ValueError(
-            f"loss={loss_name!r} needs X between {loss.lowest:g} and {loss.highest:g}, got "
-            f"values from {lowest:g} to {highest:g}. Scale X first, with MinMaxScaler say, "
-            "or use loss='squared_error'."
+            f"loss={loss_name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
+            "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
         )

@@ -91,6 +91,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
         """Train one pass, after initialising where there is no model yet."""
+        self._validate_params()  # which scikit-learn leaves out once there is a model
         with self._unharmed():
             first = not hasattr(self, "theta_")
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
@@ -141,8 +142,11 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _validate_more(self, X_more, X, name):
         """Rows given beside X: the same columns, the same dtype."""
-        X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
-        _architecture.check_range(X_more, self.loss)
+        try:
+            X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
+            _architecture.check_range(X_more, self.loss)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name} does not go with X. {error}") from error
         return X_more
 
     def _validate_rows_of(self, X_more, X, name):

@@ -340,6 +340,11 @@ class DenoisingAutoencoder(_BaseAutoencoder):
             return None
         if callable(self.noise):
             return UserNoise(self.noise)
+        if self.noise != "gaussian" and level > 1:
+            raise ValueError(
+                f"noise_level is a probability for noise={self.noise!r}: it must be at most 1, "
+                f"got {self.noise_level!r}."
+            )
         if self.noise == "salt_pepper":
             return CORRUPTIONS[self.noise](level, X.min(axis=0), X.max(axis=0))
         if self.noise == "swap":

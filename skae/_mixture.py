@@ -15,8 +15,9 @@ N_ITERATIONS_OF_MEANS = 10
 class Mixture:
     """p(x) = sum_j s_j N(x; m_j, C_j), kept as what learning sums up and what scoring needs.
 
-    `roots[j]` is the symmetric root of the inverse of C_j, `log_norms[j]` the logarithm of
-    s_j over the root of det(2 pi C_j). `counts`, `sums` and `squares` are the sufficient
+    `roots[j]` is a root of the inverse of C_j, so that |(x - m_j) roots[j]|**2 is the squared
+    Mahalanobis distance, `log_norms[j]` the logarithm of s_j over the root of det(2 pi C_j).
+    `counts`, `sums` and `squares` are the sufficient
     statistics: sum_i r_ij, sum_i r_ij x_i and sum_i r_ij x_i x_i'.
     """
 
@@ -42,16 +43,18 @@ class Mixture:
     def contributions(self, X, axes):
         """What each column adds to log p, the rows being X = Y axes with orthonormal axes.
 
-        A component's exponent is the square of the whitened row; turned back into the
-        columns of Y it is a sum of squares, one a column. Components count by their
-        responsibilities; the constant that is left is shared out evenly.
+        A component's exponent is the square of the row, whitened by the symmetric root;
+        turned back into the columns of Y it is a sum of squares, one a column. Components
+        count by their responsibilities; the constant that is left is shared out evenly.
         """
         joint = self.log_joint(X)
         density = logsumexp(joint, axis=1)
         result = np.zeros((len(X), len(axes)))
         for j, (mean, root) in enumerate(zip(self.means, self.roots, strict=True)):
+            left, values, _ = np.linalg.svd(root)
+            whitener = (left * values) @ (axes @ left).T
             share = np.exp(joint[:, j] - density)
-            result -= 0.5 * share[:, None] * np.square((X - mean) @ (root @ axes.T))
+            result -= 0.5 * share[:, None] * np.square((X - mean) @ whitener)
         result += ((density - result.sum(axis=1)) / result.shape[1])[:, None]
         return result
 
@@ -107,11 +110,11 @@ def _maximised(counts, sums, squares):
     pooled *= 1 - share
     pooled[np.diag_indices(n_features)] += (share + 1e-3) * variance + 1e-9
     covariances = (scatters + prior * pooled) / (counts + prior)[:, None, None]
-    values, vectors = np.linalg.eigh(covariances)
-    values = np.maximum(values, 1e-12)
-    roots = (vectors / np.sqrt(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    factors = np.linalg.cholesky(covariances)
+    roots = np.linalg.inv(factors).transpose(0, 2, 1)
     log_norms = np.log((counts + 1) / (total + n_components))
-    log_norms -= 0.5 * (np.log(values).sum(axis=1) + n_features * math.log(2 * math.pi))
+    log_norms -= np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    log_norms -= 0.5 * n_features * math.log(2 * math.pi)
     return Mixture(counts, sums, squares, means, roots, log_norms)
 
 

@@ -77,10 +77,13 @@ class UserNoise(Corruption):
 
     def corrupt(self, X, out, rng):
         noisy = np.asarray(self.function(X.copy(), rng))
-        if noisy.shape != X.shape:
+        if noisy.shape != X.shape or noisy.dtype.kind not in "fiub":
             raise ValueError(
-                f"noise must return rows of the shape it was given, {X.shape}, got {noisy.shape}."
+                f"noise must return numbers in the shape it was given, {X.shape}, got "
+                f"{noisy.dtype} in {noisy.shape}."
             )
+        if not np.isfinite(noisy).all():
+            raise ValueError("noise must return finite numbers, got NaN or infinity.")
         np.copyto(out, noisy, casting="same_kind")
 
 
