@@ -18,7 +18,7 @@ def fitted(X, n_components=2, weights=None, seed=0):
 
 
 def covariances(mixture):
-    inverses = mixture.roots @ mixture.roots
+    inverses = mixture.roots @ mixture.roots.transpose(0, 2, 1)
     return np.linalg.inv(inverses)
 
 

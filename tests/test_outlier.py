@@ -1,9 +1,12 @@
 """AutoencoderOutlierDetector: thresholds, signs, what each feature says, and who is found."""
 
+import pickle
+
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn.base import clone, is_outlier_detector
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -111,6 +114,57 @@ def test_p_values_are_those_of_new_rows():
     assert np.median(detector.predict_pvalue(odd_rows())) < 0.02
 
 
+def test_auto_flags_what_has_a_p_value_of_five_percent(criterion):
+    detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(normal_rows())
+    X = np.vstack([normal_rows(500, seed=4), odd_rows()])
+    assert_array_equal(detector.predict(X) == -1, detector.predict_pvalue(X) <= 0.05)
+
+
+def test_so_few_rows_that_none_has_a_small_p_value():
+    X = np.random.default_rng(0).normal(size=(10, 3))
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    far = np.full((1, 3), 100.0)
+    assert detector.predict_pvalue(far) == pytest.approx(1 / 11)
+    assert detector.predict(far) == [-1]
+
+
+@pytest.mark.parametrize("n_features", [2, 6, 40])
+def test_false_alarms_are_as_stated_where_training_quantiles_are_not(n_features):
+    found, of_training = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, unseen = (rng.normal(size=(n, n_features)) for n in (200, 2000))
+        detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+        found.append(np.mean(detector.predict_pvalue(unseen) <= 0.1))
+        quantile = np.quantile(detector.score_samples(X), 0.1)
+        of_training.append(np.mean(detector.score_samples(unseen) < quantile))
+    # Four times 200 rows held out: a standard deviation of 0.011.
+    assert 0.06 < np.mean(found) < 0.135
+    assert np.mean(of_training) > np.mean(found)
+
+
+def test_outliers_among_the_training_rows_raise_no_false_alarms():
+    X = np.vstack([normal_rows(), odd_rows()])
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert np.mean(detector.predict(normal_rows(3000, seed=4)) == -1) < 0.05
+
+
+def test_of_many_rows_some_are_learned_and_others_calibrate():
+    X = normal_rows(1000)
+    detector = AutoencoderOutlierDetector(max_samples=200, **QUICK).fit(X)
+    assert detector.n_samples_seen_ == 200
+    assert len(detector.calibration_scores_) == 200
+    assert abs(np.mean(detector.predict(normal_rows(3000, seed=4)) == -1) - 0.05) < 0.05
+    few = AutoencoderOutlierDetector(max_samples=999, **QUICK).fit(X)
+    assert (few.n_samples_seen_, len(few.calibration_scores_)) == (800, 200)
+
+
+def test_no_training_rows_are_kept():
+    detector = AutoencoderOutlierDetector(contamination=0.1, **QUICK)
+    sizes = [len(pickle.dumps(detector.fit(normal_rows(n)))) for n in (2000, 4000)]
+    assert sizes[1] - sizes[0] < 2000 / 5 * 16 + 1000
+
+
 # ------------------------------------------------------------ the score and its parts
 
 
@@ -132,6 +186,38 @@ def test_features_name_the_one_that_is_wrong(criterion):
     assert np.mean(named == wrong) > 0.9
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])
+def test_a_planted_column_ranks_first(correlation):
+    rng = np.random.default_rng(0)
+    covariance = np.full((8, 8), correlation) + (1 - correlation) * np.eye(8)
+    root = np.linalg.cholesky(covariance).T
+    X, unseen = rng.normal(size=(600, 8)) @ root, rng.normal(size=(400, 8)) @ root
+    planted = rng.integers(8, size=400)
+    unseen[np.arange(400), planted] += 5 * rng.choice([-1, 1], size=400)
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert np.mean(detector.score_features(unseen).argmin(axis=1) == planted) >= 0.95
+
+
+def test_the_likelihood_of_a_linear_network_is_that_of_gaussians():
+    """Without hidden layers, and one component for few rows: PCA's own score, nearly."""
+    X = np.random.default_rng(0).normal(size=(90, 3)) @ np.diag([1, 2, 3])
+    detector = AutoencoderOutlierDetector(1, max_iter=0, random_state=0).fit(X)
+    Z = (X - detector.mean_) / detector.scale_
+    found, expected = detector.score_samples(X), PCA(3).fit(Z).score_samples(Z)
+    assert np.corrcoef(found, expected)[0, 1] > 0.98
+    assert abs(found.mean() - expected.mean()) < 0.1
+
+
+def test_score_is_the_mean_of_the_scores():
+    X, weights = normal_rows(), np.random.default_rng(0).random(300)
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    scores = detector.score_samples(X)
+    assert detector.score(X) == pytest.approx(scores.mean())
+    assert detector.score(X, sample_weight=weights) == pytest.approx(
+        np.average(scores, weights=weights)
+    )
+
+
 @pytest.mark.skipif(not SCORES, reason="one score only")
 def test_reconstruction_is_the_squared_residual_of_standardised_features():
     X = normal_rows()
@@ -147,7 +233,7 @@ def test_units_of_each_feature_do_not_matter(criterion):
     parameters = QUICK | criterion | {"early_stopping": False}
     one = AutoencoderOutlierDetector(**parameters).fit(X)
     two = AutoencoderOutlierDetector(**parameters).fit(X * units)
-    # Which rows are held out for the threshold depends on their bits, the scores do not.
+    # Which rows are held out for the threshold depends on their bits; the scores do not.
     assert np.mean(one.predict(unseen) == two.predict(unseen * units)) > 0.9
     assert_allclose(one.score_samples(unseen), two.score_samples(unseen * units), rtol=1e-6)
     assert_allclose(
@@ -275,3 +361,91 @@ def test_decision_boundary():
         )
         assert np.isfinite(display.response).all()
     pyplot.close("all")
+
+
+# ------------------------------------------------------------ small and odd data
+
+
+def odd_data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5))
+    return {
+        "two rows": X[:2],
+        "five rows": X[:5],
+        "twenty rows": X[:20],
+        "one column": X[:, :1],
+        "constant column": np.column_stack([X, np.ones(60)]),
+        "copies": np.repeat(X[:3], 10, axis=0),
+        "mostly copies": np.vstack([np.zeros((50, 5)), X[:10]]),
+        "more columns than rows": rng.normal(size=(20, 80)),
+        "heavy tails": rng.standard_cauchy(size=(100, 4)),
+        "integers": rng.poisson(1, size=(80, 4)).astype(float),
+        "binary": (X > 1).astype(float),
+        "huge": 1e150 * X,
+        "tiny": 1e-150 * X,
+        "float32": X.astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize("name", odd_data())
+def test_odd_data_are_scored(criterion, name):
+    X = odd_data()[name]
+    detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(X)
+    both = np.vstack([X, X + 100 * np.abs(X).max()])
+    assert np.isfinite(detector.score_samples(both)).all()
+    assert np.isfinite(detector.score_features(both)).all()
+    assert np.isfinite(detector.offset_)
+    p_values = detector.predict_pvalue(both)
+    assert np.all((p_values > 0) & (p_values <= 1))
+
+
+def test_rows_that_are_all_equal():
+    detector = AutoencoderOutlierDetector(early_stopping=False, **QUICK).fit(np.ones((20, 3)))
+    assert_array_equal(detector.predict(np.ones((3, 3))), 1)
+    assert_array_equal(detector.predict(np.full((1, 3), 2.0)), -1)
+
+
+def test_rare_values_of_binary_columns_are_normal():
+    rng = np.random.default_rng(0)
+    X = (rng.random((300, 10)) < 0.1).astype(float)
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    rows = np.vstack([np.eye(10), np.ones((1, 10))])
+    scores = detector.score_samples(rows)
+    assert scores[:10].min() > scores[10]
+    assert np.all(detector.predict(np.eye(10)) == 1)
+
+
+# ------------------------------------------------------------ one batch after another
+
+
+def test_later_batches_are_scored_before_they_are_learned():
+    detector = AutoencoderOutlierDetector(early_stopping=False, **QUICK)
+    detector.partial_fit(normal_rows(400))
+    batch = normal_rows(300, seed=4)
+    expected = np.sort(detector.score_samples(batch))
+    detector.partial_fit(batch)
+    assert_allclose(np.sort(detector.calibration_scores_[-300:]), expected)
+    for seed in range(5, 9):
+        detector.partial_fit(normal_rows(300, seed=seed))
+    assert len(detector.calibration_scores_) == 1000
+    assert abs(np.mean(detector.predict(normal_rows(3000, seed=9)) == -1) - 0.05) < 0.04
+
+
+def test_the_model_follows_rows_that_move():
+    detector = AutoencoderOutlierDetector(early_stopping=False, **QUICK)
+    detector.partial_fit(normal_rows(400))
+    moved = normal_rows(3000, seed=4) + 1.5 * detector.scale_
+    before = detector.score(moved)
+    for start in range(0, 3000, 300):
+        detector.partial_fit(moved[start : start + 300])
+    assert detector.score(moved) > before + 1
+    assert np.mean(detector.predict(moved) == -1) < 0.15
+
+
+def test_a_batch_may_be_one_row():
+    detector = AutoencoderOutlierDetector(early_stopping=False, contamination=0.1, **QUICK)
+    detector.partial_fit(normal_rows(100))
+    for row in normal_rows(5, seed=4):
+        detector.partial_fit(row[None])
+    assert np.isfinite(detector.score_samples(normal_rows())).all()
+    assert np.isfinite(detector.offset_)
