@@ -7,6 +7,7 @@ from scipy.special import chdtri
 
 CORE = 0.75
 TAIL = 0.025
+MAX_CATEGORIES = 10
 MAX_AXES = 50
 MAX_ROWS = 5000
 N_CONCENTRATIONS = 20
@@ -117,17 +118,15 @@ class Ellipsoid:
 def fit_ellipsoid(X, weights, rng):
     """Find the ellipsoid that a normal bulk would fill up to its outermost 2.5 %.
 
-    Columns are standardised first. Those in which three rows of four hold one value are left
-    out: these rows would be the densest part, whatever the others are. Rows with more than
-    50 columns are measured along their 50 leading principal axes, and of more than 5000
-    rows as many are drawn.
+    Columns are standardised first; categories are left out. Rows with more than 50 columns
+    are measured along their 50 leading principal axes, and of more than 5000 rows as many
+    are drawn.
     """
     total = weights.sum()
     center = weights @ X / total
     scale = np.sqrt(weights @ np.square(X - center) / total)
     scale = np.where(scale > 1e-12 * (1 + np.abs(center)), scale, 1)
-    middle = weighted_quantiles(X, weights, 0.5)
-    varied = weighted_quantiles(np.abs(X - middle), weights, CORE) > 1e-12 * scale
+    varied = ~np.array([is_category(column, weights) for column in X.T])
     if not varied.any():
         return Ellipsoid(center, np.zeros((X.shape[1], 1)), 1.0)
     axes = np.eye(X.shape[1])[:, varied]
@@ -147,6 +146,16 @@ def fit_ellipsoid(X, weights, rng):
     size = max(_outer(distances, weights, P.shape[1]), 1e-12)
     center = center + scale * (axes @ mean)
     return Ellipsoid(center, axes @ whitener(covariance) / scale[:, None], size)
+
+
+def is_category(values, weights):
+    """Whether three of four rows hold one value, and the others few.
+
+    These rows would be the densest part of all, whatever the other columns are.
+    """
+    distinct, group = np.unique(values, return_inverse=True)
+    counts = np.bincount(group, weights)
+    return len(distinct) <= MAX_CATEGORIES and counts.max() >= CORE * counts.sum()
 
 
 def _outer(distances, weights, n_axes):

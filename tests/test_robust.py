@@ -8,6 +8,7 @@ from skae._robust import (
     Ellipsoid,
     determinant_minimum,
     fit_ellipsoid,
+    is_category,
     shrunk_covariance,
     squared_distances,
     weighted_quantile,
@@ -144,3 +145,14 @@ def test_outliers_are_found_beside_a_binary_column():
     weights = fitted(X).row_weights(X)
     assert weights[180:].max() < 0.1
     assert weights[:180].mean() > 0.95
+
+
+def test_a_category_is_one_frequent_value_beside_few_others():
+    rng = np.random.default_rng(0)
+    rare = rng.random(200) < 0.1
+    assert is_category(rare.astype(float), np.ones(200))
+    assert is_category(np.full(200, 7.0), np.ones(200))
+    assert is_category(np.where(rare, rng.poisson(3, 200), 0), np.ones(200))
+    assert not is_category(np.where(rare, rng.standard_normal(200), 0), np.ones(200))
+    assert not is_category((rng.random(200) < 0.5).astype(float), np.ones(200))
+    assert not is_category(rng.standard_normal(200), np.ones(200))
