@@ -208,6 +208,20 @@ def test_the_likelihood_of_a_linear_network_is_that_of_gaussians():
     assert abs(found.mean() - expected.mean()) < 0.1
 
 
+def test_frames_in_frames_out():
+    X, names = normal_rows(), list("abcdef")
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    frame = pandas.DataFrame(X, columns=names, index=np.arange(len(X))[::-1])
+    detector = AutoencoderOutlierDetector(**QUICK).fit(frame)
+    found = detector.score_features(frame)
+    assert list(found.columns) == names
+    assert_array_equal(found.index, frame.index)
+    assert_allclose(found.sum(axis=1), detector.score_samples(frame), rtol=1e-9)
+    other = detector.score_features(polars.DataFrame(X, schema=names))
+    assert other.columns == names
+    assert_allclose(other.to_numpy(), found.to_numpy())
+
+
 def test_score_is_the_mean_of_the_scores():
     X, weights = normal_rows(), np.random.default_rng(0).random(300)
     detector = AutoencoderOutlierDetector(**QUICK).fit(X)
