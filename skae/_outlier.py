@@ -554,9 +554,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         -------
         p_values : ndarray of shape (n_samples,)
             float64, (1 + number of calibration rows with no higher score) / (1 + number of
-            calibration rows), where weights count as numbers. For new rows like the
-            training rows they are at most p with probability p or less, so flagging rows
-            with p-values up to 0.01 raises a false alarm on 1 % of these.
+            calibration rows), where weights count as numbers: conformal p-values. For new
+            rows like the training rows they are at most p with probability p or less, so
+            that flagging rows with p-values up to 0.01 raises a false alarm on 1 % of
+            these. That holds exactly beyond `max_samples` rows; with fewer, where the
+            calibration rows were scored by models trained on four fifths of the rows, it
+            holds nearly, and the alarms are rather fewer.
         """
         scores = self.score_samples(X)
         ordered, p_values = self._calibration()
