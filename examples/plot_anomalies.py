@@ -1,0 +1,81 @@
+"""
+============================
+Everything that is not a one
+============================
+
+`AutoencoderOutlierDetector` learns from normal rows alone, here from images of the digit 1.
+What it reconstructs badly is an anomaly. How badly is too badly? That comes from training rows
+too, held out from the training for it: no test row is looked at before it is judged.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderOutlierDetector
+
+X, y = load_digits(return_X_y=True)
+X = X.astype("float32") / 16
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
+
+# %%
+# With ``contamination="auto"``, the default, the threshold is such that one new normal row in
+# twenty is flagged by mistake. The score is the textbooks' here, minus the reconstruction error.
+
+ones, anomalous = X_train[y_train == 1], y_test != 1
+detector = AutoencoderOutlierDetector(criterion="reconstruction", random_state=0).fit(ones)
+forest = IsolationForest(random_state=0).fit(ones)
+
+print(f"trained on {len(ones)} ones, tested on {np.sum(~anomalous)} other ones and")
+print(f"{np.sum(anomalous)} digits of other kinds, the anomalies\n")
+print(f"{'':26} {'precision':>9} {'recall':>7} {'F1':>6} {'ROC AUC':>8}  flagged ones")
+for model in (detector, forest):
+    flagged = model.predict(X_test) == -1
+    precision, recall, f1, _ = precision_recall_fscore_support(anomalous, flagged, average="binary")
+    auc = roc_auc_score(anomalous, -model.score_samples(X_test))
+    print(
+        f"{type(model).__name__:26} {precision:9.3f} {recall:7.3f} {f1:6.3f} {auc:8.4f}  "
+        f"{np.sum(flagged & ~anomalous)} of {np.sum(~anomalous)}"
+    )
+
+# %%
+# The errors of digits that the detector has not seen. Ones belong to the left of the threshold,
+# all else to the right.
+
+errors, threshold = -detector.score_samples(X_test), -detector.offset_
+bins = np.geomspace(errors.min(), errors.max(), 45)
+fig, axes = plt.subplots(2, 1, figsize=(9, 4.8), layout="constrained", sharex=True)
+for ax, name, color, chosen in (
+    (axes[0], "ones", "#0072B2", ~anomalous),
+    (axes[1], "other digits", "#E69F00", anomalous),
+):
+    ax.hist(errors[chosen], bins, color=color)
+    ax.axvline(threshold, color="black", linestyle="--")
+    ax.set(ylabel=f"unseen {name}")
+axes[0].text(
+    1.03 * threshold,
+    0.95,
+    "threshold, from training rows",
+    transform=axes[0].get_xaxis_transform(),
+    va="top",
+)
+axes[1].set(xscale="log", xlabel="reconstruction error")
+
+# %%
+# `score_features` says how much each pixel adds to a score, and so what gave a digit away.
+
+fig, axes = plt.subplots(3, 9, figsize=(9, 3.3), layout="constrained")
+for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):
+    row = X_test[y_test == digit][:1]
+    blame = np.sqrt(-detector.score_features(row))
+    column[0].imshow(row.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+    column[1].imshow(detector.reconstruct(row).reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+    column[2].imshow(blame.reshape(8, 8), cmap="Oranges", vmin=0)
+for ax, name in zip(axes[:, 0], ["anomaly", "as a one", "blame"]):
+    ax.set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+plt.show()

@@ -1,0 +1,63 @@
+"""
+===========================
+The digits and their pixels
+===========================
+
+The examples on images work on the handwritten digits that scikit-learn ships: 8 x 8 pixels
+each. An autoencoder is to describe each image by a few numbers. This is what it is given.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+
+# %%
+# The images
+# ----------
+#
+# Four of each class. Every image is a row of 64 numbers between 0 and 1.
+
+fig, axes = plt.subplots(4, 10, figsize=(9, 3.9), layout="constrained")
+for digit, column in enumerate(axes.T):
+    for ax, image in zip(column, X[y == digit]):
+        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+    column[0].set_title(f"digit {digit}", fontsize=11)
+
+# %%
+# The pixels
+# ----------
+#
+# Most values are white or nearly so. Pixels at the border hardly change, those in the middle
+# do, and that difference means something: all pixels have one unit, so nobody would bring
+# each to the same variance. `AutoencoderTransformer` centres the features and divides them by
+# one number for all, as if by `PCA`'s rule.
+
+print(f"white: {np.mean(X == 0):.0%} of all values, black: {np.mean(X == 1):.0%}")
+print(f"pixels that never change: {np.sum(X.std(axis=0) == 0)} of {X.shape[1]}")
+
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained", width_ratios=[1.4, 1, 1])
+axes[0].hist(X.ravel() * 16, bins=np.arange(18) - 0.5, weights=np.full(X.size, 100 / X.size))
+axes[0].set(title="Values of all pixels", xlabel="16 x value", ylabel="share (%)")
+for ax, title, image in (
+    (axes[1], "Mean of each pixel", X.mean(axis=0)),
+    (axes[2], "Standard deviation", X.std(axis=0)),
+):
+    mappable = ax.imshow(image.reshape(8, 8), cmap="viridis", vmin=0)
+    ax.set(title=title, xticks=[], yticks=[])
+    fig.colorbar(mappable, ax=ax, shrink=0.8)
+
+# %%
+# Six pixels one by one: each has a distribution of its own, and none is normal.
+
+pixels = [10, 19, 27, 36, 42, 53]
+fig, axes = plt.subplots(1, 6, figsize=(9, 2.2), layout="constrained", sharey=True)
+for ax, pixel in zip(axes, pixels):
+    ax.hist(X[:, pixel], bins=17, weights=np.full(len(X), 100 / len(X)))
+    ax.set(title=f"row {pixel // 8}, column {pixel % 8}", xlabel="value", xlim=(0, 1))
+    ax.title.set_fontsize(10)
+axes[0].set_ylabel("share (%)")
+plt.show()

@@ -1,0 +1,60 @@
+"""
+===============================
+In place of an isolation forest
+===============================
+
+`AutoencoderOutlierDetector` has the methods of `IsolationForest`, with the same signs: put
+one where the other was. Here both get rows that follow a pattern, with 15 % of outliers among
+them, and the picture is that of scikit-learn's comparison of outlier detectors.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_moons
+from sklearn.ensemble import IsolationForest
+from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.metrics import roc_auc_score
+
+from skae import AutoencoderOutlierDetector
+
+# %%
+# Rows with a pattern, and outliers that keep to none.
+
+rng = np.random.default_rng(42)
+n_inliers, n_outliers = 255, 45
+position = rng.uniform(-5, 5, n_inliers)
+jitter = rng.normal(scale=0.3, size=(n_inliers, 2))
+patterns = {
+    "line": np.column_stack([position, 0.6 * position]) + jitter,
+    "arc": np.column_stack([position, 0.25 * position**2 - 3]) + jitter,
+    "moons": 4 * (make_moons(n_inliers, noise=0.05, random_state=0)[0] - [0.5, 0.25]),
+}
+outliers = rng.uniform(-6, 6, size=(n_outliers, 2))
+truth = np.repeat([1, -1], [n_inliers, n_outliers])
+
+# %%
+# The autoencoder learns the curve, and how the rows lie along it and beside it. Rows that are
+# unlikely then are outliers: `contamination` says how many of those given to `fit` to flag.
+
+detectors = {
+    "IsolationForest": IsolationForest(contamination=0.15, random_state=0),
+    "AutoencoderOutlierDetector": AutoencoderOutlierDetector(contamination=0.15, random_state=0),
+}
+fig, axes = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
+for column, (pattern, inliers) in zip(axes.T, patterns.items()):
+    X = np.concatenate([inliers, outliers])
+    column[0].set_title(pattern)
+    for ax, detector in zip(column, detectors.values()):
+        labels = detector.fit_predict(X)
+        auc = roc_auc_score(truth, detector.score_samples(X))
+        print(f"{pattern:6} {type(detector).__name__:27} ROC AUC {auc:.3f}")
+        DecisionBoundaryDisplay.from_estimator(
+            detector, X, response_method="predict", cmap="cividis", alpha=0.3, ax=ax
+        )
+        for label, marker, color in ((1, "o", "#0072B2"), (-1, "x", "#D55E00")):
+            ax.scatter(*X[labels == label].T, s=14, marker=marker, color=color)
+        ax.text(0.97, 0.03, f"AUC {auc:.2f}", transform=ax.transAxes, ha="right")
+        ax.set(xticks=[], yticks=[])
+for ax, name in zip(axes[:, 0], detectors):
+    ax.set_ylabel(name)
+plt.show()

@@ -1,0 +1,76 @@
+"""
+=============
+A sparse code
+=============
+
+With ``sparsity="kl"`` each unit of the code is to be silent for most rows: its mean activation
+over the training rows is drawn to `sparsity_target`. Units then specialise, and the weights
+that lead to them show on what.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+
+X, y = load_digits(return_X_y=True)
+X = X.astype("float32") / 16
+X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
+
+# %%
+# The sparse autoencoder of the lecture notes: one hidden layer, which is the code, of logistic
+# units. One is trained with the penalty and one without.
+
+plain = {
+    "hidden_layer_sizes": (),
+    "latent_activation": "logistic",
+    "linear_path": None,
+    "learning_rate_init": 0.02,
+    "alpha": 0.5,
+    "early_stopping": False,
+    "random_state": 0,
+}
+sparse = {"sparsity": "kl", "sparsity_target": 0.05, "sparsity_weight": 0.5}
+autoencoders = {
+    "no penalty": AutoencoderTransformer(40, **plain).fit(X_train),
+    "KL penalty": AutoencoderTransformer(40, **plain, **sparse).fit(X_train),
+}
+
+# %%
+# Mean activations against the target
+# -----------------------------------
+#
+# The penalty costs some accuracy. It buys a code in which few units are active at a time.
+
+colors = {"no penalty": "#E69F00", "KL penalty": "#0072B2"}
+fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+print(f"{'':12} {'mean activation':>16} {'active units':>13} {'MSE, unseen rows':>17}")
+for name, autoencoder in autoencoders.items():
+    activations = autoencoder.transform(X_train).mean(axis=0)
+    n_active = np.sum(autoencoder.transform(X_test) > 0.5, axis=1).mean()
+    error = -autoencoder.score_samples(X_test).mean()
+    print(f"{name:12} {activations.mean():16.3f} {n_active:10.1f}/40 {error:17.5f}")
+    ax.bar(np.arange(1, 41), np.sort(activations), color=colors[name], label=name)
+ax.axhline(sparse["sparsity_target"], color="black", linestyle="--", label="target")
+ax.set(xlabel="units of the code, sorted", ylabel="mean activation, training rows")
+ax.set(xlim=(0, 41), title="The penalty brings every unit near the target")
+ax.legend(loc="upper left", ncols=3)
+ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
+
+# %%
+# First-layer weights as images
+# -----------------------------
+#
+# What a unit waits for: ink turns it on where it is purple, and off where it is orange. Without
+# the penalty one sees little but noise, with it strokes, bows and whole digits.
+
+for name, autoencoder in autoencoders.items():
+    fig, axes = plt.subplots(4, 10, figsize=(9, 3.9), layout="constrained")
+    fig.suptitle(f"Weights of the 40 units, {name}")
+    for ax, weights in zip(axes.flat, autoencoder.coefs_[0].T):
+        limit = np.abs(weights).max()
+        ax.imshow(weights.reshape(8, 8), cmap="PuOr", vmin=-limit, vmax=limit)
+        ax.set(xticks=[], yticks=[])
+plt.show()
