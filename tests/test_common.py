@@ -38,19 +38,28 @@ DENOISING_CONFIGURATIONS = {
     "swap": SMALL | {"noise": "swap"},
     "no noise": SMALL | {"noise": None},
 }
+# A detector is trained six times in a fit, for its threshold: fewer of each kind, and the
+# likelihood, which takes the longest, by default and in two of them.
+QUICK = SMALL | {"criterion": "reconstruction"}
 DETECTOR_CONFIGURATIONS = {
+    "plain": SMALL | {"linear_path": None},
+    "sgd": QUICK | {"solver": "sgd"},
+    "lbfgs": QUICK | {"solver": "lbfgs"},
+    "deep": QUICK | {"hidden_layer_sizes": (8, 6, 4)},
+    "kl": QUICK | {"sparsity": "kl"},
+    "early stopping": QUICK | {"early_stopping": True},
+    "full batch": QUICK | {"batch_size": 10**6},
+    "batches of 7": QUICK | {"batch_size": 7},
     "contamination": SMALL | {"contamination": 0.1},
-    "plain, contamination": SMALL | {"linear_path": None, "contamination": 0.1},
 }
 
 
 def configured():
     """Every class with its defaults and in every configuration."""
-    for Estimator in ESTIMATORS:
-        yield Estimator()
-        for parameters in CONFIGURATIONS.values():
-            yield Estimator(**parameters)
-    for parameters in DENOISING_CONFIGURATIONS.values():
+    yield from (Estimator() for Estimator in ESTIMATORS)
+    for parameters in CONFIGURATIONS.values():
+        yield AutoencoderTransformer(**parameters)
+    for parameters in (CONFIGURATIONS | DENOISING_CONFIGURATIONS).values():
         yield DenoisingAutoencoder(**parameters)
     for parameters in DETECTOR_CONFIGURATIONS.values():
         yield AutoencoderOutlierDetector(**parameters)
@@ -103,9 +112,11 @@ def validate_and_squeeze(estimator, X, **options):
 
 @parametrize_with_checks(
     [
-        Estimator(loss=loss, **SMALL)
-        for Estimator in (SqueezingTransformer, SqueezingDenoiser, SqueezingDetector)
-        for loss in ("log_loss", "poisson")
+        SqueezingTransformer(loss="log_loss", **SMALL),
+        SqueezingTransformer(loss="poisson", **SMALL),
+        SqueezingDenoiser(loss="log_loss", **SMALL),
+        SqueezingDenoiser(loss="poisson", **SMALL),
+        SqueezingDetector(loss="log_loss", **QUICK),
     ]
 )
 def test_checks_of_losses_with_a_range(estimator, check, monkeypatch):
