@@ -156,7 +156,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     loss_curve_ : list of float
         Mean training loss of each epoch; under cross-validation the mean over the folds.
     validation_loss_curve_ : list of float
-        Mean loss on the held-out rows after each epoch, where rows were held out; under
+        Mean loss on the held-out rows after each epoch, empty without such rows; under
         cross-validation each row's is that of the network that has not seen it.
     n_iter_ : int
         Number of epochs or iterations run, those of the folds under cross-validation.

@@ -63,7 +63,7 @@ class Fit:
             self.model = resumed_model(estimator, X.shape[1])
             self.n_samples_seen = estimator.n_samples_seen_
             self.loss_curve = list(estimator.loss_curve_)
-            self.validation_loss_curve = list(getattr(estimator, "validation_loss_curve_", []))
+            self.validation_loss_curve = list(estimator.validation_loss_curve_)
         else:
             self.model = start_model(estimator, self.rows, self.seed_start)
             self.n_samples_seen = 0
@@ -102,12 +102,8 @@ class Fit:
                     self._run(self.rows, n_epochs=self._cross_validate())
                 else:
                     folds = self._folds(max(round(1 / estimator.validation_fraction), 2))
-                    few = len(self.rows) <= CROSS_VALIDATED_ROWS
-                    self._run_watched(
-                        self.rows.part(folds != 0),
-                        self.rows.part(folds == 0),
-                        CAUTION_OF_FEW if few else CAUTION,
-                    )
+                    held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
+                    self._run_watched(rows, held, CAUTION)
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
@@ -186,6 +182,7 @@ class Fit:
     def _run_watched(self, rows, watched, caution):
         """Train on rows; keep the epoch that is best for certain on those that are watched."""
         estimator, model = self.estimator, self.model
+        model.start_average(estimator.averaging)
         losses = self._watch(model, watched)
         choice = Choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
@@ -200,7 +197,6 @@ class Fit:
             self.best_iter, self.best_loss = choice.epoch, choice.loss
             return patience.exhausted(loss)
 
-        model.start_average(estimator.averaging)
         self._run(rows, watch=watch)
 
     def _cross_validate(self):
@@ -340,7 +336,7 @@ class Fit:
     def attributes(self):
         """Return the fitted attributes, all of them plain."""
         model = self.model
-        found = {
+        return {
             "theta_": model.parameters.flat,
             "architecture_": model.architecture,
             "mean_": model.scaling.mean,
@@ -353,14 +349,12 @@ class Fit:
             "n_samples_seen_": self.n_samples_seen,
             "t_": model.state["steps"],
             "loss_curve_": self.loss_curve,
+            "validation_loss_curve_": self.validation_loss_curve,
             "loss_": self.loss_curve[-1] if self.loss_curve else None,
             "best_loss_": self.best_loss,
             "explained_variance_ratio_": self.ratios,
             "_optimizer_state": model.state,
         }
-        if self.validation_loss_curve:
-            found["validation_loss_curve_"] = self.validation_loss_curve
-        return found
 
 
 def _rate(schedule, learning_rate_init, power_t, n_steps, t):

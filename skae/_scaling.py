@@ -35,12 +35,15 @@ def measure_scaling(X, weights, per_feature):
     """Centre at the weighted mean; scale by the root mean square of the rest.
 
     One number over all features, as PCA's geometry asks, or one a feature. What does not
-    vary is left unscaled.
+    vary is left unscaled: means are taken about the first row, so that equal values have
+    exactly their own mean.
     """
-    mean = _column_means(X, weights, lambda rows: rows)
+    first = X[0].astype(np.float64)
+    mean = first + _column_means(X, weights, lambda rows: rows - first)
     variance = _column_means(X, weights, lambda rows: (rows - mean) ** 2)
-    rounding = (10 * np.finfo(X.dtype).eps * np.abs(mean)) ** 2
-    constant = variance <= np.maximum(rounding, np.finfo(X.dtype).tiny)
+    rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    least = np.maximum(rounding, np.finfo(X.dtype).tiny)
+    constant = np.sqrt(variance) <= least
     variance = np.where(constant, 0.0, variance)
     if per_feature:
         scale = np.where(constant, 1.0, np.sqrt(variance))
