@@ -417,6 +417,28 @@ def test_early_stopping_with_every_solver(Estimator, solver):
     assert np.isfinite(model.best_loss_)
 
 
+@quiet
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_what_is_watched_is_what_is_trained(solver, given):
+    """On rows that a network reconstructs better than PCA, that is seen and kept."""
+    t = np.random.default_rng(0).uniform(-1, 1, 700)
+    X = np.column_stack([t, t**2, np.sin(3 * t)])
+    model = AutoencoderTransformer(
+        1,
+        hidden_layer_sizes=(32,),
+        solver=solver,
+        learning_rate_init=0.01,
+        alpha=1e-4,
+        max_iter=40,
+        n_iter_no_change=40,
+        random_state=0,
+    ).fit(X[:600], X_val=X[600:] if given else None)
+    losses = model.validation_loss_curve_
+    assert losses[-1] < losses[0]
+    assert -model.score_samples(X[600:]).mean() < 0.9 * pca_error(1, X[:600], X[600:])
+
+
 @pytest.mark.parametrize("n_rows", [2, 3, 5, 8])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_early_stopping_on_few_rows(Estimator, n_rows):
