@@ -414,7 +414,7 @@ def test_unusual_rows(Estimator, X, linear_path):
         assert model.score(X) > pca.explained_variance_ratio_.sum() - 0.1
 
 
-@pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e12, -1e-12])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e12, -1e-12])
 @pytest.mark.parametrize("n_rows", [2, 30, 3000])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_rows_that_are_all_equal(Estimator, n_rows, value):
