@@ -56,15 +56,15 @@ for noise, rows in noisy.items():
 # One unseen digit of each class:
 
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
-images = {
-    "clean": X_test,
-    "masked": noisy["masking"],
-    "restored": restored["masking"],
-    "with Gaussian noise": noisy["gaussian"],
-    "restored ": restored["gaussian"],
-}
+images = [
+    ("clean", X_test),
+    ("masked", noisy["masking"]),
+    ("restored", restored["masking"]),
+    ("with Gaussian noise", noisy["gaussian"]),
+    ("restored", restored["gaussian"]),
+]
 fig, axes = plt.subplots(len(images), 10, figsize=(9, 4.5), layout="constrained")
-for row, (name, rows) in zip(axes, images.items()):
+for row, (name, rows) in zip(axes, images):
     for ax, image in zip(row, rows[one_of_each]):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])

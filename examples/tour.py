@@ -4,6 +4,10 @@ The examples are the plot_*.py beside this file; each runs on its own as well.
 """
 
 import argparse
+import contextlib
+import functools
+import io
+import multiprocessing
 import os
 from pathlib import Path
 import runpy
@@ -49,31 +53,36 @@ def parse_arguments():
 
 
 def run(name, folder):
-    """Run an example, save its figures in the folder, and return how many there are."""
-    import matplotlib.pyplot as plt  # not before the number of threads is set
+    """Run an example and save its figures; return what it printed, their number, the seconds."""
+    import matplotlib.pyplot as plt  # here, in a process that knows the number of threads
 
-    runpy.run_path(str(Path(__file__).with_name(f"{name}.py")), run_name="__main__")
+    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+    warnings.filterwarnings("ignore", "Loky-backed parallel loops cannot be called")
+    start, printed = time.perf_counter(), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runpy.run_path(str(Path(__file__).with_name(f"{name}.py")), run_name="__main__")
     numbers = plt.get_fignums()
     for number in numbers:
         plt.figure(number).savefig(folder / f"{name}_{number}.png")
     plt.close("all")
-    return len(numbers)
+    return printed.getvalue(), len(numbers), time.perf_counter() - start
 
 
 def main():
-    """Run the examples one after another."""
+    """Run two examples at a time, with one thread each; print them in their order."""
     folder, names = parse_arguments()
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ["MPLBACKEND"] = "Agg"
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two fits at a time use two cores better
-    warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+    os.environ |= {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     start, n_figures = time.perf_counter(), 0
-    for i, name in enumerate(names, start=1):
-        title = Path(__file__).with_name(f"{name}.py").read_text("utf-8").splitlines()[2]
-        print(f"[{i}/{len(names)}] {title}", flush=True)
-        begin = time.perf_counter()
-        n_figures += run(name, folder)
-        print(f"    {name}.py: {time.perf_counter() - begin:.1f} s\n", flush=True)
+    with multiprocessing.Pool(2) as pool:
+        results = pool.imap(functools.partial(run, folder=folder), names)
+        for i, name in enumerate(names, start=1):
+            title = Path(__file__).with_name(f"{name}.py").read_text("utf-8").splitlines()[2]
+            print(f"[{i}/{len(names)}] {title} ({name}.py)", flush=True)
+            printed, n_new, seconds = next(results)
+            n_figures += n_new
+            print(printed, end="")
+            print(f"    {seconds:.1f} s\n", flush=True)
     print(f"{time.perf_counter() - start:.0f} s, {n_figures} figures in {folder.resolve()}")
 
 
