@@ -67,9 +67,15 @@ def build(architecture):
 
 
 def check_range(X, loss_name):
-    """Raise ValueError where a loss is not defined on the values of X."""
+    """Raise ValueError where squares of X overflow, or a loss is not defined on its values."""
     loss = LOSSES[loss_name]
     lowest, highest = X.min(), X.max()
+    largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
+    if max(-lowest, highest) > largest:
+        raise ValueError(
+            f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
+            f"Scale X to values below {largest:.0e} first."
+        )
     if lowest < loss.lowest or highest > loss.highest:
         needed = f"X between {loss.lowest:g} and {loss.highest:g}"
         if loss.highest == np.inf:

@@ -46,6 +46,12 @@ class Fit:
         rng = generator(estimator.random_state)
         self.seed_start, self.seed_split, self.seed_rows = rng.integers(2**63, size=3)
         self.resume = resume
+        self.resumed = resume or (estimator.warm_start and hasattr(estimator, "theta_"))
+        if self.resumed:
+            X, X_clean, X_val = (
+                rows if rows is None else rows.astype(estimator.theta_.dtype, copy=False)
+                for rows in (X, X_clean, X_val)
+            )
         weights = estimator._draw(weights, self.seed_split, resume)
         if not weights.all():
             kept = weights != 0
@@ -58,7 +64,6 @@ class Fit:
         target = X if X_clean is None else X_clean
         self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
         self.X_val = X_val
-        self.resumed = resume or (estimator.warm_start and hasattr(estimator, "theta_"))
         if self.resumed:
             self.model = resumed_model(estimator, X.shape[1])
             self.n_samples_seen = estimator.n_samples_seen_
@@ -125,7 +130,9 @@ class Fit:
         objective = self._objective(model, self.rows)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                self.loss_curve.append(next(self._epochs(model, objective, averaged=False)))
+                loss = next(self._epochs(model, objective, averaged=False))
+                objective.check_last()
+            self.loss_curve.append(loss)
             self._report(self.loss_curve[-1])
         except DivergedError:
             model.parameters.flat[...] = before
@@ -168,21 +175,26 @@ class Fit:
             objective = self._objective(model, rows, batch_size=len(rows))
             objective.feed.fill(np.arange(len(rows)), np.random.default_rng(self.seed_rows))
             decay = estimator.alpha / self.rows.weights.sum()
-            finished = lbfgs(objective, decay, limit, estimator.max_fun, after_epoch)
+            limit_met = lbfgs(objective, decay, limit, estimator.max_fun, after_epoch)
+            if limit_met is not None and n_epochs is None:
+                self._warn_unfinished(limit_met)
         else:
             objective = self._objective(model, rows)
-            finished = limit == 0
-            for loss in self._epochs(model, objective) if limit else ():
-                finished = after_epoch(loss)
-                if finished or n_done >= limit:
-                    break
-        if not finished and n_epochs is None and estimator.solver == "lbfgs":
-            self._warn_unfinished()
+            try:
+                for loss in self._epochs(model, objective) if limit else ():
+                    if after_epoch(loss) or n_done >= limit:
+                        objective.check_last()
+                        break
+            except DivergedError:
+                if watch is None:
+                    model.take_back()
+                raise
 
     def _run_watched(self, rows, watched, caution):
         """Train on rows; keep the epoch that is best for certain on those that are watched."""
         estimator, model = self.estimator, self.model
-        model.start_average(estimator.averaging)
+        if estimator.solver != "lbfgs":
+            model.start_average(estimator.averaging)
         losses = self._watch(model, watched)
         choice = Choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
@@ -298,7 +310,7 @@ class Fit:
             estimator.max_iter * math.ceil(len(feed.rows) / feed.batch_size),
         )
         shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
-        rng = np.random.default_rng(self.seed_rows)
+        rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
         return epochs(objective, optimizer, model.state, rate, estimator.alpha, shuffle, rng)
 
     def _report(self, loss, validation_loss=None):
@@ -313,10 +325,10 @@ class Fit:
         )
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
-    def _warn_unfinished(self):
+    def _warn_unfinished(self, name):
         message = (
-            f"L-BFGS stopped at max_iter={self.estimator.max_iter} before it had converged: "
-            f"raise max_iter, or tol (now {self.estimator.tol})."
+            f"L-BFGS stopped at {name}={getattr(self.estimator, name)} before it had converged: "
+            f"raise {name}, or tol (now {self.estimator.tol})."
         )
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
 

@@ -13,6 +13,8 @@ from skae._initialization import (
 )
 from skae._scaling import Scaling, identity_scaling, measure_scaling
 
+NOISY_ROWS = 5000
+
 
 class Model:
     """What is trained, and what is kept of it.
@@ -28,6 +30,7 @@ class Model:
         self.network = _architecture.build(architecture)
         self.parameters = self.network.parameters(theta)
         self.kept = self.network.parameters(theta.copy())
+        self.before = self.network.parameters(theta.copy())
         self.averaged = None
         self.scaling = scaling
         self.target_scaling = scaling
@@ -44,10 +47,12 @@ class Model:
 
     def keep(self):
         """Keep the parameters as they are, averaged where they are averaged."""
+        self.before.flat[...] = self.kept.flat
         self.kept.flat[...] = (self.averaged or self.parameters).flat
 
-
-NOISY_ROWS = 5000
+    def take_back(self):
+        """Keep what was kept before, after all."""
+        self.kept.flat[...] = self.before.flat
 
 
 def start_model(estimator, rows, seed, like=None):

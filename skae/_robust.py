@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
+from skae._scaling import measure_scaling
+
 CORE = 0.75
 TAIL = 0.025
 MAX_CATEGORIES = 10
@@ -122,10 +124,8 @@ def fit_ellipsoid(X, weights, rng):
     are measured along their 50 leading principal axes, and of more than 5000 rows as many
     are drawn.
     """
-    total = weights.sum()
-    center = weights @ X / total
-    scale = np.sqrt(weights @ np.square(X - center) / total)
-    scale = np.where(scale > 1e-12 * (1 + np.abs(center)), scale, 1)
+    scaling = measure_scaling(X, weights, per_feature=True)
+    center, scale = scaling.mean.astype(np.float64), scaling.scale.astype(np.float64)
     varied = ~np.array([is_category(column, weights) for column in X.T])
     if not varied.any():
         return Ellipsoid(center, np.zeros((X.shape[1], 1)), 1.0)

@@ -139,6 +139,10 @@ class Feed:
             yield order[start : start + self.n_rows]
 
 
+class DivergedError(FloatingPointError):
+    """The loss of a batch is not finite, or far above that of the first batch."""
+
+
 class Objective:
     """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use."""
 
@@ -154,16 +158,29 @@ class Objective:
             )
         self.backward = backward
         self.bound = {}
+        self.limit = math.inf
 
     def __call__(self, index, n_rows):
         """Run a slot: return its mean loss, leave the gradient in `gradient.flat`."""
-        bound = self.bound.get((index, n_rows))
+        self.last = index, n_rows
+        bound = self.bound.get(self.last)
         if bound is None:
             bound = self.bound[index, n_rows] = self._bind(index, n_rows)
         calls, sum_errors = bound
         for call in calls:
             call()
         return float(sum_errors()) + self.penalty_value
+
+    def check(self, loss):
+        """Raise DivergedError for a loss that is not finite or far above the first one."""
+        if self.limit == math.inf:
+            self.limit = 1e4 * (abs(loss) + 1)
+        if not loss < self.limit:
+            raise DivergedError
+
+    def check_last(self):
+        """Check the loss that the last batch has by now."""
+        self.check(self(*self.last))
 
     def _bind(self, index, n_rows):
         inputs, targets, weights = self.feed.slot(index, n_rows)
@@ -221,7 +238,6 @@ def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
     """
     feed, parameters = objective.feed, objective.workspace.parameters
     theta, gradient = parameters.trained, objective.gradient.trained
-    limit = None
     while True:
         order = rng.permutation(len(feed.rows)) if shuffle else np.arange(len(feed.rows))
         total = 0.0
@@ -231,10 +247,7 @@ def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
                 learning_rate = rate(state["steps"])
                 state["steps"] += 1
                 loss = objective(index, n_rows)
-                if limit is None:
-                    limit = 1e4 * (abs(loss) + 1)
-                if not loss < limit:
-                    raise DivergedError
+                objective.check(loss)
                 total += n_rows * loss
                 if decay:
                     np.multiply(
@@ -264,7 +277,7 @@ def lbfgs(objective, decay, max_iter, max_fun, report):
 
     `report(loss)` is called after every iteration and stops the run by returning True. Noise
     on the rows is drawn once: the method needs a function that stays the same. Return
-    whether the method came to an end before max_iter and max_fun did.
+    "max_iter" or "max_fun" if that ended the run, else None.
     """
     parameters = objective.workspace.parameters
     theta, gradient = parameters.trained, objective.gradient
@@ -291,11 +304,9 @@ def lbfgs(objective, decay, max_iter, max_fun, report):
         options={"maxiter": max_iter, "maxfun": max_fun, "gtol": 1e-10, "ftol": 1e-14},
     )
     theta[...] = result.x
-    return result.status != 1
-
-
-class DivergedError(FloatingPointError):
-    """The loss of a batch is not finite, or far above that of the first batch."""
+    if result.status != 1:
+        return None
+    return "max_iter" if result.nit >= max_iter else "max_fun"
 
 
 class Patience:

@@ -5,6 +5,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import check_sample_weight
 
+__all__ = ["reconstruction_score"]
+
 
 def reconstruction_score(estimator, X, y=None, sample_weight=None):
     """Share of the variance of X that an estimator's reconstruction explains.

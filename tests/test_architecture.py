@@ -119,5 +119,7 @@ def test_range_of_a_loss(loss):
         if LOSSES[loss].lowest <= outside.min() and outside.max() <= LOSSES[loss].highest:
             check_range(outside, loss)
         else:
-            with pytest.raises(ValueError, match=f"loss='{loss}' needs X between"):
+            with pytest.raises(
+                ValueError, match=f"loss='{loss}' needs X (between 0 and 1|to be at least 0),"
+            ):
                 check_range(outside, loss)

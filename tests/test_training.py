@@ -481,9 +481,9 @@ def minimise(
 
 def test_lbfgs_of_a_linear_autoencoder_is_pca():
     X = rows_of(30)
-    parameters, objective, finished = minimise(X)
+    parameters, objective, limit_met = minimise(X)
     _, variances, _ = reference.pca(X, np.full(30, 1 / 30))
-    assert finished
+    assert limit_met is None
     least = variances[2:].sum() / 2 / X.shape[1]
     assert objective(0, 30) == pytest.approx(least, rel=1e-6)
     assert np.shares_memory(parameters.layers[0][0], parameters.flat)
@@ -492,8 +492,8 @@ def test_lbfgs_of_a_linear_autoencoder_is_pca():
 def test_lbfgs_stops_where_the_gradient_with_decay_is_zero():
     X = rows_of(30)
     decay = 1e-3
-    parameters, objective, finished = minimise(X, decay=decay, latent="tanh", linear_path=True)
-    assert finished
+    parameters, objective, limit_met = minimise(X, decay=decay, latent="tanh", linear_path=True)
+    assert limit_met is None
     objective(0, 30)
     gradient = objective.gradient
     gradient.weights[...] += decay * parameters.weights
@@ -521,8 +521,8 @@ def test_lbfgs_stops_when_told_to():
 
 
 def test_lbfgs_says_when_it_ran_out_of_iterations():
-    _, _, finished = minimise(rows_of(30), max_iter=2)
-    assert not finished
+    _, _, limit_met = minimise(rows_of(30), max_iter=2)
+    assert limit_met == "max_iter"
 
 
 def test_lbfgs_in_float32():
