@@ -25,8 +25,6 @@ def is_stochastic(estimator):
     """partial_fit exists for the solvers that go through the rows batch by batch."""
     if estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is only available for solver='adam' and 'sgd'.")
-    if estimator.early_stopping:
-        raise AttributeError("partial_fit is not available with early_stopping=True.")
     return True
 
 

@@ -70,7 +70,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         result is PCA itself unless the rows agree that the network is better. Up to 500
         rows and 200,000 values the epoch is chosen by five-fold cross-validation, with 2.5
         standard errors, and all rows are then trained on for as long. Rows are dealt by
-        their content: equal ones are never on both sides.
+        their content: equal ones are never on both sides. `partial_fit` holds none out.
     validation_fraction : float in (0, 1), default=0.1
         Share of the distinct rows that is held out, where there is no cross-validation (nor
         is there with L-BFGS).
