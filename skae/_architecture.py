@@ -80,7 +80,8 @@ def check_range(X, loss_name):
         needed = f"X between {loss.lowest:g} and {loss.highest:g}"
         if loss.highest == np.inf:
             needed = f"X to be at least {loss.lowest:g}"
+        found = "Negative values in data: " if lowest < loss.lowest == 0 else ""
         raise ValueError(
-            f"loss={loss_name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
+            f"{found}loss={loss_name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
             "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
         )
