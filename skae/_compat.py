@@ -2,10 +2,10 @@
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Interval", "StrOptions", "check_sample_weight", "fit_context"]
+__all__ = ["Interval", "RealNotInt", "StrOptions", "check_sample_weight", "fit_context"]
 
 
 def check_sample_weight(sample_weight, X):

@@ -107,8 +107,9 @@ class Fit:
                     self._run(self.rows, n_epochs=self._cross_validate())
                 else:
                     folds = self._folds(max(round(1 / estimator.validation_fraction), 2))
-                    held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
-                    self._run_watched(rows, held, CAUTION)
+                    if folds.any():  # else all rows are equal: there is nothing to learn
+                        held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
+                        self._run_watched(rows, held, CAUTION)
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
@@ -256,13 +257,7 @@ class Fit:
         return few and not self.resumed and self.estimator.solver != "lbfgs"
 
     def _folds(self, n_folds):
-        folds = fold_numbers(self.rows.X, n_folds, np.random.default_rng(self.seed_split))
-        if not folds.any():
-            raise ValueError(
-                f"early_stopping=True needs rows to hold out, and all {len(self.rows)} are alike. "
-                "Use early_stopping=False."
-            )
-        return folds
+        return fold_numbers(self.rows.X, n_folds, np.random.default_rng(self.seed_split))
 
     def _objective(self, model, rows, batch_size=None):
         estimator = self.estimator

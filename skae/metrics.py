@@ -65,7 +65,8 @@ def explained_variance(X, reconstruction, weights):
     """1 - sum w (x - x_hat)**2 / sum w (x - mean)**2, all features together."""
     share = weights / weights.sum()
     error = share @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
-    variance = share @ np.square(X - share @ X, dtype=np.float64).sum(axis=1)
+    centered = np.subtract(X, X[0], dtype=np.float64)  # exactly zero where all rows are equal
+    variance = share @ np.square(centered - share @ centered).sum(axis=1)
     if variance == 0:
         return 1.0 if error == 0 else 0.0
     return float(1 - error / variance)

@@ -1,9 +1,13 @@
 """What the tests share."""
 
+import os
 import tracemalloc
 
-import numpy as np
-import pytest
+# Two processes share two cores, and small products gain nothing from a second thread.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np  # noqa: E402  (reads the variable)
+import pytest  # noqa: E402
 
 collect_ignore = ["benchmarks"]
 
