@@ -6,8 +6,8 @@ import tracemalloc
 # Two processes share two cores, and small products gain nothing from a second thread.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402  (reads the variable)
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
 collect_ignore = ["benchmarks"]
 
