@@ -306,7 +306,10 @@ class Fit:
         )
         shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
         rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        return epochs(objective, optimizer, model.state, rate, estimator.alpha, shuffle, rng)
+        decay = estimator.alpha
+        if estimator.solver == "sgd":
+            decay /= self.rows.weights.sum()
+        return epochs(objective, optimizer, model.state, rate, decay, shuffle, rng)
 
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:

@@ -60,10 +60,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Adam and stochastic gradient descent go through mini-batches; L-BFGS uses all
         rows at once and suits small data.
     alpha : float, default=1.0
-        Weight decay, on weights only: never on biases nor on the linear path. Adam and
-        SGD take it apart from the gradient (each step multiplies the weights by
-        1 - rate * alpha), L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of
-        squares.
+        Weight decay, on weights only: never on biases nor on the linear path. Adam takes it
+        apart from the gradient (each step multiplies the weights by 1 - rate * alpha), SGD
+        and L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of squares.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is min(200, n_samples).
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
