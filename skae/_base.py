@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skae import _architecture
 from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skae._fitting import Fit
+from skae._model import target_scaling
 from skae._network import blocks
-from skae._scaling import Scaling, identity_scaling
+from skae._scaling import Scaling
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
@@ -196,10 +197,7 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     @property
     def _target_scaling(self):
-        """Outputs are in the network's geometry if linear, in the units of X otherwise."""
-        if self.architecture_["activations"][-1] == "identity":
-            return self._scaling
-        return identity_scaling(self.n_features_in_, self.theta_.dtype)
+        return target_scaling(self._network, self._scaling)
 
     # ---------------------------------------------------------------- private twins
 

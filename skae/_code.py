@@ -65,7 +65,7 @@ def fix_signs(network, parameters):
     them, or else of the decoder's weights multiplied.
     """
     i = network.n_encoder_layers
-    if not network.activations[i - 1].is_identity:
+    if not network.latent_activation.is_identity:
         return
     if network.linear_path:
         effect = parameters.path[1]

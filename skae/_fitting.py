@@ -153,7 +153,8 @@ class Fit:
         estimator, model = self.estimator, self.model
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         limit = estimator.max_iter if n_epochs is None else n_epochs
-
+        if limit == 0:
+            return
         n_done = 0
 
         def after_epoch(loss):
@@ -175,14 +176,13 @@ class Fit:
         if estimator.solver == "lbfgs":
             objective = self._objective(model, rows, batch_size=len(rows))
             objective.feed.fill(np.arange(len(rows)), np.random.default_rng(self.seed_rows))
-            decay = estimator.alpha / self.rows.weights.sum()
-            limit_met = lbfgs(objective, decay, limit, estimator.max_fun, after_epoch)
+            limit_met = lbfgs(objective, self._decay(), limit, estimator.max_fun, after_epoch)
             if limit_met is not None and n_epochs is None:
                 self._warn_unfinished(limit_met)
         else:
             objective = self._objective(model, rows)
             try:
-                for loss in self._epochs(model, objective) if limit else ():
+                for loss in self._epochs(model, objective):
                     if after_epoch(loss) or n_done >= limit:
                         objective.check_last()
                         break
@@ -275,6 +275,12 @@ class Fit:
             options["target"] = float(estimator.sparsity_target)
         return PENALTIES[estimator.sparsity](**options)
 
+    def _decay(self):
+        """Adam's decay is alpha itself; as a penalty alpha is shared among the rows."""
+        if self.estimator.solver == "adam":
+            return self.estimator.alpha
+        return self.estimator.alpha / self.rows.weights.sum()
+
     def _watch(self, model, rows):
         """Return a function that gives the loss of each row, at the parameters to be kept."""
         parameters = model.averaged or model.parameters
@@ -306,10 +312,7 @@ class Fit:
         )
         shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
         rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        decay = estimator.alpha
-        if estimator.solver == "sgd":
-            decay /= self.rows.weights.sum()
-        return epochs(objective, optimizer, model.state, rate, decay, shuffle, rng)
+        return epochs(objective, optimizer, model.state, rate, self._decay(), shuffle, rng)
 
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:

@@ -47,8 +47,8 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     encoder[...] = 0
     decoder[...] = 0
     encoder[:, :n_components] = directions.T
-    link = network.activations[-1]
-    latent = network.activations[network.n_encoder_layers - 1]
+    link = network.output_activation
+    latent = network.latent_activation
     bias = parameters.layers[-1][1]
     chosen = np.linspace(0, len(X) - 1, min(len(X), 1000)).astype(int)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
@@ -104,7 +104,7 @@ def regress_path(network, parameters, X, X_noisy, weights, scaling):
 
 def _best_gain(network, output, bias, target, share):
     """The number g that minimises the mean loss of the output `g output + bias`."""
-    link = network.activations[-1]
+    link = network.output_activation
     errors, delta = np.empty_like(output), np.empty_like(output)
 
     def mean_loss(gain):

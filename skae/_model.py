@@ -16,6 +16,13 @@ from skae._scaling import Scaling, identity_scaling, measure_scaling
 NOISY_ROWS = 5000
 
 
+def target_scaling(network, scaling):
+    """Targets are in the network's geometry if its output is linear, else in the units of X."""
+    if network.output_activation.is_identity:
+        return scaling
+    return identity_scaling(len(scaling.mean), scaling.mean.dtype)
+
+
 class Model:
     """What is trained, and what is kept of it.
 
@@ -33,9 +40,7 @@ class Model:
         self.before = self.network.parameters(theta.copy())
         self.averaged = None
         self.scaling = scaling
-        self.target_scaling = scaling
-        if not self.network.activations[-1].is_identity:
-            self.target_scaling = identity_scaling(len(scaling.mean), theta.dtype)
+        self.target_scaling = target_scaling(self.network, scaling)
         self.state = state
         self.code_scale = code_scale
 
@@ -84,11 +89,11 @@ def start_model(estimator, rows, seed, like=None):
         size = initialize_path(
             network, model.parameters, X, weights, scaling, model.target_scaling, directions
         )
-        if rows.is_noisy and network.activations[network.n_encoder_layers - 1].is_identity:
+        if rows.is_noisy and network.latent_activation.is_identity:
             rng = np.random.default_rng(seed)
             regress_path(network, model.parameters, *rows.noisy_sample(NOISY_ROWS, rng), scaling)
         model.keep()
-    if scaling.scale.ndim == 0 and network.activations[network.n_encoder_layers - 1].is_identity:
+    if scaling.scale.ndim == 0 and network.latent_activation.is_identity:
         size *= float(scaling.scale)
     model.code_scale = np.asarray(size, X.dtype)
     return model

@@ -34,6 +34,14 @@ class Network:
         return self.widths[self.n_encoder_layers]
 
     @property
+    def latent_activation(self):
+        return self.activations[self.n_encoder_layers - 1]
+
+    @property
+    def output_activation(self):
+        return self.activations[-1]
+
+    @property
     def shapes(self):
         return tuple(zip(self.widths, self.widths[1:]))
 

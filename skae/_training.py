@@ -215,12 +215,11 @@ def row_losses(objective, rng):
     """Loss of every row of an objective's feed, in their order, with the penalty; float64."""
     feed = objective.feed
     losses = np.empty(len(feed.rows))
-    for start in range(0, len(losses), feed.n_rows):
-        n_filled = min(feed.n_rows, len(losses) - start)
-        feed.fill(np.arange(start, start + n_filled), rng)
-        for index, n_rows in feed.slots(n_filled):
+    for chosen in feed.chunks(np.arange(len(losses))):
+        feed.fill(chosen, rng)
+        for index, n_rows in feed.slots(len(chosen)):
             objective(index, n_rows)
-            first = start + index * feed.batch_size
+            first = chosen[0] + index * feed.batch_size
             losses[first : first + n_rows] = objective.workspace.row_errors[:n_rows]
             losses[first : first + n_rows] += objective.penalty_value
     return losses
