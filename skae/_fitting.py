@@ -9,21 +9,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
+from skae._feed import Feed, Rows
 from skae._model import resumed_model, start_model
 from skae._random import generator
 from skae._splitting import fold_numbers, merge_equal_rows
-from skae._training import (
-    SCHEDULES,
-    Choice,
-    DivergedError,
-    Feed,
-    Objective,
-    Patience,
-    Rows,
-    epochs,
-    lbfgs,
-    row_losses,
-)
+from skae._stopping import Choice, Patience
+from skae._training import SCHEDULES, DivergedError, Objective, epochs, lbfgs, row_losses
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
 

@@ -3,9 +3,10 @@
 import numpy as np
 import reference
 
+from skae._feed import Feed, Rows
 from skae._network import Network
 from skae._scaling import identity_scaling
-from skae._training import Feed, Objective, Rows
+from skae._training import Objective
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.penalties import PENALTIES

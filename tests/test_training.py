@@ -5,7 +5,6 @@ import math
 
 from gradients import (
     fill,
-    make_feed,
     make_network,
     make_objective,
     make_parameters,
@@ -16,13 +15,10 @@ import numpy as np
 import pytest
 import reference
 
-from skae import AutoencoderTransformer, _training
-from skae._scaling import Scaling
+from skae import AutoencoderTransformer, _feed
 from skae._training import (
     SCHEDULES,
-    Choice,
     DivergedError,
-    Patience,
     epochs,
     lbfgs,
     row_losses,
@@ -123,111 +119,6 @@ def test_the_textbook_through_an_estimator(activation, hidden):
     assert np.abs(found.reconstruct(X) - start.reconstruct(X)).max() > 1e-3
 
 
-# ---------------------------------------------------------------- feed
-
-
-def serve(feed, order, rng=None):
-    """Go through a feed as an epoch does: inputs, targets and weights of its batches."""
-    served = []
-    for chosen in feed.chunks(order):
-        assert len(chosen) <= feed.n_rows
-        feed.fill(chosen, rng)
-        for index, n_rows in feed.slots(len(chosen)):
-            inputs, targets, weights = feed.slot(index, n_rows)
-            weights = np.ones(n_rows) if weights is None else weights.copy()
-            assert len(inputs) == len(targets) == len(weights) == n_rows
-            served.append((inputs.copy(), targets.copy(), weights))
-    return served
-
-
-@pytest.mark.parametrize("chunk", [(1, 1), (2**20, 3), (200, 64), (2**20, 64)])
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 19, 20, 21, 200])
-@pytest.mark.parametrize("n_rows", [1, 2, 20])
-def test_every_row_is_served_once(monkeypatch, n_rows, batch_size, chunk):
-    chunk_bytes, chunk_batches = chunk
-    monkeypatch.setattr(_training, "CHUNK_BYTES", chunk_bytes)
-    monkeypatch.setattr(_training, "CHUNK_BATCHES", chunk_batches)
-    rng = np.random.default_rng(0)
-    X, target, weights = rng.random((n_rows, 3)), rng.random((n_rows, 3)), rng.random(n_rows)
-    feed = make_feed(make_rows(X, target, weights), batch_size)
-    order = rng.permutation(n_rows)
-    batches = serve(feed, order)
-    inputs, targets, found_weights = (np.concatenate(a) for a in zip(*batches, strict=True))
-    np.testing.assert_array_equal(inputs, X[order])
-    np.testing.assert_array_equal(targets, target[order])
-    np.testing.assert_allclose(found_weights, weights[order] / weights.mean())
-    sizes = [len(batch[0]) for batch in batches]
-    full = min(batch_size, n_rows)
-    assert sizes[:-1] == [full] * (len(batches) - 1)
-    assert 1 <= sizes[-1] <= full
-
-
-@pytest.mark.parametrize("batch_size", [1, 4, 30])
-def test_part_of_the_rows(batch_size):
-    rng = np.random.default_rng(0)
-    X, target, weights = rng.random((20, 3)), rng.random((20, 3)), rng.random(20)
-    chosen = rng.random(20) < 0.6
-    some = chosen & (rng.random(20) < 0.6)
-    part = make_rows(X, target, weights).part(chosen)
-    for rows, mask in ((part, chosen), (part.part(some[chosen]), some)):
-        assert len(rows) == mask.sum()
-        for found, all_of_it in zip(rows.arrays(), (X, target, weights), strict=True):
-            np.testing.assert_array_equal(found, all_of_it[mask])
-        batches = serve(make_feed(rows, batch_size), np.arange(mask.sum()))
-        inputs, targets, found = (np.concatenate(a) for a in zip(*batches, strict=True))
-        np.testing.assert_array_equal(inputs, X[mask])
-        np.testing.assert_array_equal(targets, target[mask])
-        np.testing.assert_allclose(found, weights[mask] / weights[mask].mean())
-
-
-def test_weights_of_one_size_are_none():
-    feed = make_feed(make_rows(rows_of(), weights=np.full(20, 3.0)), 4)
-    feed.fill(np.arange(20), None)
-    assert feed.slot(0, 4)[2] is None
-
-
-def test_a_slot_is_always_the_same_memory():
-    feed = make_feed(make_rows(rows_of()), 4)
-    feed.fill(np.arange(20), None)
-    first = feed.slot(2, 4)[0]
-    feed.fill(np.arange(20)[::-1], None)
-    assert np.shares_memory(first, feed.slot(2, 4)[0])
-    np.testing.assert_array_equal(first, feed.rows.X[::-1][8:12])
-
-
-def test_feed_scales_what_it_serves_and_leaves_the_rows():
-    X, target = rows_of(seed=1), rows_of(seed=2)
-    kept = X.copy(), target.copy()
-    scaling = Scaling(X.mean(axis=0), np.asarray(0.3))
-    feed = make_feed(make_rows(X, target), 20, scaling)
-    feed.fill(np.arange(20), None)
-    inputs, targets, weights = feed.slot(0, 20)
-    np.testing.assert_allclose(inputs, (X - X.mean(axis=0)) / 0.3)
-    np.testing.assert_allclose(targets, (target - X.mean(axis=0)) / 0.3)
-    assert weights is None
-    np.testing.assert_array_equal((X, target), kept)
-
-
-def test_noise_is_on_the_inputs_in_their_own_units():
-    X = rows_of()
-    scaling = Scaling(X.mean(axis=0), np.asarray(0.3))
-    noise = UserNoise(lambda X, rng: X + rng.random(X.shape))
-    feed = make_feed(make_rows(X, corruption=noise), 6, scaling)
-    for _ in range(2):
-        feed.fill(np.arange(20), np.random.default_rng(5))
-        expected = X + np.random.default_rng(5).random(X.shape)
-        np.testing.assert_allclose(feed.inputs[:20] * 0.3 + X.mean(axis=0), expected)
-        np.testing.assert_allclose(feed.targets[:20] * 0.3 + X.mean(axis=0), X)
-
-
-def test_rows_that_are_their_own_targets_are_gathered_once():
-    X = rows_of()
-    feed = make_feed(make_rows(X), 5)
-    assert feed.inputs is feed.targets
-    feed = make_feed(make_rows(X, X.copy()), 5)
-    assert not np.shares_memory(feed.inputs, feed.targets)
-
-
 # ---------------------------------------------------------------- epochs
 
 
@@ -240,7 +131,7 @@ def test_chunks_change_nothing(monkeypatch, shuffle, noisy):
     rows = make_rows(rows_of(23), weights=weights / weights.mean(), corruption=noise)
     found = []
     for chunk_batches in (1, 2, 64):
-        monkeypatch.setattr(_training, "CHUNK_BATCHES", chunk_batches)
+        monkeypatch.setattr(_feed, "CHUNK_BATCHES", chunk_batches)
         parameters, _, losses = train(rows, batch_size=4, shuffle=shuffle)
         found.append((parameters.trained.copy(), losses))
     for theta, losses in found[1:]:
@@ -562,91 +453,6 @@ def test_rates_never_rise_and_are_python_floats(name):
     assert all(type(rate) is float for rate in rates)
     assert (np.diff(rates) <= 0).all()
     assert rates[-1] >= 0
-
-
-# ---------------------------------------------------------------- when to stop, what to keep
-
-
-def epochs_until_exhausted(losses, tol, n_epochs):
-    patience = Patience(tol, n_epochs)
-    for epoch, loss in enumerate(losses, start=1):
-        if patience.exhausted(loss):
-            return epoch
-    return None
-
-
-def test_patience_with_a_loss_that_falls():
-    assert epochs_until_exhausted(0.9 ** np.arange(100), 1e-3, 3) is None
-
-
-@pytest.mark.parametrize("n_epochs", [1, 3, 10])
-def test_patience_ends_after_so_many_epochs_without_gain(n_epochs):
-    losses = [3, 2, 1] + [1] * 20
-    assert epochs_until_exhausted(losses, 1e-3, n_epochs) == 3 + n_epochs
-
-
-def test_patience_with_a_loss_that_rises_or_is_zero():
-    assert epochs_until_exhausted([1, 2, 3, 4, 5], 1e-3, 3) == 4
-    assert epochs_until_exhausted([1] + [0] * 9, 1e-3, 3) == 5
-
-
-def test_patience_adds_up_small_gains():
-    """What counts is the fall within the epochs together, not that of each of them."""
-    slow = 1 - 0.0004 * np.arange(60)
-    assert epochs_until_exhausted(slow, 1e-3, 10) is None
-    assert epochs_until_exhausted(slow, 1e-3, 2) == 3
-
-
-def test_patience_is_relative_to_the_loss():
-    losses = np.array([1.0, 0.9, 0.899, 0.898, 0.8975, 0.897, 0.8965, 0.896])
-    for scale in (1e-12, 1.0, 1e12):
-        assert epochs_until_exhausted(scale * losses, 0.01, 3) == 5
-        assert epochs_until_exhausted(scale * (losses - 2), 0.01, 3) == 5
-
-
-def test_patience_with_losses_that_are_not_numbers():
-    assert epochs_until_exhausted([1, math.nan, math.nan, math.nan], 1e-3, 3) == 4
-    assert epochs_until_exhausted([1, math.inf, math.inf, math.inf], 1e-3, 3) == 4
-
-
-def choose(curves, weights=None, caution=1.0):
-    """Feed a Choice the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
-    curves = np.asarray(curves, float)
-    weights = np.ones(curves.shape[1]) if weights is None else weights
-    choice = Choice(curves[0], weights, caution)
-    kept = 0
-    for epoch, losses in enumerate(curves[1:], start=1):
-        if choice.improves(losses, epoch):
-            kept = epoch
-    assert choice.epoch == kept
-    assert choice.loss == pytest.approx(np.average(curves[kept], weights=weights))
-    return kept
-
-
-def test_choice_of_the_best_epoch():
-    assert choose([[4, 4, 4], [3, 3, 3], [1, 1, 1], [2, 2, 2]]) == 2
-
-
-def test_choice_of_the_start_where_nothing_is_better():
-    assert choose([[4, 4, 4], [5, 5, 5], [4, 4, 4]]) == 0
-
-
-def test_choice_is_cautious_where_rows_disagree():
-    disagreeing = [[4, 4, 4, 4], [0, 5, 0, 5]]
-    assert choose(disagreeing, caution=0.0) == 1
-    assert choose(disagreeing, caution=2.5) == 0
-    assert choose([[4, 4, 4, 4], [3.9, 3.8, 3.9, 3.8]], caution=2.5) == 1
-
-
-def test_choice_weighs_rows():
-    curves = [[4, 4, 4], [5, 5, 1]]
-    assert choose(curves, np.array([1, 1, 10]), caution=0.5) == 1
-    assert choose(curves, np.array([10, 10, 1]), caution=0.5) == 0
-
-
-def test_choice_of_rows_whose_losses_have_no_unit():
-    curves = np.array([[4, 4, 4, 3], [3, 2, 3, 3], [2, 4, 3, 1], [1, 1, 1, 1]], float)
-    assert choose(curves) == choose(1e9 * curves) == choose(1e-9 * curves)
 
 
 # ---------------------------------------------------------------- penalties over batches
