@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 CHUNK_BYTES = 2**20
-CHUNK_BATCHES = 64
+CHUNK_BATCHES = 16
 
 
 @dataclass(frozen=True)

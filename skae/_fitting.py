@@ -14,7 +14,7 @@ from skae._model import resumed_model, start_model
 from skae._random import generator
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._stopping import Choice, Patience
-from skae._training import SCHEDULES, DivergedError, Objective, epochs, lbfgs, row_losses
+from skae._training import SCHEDULES, DivergedError, Objective, Step, epochs, lbfgs, row_losses
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
 
@@ -294,16 +294,14 @@ class Fit:
             model.start_average(estimator.averaging)
         elif schedule == "cosine":
             schedule = "constant"
+        n_steps = estimator.max_iter * math.ceil(len(feed.rows) / feed.batch_size)
         rate = partial(
-            _rate,
-            SCHEDULES[schedule],
-            estimator.learning_rate_init,
-            estimator.power_t,
-            estimator.max_iter * math.ceil(len(feed.rows) / feed.batch_size),
+            SCHEDULES[schedule], estimator.learning_rate_init, estimator.power_t, n_steps
         )
         shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
         rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        return epochs(objective, optimizer, model.state, rate, self._decay(), shuffle, rng)
+        step = Step(objective, optimizer, model.state, self._decay())
+        return epochs(objective, step, rate, shuffle, rng)
 
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:
@@ -359,7 +357,3 @@ class Fit:
             "explained_variance_ratio_": self.ratios,
             "_optimizer_state": model.state,
         }
-
-
-def _rate(schedule, learning_rate_init, power_t, n_steps, t):
-    return schedule(learning_rate_init, t, n_steps, power_t)

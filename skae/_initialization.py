@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg, optimize
 from scipy.sparse.linalg import LinearOperator, svds
 
+from skae._calls import run
 from skae._scaling import BLOCK
 
 MAX_DENSE = 1500
@@ -65,7 +66,7 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     else:
         encoder /= np.where(variances > 0, np.sqrt(variances), 1)
         code = inputs @ encoder
-        latent.forward(code, *np.zeros((latent.n_scratch, *code.shape), code.dtype))
+        run(latent.forward(code, *np.zeros((latent.n_scratch, *code.shape), code.dtype)))
         center = (share @ code).astype(code.dtype)
         code -= center
         root = np.sqrt(share)[:, None]
@@ -111,8 +112,8 @@ def _best_gain(network, output, bias, target, share):
         Z = gain * output
         Z += bias
         if not network.loss.fused:
-            link.forward(Z, *np.zeros((link.n_scratch, *Z.shape), Z.dtype))
-        network.loss.errors_and_delta(target, Z, errors, delta)
+            run(link.forward(Z, *np.zeros((link.n_scratch, *Z.shape), Z.dtype)))
+        run(network.loss.errors_and_delta(target, Z, errors, delta))
         return float(share @ errors.sum(axis=1))
 
     bounds = (0, 20 / (math.sqrt(float(np.square(output).mean())) or 1.0))

@@ -6,10 +6,10 @@ before its own. The path is given, not trained: what it misses is the layers' to
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
+from skae._calls import bind
 from skae._parameters import Parameters, count_parameters
 from skae.activations import Activation
 from skae.losses import Loss
@@ -61,10 +61,10 @@ class Network:
 
 
 class Workspace:
-    """Room for the layers `first` to `last` on up to n_rows rows, and the calls bound to it.
+    """Room for the layers `first` to `last` on up to n_rows rows, and the calls of a pass.
 
-    The calls of a pass are bound to their arrays once and then replayed: on small networks
-    a third of the time of a loop over layers goes into looking things up.
+    The calls are bound to their arrays once and then replayed: on small networks a third of
+    the time of a loop over layers goes into looking things up.
     """
 
     def __init__(self, network, parameters, n_rows, first=0, last=None):
@@ -88,35 +88,31 @@ class Workspace:
         }
 
     def forward(self, X, link=True):
-        """Bind the pass over the rows of X; `link=False` stops before the last activation.
+        """Yield the calls of the pass over X; `link=False` stops before the last activation.
 
-        Return the calls and the array that they leave the result in.
+        They leave the result in the first rows of `outputs[last]`.
         """
         network, n_rows = self.network, len(X)
-        outputs = {self.first: X} | {i: a[:n_rows] for i, a in self.outputs.items()}
+        outputs = {self.first: X} | self._rows(self.outputs, n_rows)
         path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
-        calls = []
         for i in range(self.first + 1, self.last + 1):
             W, b = self.parameters.layers[i - 1]
             z = outputs[i]
-            calls += [partial(outputs[i - 1].dot, W, z), partial(np.add, z, b, z)]
+            yield outputs[i - 1].dot, W, z
+            yield np.add, z, b.reshape(1, -1), z
             if i in self.path_room:
                 source, which = path[i]
                 room = self.path_room[i][:n_rows]
-                calls += [
-                    partial(outputs[source].dot, self.parameters.path[which], room),
-                    partial(np.add, z, room, z),
-                ]
+                yield outputs[source].dot, self.parameters.path[which], room
+                yield np.add, z, room, z
             if link or i < network.n_layers:
-                calls += self._bind(network.activations[i - 1], "forward", i, z)
-        return calls, outputs[self.last]
+                yield from network.activations[i - 1].forward(z, *self._scratch(i, n_rows))
 
-    def _bind(self, activation, kernel, i, *arrays):
-        """Bind an activation's kernel to arrays of output i and to its scratch."""
-        if activation.is_identity:
-            return []
-        scratch = (a[: len(arrays[0])] for a in self.scratch[i])
-        return [partial(getattr(activation, kernel), *arrays, *scratch)]
+    def _rows(self, arrays, n_rows):
+        return {i: a[:n_rows] for i, a in arrays.items()}
+
+    def _scratch(self, i, n_rows):
+        return [a[:n_rows] for a in self.scratch[i]]
 
 
 class TrainingWorkspace(Workspace):
@@ -133,15 +129,13 @@ class TrainingWorkspace(Workspace):
         self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
 
     def loss(self, X, target):
-        """Bind the pass over X and the loss: calls that leave each row's in `row_errors`."""
-        calls, output = self.forward(X, link=not self.network.loss.fused)
-        delta = self.deltas[self.network.n_layers][: len(X)]
+        """Yield the calls of the pass over X and the loss: each row's is in `row_errors`."""
+        loss, last = self.network.loss, self.network.n_layers
+        output, delta = self.outputs[last][: len(X)], self.deltas[last][: len(X)]
         errors = self.errors[: len(X)]
-        calls += [
-            partial(self.network.loss.errors_and_delta, target, output, errors, delta),
-            partial(errors.dot, self.feature_shares, self.row_errors[: len(X)]),
-        ]
-        return calls
+        yield from self.forward(X, link=not loss.fused)
+        yield from loss.errors_and_delta(target, output, errors, delta)
+        yield errors.dot, self.feature_shares, self.row_errors[: len(X)]
 
     def code(self, n_rows):
         """Return the code of the last forward pass, and room for its delta."""
@@ -149,35 +143,33 @@ class TrainingWorkspace(Workspace):
         return self.outputs[i][:n_rows], self.deltas[i][:n_rows]
 
     def backward(self, X, column, penalty=None):
-        """Bind what follows `loss`: calls that leave the gradient in `gradient`.
+        """Yield the calls that follow those of `loss` and leave the gradient in `gradient`.
 
         `column` scales the rows' deltas: an array of shape (n_rows, 1) or one number.
         `penalty`, if given, is called with the code and its delta.
         """
         network, parameters, n_rows = self.network, self.parameters, len(X)
         n_layers, code = network.n_layers, network.n_encoder_layers
-        outputs = {0: X} | {i: a[:n_rows] for i, a in self.outputs.items()}
-        deltas = {i: delta[:n_rows] for i, delta in self.deltas.items()}
+        outputs = {0: X} | self._rows(self.outputs, n_rows)
+        deltas = self._rows(self.deltas, n_rows)
         ones = self.ones_over_rows[:n_rows]
-        calls = [partial(np.multiply, deltas[n_layers], column, deltas[n_layers])]
+        yield np.multiply, deltas[n_layers], column, deltas[n_layers]
         for i in range(n_layers, 0, -1):
             (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
             delta = deltas[i]
             if i < n_layers or not network.loss.fused:
-                activation = network.activations[i - 1]
-                calls += self._bind(activation, "backward", i, outputs[i], delta)
-            calls += [partial(outputs[i - 1].T.dot, delta, dW), partial(ones.dot, delta, db)]
+                scratch = self._scratch(i, n_rows)
+                yield from network.activations[i - 1].backward(outputs[i], delta, *scratch)
+            yield outputs[i - 1].T.dot, delta, dW
+            yield ones.dot, delta, db
             if i > 1:
-                calls.append(partial(delta.dot, W.T, deltas[i - 1]))
+                yield delta.dot, W.T, deltas[i - 1]
             if i - 1 == code and network.linear_path:
                 room = self.path_room[code][:n_rows]
-                calls += [
-                    partial(deltas[n_layers].dot, parameters.path[1].T, room),
-                    partial(np.add, deltas[code], room, deltas[code]),
-                ]
+                yield deltas[n_layers].dot, parameters.path[1].T, room
+                yield np.add, deltas[code], room, deltas[code]
             if i - 1 == code and penalty is not None:
-                calls.append(partial(penalty, outputs[code], deltas[code]))
-        return calls
+                yield penalty, outputs[code], deltas[code]
 
 
 def blocks(network, parameters, X, scaling, first=0, last=None, n_rows=512):
@@ -189,12 +181,13 @@ def blocks(network, parameters, X, scaling, first=0, last=None, n_rows=512):
     n_rows = max(min(n_rows, len(X)), 1)
     workspace = Workspace(network, parameters, n_rows, first, last)
     room = np.empty((n_rows, network.widths[first]), parameters.flat.dtype)
-    calls, output = workspace.forward(room)
+    output = workspace.outputs[workspace.last]
+    calls = bind(workspace.forward(room))
     for start in range(0, len(X), n_rows):
         rows = X[start : start + n_rows]
         if len(rows) < len(room):
-            room = room[: len(rows)]
-            calls, output = workspace.forward(room)
+            room, output = room[: len(rows)], output[: len(rows)]
+            calls = bind(workspace.forward(room))
         scaling.apply(rows, out=room)
         for call in calls:
             call()

@@ -6,20 +6,21 @@ import math
 import numpy as np
 from scipy import optimize
 
+from skae._calls import bind
 from skae._network import TrainingWorkspace
 
 
-def constant(learning_rate_init, t, n_steps, power_t):
+def constant(learning_rate_init, power_t, n_steps, t):
     """rate = learning_rate_init."""
     return learning_rate_init
 
 
-def invscaling(learning_rate_init, t, n_steps, power_t):
+def invscaling(learning_rate_init, power_t, n_steps, t):
     """rate = learning_rate_init / (t + 1)**power_t."""
     return learning_rate_init / (t + 1) ** power_t
 
 
-def cosine(learning_rate_init, t, n_steps, power_t):
+def cosine(learning_rate_init, power_t, n_steps, t):
     """rate = learning_rate_init (1 + cos(pi t / n_steps)) / 2, zero from n_steps on.
 
     Loshchilov & Hutter, 2017, arXiv 1608.03983, equation 5, without restarts.
@@ -56,7 +57,7 @@ class Objective:
         self.last = index, n_rows
         bound = self.bound.get(self.last)
         if bound is None:
-            bound = self.bound[index, n_rows] = self._bind(index, n_rows)
+            bound = self.bound[self.last] = self._bind(index, n_rows)
         calls, sum_errors = bound
         for call in calls:
             call()
@@ -74,24 +75,24 @@ class Objective:
         self.check(self(*self.last))
 
     def _bind(self, index, n_rows):
+        """Return the calls of a slot, and one that gives the batch's mean loss."""
         inputs, targets, weights = self.feed.slot(index, n_rows)
         row_errors = self.workspace.row_errors[:n_rows]
-        dtype = row_errors.dtype
-        calls = self.workspace.loss(inputs, targets)
-        factors = np.full(n_rows, 1 / n_rows, dtype)
+        factors = np.full(n_rows, 1 / n_rows, row_errors.dtype)
         column = factors[:1].reshape(())
-        delta_column = column / np.asarray(inputs.shape[1], dtype)
+        delta_column = column / np.asarray(inputs.shape[1], factors.dtype)
+        calls = bind(self.workspace.loss(inputs, targets))
         if weights is not None:
             column = factors[:, None]
             delta_column = np.empty_like(column)
-            calls.append(partial(np.divide, weights, n_rows, factors))
-            calls.append(partial(np.divide, column, inputs.shape[1], delta_column))
+            calls += bind([(np.divide, weights, n_rows, factors)])
+            calls += bind([(np.divide, column, inputs.shape[1], delta_column)])
         penalize = None
         if self.penalty is not None:
             share = n_rows / len(self.feed.rows) if self.backward else 1.0
             penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
-            calls += self.workspace.backward(inputs, delta_column, penalize)
+            calls += bind(self.workspace.backward(inputs, delta_column, penalize))
         elif penalize is not None:
             calls.append(partial(penalize, *self.workspace.code(n_rows)))
         return calls, partial(factors.dot, row_errors)
@@ -116,50 +117,75 @@ def row_losses(objective, rng):
     return losses
 
 
-def epochs(objective, optimizer, state, rate, decay, shuffle, rng):
+class Step:
+    """One step along an objective's gradient, its calls bound once: decay, optimizer, average.
+
+    The weights lose `decay` times the rate of their size, apart from the gradient
+    (Loshchilov & Hutter, 2019, arXiv 1711.05101): the biases do not. `state["average"]`, if
+    there is one, follows the parameters as `follow` says.
+    """
+
+    def __init__(self, objective, optimizer, state, decay=0.0):
+        parameters, gradient = objective.workspace.parameters, objective.gradient.trained
+        self.optimizer, self.state, self.decay = optimizer, state, decay
+        dtype = gradient.dtype
+        self.kept, self.weight = np.ones((), dtype), np.zeros((), dtype)
+        self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
+        theta = parameters.trained
+        self.calls = []
+        if decay:
+            self.calls += bind([(np.multiply, parameters.weights, self.kept, parameters.weights)])
+        self.calls += bind(optimizer.step(theta, gradient, state, *self.factors))
+        self.averages = "average" in state
+        if self.averages:
+            self.calls += bind(follow(state["average"], theta, gradient, self.weight))
+
+    def __call__(self, learning_rate):
+        """Take the step."""
+        state = self.state
+        state["steps"] += 1
+        for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
+            factor[...] = value
+        if self.decay:
+            self.kept[...] = 1 - learning_rate * self.decay
+        if self.averages:
+            t = state["steps"]
+            self.weight[...] = 1 - min(state["averaging"], (1 + t) / (10 + t))
+        for call in self.calls:
+            call()
+
+
+def follow(average, theta, room, weight):
+    """average += weight (theta - average),  weight = 1 - min(averaging, (1 + t) / (10 + t)).
+
+    An exponential moving average of the parameters, with less memory in the first steps; it
+    does what a decaying rate does, without knowing where training ends (Polyak & Juditsky,
+    1992, SIAM J. Control Optim. 30; the form of Martens & Grosse, 2015, section 6.5).
+    """
+    yield np.subtract, theta, average, room
+    yield np.multiply, room, weight, room
+    yield np.add, average, room, average
+
+
+def epochs(objective, step, rate, shuffle, rng):
     """Train for ever, one pass over the rows at a time; yield the mean loss of each pass.
 
-    `rate(t)` is the learning rate of step t; `state["steps"]` counts them. The weights lose
-    `decay` times the rate of their size at every step, apart from the gradient (Loshchilov
-    & Hutter, 2019, arXiv 1711.05101): the biases do not. `state["average"]`, if there is
-    one, follows the parameters as `average_into` says.
+    `rate(t)` is the learning rate of step t, which the state of `step` counts.
 
     Raise DivergedError when a batch's loss is not finite, or above 10**4 (1 + the first's).
     """
-    feed, parameters = objective.feed, objective.workspace.parameters
-    theta, gradient = parameters.trained, objective.gradient.trained
+    feed, state = objective.feed, step.state
     while True:
         order = rng.permutation(len(feed.rows)) if shuffle else np.arange(len(feed.rows))
         total = 0.0
         for chosen in feed.chunks(order):
             feed.fill(chosen, rng)
             for index, n_rows in feed.slots(len(chosen)):
-                learning_rate = rate(state["steps"])
-                state["steps"] += 1
                 loss = objective(index, n_rows)
                 objective.check(loss)
                 total += n_rows * loss
-                if decay:
-                    np.multiply(
-                        parameters.weights, 1 - learning_rate * decay, out=parameters.weights
-                    )
-                optimizer.step(theta, gradient, state, learning_rate)
-                if "average" in state:
-                    average_into(state["average"], theta, gradient, state)
+                step(rate(state["steps"]))
         yield total / len(feed.rows)
-
-
-def average_into(average, theta, room, state):
-    """average += (1 - d) (theta - average),  d = min(averaging, (1 + t) / (10 + t)).
-
-    An exponential moving average of the parameters, with less memory in the first steps; it
-    does what a decaying rate does, without knowing where training ends (Polyak & Juditsky,
-    1992, SIAM J. Control Optim. 30; the form of Martens & Grosse, 2015, section 6.5).
-    """
-    t = state["steps"]
-    np.subtract(theta, average, out=room)
-    room *= 1 - min(state["averaging"], (1 + t) / (10 + t))
-    average += room
 
 
 def lbfgs(objective, decay, max_iter, max_fun, report):

@@ -1,10 +1,10 @@
 """Elementwise activations: forward and backward of each.
 
-`forward(z)` turns `z` into the activation, in place. `backward(a, da)` multiplies `da` by
-the slope, in place; `a` is spent. The slope is written in terms of the output wherever it
-is a function of it. An activation that needs more room sets `n_scratch`: both methods then
-receive that many arrays shaped like `z`, its own from forward to backward and zero before
-the first forward.
+`forward(z)` yields the calls that turn `z` into the activation, in place; `backward(a, da)`
+those that multiply `da` by the slope, in place; `a` is spent. The slope is written in terms
+of the output wherever it is a function of it. An activation that needs more room sets
+`n_scratch`: both methods then receive that many arrays shaped like `z`, its own from
+forward to backward and zero before the first forward.
 """
 
 from abc import ABC, abstractmethod
@@ -22,11 +22,11 @@ class Activation(ABC):
 
     @abstractmethod
     def forward(self, z, *scratch):
-        """Compute a = f(z), in place."""
+        """Yield the calls of a = f(z), in place."""
 
     @abstractmethod
     def backward(self, a, da, *scratch):
-        """Compute dz = da f'(z), in `da`; `a` is spent."""
+        """Yield the calls of dz = da f'(z), in `da`; `a` is spent."""
 
     def inverse(self, a):
         """Return z with f(z) = a, `a` clamped to where that is moderate, as a new array.
@@ -42,10 +42,10 @@ class Identity(Activation):
     is_identity = True
 
     def forward(self, z):
-        pass
+        yield from ()
 
     def backward(self, a, da):
-        pass
+        yield from ()
 
     def inverse(self, a):
         return a.copy()
@@ -55,15 +55,15 @@ class Logistic(Activation):
     """a = 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)."""
 
     def forward(self, z):
-        z *= 0.5
-        np.tanh(z, out=z)
-        z += 1
-        z *= 0.5
+        yield np.multiply, z, 0.5, z
+        yield np.tanh, z, z
+        yield np.add, z, 1, z
+        yield np.multiply, z, 0.5, z
 
     def backward(self, a, da):
-        da *= a
-        np.subtract(1, a, out=a)
-        da *= a
+        yield np.multiply, da, a, da
+        yield np.subtract, 1, a, a
+        yield np.multiply, da, a, da
 
     def inverse(self, a):
         clamped = np.clip(a, 1e-2, 1 - 1e-2)
@@ -76,12 +76,12 @@ class Tanh(Activation):
     gain = 5 / 3
 
     def forward(self, z):
-        np.tanh(z, out=z)
+        yield np.tanh, z, z
 
     def backward(self, a, da):
-        np.multiply(a, a, out=a)
-        np.subtract(1, a, out=a)
-        da *= a
+        yield np.multiply, a, a, a
+        yield np.subtract, 1, a, a
+        yield np.multiply, da, a, da
 
     def inverse(self, a):
         return np.arctanh(np.clip(a, -0.99, 0.99))
@@ -99,13 +99,13 @@ class Relu(Activation):
     n_scratch = 1
 
     def forward(self, z, zeros):
-        np.maximum(z, zeros, out=z)
+        yield np.maximum, z, zeros, z
 
     def backward(self, a, da, zeros):
         bits = a.view(f"i{a.itemsize}")
-        np.sign(bits, out=bits)
         da_bits = da.view(bits.dtype)
-        da_bits *= bits
+        yield np.sign, bits, bits
+        yield np.multiply, da_bits, bits, da_bits
 
     def inverse(self, a):
         return np.maximum(a, 0)
@@ -117,18 +117,18 @@ class Softplus(Activation):
     n_scratch = 1
 
     def forward(self, z, tail):
-        np.abs(z, out=tail)
-        np.negative(tail, out=tail)
-        np.exp(tail, out=tail)
-        np.log1p(tail, out=tail)
-        np.maximum(z, 0, out=z)
-        z += tail
+        yield np.abs, z, tail
+        yield np.negative, tail, tail
+        yield np.exp, tail, tail
+        yield np.log1p, tail, tail
+        yield np.maximum, z, 0, z
+        yield np.add, z, tail, z
 
     def backward(self, a, da, tail):
-        np.negative(a, out=a)
-        np.expm1(a, out=a)
-        np.negative(a, out=a)
-        da *= a
+        yield np.negative, a, a
+        yield np.expm1, a, a
+        yield np.negative, a, a
+        yield np.multiply, da, a, da
 
     def inverse(self, a):
         clamped = np.maximum(a, 1e-2)
@@ -139,10 +139,10 @@ class Exponential(Activation):
     """a = exp(z),  da/dz = a."""
 
     def forward(self, z):
-        np.exp(z, out=z)
+        yield np.exp, z, z
 
     def backward(self, a, da):
-        da *= a
+        yield np.multiply, da, a, da
 
     def inverse(self, a):
         return np.log(np.maximum(a, 1e-2))
@@ -155,17 +155,17 @@ class _SlopeActivation(Activation):
     n_scratch = 1
 
     def backward(self, a, da, slope, *scratch):
-        da *= slope
+        yield np.multiply, da, slope, da
 
 
 class LeakyRelu(_SlopeActivation):
     """a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100 (0.505 where z = 0)."""
 
     def forward(self, z, slope):
-        np.sign(z, out=slope)
-        slope *= 0.495
-        slope += 0.505
-        z *= slope
+        yield np.sign, z, slope
+        yield np.multiply, slope, 0.495, slope
+        yield np.add, slope, 0.505, slope
+        yield np.multiply, z, slope, z
 
     def inverse(self, a):
         return np.minimum(a, 100 * a)
@@ -178,11 +178,11 @@ class Elu(_SlopeActivation):
     """
 
     def forward(self, z, slope):
-        np.minimum(z, 0, out=slope)
-        np.exp(slope, out=slope)
-        np.maximum(z, 0, out=z)
-        z += slope
-        z -= 1
+        yield np.minimum, z, 0, slope
+        yield np.exp, slope, slope
+        yield np.maximum, z, 0, z
+        yield np.add, z, slope, z
+        yield np.subtract, z, 1, z
 
     def inverse(self, a):
         return np.where(a > 0, a, np.log1p(np.clip(a, -0.99, 0)))
@@ -196,11 +196,11 @@ class _GatedActivation(Activation):
     @staticmethod
     def _multiply_by_slope(da, s, w):
         """da *= s + w (1 - s) = 1 - (1 - s) (1 - w); `s` and `w` are spent."""
-        np.subtract(1, s, out=s)
-        np.subtract(1, w, out=w)
-        s *= w
-        np.subtract(1, s, out=s)
-        da *= s
+        yield np.subtract, 1, s, s
+        yield np.subtract, 1, w, w
+        yield np.multiply, s, w, s
+        yield np.subtract, 1, s, s
+        yield np.multiply, da, s, da
 
 
 class Silu(_GatedActivation):
@@ -212,14 +212,14 @@ class Silu(_GatedActivation):
     n_scratch = 1
 
     def forward(self, z, s):
-        np.multiply(z, 0.5, out=s)
-        np.tanh(s, out=s)
-        s += 1
-        s *= 0.5
-        z *= s
+        yield np.multiply, z, 0.5, s
+        yield np.tanh, s, s
+        yield np.add, s, 1, s
+        yield np.multiply, s, 0.5, s
+        yield np.multiply, z, s, z
 
     def backward(self, a, da, s):
-        self._multiply_by_slope(da, s, a)
+        yield from self._multiply_by_slope(da, s, a)
 
 
 class Gelu(_GatedActivation):
@@ -233,20 +233,20 @@ class Gelu(_GatedActivation):
 
     def forward(self, z, s, w):
         c = math.sqrt(2 / math.pi)
-        np.multiply(z, z, out=w)
-        np.multiply(w, 0.044715 * c, out=s)
-        s += c
-        s *= z
-        np.tanh(s, out=s)
-        s += 1
-        s *= 0.5
-        z *= s
-        w *= 0.26829 * c
-        w += 2 * c
-        w *= z
+        yield np.multiply, z, z, w
+        yield np.multiply, w, 0.044715 * c, s
+        yield np.add, s, c, s
+        yield np.multiply, s, z, s
+        yield np.tanh, s, s
+        yield np.add, s, 1, s
+        yield np.multiply, s, 0.5, s
+        yield np.multiply, z, s, z
+        yield np.multiply, w, 0.26829 * c, w
+        yield np.add, w, 2 * c, w
+        yield np.multiply, w, z, w
 
     def backward(self, a, da, s, w):
-        self._multiply_by_slope(da, s, w)
+        yield from self._multiply_by_slope(da, s, w)
 
 
 ACTIVATIONS = {

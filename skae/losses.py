@@ -1,4 +1,4 @@
-"""Errors of a reconstruction: value and derivative of each.
+"""Errors of a reconstruction: the calls for value and derivative of each.
 
 A row's loss is the mean of the errors over its features. A loss has a default `link`, the
 activation of the output. With `fused = True` it owns its link: it is handed the output
@@ -20,25 +20,25 @@ class Loss(ABC):
 
     @abstractmethod
     def errors_and_delta(self, X, Z, errors, delta):
-        """Write the elementwise errors and their derivative by Z; a fused loss spends Z."""
+        """Yield the calls of the elementwise errors and their slope; a fused loss spends Z."""
 
 
 class SquaredError(Loss):
     """(z - x)**2 / 2,  delta = z - x."""
 
     def errors_and_delta(self, X, Z, errors, delta):
-        np.subtract(Z, X, out=delta)
-        np.multiply(delta, 0.5, out=errors)
-        errors *= delta
+        yield np.subtract, Z, X, delta
+        yield np.multiply, delta, 0.5, errors
+        yield np.multiply, errors, delta, errors
 
 
 class AbsoluteError(Loss):
     """|z - x|,  delta = sign(z - x)."""
 
     def errors_and_delta(self, X, Z, errors, delta):
-        np.subtract(Z, X, out=errors)
-        np.sign(errors, out=delta)
-        np.abs(errors, out=errors)
+        yield np.subtract, Z, X, errors
+        yield np.sign, errors, delta
+        yield np.abs, errors, errors
 
 
 class Huber(Loss):
@@ -48,13 +48,13 @@ class Huber(Loss):
     """
 
     def errors_and_delta(self, X, Z, errors, delta):
-        np.subtract(Z, X, out=errors)
-        np.maximum(errors, -1, out=delta)
-        np.minimum(delta, 1, out=delta)
-        errors *= 2
-        errors -= delta
-        errors *= delta
-        errors *= 0.5
+        yield np.subtract, Z, X, errors
+        yield np.maximum, errors, -1, delta
+        yield np.minimum, delta, 1, delta
+        yield np.multiply, errors, 2, errors
+        yield np.subtract, errors, delta, errors
+        yield np.multiply, errors, delta, errors
+        yield np.multiply, errors, 0.5, errors
 
 
 class LogLoss(Loss):
@@ -68,19 +68,19 @@ class LogLoss(Loss):
     lowest, highest = 0.0, 1.0
 
     def errors_and_delta(self, X, Z, errors, delta):
-        np.multiply(Z, 0.5, out=delta)
-        np.tanh(delta, out=delta)
-        np.maximum(Z, 0, out=errors)
-        Z *= X
-        errors -= Z
-        np.abs(delta, out=Z)
-        Z += 1
-        Z *= 0.5
-        np.log(Z, out=Z)
-        errors -= Z
-        delta += 1
-        delta *= 0.5
-        delta -= X
+        yield np.multiply, Z, 0.5, delta
+        yield np.tanh, delta, delta
+        yield np.maximum, Z, 0, errors
+        yield np.multiply, Z, X, Z
+        yield np.subtract, errors, Z, errors
+        yield np.abs, delta, Z
+        yield np.add, Z, 1, Z
+        yield np.multiply, Z, 0.5, Z
+        yield np.log, Z, Z
+        yield np.subtract, errors, Z, errors
+        yield np.add, delta, 1, delta
+        yield np.multiply, delta, 0.5, delta
+        yield np.subtract, delta, X, delta
 
 
 class Poisson(Loss):
@@ -91,10 +91,10 @@ class Poisson(Loss):
     lowest = 0.0
 
     def errors_and_delta(self, X, Z, errors, delta):
-        np.exp(Z, out=delta)
-        Z *= X
-        np.subtract(delta, Z, out=errors)
-        delta -= X
+        yield np.exp, Z, delta
+        yield np.multiply, Z, X, Z
+        yield np.subtract, delta, Z, errors
+        yield np.subtract, delta, X, delta
 
 
 LOSSES = {

@@ -1,8 +1,8 @@
 """Optimizers on one flat vector: `init` makes the state, `step` writes the next vector.
 
 Hyper-parameters are frozen; what changes lives in the state, a dict of arrays and integers.
-The learning rate is an argument of `step`, because schedules belong to the loop. `gradient`
-is spent.
+The learning rate is handed in with every step, because schedules belong to the loop: `step`
+yields its calls once, and `factors` gives the numbers in them that change.
 """
 
 from abc import ABC, abstractmethod
@@ -13,15 +13,21 @@ import numpy as np
 
 
 class Optimizer(ABC):
-    """A rule for the next vector, given the gradient at this one."""
+    """A rule for the next vector, given the gradient at this one; `n_factors` change."""
+
+    n_factors = 1
 
     @abstractmethod
     def init(self, theta):
         """Return the state before the first step."""
 
     @abstractmethod
-    def step(self, theta, gradient, state, learning_rate):
-        """Write the next vector into theta; the gradient is spent."""
+    def factors(self, state, learning_rate):
+        """Count a step and return the numbers that it takes, in a tuple."""
+
+    @abstractmethod
+    def step(self, theta, gradient, state, *factors):
+        """Yield the calls of a step, which spend the gradient."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,23 @@ class Sgd(Optimizer):
     def init(self, theta):
         return {"velocity": np.zeros_like(theta)} if self.momentum else {}
 
-    def step(self, theta, gradient, state, learning_rate):
-        gradient *= learning_rate
+    def factors(self, state, learning_rate):
+        return (learning_rate,)
+
+    def step(self, theta, gradient, state, rate):
+        yield np.multiply, gradient, rate, gradient
         if not self.momentum:
-            theta -= gradient
+            yield np.subtract, theta, gradient, theta
             return
         velocity = state["velocity"]
-        velocity *= self.momentum
-        velocity -= gradient
+        yield np.multiply, velocity, self.momentum, velocity
+        yield np.subtract, velocity, gradient, velocity
         if not self.nesterovs_momentum:
-            theta += velocity
+            yield np.add, theta, velocity, theta
             return
-        theta -= gradient
-        np.multiply(velocity, self.momentum, out=gradient)
-        theta += gradient
+        yield np.subtract, theta, gradient, theta
+        yield np.multiply, velocity, self.momentum, gradient
+        yield np.add, theta, gradient, theta
 
 
 @dataclass(frozen=True)
@@ -59,36 +68,36 @@ class Adam(Optimizer):
     """theta -= rate m / (sqrt(v) + epsilon), m and v running means of g and g**2.
 
     Kingma & Ba, 2015, arXiv 1412.6980, algorithm 1, with the bias corrections in two
-    scalars. The state holds m / (1 - beta_1) and v / (1 - beta_2): two passes fewer.
+    factors. The state holds m / (1 - beta_1) and v / (1 - beta_2): two passes fewer.
     """
+
+    n_factors = 2
 
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
 
     def init(self, theta):
-        return {
-            "first": np.zeros_like(theta),
-            "second": np.zeros_like(theta),
-            "room": np.empty_like(theta),
-            "t": 0,
-        }
+        return {"first": np.zeros_like(theta), "second": np.zeros_like(theta), "t": 0}
 
-    def step(self, theta, gradient, state, learning_rate):
-        first, second, room = state["first"], state["second"], state["room"]
+    def factors(self, state, learning_rate):
         state["t"] += 1
         first_scale = (1 - self.beta_1) / (1 - self.beta_1 ** state["t"])
         second_scale = math.sqrt((1 - self.beta_2) / (1 - self.beta_2 ** state["t"]))
-        first *= self.beta_1
-        first += gradient
-        gradient *= gradient
-        second *= self.beta_2
-        second += gradient
-        np.sqrt(second, out=gradient)
-        gradient += self.epsilon / second_scale
-        np.divide(first, gradient, out=room)
-        room *= learning_rate * first_scale / second_scale
-        theta -= room
+        return self.epsilon / second_scale, learning_rate * first_scale / second_scale
+
+    def step(self, theta, gradient, state, epsilon, rate):
+        first, second = state["first"], state["second"]
+        yield np.multiply, first, self.beta_1, first
+        yield np.add, first, gradient, first
+        yield np.multiply, gradient, gradient, gradient
+        yield np.multiply, second, self.beta_2, second
+        yield np.add, second, gradient, second
+        yield np.sqrt, second, gradient
+        yield np.add, gradient, epsilon, gradient
+        yield np.divide, first, gradient, gradient
+        yield np.multiply, gradient, rate, gradient
+        yield np.subtract, theta, gradient, theta
 
 
 OPTIMIZERS = {"sgd": Sgd, "adam": Adam}

@@ -515,13 +515,16 @@ def test_interrupt_of_lbfgs(monkeypatch):
     Relu, calls = type(ACTIVATIONS["relu"]), []
     forward = Relu.forward
 
-    def interrupt(self, *arrays):
+    def interrupt(z):
         calls.append(1)
         if len(calls) == 12:
             raise KeyboardInterrupt
-        forward(self, *arrays)
 
-    monkeypatch.setattr(Relu, "forward", interrupt)
+    def interruptible(self, z, *scratch):
+        yield interrupt, z
+        yield from forward(self, z, *scratch)
+
+    monkeypatch.setattr(Relu, "forward", interruptible)
     fit_through_interrupt(model, X)
     assert np.isfinite(model.transform(X)).all()
     assert model.loss_curve_[-1] < model.loss_curve_[0]

@@ -10,6 +10,7 @@ import pytest
 import skae
 
 FLOORS = {
+    "_calls": 0,
     "_parameters": 0,
     "_random": 0,
     "_scaling": 0,
@@ -103,6 +104,7 @@ def test_matplotlib_is_imported_inside_functions():
 # ---------------------------------------------------------------- kernels
 
 ELEMENTWISE = ["activations", "losses", "optimizers", "penalties"]
+GENERATORS = ["activations", "losses", "optimizers"]
 KERNELS = [*ELEMENTWISE, "_network"]
 # Where arrays are born, and what is asked once before training starts.
 NO_KERNELS = {"__init__", "init", "inverse"}
@@ -162,6 +164,20 @@ def test_kernels_index_by_slices_and_make_no_masks(name):
             assert not isinstance(getattr(node, "op", None), ast.MatMult), f"{where}: allocates"
             if isinstance(node, ast.Subscript):
                 assert isinstance(node.slice, ast.Slice | ast.Constant), where
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generators_compute_nothing_themselves(name):
+    """They yield calls, each with its function first, and leave it to others to make them."""
+    for kernel in kernels(name):
+        for node in ast.walk(kernel):
+            where = f"{kernel.name}, line {getattr(node, 'lineno', '?')}"
+            assert not isinstance(node, ast.AugAssign) or kernel.name == "factors", where
+            if isinstance(node, ast.Call):
+                assert not ast.unparse(node.func).startswith("np."), where
+            if isinstance(node, ast.Yield):
+                assert isinstance(node.value, ast.Tuple), where
+                assert ast.unparse(node.value.elts[0]).startswith("np."), where
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import reference
 
+from skae._calls import bind
 from skae._network import Workspace, blocks
 from skae._scaling import Scaling, identity_scaling
+from skae._training import Step
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
@@ -46,7 +48,8 @@ def test_forward(name, encoder, linear_path, dtype):
     )
     workspace = Workspace(network, parameters, 9)
     kept = X.copy()
-    calls, found = workspace.forward(X)
+    calls = bind(workspace.forward(X))
+    found = workspace.outputs[workspace.last][: len(X)]
     for _ in range(2):
         for call in calls:
             call()
@@ -276,16 +279,16 @@ def assert_step_allocates_nothing(peak_memory, optimizer=None, dtype=np.float64,
     weights = np.ones(50, dtype)
     rows = make_rows(X, target, weights)
     objective = make_objective(network, parameters, rows, batch_size, penalty)
-    theta, gradient = parameters.trained, objective.gradient.trained
+    theta = parameters.trained
     optimizer = OPTIMIZERS["sgd"](momentum=0.0) if optimizer is None else optimizer
-    state = optimizer.init(theta)
+    step = Step(objective, optimizer, {"steps": 0} | optimizer.init(theta))
     order = np.arange(objective.feed.n_rows)
 
     def steps():
         objective.feed.fill(order, None)
         for index, n_rows in objective.feed.slots(len(order)):
             objective(index, n_rows)
-            optimizer.step(theta, gradient, state, 1e-3)
+            step(1e-3)
 
     steps()
     assert peak_memory(steps) < ALLOWED

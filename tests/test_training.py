@@ -19,6 +19,7 @@ from skae import AutoencoderTransformer, _feed
 from skae._training import (
     SCHEDULES,
     DivergedError,
+    Step,
     epochs,
     lbfgs,
     row_losses,
@@ -53,7 +54,8 @@ def train(
     optimizer = OPTIMIZERS["adam"]() if optimizer is None else optimizer
     state = {"steps": 0} | optimizer.init(parameters.trained)
     rng = np.random.default_rng(seed)
-    passes = epochs(objective, optimizer, state, lambda t: rate, decay, shuffle, rng)
+    step = Step(objective, optimizer, state, decay)
+    passes = epochs(objective, step, lambda t: rate, shuffle, rng)
     losses = [next(passes) for _ in range(n_epochs)]
     return parameters, state, losses
 
@@ -231,7 +233,8 @@ def test_the_rate_is_asked_at_every_step():
     objective = make_objective(network, parameters, make_rows(rows_of()), 6)
     plain = OPTIMIZERS["sgd"](momentum=0.0)
     state = {"steps": 7}
-    passes = epochs(objective, plain, state, lambda t: asked.append(t) or 0.1, 0.0, False, None)
+    step = Step(objective, plain, state)
+    passes = epochs(objective, step, lambda t: asked.append(t) or 0.1, False, None)
     next(passes)
     next(passes)
     assert asked == list(range(7, 15))
@@ -249,7 +252,8 @@ def test_stop_save_continue_equals_never_stopped(name):
 
     def run(parameters, state, rng):
         objective = make_objective(network, parameters, rows, 5)
-        passes = epochs(objective, optimizer, state, lambda t: 0.1 / (1 + t), 0.01, True, rng)
+        step = Step(objective, optimizer, state, 0.01)
+        passes = epochs(objective, step, lambda t: 0.1 / (1 + t), True, rng)
         for _ in range(3):
             next(passes)
 
@@ -275,7 +279,7 @@ def test_parameters_are_averaged():
         seen.append(parameters.trained.copy())
         return 0.1
 
-    passes = epochs(objective, plain, state, rate, 0.0, True, np.random.default_rng(0))
+    passes = epochs(objective, Step(objective, plain, state), rate, True, np.random.default_rng(0))
     for _ in range(4):
         next(passes)
     seen.append(parameters.trained.copy())
@@ -317,8 +321,8 @@ def test_divergence_stops_before_the_step():
     plain = OPTIMIZERS["sgd"](momentum=0.0)
     state = {"steps": 0}
     with pytest.raises(DivergedError):
-        next(epochs(objective, plain, state, lambda t: 0.1, 0.0, False, None))
-    assert state["steps"] == 3
+        next(epochs(objective, Step(objective, plain, state), lambda t: 0.1, False, None))
+    assert state["steps"] == 2
     assert np.isfinite(parameters.flat).all()
 
 
@@ -437,19 +441,19 @@ def test_lbfgs_leaves_the_linear_path():
 def test_schedules():
     assert set(SCHEDULES) == {"constant", "invscaling", "cosine"}
     constant, invscaling, cosine = (SCHEDULES[n] for n in ("constant", "invscaling", "cosine"))
-    assert [constant(0.3, t, 100, 0.5) for t in (0, 5, 1000)] == [0.3] * 3
+    assert [constant(0.3, 0.5, 100, t) for t in (0, 5, 1000)] == [0.3] * 3
     for t in (0, 3, 99):
-        assert invscaling(0.3, t, 100, 0.5) == pytest.approx(0.3 / math.sqrt(t + 1))
-        assert invscaling(0.3, t, 100, 0.0) == 0.3
-    assert cosine(0.3, 0, 100, 0.5) == 0.3
-    assert cosine(0.3, 50, 100, 0.5) == pytest.approx(0.15)
-    assert cosine(0.3, 25, 100, 0.5) == pytest.approx(0.15 * (1 + math.sqrt(0.5)))
-    assert cosine(0.3, 100, 100, 0.5) == cosine(0.3, 10**6, 100, 0.5) == pytest.approx(0)
+        assert invscaling(0.3, 0.5, 100, t) == pytest.approx(0.3 / math.sqrt(t + 1))
+        assert invscaling(0.3, 0.0, 100, t) == 0.3
+    assert cosine(0.3, 0.5, 100, 0) == 0.3
+    assert cosine(0.3, 0.5, 100, 50) == pytest.approx(0.15)
+    assert cosine(0.3, 0.5, 100, 25) == pytest.approx(0.15 * (1 + math.sqrt(0.5)))
+    assert cosine(0.3, 0.5, 100, 100) == cosine(0.3, 0.5, 100, 10**6) == pytest.approx(0)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_rates_never_rise_and_are_python_floats(name):
-    rates = [SCHEDULES[name](0.3, t, 40, 0.5) for t in range(60)]
+    rates = [SCHEDULES[name](0.3, 0.5, 40, t) for t in range(60)]
     assert all(type(rate) is float for rate in rates)
     assert (np.diff(rates) <= 0).all()
     assert rates[-1] >= 0
@@ -468,7 +472,8 @@ def test_penalties_of_batches_add_up(name):
         parameters = make_parameters(network, np.random.default_rng(1))
         objective = make_objective(network, parameters, make_rows(X), batch_size, name)
         plain = OPTIMIZERS["sgd"](momentum=0.0)
-        passes = epochs(objective, plain, {"steps": 0}, lambda t: 0.0, 0.0, False, None)
+        step = Step(objective, plain, {"steps": 0})
+        passes = epochs(objective, step, lambda t: 0.0, False, None)
         values.append([next(passes) for _ in range(3)][-1])
     assert values[1] == pytest.approx(values[0], rel=0.02)
     assert make_penalty(name).weight > 0
