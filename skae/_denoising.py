@@ -114,8 +114,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         a normal number with standard deviation `noise_level`. "salt_pepper": a cell becomes
         the least or the greatest value of its column, with probability `noise_level`.
         "swap": a cell takes the value of its column in another training row, with
-        probability `noise_level`. A callable is given (X, rng), an ndarray of some rows and
-        a numpy Generator, and returns the corrupted rows. None adds no noise.
+        probability `noise_level`. A callable is given (X, rng), an ndarray of training rows
+        (a batch or several, or, once before training, about 5000 with repetitions) and a
+        numpy Generator, and returns the corrupted rows. None adds no noise.
     noise_level : float, default=0.3
         Probability or standard deviation of the noise.
 

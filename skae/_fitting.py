@@ -67,6 +67,7 @@ class Fit:
         self.n_iter = 0
         self.best_iter = 0
         self.best_loss = None
+        self.interrupted = False
 
     # ------------------------------------------------------------ training
 
@@ -104,6 +105,9 @@ class Fit:
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
+            if n_epochs is not None:  # a model made for its scores: half of it is of no use
+                raise
+            self.interrupted = True
             message = "Training interrupted by user: the best model so far is kept."
             warnings.warn(message, stacklevel=2)
         model.parameters.flat[...] = model.kept.flat
@@ -253,7 +257,7 @@ class Fit:
     def _objective(self, model, rows, batch_size=None):
         estimator = self.estimator
         if batch_size is None:
-            batch_size = 200 if estimator.batch_size == "auto" else estimator.batch_size
+            batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
         feed = Feed(rows, model.scaling, model.target_scaling, batch_size)
         return Objective(model.network, model.parameters, feed, self._penalty())
 

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+import warnings
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
@@ -424,8 +425,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             scores, weights = self.calibration_scores_, self.calibration_weights_
         else:
             self._fit_density(fit)
-            self._calibrate(*self._held_out_scores(X, weights, fit))
             scores = self._score_samples(X)
+            self._calibrate(*(self._uninterrupted_scores(X, weights, fit) or (scores, weights)))
         if self.contamination == "auto":
             ordered, p_values = self._calibration()
             first = np.searchsorted(p_values, FALSE_ALARM_RATE, side="right")
@@ -449,6 +450,17 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             T = density.straighten(*self._code_and_residuals(X))
             decay = math.exp(-weights.sum() / MEMORY)
             self.density_ = density.update(T, weights, decay).asdict()
+
+    def _uninterrupted_scores(self, X, weights, fit):
+        """The held-out scores, None if the user wants no more of it."""
+        try:
+            if not fit.interrupted:
+                return self._held_out_scores(X, weights, fit)
+        except KeyboardInterrupt:
+            pass
+        message = "Interrupted by user: the threshold rests on scores of the training rows."
+        warnings.warn(message, stacklevel=2)
+        return None
 
     def _held_out_scores(self, X, weights, fit):
         """Scores of rows that the model has not seen, or one like it, and their weights."""

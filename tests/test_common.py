@@ -47,6 +47,8 @@ DETECTOR_CONFIGURATIONS = {
     "lbfgs": QUICK | {"solver": "lbfgs"},
     "deep": QUICK | {"hidden_layer_sizes": (8, 6, 4)},
     "kl": QUICK | {"sparsity": "kl"},
+    "l1": QUICK | {"sparsity": "l1"},
+    "batches of 7": QUICK | {"batch_size": 7},
     "early stopping": QUICK | {"early_stopping": True},
     "full batch": QUICK | {"batch_size": 10**6},
     "contamination": QUICK | {"contamination": 0.1},

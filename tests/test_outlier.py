@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector
+from skae import AutoencoderOutlierDetector, _fitting
 from skae.metrics import reconstruction_score
 
 QUICK = {"max_iter": 5, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -463,3 +463,31 @@ def test_a_batch_may_be_one_row():
         detector.partial_fit(row[None])
     assert np.isfinite(detector.score_samples(normal_rows())).all()
     assert np.isfinite(detector.offset_)
+
+
+@pytest.mark.parametrize("n_epochs", [1, 7])
+def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_training_rows(
+    monkeypatch, n_epochs
+):
+    """Five epochs train the model, the later ones those that calibrate it."""
+    X = normal_rows()
+    detector = AutoencoderOutlierDetector(**QUICK, early_stopping=False)
+    epochs, done = _fitting.epochs, []
+
+    def interrupted(*arguments):
+        for loss in epochs(*arguments):
+            done.append(loss)
+            if len(done) > n_epochs:
+                raise KeyboardInterrupt
+            yield loss
+
+    monkeypatch.setattr(_fitting, "epochs", interrupted)
+    with pytest.warns(UserWarning, match="nterrupted") as caught:
+        detector.fit(X)
+    messages = ["the best model so far is kept", "threshold rests on scores of the training rows"]
+    for warned, message in zip(caught, messages if n_epochs < 5 else messages[1:], strict=True):
+        assert message in str(warned.message)
+    assert detector.n_iter_ == min(n_epochs, 5)
+    assert len(done) == n_epochs + 1
+    assert_array_equal(detector.calibration_scores_, detector.score_samples(X))
+    assert np.mean(detector.predict(X) < 0) == pytest.approx(0.05, abs=0.01)
