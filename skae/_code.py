@@ -21,7 +21,7 @@ def explained_variance_ratios(network, parameters, X, weights, scaling, target_s
     X, weights = X[chosen], weights[chosen] / weights[chosen].sum()
     code_layer = network.n_encoder_layers
     code = np.empty((len(X), n_components), parameters.flat.dtype)
-    for rows, output in blocks(network, parameters, X, scaling, last=code_layer):
+    for rows, output in blocks(X, network, parameters, scaling, last=code_layer):
         code[rows] = output
     target = np.empty_like(X, dtype=code.dtype)
     target_scaling.apply(X, out=target)
@@ -30,7 +30,7 @@ def explained_variance_ratios(network, parameters, X, weights, scaling, target_s
     def squared_error(code):
         plain = identity_scaling(n_components, code.dtype)
         total = 0.0
-        for rows, output in blocks(network, parameters, code, plain, first=code_layer):
+        for rows, output in blocks(code, network, parameters, plain, first=code_layer):
             output -= target[rows]
             total += float(weights[rows] @ np.square(output).sum(axis=1, dtype=np.float64))
         return total

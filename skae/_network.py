@@ -172,23 +172,37 @@ class TrainingWorkspace(Workspace):
                 yield penalty, outputs[code], deltas[code]
 
 
-def blocks(network, parameters, X, scaling, first=0, last=None, n_rows=512):
-    """Send X through layers `first` to `last`, a block of rows at a time.
+class Pass:
+    """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand."""
 
-    `scaling` is applied to a copy of each block. Yield each block's slice of X and its
-    output, which the next block overwrites: memory does not grow with the rows of X.
-    """
-    n_rows = max(min(n_rows, len(X)), 1)
-    workspace = Workspace(network, parameters, n_rows, first, last)
-    room = np.empty((n_rows, network.widths[first]), parameters.flat.dtype)
-    output = workspace.outputs[workspace.last]
-    calls = bind(workspace.forward(room))
-    for start in range(0, len(X), n_rows):
-        rows = X[start : start + n_rows]
-        if len(rows) < len(room):
-            room, output = room[: len(rows)], output[: len(rows)]
-            calls = bind(workspace.forward(room))
-        scaling.apply(rows, out=room)
+    def __init__(self, network, parameters, scaling, first=0, last=None, *, n_rows):
+        self.scaling = scaling
+        self.workspace = Workspace(network, parameters, n_rows, first, last)
+        self.room = np.empty((n_rows, network.widths[first]), parameters.flat.dtype)
+        self.bound = {}
+
+    def __call__(self, rows):
+        """Return the rows' output, which the next call overwrites."""
+        n_rows = len(rows)
+        if n_rows not in self.bound:
+            room = self.room[:n_rows]
+            output = self.workspace.outputs[self.workspace.last][:n_rows]
+            self.bound[n_rows] = room, bind(self.workspace.forward(room)), output
+        room, calls, output = self.bound[n_rows]
+        self.scaling.apply(rows, room)
         for call in calls:
             call()
-        yield slice(start, start + len(rows)), output
+        return output
+
+
+def blocks(X, network, parameters, scaling, first=0, last=None, n_rows=512):
+    """Send X through layers `first` to `last`, a block of rows at a time.
+
+    Yield each block's slice of X and its output, which the next block overwrites: memory
+    does not grow with the rows of X.
+    """
+    n_rows = max(min(n_rows, len(X)), 1)
+    send = Pass(network, parameters, scaling, first, last, n_rows=n_rows)
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, min(start + n_rows, len(X)))
+        yield rows, send(X[rows])

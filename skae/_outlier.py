@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
@@ -596,7 +595,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             are the most likely. For the share of the variance that the reconstruction
             explains see :func:`skae.metrics.reconstruction_score`.
         """
-        check_is_fitted(self)
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)
         return float(np.average(self._score_samples(X), weights=weights))
@@ -617,7 +615,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             the column is minus a square; a constant, the same for all columns of a row,
             makes up the sum.
         """
-        check_is_fitted(self)
         return like_frame(X, self._score_features(self._validate(X)))
 
     def score_samples(self, X):
@@ -635,7 +632,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             of the standardised features, with "reconstruction" minus the mean of their
             squared residuals.
         """
-        check_is_fitted(self)
         return self._score_samples(self._validate(X))
 
     def decision_function(self, X):

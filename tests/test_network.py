@@ -209,7 +209,7 @@ def test_float32_stays_near_float64(loss):
 def through_blocks(network, parameters, X, scaling, last_width, **options):
     """Collect the output of blocks; each slice must follow on the one before."""
     result, stop = np.full((len(X), last_width), np.nan, parameters.flat.dtype), 0
-    for rows, output in blocks(network, parameters, X, scaling, **options):
+    for rows, output in blocks(X, network, parameters, scaling, **options):
         assert rows.start == stop
         stop = rows.stop
         result[rows] = output
@@ -257,7 +257,7 @@ def test_blocks_take_strided_rows_and_the_other_dtype(dtype):
 def test_blocks_of_no_rows():
     network, _ = make_network()
     parameters = make_parameters(network, np.random.default_rng(0))
-    assert list(blocks(network, parameters, np.empty((0, 5)), identity_scaling(5, float))) == []
+    assert list(blocks(np.empty((0, 5)), network, parameters, identity_scaling(5, float))) == []
 
 
 # ---------------------------------------------------------------- memory
@@ -338,7 +338,7 @@ def test_blocks_allocate_no_more_for_more_rows(peak_memory):
     scaling = identity_scaling(30, np.dtype(float))
 
     def run(X):
-        for _ in blocks(network, parameters, X, scaling, n_rows=100):
+        for _ in blocks(X, network, parameters, scaling, n_rows=100):
             pass
 
     short, long = (np.zeros((n, 30)) for n in (250, 20050))
