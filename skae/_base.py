@@ -1,6 +1,7 @@
 """What the three estimators share: validation, encode, decode, and the public methods."""
 
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 import threading
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from skae._fitting import Fit
 from skae._model import target_scaling
 from skae._network import Pass, blocks
 from skae._scaling import Scaling
+from skae._threads import in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
@@ -23,6 +25,8 @@ from skae.penalties import PENALTIES
 
 FLOATS = [np.float64, np.float32]
 FEW_ROWS = 100
+PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
+LARGE = 10**5  # parameters: below, threads only wait for each other
 
 
 def is_plain(X, n_columns):
@@ -107,10 +111,11 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             weights = self._validate_weights(sample_weight, X)
             X_val = None if X_val is None else self._validate_more(X_val, X, "X_val")
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
-            fit = Fit(self, X, weights, X_val=X_val, X_clean=X_clean)
-            fit.run()
-            vars(self).update(fit.attributes())
-            self._finish_fit(X, weights, fit)
+            with team() as do:
+                fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
+                fit.run()
+                vars(self).update(fit.attributes())
+                self._finish_fit(X, weights, fit)
         return self
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
@@ -121,10 +126,11 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
-            fit = Fit(self, X, weights, X_clean=X_clean, resume=not first)
-            fit.run_once()
-            vars(self).update(fit.attributes())
-            self._finish_fit(X, weights, fit)
+            with team() as do:
+                fit = Fit(self, X, weights, do, X_clean=X_clean, resume=not first)
+                fit.run_once()
+                vars(self).update(fit.attributes())
+                self._finish_fit(X, weights, fit)
         return self
 
     def _finish_fit(self, X, weights, fit):
@@ -235,11 +241,12 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=FLOATS)
 
-    def _blocks(self, X, part="reconstruct"):
-        """Yield each block's slice of X and its code, or what is decoded, or both in turn.
+    def _each_block(self, X, part, use):
+        """Call `use` with each block's slice of X and its code, or what is decoded, or both.
 
         Binding the calls of a pass takes longer than to send one row through it: for single
         rows each thread keeps what it has bound, as long as the estimator stays as it is.
+        Many rows through a large network are spread over threads, a piece at a time.
         """
         if len(X) == 1:
             fitted = self.theta_, self.mean_, self.scale_, self.code_scale_
@@ -248,9 +255,20 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if not (bound_to and all(a is b for a, b in zip(bound_to, fitted))):
                 send = Pass(*self._path_of(part), n_rows=1)
                 passes[part] = fitted, send
-            yield slice(0, 1), send(X)
-        else:
-            yield from blocks(X, *self._path_of(part))
+            use(slice(0, 1), send(X))
+            return
+        path = self._path_of(part)
+
+        def send_piece(start):
+            for rows, output in blocks(X[start : start + PIECE], *path):
+                use(slice(start + rows.start, start + rows.stop), output)
+
+        if len(X) <= FEW_ROWS:
+            send_piece(0)
+            return
+        with team() as do:
+            do = do if self.theta_.size > LARGE else in_turn
+            do([partial(send_piece, start) for start in range(0, len(X), PIECE)])
 
     def _path_of(self, part):
         """Network, parameters, scaling, first and last layer of what `_blocks` is asked for."""
@@ -264,38 +282,37 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _encode(self, X):
         code = np.empty((len(X), self.n_components_), X.dtype)
-        for rows, output in self._blocks(X, "encode"):
-            np.multiply(output, self.code_scale_, out=code[rows])
+        self._each_block(
+            X, "encode", lambda rows, output: np.multiply(output, self.code_scale_, out=code[rows])
+        )
         return code
 
     def _decode(self, code):
-        result = np.empty((len(code), self.n_features_in_), code.dtype)
+        return self._reconstruct(code, "decode")
+
+    def _reconstruct(self, X, part="reconstruct"):
+        result = np.empty((len(X), self.n_features_in_), X.dtype)
         target_scaling = self._target_scaling
-        for rows, output in self._blocks(code, "decode"):
+
+        def use(rows, output):
             target_scaling.undo(output)
             result[rows] = output
-        return result
 
-    def _reconstruction_blocks(self, X):
-        """Yield each block's slice of X and its reconstruction, in the units of X."""
-        target_scaling = self._target_scaling
-        for rows, output in self._blocks(X):
-            target_scaling.undo(output)
-            yield rows, output
-
-    def _reconstruct(self, X):
-        result = np.empty_like(X, order="C")
-        for rows, output in self._reconstruction_blocks(X):
-            result[rows] = output
+        self._each_block(X, part, use)
         return result
 
     def _mean_squared_errors(self, X):
         """Mean squared error of each row, in the squared units of X."""
         errors = np.empty(len(X), X.dtype)
-        for rows, output in self._reconstruction_blocks(X):
+        target_scaling = self._target_scaling
+
+        def use(rows, output):
+            target_scaling.undo(output)
             output -= X[rows]
             np.multiply(output, output, out=output)
             errors[rows] = output.mean(axis=1)
+
+        self._each_block(X, "reconstruct", use)
         return errors
 
     # ---------------------------------------------------------------- public

@@ -27,7 +27,12 @@ def bind(kernel):
     return calls
 
 
+def replay(calls):
+    """Make bound calls."""
+    for call in calls:
+        call()
+
+
 def run(kernel):
     """Bind the calls of a kernel and make them, once."""
-    for call in bind(kernel):
-        call()
+    replay(bind(kernel))

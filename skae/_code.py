@@ -5,7 +5,7 @@ import numpy as np
 from skae._network import blocks
 from skae._scaling import identity_scaling
 
-MAX_DECODED = 2**16
+MAX_DECODED = 2**15
 
 
 def explained_variance_ratios(network, parameters, X, weights, scaling, target_scaling):
@@ -13,7 +13,7 @@ def explained_variance_ratios(network, parameters, X, weights, scaling, target_s
 
     What is lost when a column is held at its mean is that column's part, exactly so for a
     linear decoder; the parts are scaled to add up to the share that the whole
-    reconstruction explains. Estimated on at most 2**16 / n_components rows, evenly spaced.
+    reconstruction explains. Estimated on at most 2**15 / n_components rows, evenly spaced.
     """
     n_components = network.n_components
     n_rows = min(len(X), max(MAX_DECODED // n_components, 16))

@@ -29,11 +29,12 @@ class Fit:
     """Prepares a model, trains it, and names what there is to keep.
 
     Reads the estimator's parameters and, with `resume=True` or a warm start, its fitted
-    attributes; writes nothing on it.
+    attributes; writes nothing on it. `do` does the jobs that parts of a batch are.
     """
 
-    def __init__(self, estimator, X, weights, X_val=None, X_clean=None, resume=False):
+    def __init__(self, estimator, X, weights, do, X_val=None, X_clean=None, resume=False):
         self.estimator = estimator
+        self.do = do
         rng = generator(estimator.random_state)
         self.seed_start, self.seed_split, self.seed_rows = rng.integers(2**63, size=3)
         self.resume = resume
@@ -123,9 +124,9 @@ class Fit:
         """Train one pass over the rows, with the optimizer's state of the passes before."""
         model = self.model
         before = model.parameters.flat.copy()
-        objective = self._objective(model, self.rows)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
+                objective = self._objective(model, self.rows)
                 loss = next(self._epochs(model, objective, averaged=False))
                 objective.check_last()
             self.loss_curve.append(loss)
@@ -259,7 +260,7 @@ class Fit:
         if batch_size is None:
             batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
         feed = Feed(rows, model.scaling, model.target_scaling, batch_size)
-        return Objective(model.network, model.parameters, feed, self._penalty())
+        return Objective(model.network, model.parameters, feed, self._penalty(), do=self.do)
 
     def _penalty(self):
         estimator = self.estimator

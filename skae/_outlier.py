@@ -475,19 +475,19 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         found = []
         for k in range(n_scored if n_distinct_folds > 1 else 0):
             held = folds == k
-            other = self._trained_anew(X[~held], weights[~held], n_epochs)
+            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do)
             found.append((other._score_samples(X[held]), weights[held]))
         if not found:
             return self._score_samples(X), weights
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
-    def _trained_anew(self, X, weights, n_epochs):
+    def _trained_anew(self, X, weights, n_epochs, do):
         """A detector of the same size that knows other rows."""
         other = clone(self).set_params(
             n_components=self.n_components_, warm_start=False, verbose=False
         )
         other.n_features_in_ = self.n_features_in_
-        fit = Fit(other, X, weights)
+        fit = Fit(other, X, weights, do)
         fit.run(n_epochs)
         vars(other).update(fit.attributes())
         likely = self.criterion == "likelihood"

@@ -6,8 +6,9 @@ import math
 import numpy as np
 from scipy import optimize
 
-from skae._calls import bind
+from skae._calls import bind, replay
 from skae._network import TrainingWorkspace
+from skae._threads import in_turn
 
 
 def constant(learning_rate_init, power_t, n_steps, t):
@@ -31,16 +32,37 @@ def cosine(learning_rate_init, power_t, n_steps, t):
 SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
 
 
+LARGE = 10**8  # floating-point operations of a step: about a millisecond
+
+
 class DivergedError(FloatingPointError):
     """The loss of a batch is not finite, or far above that of the first batch."""
 
 
-class Objective:
-    """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use."""
+def count_parts(network, batch_size):
+    """Return in how many parts to work through a batch: 1, 2, 4 or 8, of 256 rows from 2 on."""
+    if 6 * batch_size * network.n_parameters < LARGE or batch_size < 100:
+        return 1
+    return next((n for n in (8, 4) if batch_size >= 256 * n), 2)
 
-    def __init__(self, network, parameters, feed, penalty=None, backward=True):
+
+class Objective:
+    """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use.
+
+    Batches of large networks are cut into parts that `do`, given the jobs, may spread over
+    threads. The parts depend on the network and the batch alone, so results do not depend
+    on the threads.
+    """
+
+    def __init__(self, network, parameters, feed, penalty=None, backward=True, do=in_turn):
         self.feed = feed
-        self.workspace = TrainingWorkspace(network, parameters, feed.batch_size)
+        self.do = do
+        n_parts = 1
+        if backward and penalty is None:
+            n_parts = count_parts(network, feed.batch_size)
+        n_rows = math.ceil(feed.batch_size / n_parts)
+        self.workspaces = [TrainingWorkspace(network, parameters, n_rows) for _ in range(n_parts)]
+        self.workspace = self.workspaces[0]
         self.gradient = self.workspace.gradient
         self.penalty = penalty
         self.penalty_value = 0.0
@@ -58,10 +80,12 @@ class Objective:
         bound = self.bound.get(self.last)
         if bound is None:
             bound = self.bound[self.last] = self._bind(index, n_rows)
-        calls, sum_errors = bound
+        parts, calls, sums = bound
+        if parts:
+            self.do(parts)
         for call in calls:
             call()
-        return float(sum_errors()) + self.penalty_value
+        return sum([float(sum_errors()) for sum_errors in sums]) + self.penalty_value
 
     def check(self, loss):
         """Raise DivergedError for a loss that is not finite or far above the first one."""
@@ -75,26 +99,40 @@ class Objective:
         self.check(self(*self.last))
 
     def _bind(self, index, n_rows):
-        """Return the calls of a slot, and one that gives the batch's mean loss."""
-        inputs, targets, weights = self.feed.slot(index, n_rows)
-        row_errors = self.workspace.row_errors[:n_rows]
-        factors = np.full(n_rows, 1 / n_rows, row_errors.dtype)
+        """Return the parts of a slot's work, the calls after them, and those of its loss."""
+        slot = self.feed.slot(index, n_rows)
+        length = len(self.workspace.row_errors)
+        found = []
+        for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
+            part = [None if a is None else a[start : start + length] for a in slot]
+            found.append(self._bind_part(workspace, n_rows, *part))
+        parts, sums = zip(*found)
+        if len(parts) == 1:
+            return (), parts[0], sums
+        total, *others = (w.gradient.trained for w in self.workspaces[: len(parts)])
+        calls = bind([(np.add, total, other, total) for other in others])
+        return [partial(replay, part) for part in parts], calls, sums
+
+    def _bind_part(self, workspace, n_batch, inputs, targets, weights):
+        n_rows = len(inputs)
+        row_errors = workspace.row_errors[:n_rows]
+        factors = np.full(n_rows, 1 / n_batch, row_errors.dtype)
         column = factors[:1].reshape(())
         delta_column = column / np.asarray(inputs.shape[1], factors.dtype)
-        calls = bind(self.workspace.loss(inputs, targets))
+        calls = bind(workspace.loss(inputs, targets))
         if weights is not None:
             column = factors[:, None]
             delta_column = np.empty_like(column)
-            calls += bind([(np.divide, weights, n_rows, factors)])
+            calls += bind([(np.divide, weights, n_batch, factors)])
             calls += bind([(np.divide, column, inputs.shape[1], delta_column)])
         penalize = None
         if self.penalty is not None:
             share = n_rows / len(self.feed.rows) if self.backward else 1.0
             penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
-            calls += bind(self.workspace.backward(inputs, delta_column, penalize))
+            calls += bind(workspace.backward(inputs, delta_column, penalize))
         elif penalize is not None:
-            calls.append(partial(penalize, *self.workspace.code(n_rows)))
+            calls.append(partial(penalize, *workspace.code(n_rows)))
         return calls, partial(factors.dot, row_errors)
 
     def _penalize(self, code, delta, column, share):

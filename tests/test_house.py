@@ -14,6 +14,7 @@ FLOORS = {
     "_parameters": 0,
     "_random": 0,
     "_scaling": 0,
+    "_threads": 0,
     "_splitting": 1,
     "_stopping": 1,
     "activations": 1,
@@ -81,6 +82,8 @@ def test_other_packages_are_imported_where_they_belong(name):
             assert FLOORS[name] >= SCIKIT_LEARN_FROM
         elif package == "matplotlib":
             assert name == "plotting"
+        elif package == "threadpoolctl":  # which comes with scikit-learn
+            assert name == "_threads"
         else:
             assert package in sys.stdlib_module_names | {"numpy", "skae"}
 
