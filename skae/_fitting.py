@@ -69,13 +69,15 @@ class Fit:
         self.best_iter = 0
         self.best_loss = None
         self.interrupted = False
+        self.ratios = None
 
     # ------------------------------------------------------------ training
 
     def run(self, n_epochs=None):
         """Train to the end, by the way that suits the rows; put the code in order.
 
-        With `n_epochs` train on all rows for as long, whatever the parameters say.
+        With `n_epochs` train on all rows for as long, whatever the parameters say, and leave
+        the code as it is.
         """
         estimator, model = self.estimator, self.model
         try:
@@ -114,6 +116,8 @@ class Fit:
         model.parameters.flat[...] = model.kept.flat
         self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
+        if n_epochs is not None:
+            return
         self.ratios = self._explained_variance_ratios()
         order = np.argsort(-self.ratios, kind="stable")
         self.ratios = self.ratios[order]

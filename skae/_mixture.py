@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 BLOCK = 4096
+FAR = 1e-12
 N_ITERATIONS = 15
 N_ITERATIONS_OF_MEANS = 10
 
@@ -32,7 +33,9 @@ class Mixture:
         """log(s_j N(x_i; m_j, C_j)) of each row and component."""
         result = np.empty((len(X), len(self.means)))
         for j, (mean, root) in enumerate(zip(self.means, self.roots, strict=True)):
-            result[:, j] = -0.5 * np.square((X - mean) @ root).sum(axis=1)
+            whitened = X @ root
+            whitened -= mean @ root
+            result[:, j] = -0.5 * np.einsum("ij,ij->i", whitened, whitened)
         result += self.log_norms
         return result
 
@@ -91,10 +94,13 @@ def _responsibilities(mixture, X):
 
 
 def _summed(X, weights, responsibilities):
-    """The sufficient statistics of the rows."""
+    """The sufficient statistics of the rows; a component's far rows add nothing to squares."""
     shares = responsibilities * weights[:, None]
-    squares = np.stack([(X * share[:, None]).T @ X for share in shares.T])
-    return shares.sum(axis=0), shares.T @ X, squares
+    squares = []
+    for share, near in zip(shares.T, (responsibilities > FAR).T):
+        rows = X[near]
+        squares.append((rows * share[near, None]).T @ rows)
+    return shares.sum(axis=0), shares.T @ X, np.stack(squares)
 
 
 def _maximised(counts, sums, squares):

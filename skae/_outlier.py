@@ -18,7 +18,7 @@ from skae._splitting import fold_numbers
 
 FALSE_ALARM_RATE = 0.05
 N_FOLDS = 5
-CROSS_FITTED_ROWS = 1000
+CALIBRATION_ROWS = 500
 MEMORY = 1000
 
 
@@ -204,10 +204,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     offset_ : float
         Threshold on `score_samples`: rows that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
-        Scores of rows by models that had not seen them. Up to 1000 rows each is scored once,
+        Scores of rows by models that had not seen them. Up to 500 rows each is scored once,
         by one of five models trained without a fifth of the rows; up to `max_samples` rows
-        a fifth of them by one such model; beyond that rows that were not drawn. With
-        `partial_fit` the last 1000 rows, scored before they were learned.
+        500 of them or a fifth, by as many such models as it takes; beyond that rows that
+        were not drawn. With `partial_fit` the last 1000, scored before they were learned.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of these rows.
     ellipsoid_ : dict
@@ -471,7 +471,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         n_epochs = len(fit.loss_curve) - fit.n_iter + fit.best_iter
         folds = fold_numbers(X, N_FOLDS, np.random.default_rng(fit.seed_split))
         n_distinct_folds = folds.max() + 1
-        n_scored = n_distinct_folds if weights.sum() <= CROSS_FITTED_ROWS else 1
+        enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
+        n_scored = min(enough, n_distinct_folds)
         found = []
         for k in range(n_scored if n_distinct_folds > 1 else 0):
             held = folds == k
