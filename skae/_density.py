@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from skae._mixture import Mixture, fit_mixture
+from skae._mixture import Mixture, drawn_to_mean, fit_mixture
 
 SIZES = (6, 16)
 ROWS_PER_COMPONENT = 50
@@ -102,8 +102,11 @@ def fit_density(Z, code, residuals, weights, rng, sizes=None):
     axes, rest_variance = density.axes, 1.0
     if n_features > MAX_AXES:
         axes = np.linalg.svd(root * T, full_matrices=False)[2][:MAX_AXES].T
-        rest = np.square(T).sum(axis=1) - np.square(T @ axes).sum(axis=1)
-        rest_variance = max(float(share @ rest) / (n_features - axes.shape[1]), 1e-6)
+        along = float(share @ np.square(T @ axes).sum(axis=1))
+        across = float(share @ np.square(T).sum(axis=1)) - along
+        rest_variance = drawn_to_mean(
+            across / (n_features - axes.shape[1]), along / axes.shape[1], axes.shape[1], weights.sum()
+        )
     if sizes is None:
         most = max(int(weights.sum() // ROWS_PER_COMPONENT), 1)
         sizes = sorted({min(size, most) for size in SIZES})

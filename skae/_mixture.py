@@ -111,10 +111,11 @@ def _maximised(counts, sums, squares):
     means = sums / (counts + 1e-12)[:, None]
     scatters = squares - sums[:, :, None] * means[:, None, :]
     pooled = scatters.sum(axis=0) / total
-    variance = max(np.trace(pooled) / n_features, 0.0)
-    share = prior / (total + prior)
-    pooled *= 1 - share
-    pooled[np.diag_indices(n_features)] += (share + 1e-3) * variance + 1e-9
+    diagonal = np.diag_indices(n_features)
+    variances = pooled[diagonal]
+    mean = max(variances.mean(), 0.0)
+    pooled *= total / (total + prior)
+    pooled[diagonal] = drawn_to_mean(variances, mean, n_features, total)
     covariances = (scatters + prior * pooled) / (counts + prior)[:, None, None]
     factors = np.linalg.cholesky(covariances)
     roots = np.linalg.inv(factors).transpose(0, 2, 1)
@@ -122,6 +123,12 @@ def _maximised(counts, sums, squares):
     log_norms -= np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     log_norms -= 0.5 * n_features * math.log(2 * math.pi)
     return Mixture(counts, sums, squares, means, roots, log_norms)
+
+
+def drawn_to_mean(variances, mean, n_axes, total):
+    """Variances drawn towards their mean, which counts as one row more than there are axes."""
+    share = (n_axes + 1) / (total + n_axes + 1)
+    return (1 - share) * variances + (share + 1e-3) * mean + 1e-9
 
 
 def _cluster(X, weights, n_clusters, rng):

@@ -18,6 +18,7 @@ from skae._splitting import fold_numbers
 
 FALSE_ALARM_RATE = 0.05
 N_FOLDS = 5
+N_FOLDS_OF_FEW, FEW_ROWS = 10, 250
 CALIBRATION_ROWS = 500
 MEMORY = 1000
 
@@ -205,9 +206,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Threshold on `score_samples`: rows that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
         Scores of rows by models that had not seen them. Up to 500 rows each is scored once,
-        by one of five models trained without a fifth of the rows; up to `max_samples` rows
-        500 of them or a fifth, by as many such models as it takes; beyond that rows that
-        were not drawn. With `partial_fit` the last 1000, scored before they were learned.
+        by one of five models trained without a fifth of the rows (ten models and a tenth up
+        to 250 rows); up to `max_samples` rows 500 of them or a fifth, by as many such models
+        as it takes; beyond that rows that were not drawn. With `partial_fit` the last 1000,
+        scored before they were learned.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of these rows.
     ellipsoid_ : dict
@@ -469,7 +471,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             return self._score_samples(X[chosen]), weights[chosen]
         X, weights = X[kept], weights[kept]
         n_epochs = len(fit.loss_curve) - fit.n_iter + fit.best_iter
-        folds = fold_numbers(X, N_FOLDS, np.random.default_rng(fit.seed_split))
+        n_folds = N_FOLDS_OF_FEW if weights.sum() <= FEW_ROWS else N_FOLDS
+        folds = fold_numbers(X, n_folds, np.random.default_rng(fit.seed_split))
         n_distinct_folds = folds.max() + 1
         enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
         n_scored = min(enough, n_distinct_folds)
@@ -569,7 +572,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             rows like the training rows they are at most p with probability p or less, so
             that flagging rows with p-values up to 0.01 raises a false alarm on 1 % of
             these. That holds exactly beyond `max_samples` rows; with fewer, where the
-            calibration rows were scored by models trained on four fifths of the rows, it
+            calibration rows were scored by models trained on most of the rows, it
             holds nearly, and the alarms are rather fewer.
         """
         scores = self.score_samples(X)
