@@ -1,10 +1,11 @@
-"""The layers of a network as a table."""
+"""The layers of a network as a table, and in the HTML view of an estimator."""
 
 import html
 import re
 
 from plots import SMALL, autoencoder, detector, rows
 import pytest
+import sklearn
 
 from skae import AutoencoderTransformer
 from skae._layer_table import layer_table
@@ -68,3 +69,17 @@ def test_the_table_in_html_says_the_same():
         cell for cell in text if cell and set(cell) != {"-"}
     ]
     assert "&lt;Network&gt;: 12 features" in table.to_html()
+
+
+def test_notebooks_show_the_layers_below_the_diagram_once_there_are_some():
+    model = AutoencoderTransformer(2, **SMALL)
+    assert "Layers" not in model._repr_html_()
+    assert "Layers" not in model._repr_mimebundle_()["text/html"]
+    model.fit(rows())
+    table = layer_table(model.architecture_, "AutoencoderTransformer").to_html()
+    for shown in (model._repr_html_(), model._repr_mimebundle_()["text/html"]):
+        assert shown.count(table) == 1
+        assert "sk-container" in shown
+    with sklearn.config_context(display="text"):
+        assert not hasattr(model, "_repr_html_")
+        assert list(model._repr_mimebundle_()) == ["text/plain"]
