@@ -289,8 +289,8 @@ def test_what_is_not_one_row_is_named(call, x):
 @pytest.mark.parametrize(
     ("name", "keyword"),
     [
-        ("reconstruction", "n_samples"),
-        ("denoising", "n_samples"),
+        ("reconstruction", "samples"),
+        ("denoising", "samples"),
         ("features", "n_features"),
         ("weights", "n_units"),
         ("traversal", "n_steps"),

@@ -43,7 +43,7 @@ def test_reconstructions_residuals_and_scores(estimator, X):
 
 
 def test_images_show_the_first_rows_on_one_scale():
-    display = ReconstructionDisplay.from_estimator(pca(), rows(), image_shape=SHAPE, n_samples=4)
+    display = ReconstructionDisplay.from_estimator(pca(), rows(), image_shape=SHAPE, samples=4)
     originals, reconstructions, residuals = display.images_
     assert [len(images) for images in display.images_] == [4, 4, 4]
     for i in range(4):
@@ -57,7 +57,7 @@ def test_images_show_the_first_rows_on_one_scale():
 
 
 def test_images_stand_side_by_side_without_overlap():
-    display = ReconstructionDisplay.from_estimator(pca(), rows(), image_shape=SHAPE, n_samples=3)
+    display = ReconstructionDisplay.from_estimator(pca(), rows(), image_shape=SHAPE, samples=3)
     boxes = np.array([[image.get_extent() for image in images] for images in display.images_])
     left, right, bottom, top = np.moveaxis(boxes, -1, 0)
     assert_allclose(right - left, SHAPE[1])
@@ -71,7 +71,7 @@ def test_images_stand_side_by_side_without_overlap():
 
 
 def test_a_table_is_standardised_by_column():
-    display = ReconstructionDisplay.from_estimator(pca(), rows(), n_samples=5, feature_names=NAMES)
+    display = ReconstructionDisplay.from_estimator(pca(), rows(), samples=5, feature_names=NAMES)
     (originals,), (reconstructions,), (residuals,) = display.images_
     mean, spread = rows().mean(axis=0), rows().std(axis=0)
     assert_allclose(shown(originals), (rows()[:5] - mean) / spread)
@@ -112,7 +112,7 @@ def test_several_estimators_stand_below_one_another():
 
 def test_residuals_and_scale_can_be_left_out():
     display = ReconstructionDisplay.from_estimator(
-        pca(), rows(), image_shape=SHAPE, residuals=False, n_samples=None
+        pca(), rows(), image_shape=SHAPE, residuals=False, samples=None
     )
     assert [len(images) for images in display.images_] == [60, 60]
     assert len(display.figure_.axes) == 1
@@ -139,6 +139,27 @@ def test_images_of_one_value():
     X = np.full((3, 12), 4.0)
     display = ReconstructionDisplay.from_predictions(X, X, image_shape=SHAPE)
     assert display.images_[0][0].get_clim() == (3.5, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [(2, [0, 1]), ([5, 3, -1], [5, 3, 59]), (np.array([7]), [7]), (1000, range(60))],
+)
+def test_rows_that_are_shown(samples, expected):
+    display = ReconstructionDisplay.from_estimator(pca(), rows(), samples=samples)
+    spread = rows().std(axis=0)
+    assert_allclose(shown(display.images_[0][0]) * spread + rows().mean(axis=0), rows()[expected])
+    assert_allclose(display.scores["PCA"], reconstruction_score(pca(), rows()))
+
+
+@pytest.mark.parametrize("samples", [[60], [-61], [0.5], [], [[0]], [True]])
+def test_rows_that_do_not_exist_are_named(samples):
+    for call in (
+        lambda: ReconstructionDisplay.from_estimator(pca(), rows(), samples=samples),
+        lambda: DenoisingDisplay.from_estimator(pca(), rows(), rows(), samples=samples),
+    ):
+        with pytest.raises(ValueError, match=r"samples (must be|has an index beyond the 60 rows)"):
+            call()
 
 
 def test_reconstructions_of_another_shape_are_named():
@@ -173,7 +194,7 @@ def test_estimators_that_return_frames():
 
 def test_denoising_of_rows_that_are_given():
     noisy = rows() + 1
-    display = DenoisingDisplay.from_estimator(pca(), rows(), noisy, image_shape=SHAPE, n_samples=2)
+    display = DenoisingDisplay.from_estimator(pca(), rows(), noisy, image_shape=SHAPE, samples=2)
     assert_allclose(display.X_restored, pca().inverse_transform(pca().transform(noisy)))
     assert_allclose(display.noisy_error, 1)
     assert_allclose(display.restored_error, np.mean((display.X_restored - rows()) ** 2))

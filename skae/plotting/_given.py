@@ -107,6 +107,18 @@ def check_count(n, name, most=None):
     return int(n) if most is None else min(int(n), most)
 
 
+def check_samples(samples, n_samples):
+    """Return the indices of the rows to show: the first so many, or those that are listed."""
+    if samples is None or np.ndim(samples) == 0:
+        return np.arange(check_count(samples, "samples", n_samples))
+    found = np.asarray(samples)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
+        raise ValueError(f"samples must be a positive int, a list of indices or None: {samples!r}.")
+    if found.min() < -n_samples or found.max() >= n_samples:
+        raise ValueError(f"samples has an index beyond the {n_samples} rows: {samples!r}.")
+    return found
+
+
 def check_columns(columns, n_components, of="the code"):
     """Return a list of columns that the code has."""
     if columns is None:

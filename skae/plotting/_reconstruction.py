@@ -8,9 +8,9 @@ from skae.metrics import check_reducer, explained_variance
 from skae.plotting._given import (
     as_rows,
     as_rows_like,
-    check_count,
     check_feature_names,
     check_image_shape,
+    check_samples,
     final_step,
     find_feature_names,
     named_reducers,
@@ -98,7 +98,7 @@ class ReconstructionDisplay:
         *,
         image_shape=None,
         feature_names=None,
-        n_samples=10,
+        samples=10,
         residuals=None,
         ax=None,
         colorbar=True,
@@ -113,7 +113,7 @@ class ReconstructionDisplay:
             Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA, a Pipeline. Of
             a dict all are shown below one another, by their names.
         X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct. The first are shown; scores, and the standard deviations of a
+            Rows to reconstruct. Some are shown; scores, and the standard deviations of a
             table, are those of all.
         image_shape : tuple of int, default=None
             (height, width) of the images that rows are, or (height, width, 3) of coloured
@@ -121,8 +121,9 @@ class ReconstructionDisplay:
         feature_names : list of str, default=None
             Names of the features, for a table; None takes those of a frame or of the
             estimator.
-        n_samples : int, default=10
-            Number of rows to show at most; None for all.
+        samples : int or list of int, default=10
+            How many rows to show at most, from the first, or the indices of those to show;
+            None for all.
         residuals : bool, default=None
             Whether to show residuals; None does so for a single estimator.
         ax : matplotlib Axes, default=None
@@ -159,7 +160,7 @@ class ReconstructionDisplay:
             found,
             image_shape=image_shape,
             feature_names=feature_names,
-            n_samples=n_samples,
+            samples=samples,
             residuals=residuals,
             ax=ax,
             colorbar=colorbar,
@@ -175,7 +176,7 @@ class ReconstructionDisplay:
         *,
         image_shape=None,
         feature_names=None,
-        n_samples=10,
+        samples=10,
         residuals=None,
         ax=None,
         colorbar=True,
@@ -187,7 +188,7 @@ class ReconstructionDisplay:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. The first are shown; scores, and the standard deviations of a table, are those
+            Rows. Some are shown; scores, and the standard deviations of a table, are those
             of all.
         X_reconstructed : array-like of shape (n_samples, n_features) or dict of such
             Their reconstructions; of a dict all are shown below one another, by their names.
@@ -196,8 +197,9 @@ class ReconstructionDisplay:
             ones; None makes a table.
         feature_names : list of str, default=None
             Names of the features, for a table; None takes those of a frame.
-        n_samples : int, default=10
-            Number of rows to show at most; None for all.
+        samples : int or list of int, default=10
+            How many rows to show at most, from the first, or the indices of those to show;
+            None for all.
         residuals : bool, default=None
             Whether to show residuals; None does so for a single reconstruction.
         ax : matplotlib Axes, default=None
@@ -236,7 +238,7 @@ class ReconstructionDisplay:
         )
         return display.plot(
             ax=ax,
-            n_samples=n_samples,
+            samples=samples,
             residuals=residuals,
             colorbar=colorbar,
             im_kwargs=im_kwargs,
@@ -247,20 +249,21 @@ class ReconstructionDisplay:
         self,
         ax=None,
         *,
-        n_samples=10,
+        samples=10,
         residuals=None,
         colorbar=True,
         im_kwargs=None,
         residual_kwargs=None,
     ):
-        """Draw the first rows and their reconstructions.
+        """Draw some rows and their reconstructions.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
-        n_samples : int, default=10
-            Number of rows to show at most; None for all.
+        samples : int or list of int, default=10
+            How many rows to show at most, from the first, or the indices of those to show;
+            None for all.
         residuals : bool, default=None
             Whether to show residuals; None does so for a single reconstruction.
         colorbar : bool, default=True
@@ -275,7 +278,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The display itself.
         """
-        shown = slice(check_count(n_samples, "n_samples", len(self.X)))
+        shown = check_samples(samples, len(self.X))
         if residuals is None:
             residuals = len(self.reconstructions) == 1
         scores, differences = self.scores, self.residuals
@@ -365,7 +368,7 @@ class DenoisingDisplay:
         *,
         image_shape=None,
         feature_names=None,
-        n_samples=10,
+        samples=10,
         random_state=None,
         ax=None,
         colorbar=True,
@@ -379,7 +382,7 @@ class DenoisingDisplay:
             Fitted, with `transform` and `inverse_transform`: a denoiser, or anything that it
             is to be compared with.
         X : array-like of shape (n_samples, n_features)
-            Clean rows. The first are shown; errors, and the standard deviations of a table, are
+            Clean rows. Some are shown; errors, and the standard deviations of a table, are
             those of all.
         X_noisy : array-like of shape (n_samples, n_features), default=None
             Corrupted copies of them; None adds the noise that a `DenoisingAutoencoder` was
@@ -390,8 +393,9 @@ class DenoisingDisplay:
         feature_names : list of str, default=None
             Names of the features, for a table; None takes those of a frame or of the
             estimator.
-        n_samples : int, default=10
-            Number of rows to show at most; None for all.
+        samples : int or list of int, default=10
+            How many rows to show at most, from the first, or the indices of those to show;
+            None for all.
         random_state : int, RandomState instance, Generator or None, default=None
             Determines the noise, where `X_noisy` is None.
         ax : matplotlib Axes, default=None
@@ -431,17 +435,18 @@ class DenoisingDisplay:
             image_shape=check_image_shape(image_shape, X.shape[1]),
             feature_names=check_feature_names(feature_names, X.shape[1]),
         )
-        return display.plot(ax=ax, n_samples=n_samples, colorbar=colorbar, im_kwargs=im_kwargs)
+        return display.plot(ax=ax, samples=samples, colorbar=colorbar, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, n_samples=10, colorbar=True, im_kwargs=None):
-        """Draw the first rows: clean, corrupted, restored.
+    def plot(self, ax=None, *, samples=10, colorbar=True, im_kwargs=None):
+        """Draw some rows: clean, corrupted, restored.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a new figure.
-        n_samples : int, default=10
-            Number of rows to show at most; None for all.
+        samples : int or list of int, default=10
+            How many rows to show at most, from the first, or the indices of those to show;
+            None for all.
         colorbar : bool, default=True
             Whether to draw the scale of a table.
         im_kwargs : dict, default=None
@@ -452,7 +457,7 @@ class DenoisingDisplay:
         display : DenoisingDisplay
             The display itself.
         """
-        shown = slice(check_count(n_samples, "n_samples", len(self.X)))
+        shown = check_samples(samples, len(self.X))
         strips = [
             Strip("clean", self.X[shown]),
             Strip(f"corrupted\nMSE {self.noisy_error:.3g}", self.X_noisy[shown]),
