@@ -249,8 +249,8 @@ class ReconstructionErrorDisplay:
 
         kinds, shares = self._kinds(), self.flagged_shares
         ends = self.errors if self.threshold is None else np.append(self.errors, self.threshold)
-        extent = ends.min(), ends.max(), np.median(np.abs(self.errors))
-        edges, scale = _bin_edges(*extent, bins)
+        typical = np.median(np.abs(self.errors))
+        edges, scale = _bin_edges(ends.min(), ends.max(), typical, bins)
         self.bars_, self.line_ = [], None
         for (kind, errors), color in zip(kinds.items(), cycle_colors(2)):
             label = f"{len(errors)} {kind}"
@@ -278,7 +278,7 @@ class ReconstructionErrorDisplay:
             self.line_ = ax.axvline(self.threshold, **style)
         ax.set_xscale(**scale)
         if scale["value"] == "asinh":
-            ticks = _powers_of_ten(*extent)
+            ticks = _round_ticks(edges)
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xticks([], minor=True)
             ax.set_xlim(edges[0], edges[-1])
@@ -476,8 +476,8 @@ def _bin_edges(lowest, highest, typical, bins):
     return edges, {"value": "asinh", "linear_width": typical}
 
 
-def _powers_of_ten(lowest, highest, typical):
-    """Zero and what stands out on an axis that is linear up to a typical error."""
-    exponents = np.arange(np.ceil(np.log10(3 * typical)), np.floor(np.log10(highest)) + 1)
-    powers = 10.0**exponents
-    return [*-powers[powers <= -lowest], 0.0, *powers]
+def _round_ticks(edges, n_ticks=7):
+    """Round numbers, about equally far from one another on the axis of the edges."""
+    places = np.linspace(0, len(edges) - 1, n_ticks)
+    found = {float(f"{value:.0e}") for value in np.interp(places, np.arange(len(edges)), edges)}
+    return sorted(value for value in found | {0.0} if edges[0] <= value <= edges[-1])

@@ -37,7 +37,7 @@ class Images:
         n_images = max(len(strip.rows) for strip in strips)
         cell = min(0.85, 7.4 / n_images) if n_images else 0.85
         label = 0.085 * max(len(line) for strip in strips for line in strip.name.split("\n"))
-        top = 0.6 if self.labels else 0.15
+        top = 0.8 if self.labels else 0.35
         return label + 0.4 + n_images * cell, top + len(strips) * cell * height / width
 
     def draw(self, ax, strips, colorbar, im_kwargs, residual_kwargs):
