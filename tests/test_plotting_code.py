@@ -7,6 +7,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from plots import SHAPE, SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -46,6 +47,17 @@ def test_pca_takes_the_last_place_in_a_pipeline():
     expected = make_pipeline(StandardScaler(), PCA(3)).fit(frame())
     assert_allclose(display.codes["PCA"], expected.transform(frame())[:, :2])
     assert_allclose(display.scores["PCA"], reconstruction_score(expected, frame()))
+
+
+def test_frames_stay_frames_on_their_way_to_pca():
+    display = CodeDisplay.from_estimator(detector(), frame())
+    assert_allclose(display.codes["PCA"], PCA(2).fit_transform(rows()))
+    one_step = make_pipeline(AutoencoderTransformer(2, **SMALL)).set_output(transform="pandas")
+    display = CodeDisplay.from_estimator(one_step.fit(frame()), frame())
+    assert_allclose(display.codes["PCA"], PCA(2).fit_transform(rows()))
+    scaled = clone(pipeline()).set_output(transform="pandas").fit(frame())
+    expected = PCA(3).fit_transform(StandardScaler().fit_transform(rows()))
+    assert_allclose(CodeDisplay.from_estimator(scaled, frame()).codes["PCA"], expected[:, :2])
 
 
 def test_classes_have_colours_and_a_legend():
@@ -111,6 +123,12 @@ def test_columns_that_do_not_exist_are_named():
     one = AutoencoderTransformer(1, **SMALL).fit(rows())
     with pytest.raises(ValueError, match=r"columns=\(0, 1\) .* from 0 to 0: it has 1"):
         CodeDisplay.from_estimator(one, rows())
+
+
+def test_too_many_classes_are_named():
+    y = np.array([f"class {i % 21}" for i in range(60)])
+    with pytest.raises(ValueError, match="y has 21 classes; more than 20 cannot be told apart"):
+        CodeDisplay.from_estimator(autoencoder(), rows(), y)
 
 
 def test_too_few_classes_are_named():

@@ -133,9 +133,15 @@ def test_the_axis_of_the_error(errors, scale):
     assert lowest < min(errors) <= max(errors) < highest
 
 
-@pytest.mark.parametrize("errors", [[1.0], [1.0, np.nan], [[1.0, 2.0]]])
+@pytest.mark.parametrize("sizes", [[0, 1], [1.5, 2.0], [], [[1, 2]], ["a", "b"]])
+def test_widths_that_are_none_are_named(sizes):
+    with pytest.raises(ValueError, match="n_components must be positive whole numbers"):
+        DistortionDisplay.from_predictions(sizes, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("errors", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, -1.0]])
 def test_errors_that_do_not_go_with_the_widths_are_named(errors):
-    with pytest.raises(ValueError, match=r"for each of n_components=\[1, 2\], got"):
+    with pytest.raises(ValueError, match=r"n_components=\[1, 2\]; 'autoencoder' has"):
         DistortionDisplay.from_predictions([1, 2], errors)
 
 

@@ -5,6 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from plots import NAMES, SHAPE, autoencoder, denoiser, detector, frame, pca, pipeline, rows
 import polars as pl
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 
 from skae import DenoisingAutoencoder
 from skae.metrics import reconstruction_score
@@ -167,6 +169,13 @@ def test_reconstructions_of_another_shape_are_named():
         ReconstructionDisplay.from_predictions(rows(), rows()[:, 1:])
 
 
+def test_displays_made_by_hand():
+    display = ReconstructionDisplay(rows(), {"mine": rows()}).plot()
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == list(map(str, range(12)))
+    with pytest.raises(ValueError, match="is an image of 4 values"):
+        ReconstructionDisplay(rows(), {"mine": rows()}, image_shape=(2, 2)).plot()
+
+
 def test_no_estimators_are_named():
     with pytest.raises(ValueError, match="a dict of estimators"):
         ReconstructionDisplay.from_estimator({}, rows())
@@ -174,13 +183,13 @@ def test_no_estimators_are_named():
 
 def test_frames_of_polars():
     X = pl.DataFrame(rows(), schema=NAMES)
-    display = ReconstructionDisplay.from_estimator(pipeline(), X)
+    display = ReconstructionDisplay.from_estimator(PCA(3).fit(X), X)
     assert display.feature_names == NAMES
     assert_allclose(display.X, rows())
 
 
 def test_estimators_that_return_frames():
-    estimator = pipeline().__sklearn_clone__().set_output(transform="pandas").fit(frame())
+    estimator = clone(pipeline()).set_output(transform="pandas").fit(frame())
     for display in (
         ReconstructionDisplay.from_estimator(estimator, frame()),
         TraversalDisplay.from_estimator(estimator, frame()),
@@ -276,7 +285,7 @@ def test_traversal_as_a_table_is_standardised_by_the_rows():
 
 def test_many_columns_are_cut_down_to_ten():
     X = np.random.default_rng(0).normal(size=(30, 12))
-    estimator = pca().__class__(12).fit(X)
+    estimator = PCA(12).fit(X)
     assert TraversalDisplay.from_estimator(estimator, X).columns == list(range(10))
     assert TraversalDisplay.from_estimator(estimator, X, columns=11).columns == [11]
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import column_or_1d
 from skae._random import generator
 from skae.metrics import check_reducer, reconstruction_score
 from skae.plotting._drawing import cycle_colors, several_axes, styled, visible_map
-from skae.plotting._given import as_rows, check_columns, final_step
+from skae.plotting._given import check_columns, final_step
 
 MAX_CLASSES = 20
 
@@ -143,6 +143,11 @@ class CodeDisplay:
             y = column_or_1d(y)
             if len(y) != len(code):
                 raise ValueError(f"y must have a value for each row: got {len(y)} for {len(code)}.")
+            if y.dtype.kind not in "biuf" and len(np.unique(y)) > MAX_CLASSES:
+                raise ValueError(
+                    f"y has {len(np.unique(y))} classes; more than {MAX_CLASSES} cannot be told "
+                    "apart by their colours."
+                )
             y = y[shown]
         codes = {name: code[shown][:, columns], pca_name: pca_code[shown][:, columns]}
         display = cls(codes, scores, y=y, columns=tuple(columns))
@@ -210,11 +215,10 @@ def _fit_pca(estimator, X, n_components):
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
-    pca = PCA(min(n_components, *np.shape(X)))
-    if final_step(estimator) is estimator:
-        return pca.fit(as_rows(X))
-    before = estimator[:-1]
-    return Pipeline([*before.steps, ("pca", pca.fit(np.asarray(before.transform(X))))])
+    steps = list(getattr(estimator, "steps", []))[:-1]
+    rows = Pipeline(steps).transform(X) if steps else X
+    pca = PCA(min(n_components, *np.shape(rows))).fit(rows)
+    return Pipeline([*steps, ("pca", pca)]) if steps else pca
 
 
 def _draw_rows(n_rows, subsample, rng):

@@ -95,9 +95,11 @@ class DistortionDisplay:
         Raises
         ------
         ValueError
-            If there is not one finite error for each width.
+            If there is not one error for each width, or it is negative or not finite.
         """
         sizes = np.atleast_1d(n_components)
+        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not sizes.size or sizes.min() < 1:
+            raise ValueError(f"n_components must be positive whole numbers, got {n_components!r}.")
         if not isinstance(errors, Mapping):
             errors = {"autoencoder": errors}
         if pca_errors is not None:
@@ -105,10 +107,11 @@ class DistortionDisplay:
         curves = {}
         for name, values in errors.items():
             values = np.atleast_1d(np.asarray(values, dtype=np.float64))
-            if values.shape != sizes.shape or not np.isfinite(values).all():
+            proper = values.shape == sizes.shape and np.isfinite(values).all() and values.min() >= 0
+            if not proper:
                 raise ValueError(
-                    "errors must be a finite number for each of n_components="
-                    f"{sizes.tolist()}, got {values.tolist()} for {name!r}."
+                    "errors must be a finite number, not negative, for each of n_components="
+                    f"{sizes.tolist()}; {name!r} has {values.tolist()}."
                 )
             order = np.argsort(sizes, kind="stable")
             curves[str(name)] = {

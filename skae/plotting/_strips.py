@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skae.plotting._drawing import one_axes, styled
+from skae.plotting._given import check_feature_names, check_image_shape
 
 MAX_NAMED_FEATURES = 40
 MAX_DEVIATIONS = 3
@@ -155,9 +156,11 @@ class Table:
 
 def row_format(reference, image_shape, feature_names, labels=None, label_title=""):
     """How rows are shown: as images where a shape is given, else as a table."""
-    if image_shape is None:
-        return Table(feature_names, reference, labels, label_title)
-    return Images(image_shape, reference, labels, label_title)
+    n_features = reference.shape[1]
+    image_shape = check_image_shape(image_shape, n_features)
+    if image_shape is not None:
+        return Images(image_shape, reference, labels, label_title)
+    return Table(check_feature_names(feature_names, n_features), reference, labels, label_title)
 
 
 def draw_strips(display, look, strips, ax, colorbar, im_kwargs, residual_kwargs=None):
