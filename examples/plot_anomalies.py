@@ -16,6 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderOutlierDetector
+from skae.plotting import ReconstructionErrorDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -45,24 +46,7 @@ for model in (detector, forest):
 # The errors of digits that the detector has not seen. Ones belong to the left of the threshold,
 # all else to the right.
 
-errors, threshold = -detector.score_samples(X_test), -detector.offset_
-bins = np.geomspace(errors.min(), errors.max(), 45)
-fig, axes = plt.subplots(2, 1, figsize=(9, 4.8), layout="constrained", sharex=True)
-for ax, name, color, chosen in (
-    (axes[0], "ones", "#0072B2", ~anomalous),
-    (axes[1], "other digits", "#E69F00", anomalous),
-):
-    ax.hist(errors[chosen], bins, color=color)
-    ax.axvline(threshold, color="black", linestyle="--")
-    ax.set(ylabel=f"unseen {name}")
-axes[0].text(
-    1.03 * threshold,
-    0.95,
-    "threshold, from training rows",
-    transform=axes[0].get_xaxis_transform(),
-    va="top",
-)
-axes[1].set(xscale="log", xlabel="reconstruction error")
+ReconstructionErrorDisplay.from_estimator(detector, X_test, np.where(anomalous, -1, 1))
 
 # %%
 # `score_features` says how much each pixel adds to a score, and so what gave a digit away.

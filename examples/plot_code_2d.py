@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
 from skae.metrics import reconstruction_score
+from skae.plotting import CodeDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -25,27 +26,17 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_
 # class their neighbours on the map name correctly says how well the classes come apart.
 
 reducers = {"PCA": PCA(2), "autoencoder": AutoencoderTransformer(2, random_state=0)}
-codes, titles = [], []
 print(f"{'':12} {'variance explained':>19} {'neighbours right':>17}")
 for name, reducer in reducers.items():
     code_train = reducer.fit_transform(X_train)
     code_test = reducer.transform(X_test)
-    explained = reconstruction_score(reducer, X_test)
     accuracy = KNeighborsClassifier(10).fit(code_train, y_train).score(code_test, y_test)
-    print(f"{name:12} {explained:19.1%} {accuracy:17.1%}")
-    codes.append(code_test)
-    titles.append(f"{name}: {explained:.0%} of the variance, neighbours {accuracy:.0%} right")
+    print(f"{name:12} {reconstruction_score(reducer, X_test):19.1%} {accuracy:17.1%}")
 
 # %%
-# Digits are drawn as themselves, coloured by class.
+# The unseen rows on both maps, coloured by class.
 
-colors = ["#332288", "#88CCEE", "#44AA99", "#117733", "#999933"]
-colors += ["#B8860B", "#CC6677", "#882255", "#AA4499", "#555555"]
-fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
-for ax, code, title in zip(axes, codes, titles):
-    for digit, color in enumerate(colors):
-        chosen = code[y_test == digit]
-        ax.scatter(*chosen.T, marker=f"${digit}$", color=color, s=45, linewidths=0.3)
-    ax.set_title(title, fontsize=11)
-    ax.set(xlabel="first column of the code", ylabel="second column", xticks=[], yticks=[])
+CodeDisplay.from_estimator(
+    reducers["autoencoder"], X_test, y_test, pca=reducers["PCA"], scatter_kwargs={"s": 25}
+)
 plt.show()

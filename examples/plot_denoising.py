@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
 from skae import DenoisingAutoencoder
+from skae.plotting import DenoisingDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -30,11 +31,11 @@ noisy = {
     "masking": X_test * (rng.random(X_test.shape) >= 0.3),
     "gaussian": X_test + rng.normal(scale=0.3, size=X_test.shape),
 }
-denoisers = Parallel(n_jobs=2)(
+fitted = Parallel(n_jobs=2)(
     delayed(DenoisingAutoencoder(32, noise=noise, noise_level=0.3, random_state=0).fit)(X_train)
     for noise in noisy
 )
-restored = {noise: denoiser.reconstruct(noisy[noise]) for noise, denoiser in zip(noisy, denoisers)}
+denoisers = dict(zip(noisy, fitted))
 
 # %%
 # PCA removes noise too, by leaving out components. It is allowed the number of components that
@@ -50,23 +51,21 @@ pcas = [PCA(n_components).fit(X_train) for n_components in range(1, 61)]
 print(f"{'noise':10} {'noisy':>8} {'best PCA':>9} {'restored':>9}")
 for noise, rows in noisy.items():
     best = min(error(pca.inverse_transform(pca.transform(rows))) for pca in pcas)
-    print(f"{noise:10} {error(rows):8.4f} {best:9.4f} {error(restored[noise]):9.4f}")
+    restored = error(denoisers[noise].reconstruct(rows))
+    print(f"{noise:10} {error(rows):8.4f} {best:9.4f} {restored:9.4f}")
 
 # %%
 # One unseen digit of each class:
 
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
-images = [
-    ("clean", X_test),
-    ("masked", noisy["masking"]),
-    ("restored", restored["masking"]),
-    ("with Gaussian noise", noisy["gaussian"]),
-    ("restored", restored["gaussian"]),
-]
-fig, axes = plt.subplots(len(images), 10, figsize=(9, 4.5), layout="constrained")
-for row, (name, rows) in zip(axes, images):
-    for ax, image in zip(row, rows[one_of_each]):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[])
-    row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
+for noise, denoiser in denoisers.items():
+    display = DenoisingDisplay.from_estimator(
+        denoiser,
+        X_test,
+        noisy[noise],
+        image_shape=(8, 8),
+        samples=one_of_each,
+        im_kwargs={"cmap": "gray_r"},
+    )
+    display.ax_.set_title(f"{noise} noise")
 plt.show()

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae import AutoencoderTransformer
+from skae.plotting import DistortionDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -65,16 +66,18 @@ search.fit(X_train)
 print(f"without labels: {search.best_params_}")
 
 # %%
+# On the left the accuracy of the classifier, on the right the share of variance that is lost, and
+# what PCA would lose on the same folds.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for ax, grid, title, label in (
-    (axes[0], classifier, "With labels", "accuracy"),
-    (axes[1], search, "Without labels", "share of variance explained"),
-):
-    (sizes,) = grid.param_grid.values()
-    means, best = grid.cv_results_["mean_test_score"], grid.best_index_
-    ax.errorbar(sizes, means, grid.cv_results_["std_test_score"], marker="o", capsize=4)
-    ax.plot(sizes[best], means[best], "o", ms=15, mfc="none", color="#D55E00", label="chosen")
-    ax.set(title=title, xlabel="n_components", ylabel=f"{label}, 3 folds", xticks=sizes)
-    ax.legend(loc="lower right")
+results = classifier.cv_results_
+sizes = results["param_autoencodertransformer__n_components"].astype(int)
+axes[0].errorbar(
+    sizes, results["mean_test_score"], results["std_test_score"], marker="o", capsize=4
+)
+axes[0].set(title="With labels", xlabel="n_components", ylabel="accuracy, 3 folds", xticks=sizes)
+DistortionDisplay.from_cv_results(search, X_train, ax=axes[1])
+axes[1].axvline(search.best_params_["autoencodertransformer__n_components"], ls=":", label="chosen")
+axes[1].set_title("Without labels")
+axes[1].legend()
 plt.show()

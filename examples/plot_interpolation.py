@@ -8,13 +8,13 @@ double exposure; halfway between two codes lies, if all is well, an image.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 
 from skae import AutoencoderTransformer
+from skae.plotting import InterpolationDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -30,18 +30,9 @@ reducers = {
 # An unseen 3, an unseen 8, and what lies between them in the pixels, in PCA's code and in the
 # autoencoder's.
 
-steps = np.linspace(0, 1, 9)[:, None]
-images = {"pixels": (1 - steps) * threes[2] + steps * eights[2]}
-for name, reducer in reducers.items():
-    start, end = reducer.transform([threes[2], eights[2]])
-    images[name] = reducer.inverse_transform((1 - steps) * start + steps * end)
-
-fig, axes = plt.subplots(3, len(steps), figsize=(9, 3.3), layout="constrained")
-for row, (name, rows) in zip(axes, images.items()):
-    for ax, image in zip(row, rows):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[])
-    row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
+InterpolationDisplay.from_estimator(
+    reducers, threes[2], eights[2], image_shape=(8, 8), im_kwargs={"cmap": "gray_r"}
+)
 
 # %%
 # One pair proves little. For all pairs of an unseen 3 and an unseen 8: how far is the image

@@ -9,7 +9,6 @@ cannot be compared (`PCA.score` is a log-likelihood), so both are judged by
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
@@ -18,6 +17,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skae import AutoencoderTransformer
 from skae.metrics import reconstruction_score
+from skae.plotting import DistortionDisplay
 
 X, y = load_digits(return_X_y=True)
 
@@ -39,18 +39,10 @@ search.fit(X[:900].astype("float32"))
 print(f"best: {search.best_params_}")
 
 # %%
+# A curve for each value of `reduce`.
 
-results = search.cv_results_
-fig, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
-print(f"{'':24}" + "".join(f"{f'd = {size}':>10}" for size in sizes))
-for offset, (name, color) in enumerate([("PCA", "#999999"), ("AutoencoderTransformer", "#0072B2")]):
-    mine = [type(reducer).__name__ == name for reducer in results["param_reduce"]]
-    means, deviations = results["mean_test_score"][mine], results["std_test_score"][mine]
-    print(f"{name:24}" + "".join(f"{mean:10.3f}" for mean in means))
-    places = np.arange(len(sizes)) + 0.38 * offset
-    bars = ax.bar(places, means, 0.36, yerr=deviations, color=color, capsize=4, label=name)
-    ax.bar_label(bars, fmt="%.2f", padding=2)
-ax.set_xticks(np.arange(len(sizes)) + 0.19, sizes)
-ax.set(xlabel="n_components", ylabel="share of variance explained, 3 folds", ylim=(0, 1.1))
-ax.legend(loc="upper left")
+display = DistortionDisplay.from_cv_results(search)
+print(f"{'share of variance lost':24}" + "".join(f"{f'd = {size}':>10}" for size in sizes))
+for name, curve in display.curves.items():
+    print(f"{name:24}" + "".join(f"{error:10.3f}" for error in curve["errors"]))
 plt.show()

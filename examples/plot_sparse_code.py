@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
+from skae.plotting import WeightsDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -53,7 +54,9 @@ for name, autoencoder in autoencoders.items():
     error = -autoencoder.score_samples(X_test).mean()
     print(f"{name:12} {activations.mean():16.3f} {n_active:10.1f}/40 {error:17.5f}")
     ax.bar(np.arange(1, 41), np.sort(activations), color=colors[name], label=name)
-ax.axhline(sparse["sparsity_target"], color="black", linestyle="--", label="target")
+ax.axhline(
+    sparse["sparsity_target"], color=plt.rcParams["text.color"], linestyle="--", label="target"
+)
 ax.set(xlabel="units of the code, sorted", ylabel="mean activation, training rows")
 ax.set(xlim=(0, 41), title="The penalty brings every unit near the target")
 ax.legend(loc="upper left", ncols=3)
@@ -67,10 +70,6 @@ ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
 # the penalty one sees little but noise, with it strokes, bows and whole digits.
 
 for name, autoencoder in autoencoders.items():
-    fig, axes = plt.subplots(4, 10, figsize=(9, 3.9), layout="constrained")
-    fig.suptitle(f"Weights of the 40 units, {name}")
-    for ax, weights in zip(axes.flat, autoencoder.coefs_[0].T):
-        limit = np.abs(weights).max()
-        ax.imshow(weights.reshape(8, 8), cmap="PuOr", vmin=-limit, vmax=limit)
-        ax.set(xticks=[], yticks=[])
+    display = WeightsDisplay.from_estimator(autoencoder, (8, 8), n_units=None)
+    display.ax_.set_title(f"Weights of the 40 units, {name}")
 plt.show()

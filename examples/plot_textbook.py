@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
 from skae import AutoencoderTransformer
+from skae.plotting import DistortionDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -70,18 +71,19 @@ for size, *errors in zip(sizes, pca, tutorial, default):
 # place of plain gradient descent, and held-out rows that say when to stop.
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
-styles = {"textbook": ("#D55E00", "s-"), "PCA": ("#555555", "o--"), "defaults": ("#0072B2", "D-")}
-for (name, (color, style)), errors in zip(styles.items(), (tutorial, pca, default)):
-    axes[0].plot(sizes, errors, style, color=color, label=name)
-axes[0].set(xscale="log", yscale="log", xlabel="width d of the code")
-axes[0].set(ylabel="mean squared error, unseen rows", ylim=(1e-3, 1e-1))
-axes[0].set_xticks(sizes, sizes)
-axes[0].set_xticks([], minor=True)
-axes[0].legend()
+display = DistortionDisplay.from_predictions(
+    sizes,
+    {"textbook": tutorial, "defaults": default},
+    pca,
+    error_name="mean squared error, unseen rows",
+    ax=axes[0],
+)
 axes[0].set_title("Error for each width of the code", fontsize=11)
 
 i = sizes.index(16)
-for (name, (color, _)), model in zip(styles.items(), (models[5 + i], models[i], models[10 + i])):
+shown = {"textbook": models[5 + i], "PCA": models[i], "defaults": models[10 + i]}
+for name, model in shown.items():
+    color = display.lines_[name][0].get_color()
     if name == "PCA":
         reconstruction = model.inverse_transform(model.transform(X_train))
         height = np.mean((reconstruction - X_train) ** 2)

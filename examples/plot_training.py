@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
 from skae import AutoencoderTransformer
+from skae.plotting import LossCurveDisplay, ReconstructionDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -41,35 +42,18 @@ for size, autoencoder in zip(sizes, autoencoders):
 # Loss curves
 # -----------
 #
-# `loss_curve_` is half the mean squared error of rows divided by `scale_`. Undone, it can be
-# compared with PCA's error, which is drawn as a diamond at epoch 0.
+# `loss_curve_` is half the mean squared error of rows divided by `scale_`; PCA's error, so
+# divided, is where training starts. The circle is the epoch that was kept.
 
-colors = plt.colormaps["cividis"](np.linspace(0, 0.75, len(sizes)))
-fig, ax = plt.subplots(figsize=(9, 5), layout="constrained")
-for size, autoencoder, color in zip(sizes, autoencoders, colors):
+fig, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex=True)
+for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
     pca = PCA(size).fit(X_train)
     pca_error = np.mean((pca.inverse_transform(pca.transform(X_train)) - X_train) ** 2)
-    curve = 2 * autoencoder.scale_**2 * np.array(autoencoder.loss_curve_)
-    held_out = 2 * autoencoder.scale_**2 * np.array(autoencoder.validation_loss_curve_)
-    epochs = np.arange(1, len(curve) + 1)
-    ax.plot(epochs, curve, color=color)
-    ax.plot(epochs, held_out, color=color, linestyle=":")
-    ax.plot(0, pca_error, "D", color=color, clip_on=False, zorder=3)
-    ax.annotate(
-        f"d = {size}",
-        (epochs[-1], held_out[-1]),
-        xytext=(6, 0),
-        textcoords="offset points",
-        color=color,
-        va="center",
-    )
-ax.plot([], [], "k-", label="training rows")
-ax.plot([], [], "k:", label="held-out rows")
-ax.plot([], [], "kD", label="PCA, training rows")
-longest = max(autoencoder.n_iter_ for autoencoder in autoencoders)
-ax.set(yscale="log", xlabel="epoch", ylabel="mean squared error", xlim=(0, 1.1 * longest))
-ax.set_title("Every curve starts at PCA and falls below it")
-ax.legend(loc="upper right", ncols=3)
+    pca_loss = pca_error / (2 * autoencoder.scale_**2)
+    LossCurveDisplay.from_estimator(autoencoder, ax=ax)
+    ax.axhline(pca_loss, color="C1", linestyle=":", label="PCA, training rows")
+    ax.set(title=f"d = {size}", ylim=(0, 1.6 * pca_loss))
+    ax.legend(loc="upper right", ncols=2)
 
 # %%
 # Originals and reconstructions
@@ -78,15 +62,12 @@ ax.legend(loc="upper right", ncols=3)
 # One unseen digit of each class, and what is left of it after it has passed through a code of
 # d numbers. R² is the share of variance explained, over all unseen rows, as `score` gives it.
 
-images = {"original\n64 numbers": X_test}
-for size, autoencoder in zip(sizes, autoencoders):
-    images[f"d = {size}\nR² = {autoencoder.score(X_test):.3f}"] = autoencoder.reconstruct(X_test)
-
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
-fig, axes = plt.subplots(len(images), 10, figsize=(9, 4.7), layout="constrained")
-for row, (name, rows) in zip(axes, images.items()):
-    for ax, image in zip(row, rows[one_of_each]):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[])
-    row[0].set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
+ReconstructionDisplay.from_estimator(
+    {f"d = {size}": autoencoder for size, autoencoder in zip(sizes, autoencoders)},
+    X_test,
+    image_shape=(8, 8),
+    samples=one_of_each,
+    im_kwargs={"cmap": "gray_r"},
+)
 plt.show()

@@ -24,11 +24,13 @@ TOUR = [
     "plot_anomalies",
     "plot_distortion",
     "plot_interpolation",
+    "plot_traversal",
 ]
 FURTHER = [
     "plot_grid_search",
     "plot_pca_in_one_grid",
     "plot_isolation_forest",
+    "plot_tables",
     "plot_out_of_core",
 ]
 

@@ -1,6 +1,6 @@
 """Autoencoders for scikit-learn users."""
 
-from skae import metrics
+from skae import metrics, plotting
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
 from skae._transformer import AutoencoderTransformer
@@ -12,4 +12,5 @@ __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "metrics",
+    "plotting",
 ]

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skae import _architecture
 from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skae._fitting import Fit
+from skae._layer_table import layer_table
 from skae._model import target_scaling
 from skae._network import Pass, blocks
 from skae._scaling import Scaling
@@ -229,6 +230,28 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     @property
     def _target_scaling(self):
         return target_scaling(self._network, self._scaling)
+
+    # ---------------------------------------------------------------- in notebooks
+
+    # The names are IPython's protocol; scikit-learn's diagram stays as it is, and the layers
+    # follow it once there are some.
+
+    @property
+    def _repr_html_(self):
+        diagram = super()._repr_html_  # AttributeError where only text is to be displayed
+        return lambda: diagram() + self._layers_html()
+
+    def _repr_mimebundle_(self, **kwargs):
+        output = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in output:
+            output["text/html"] += self._layers_html()
+        return output
+
+    def _layers_html(self):
+        if "architecture_" not in vars(self):
+            return ""
+        table = layer_table(self.architecture_, type(self).__name__)
+        return f"<details><summary>Layers</summary>{table.to_html()}</details>"
 
     # ---------------------------------------------------------------- private twins
 

@@ -48,17 +48,22 @@ def reconstruction_score(estimator, X, y=None, sample_weight=None):
     >>> bool(scores.min() > 0.9)
     True
     """
-    for name in ("transform", "inverse_transform"):
-        if not hasattr(estimator, name):
-            raise TypeError(
-                "reconstruction_score needs an estimator with transform and inverse_transform; "
-                f"{type(estimator).__name__} has no {name}."
-            )
-    check_is_fitted(estimator)
+    check_reducer(estimator, "reconstruction_score")
     reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
     X = check_array(X, dtype=[np.float64, np.float32])
     weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
     return explained_variance(X, reconstruction, weights)
+
+
+def check_reducer(estimator, caller):
+    """Raise for what cannot reconstruct: TypeError by kind, NotFittedError where not fitted."""
+    for name in ("transform", "inverse_transform"):
+        if not hasattr(estimator, name):
+            raise TypeError(
+                f"{caller} needs an estimator with transform and inverse_transform; "
+                f"{type(estimator).__name__} has no {name}."
+            )
+    check_is_fitted(estimator)
 
 
 def explained_variance(X, reconstruction, weights):

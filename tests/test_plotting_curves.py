@@ -1,0 +1,249 @@
+"""Displays of curves: the loss of each epoch, the error for each width."""
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+from plots import SMALL, autoencoder, classes, frame, pipeline, rows, search
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae.metrics import reconstruction_score
+from skae.plotting import DistortionDisplay, LossCurveDisplay
+
+# ------------------------------------------------------------ loss curves
+
+
+def fitted(**parameters):
+    return AutoencoderTransformer(2, **SMALL | parameters).fit(rows())
+
+
+def test_the_curves_are_those_of_the_estimator():
+    model = autoencoder()
+    display = LossCurveDisplay.from_estimator(model)
+    assert_array_equal(display.line_.get_xdata(), [1, 2, 3])
+    assert_array_equal(display.line_.get_ydata(), model.loss_curve_)
+    assert_array_equal(display.validation_line_.get_xdata(), [1, 2, 3])
+    assert_array_equal(display.validation_line_.get_ydata(), model.validation_loss_curve_)
+
+
+def test_the_start_is_marked_where_it_was_kept():
+    model = fitted(learning_rate_init=0.3)
+    assert model.best_iter_ == 0
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.best_epoch == 0
+    assert_array_equal(display.best_line_.get_data(), [[0], [model.best_loss_]])
+    assert display.best_line_.get_label() == "kept: the start"
+    assert model.best_loss_ < min(model.validation_loss_curve_)
+
+
+def test_the_epoch_is_marked_that_was_kept():
+    model = fitted(linear_path=None, max_iter=8, learning_rate_init=0.05)
+    assert model.best_iter_ > 0
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.best_epoch == model.best_iter_
+    assert display.best_loss == model.validation_loss_curve_[model.best_iter_ - 1]
+    assert_allclose(display.best_loss, model.best_loss_)
+    assert display.best_line_.get_label() == f"kept: epoch {model.best_iter_}"
+
+
+def test_without_held_out_rows_nothing_is_marked():
+    display = LossCurveDisplay.from_estimator(fitted(early_stopping=False), name="plain")
+    assert display.validation_line_ is None
+    assert display.best_line_ is None
+    assert display.best_epoch is None
+    assert display.line_.get_label() == "plain, training rows"
+
+
+def test_after_partial_fit_the_last_epoch_is_kept():
+    model = fitted()
+    model.partial_fit(rows())
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.best_epoch == 4
+    assert display.best_loss == model.loss_curve_[3]
+    assert_array_equal(display.validation_line_.get_xdata(), [1, 2, 3])
+
+
+def test_after_a_warm_start_epochs_are_counted_on():
+    model = fitted(early_stopping=False, warm_start=True, linear_path=None)
+    model.set_params(early_stopping=True, learning_rate_init=0.05, max_iter=6).fit(rows())
+    assert model.n_iter_ < len(model.loss_curve_)
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.validation_line_.get_xdata()[-1] == len(model.loss_curve_)
+    assert display.best_epoch == 3 + model.best_iter_
+    assert_allclose(display.best_loss, model.best_loss_)
+    model.set_params(early_stopping=False).fit(rows())
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.first_validation_epoch == 1
+
+
+def test_a_pipeline_is_its_last_step():
+    display = LossCurveDisplay.from_estimator(pipeline())
+    assert_array_equal(display.loss_curve, pipeline()[-1].loss_curve_)
+
+
+def test_loss_curves_of_an_mlp():
+    mlp = MLPRegressor(hidden_layer_sizes=(2,), max_iter=400, tol=1.0, random_state=0).fit(
+        rows(), rows()[:, 0]
+    )
+    display = LossCurveDisplay.from_estimator(mlp)
+    assert_array_equal(display.line_.get_ydata(), mlp.loss_curve_)
+    assert display.best_line_ is None
+
+
+@pytest.mark.parametrize(
+    ("curve", "scale"), [([5.0, 1.0], "linear"), ([50.0, 1.0], "log"), ([50.0, -1.0], "linear")]
+)
+def test_the_axis_of_the_loss(curve, scale):
+    assert LossCurveDisplay(curve).plot().ax_.get_yscale() == scale
+
+
+def test_without_epochs_there_is_no_loss_curve():
+    with pytest.raises(ValueError, match=r"has completed no epoch of training \(max_iter=0\)"):
+        LossCurveDisplay.from_estimator(fitted(max_iter=0))
+
+
+# ------------------------------------------------------------ distortion
+
+
+def test_errors_that_exist():
+    display = DistortionDisplay.from_predictions(
+        [4, 1, 2], {"plain": [1, 3, 2], "other": [2, 6, 4]}, [3, 9, 5], error_name="loss"
+    )
+    assert list(display.curves) == ["plain", "other", "PCA"]
+    assert_array_equal(display.lines_["PCA"][0].get_data(), [[1, 2, 4], [9, 5, 3]])
+    assert_array_equal(display.lines_["other"][0].get_data(), [[1, 2, 4], [6, 4, 2]])
+    assert display.ax_.get_ylabel() == "loss"
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["1", "2", "4"]
+    colors = {line[0].get_color() for line in display.lines_.values()}
+    assert len(colors) == 3
+
+
+@pytest.mark.parametrize(
+    ("errors", "scale"), [([1, 0.5], "log"), ([1, 1e-17], "symlog"), ([0, 0], "linear")]
+)
+def test_the_axis_of_the_error(errors, scale):
+    display = DistortionDisplay.from_predictions([1, 2], errors)
+    assert display.ax_.get_yscale() == scale
+    lowest, highest = display.ax_.get_ylim()
+    assert lowest < min(errors) <= max(errors) < highest
+
+
+@pytest.mark.parametrize("sizes", [[0, 1], [1.5, 2.0], [], [[1, 2]], ["a", "b"]])
+def test_widths_that_are_none_are_named(sizes):
+    with pytest.raises(ValueError, match="n_components must be positive whole numbers"):
+        DistortionDisplay.from_predictions(sizes, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("errors", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, -1.0]])
+def test_errors_that_do_not_go_with_the_widths_are_named(errors):
+    with pytest.raises(ValueError, match=r"n_components=\[1, 2\]; 'autoencoder' has"):
+        DistortionDisplay.from_predictions([1, 2], errors)
+
+
+def test_the_outcome_of_a_search():
+    display = DistortionDisplay.from_cv_results(search())
+    curve = display.curves["AutoencoderTransformer"]
+    assert_array_equal(curve["n_components"], [1, 2, 4])
+    results = search().cv_results_
+    assert_allclose(curve["errors"], 1 - results["mean_test_score"][[1, 2, 0]])
+    assert_allclose(curve["deviations"], results["std_test_score"][[1, 2, 0]])
+    assert display.error_name == "share of the variance lost, held-out rows"
+
+
+def test_pca_is_judged_on_the_same_folds():
+    display = DistortionDisplay.from_cv_results(search(), rows())
+    expected = [
+        1 - cross_val_score(PCA(size), rows(), cv=2, scoring=reconstruction_score).mean()
+        for size in (1, 2, 4)
+    ]
+    assert_allclose(display.curves["PCA"]["errors"], expected)
+
+
+def test_pca_takes_the_place_of_a_step():
+    steps = Pipeline([("scale", StandardScaler()), ("reduce", AutoencoderTransformer(**SMALL))])
+    found = GridSearchCV(steps, {"reduce__n_components": [1, 2]}, cv=2).fit(frame())
+    display = DistortionDisplay.from_cv_results(found, frame())
+    estimator = make_pipeline(StandardScaler(), PCA(2))
+    scores = cross_val_score(estimator, frame(), cv=2, scoring=reconstruction_score)
+    assert_allclose(display.curves["PCA"]["errors"][1], 1 - scores.mean())
+    assert list(display.curves) == ["AutoencoderTransformer", "PCA"]
+
+
+def test_a_curve_for_each_combination_of_other_parameters():
+    steps = Pipeline([("scale", StandardScaler()), ("reduce", PCA())])
+    grid = {
+        "reduce": [PCA(), AutoencoderTransformer(**SMALL)],
+        "reduce__n_components": [1, 2],
+    }
+    found = GridSearchCV(steps, grid, scoring=reconstruction_score, cv=2).fit(rows())
+    display = DistortionDisplay.from_cv_results(found)
+    assert list(display.curves) == ["PCA", "AutoencoderTransformer"]
+    grid = {"n_components": [1, 2], "alpha": [0, 1]}
+    found = GridSearchCV(AutoencoderTransformer(**SMALL), grid, cv=2).fit(rows())
+    display = DistortionDisplay.from_cv_results(found)
+    assert list(display.curves) == ["alpha=0", "alpha=1"]
+
+
+def test_scorers_of_errors():
+    found = search()
+    negative = GridSearchCV(found.estimator, found.param_grid, scoring="neg_mean_squared_error")
+    negative.cv_results_ = found.cv_results_ | {"mean_test_score": np.array([-1.0, -4.0, -2.0])}
+    display = DistortionDisplay.from_cv_results(negative)
+    assert_array_equal(display.curves["AutoencoderTransformer"]["errors"], [4, 2, 1])
+    assert display.error_name == "mean squared error, held-out rows"
+    with pytest.raises(ValueError, match=r"search by 'neg_mean_squared_error': leave X out"):
+        DistortionDisplay.from_cv_results(negative, rows())
+
+
+def test_what_is_no_search_is_named():
+    with pytest.raises(TypeError, match="needs a search such as GridSearchCV, got PCA"):
+        DistortionDisplay.from_cv_results(PCA())
+
+
+def search_of(estimator, grid, **more):
+    return GridSearchCV(estimator, grid, cv=2, **more).fit(rows(), classes())
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (lambda: search_of(PCA(), {"whiten": [True]}), r"one parameter n_components.*'whiten'"),
+        (
+            lambda: search_of(PCA(), {"n_components": [1, 2]}),
+            "score of PCA is no share of the variance",
+        ),
+        (
+            lambda: search_of(AutoencoderOutlierDetector(**SMALL), {"n_components": [1]}),
+            "score of AutoencoderOutlierDetector is no share of the variance",
+        ),
+        (
+            lambda: search_of(PCA(), {"n_components": [0.5]}, scoring=reconstruction_score),
+            r"n_components must be whole numbers, the search is over \[0.5\]",
+        ),
+        (
+            lambda: search_of(PCA(), {"n_components": [1]}, scoring=lambda *_: 2.0),
+            "at most 1, but one is 2",
+        ),
+        (
+            lambda: search_of(
+                PCA(), {"n_components": [1]}, scoring={"r": reconstruction_score}, refit=False
+            ),
+            "has several scores",
+        ),
+    ],
+)
+def test_searches_that_do_not_say_it_are_named(found, message):
+    with pytest.raises(ValueError, match=message):
+        DistortionDisplay.from_cv_results(found())
+
+
+def test_a_search_for_a_classifier_is_named():
+    estimator = make_pipeline(PCA(), LogisticRegression())
+    found = search_of(estimator, {"pca__n_components": [1]})
+    with pytest.raises(TypeError, match="Pipeline that has no inverse_transform"):
+        DistortionDisplay.from_cv_results(found)

@@ -1,0 +1,160 @@
+"""Displays of outliers: errors of rows, contributions of features."""
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+from plots import NAMES, SMALL, autoencoder, detector, frame, pca, rows
+import pytest
+from sklearn.ensemble import IsolationForest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderOutlierDetector
+from skae.plotting import FeatureScoreDisplay, ReconstructionErrorDisplay
+
+
+def labels_of(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+# ------------------------------------------------------------ errors of rows
+
+
+def test_errors_of_a_detector_are_minus_its_scores():
+    display = ReconstructionErrorDisplay.from_estimator(detector(), frame(), bins=7)
+    assert_allclose(display.errors, -detector().score_samples(frame()))
+    assert display.threshold == -detector().offset_
+    assert display.flagged_shares == {"rows": np.mean(detector().predict(frame()) == -1)}
+    (bars,) = display.bars_
+    assert len(bars) == 7
+    assert_allclose(sum(bar.get_height() for bar in bars), 100)
+    assert_allclose(display.line_.get_xdata(), display.threshold)
+    assert labels_of(display) == ["60 rows: 10.0% flagged", f"threshold {display.threshold:.4g}"]
+    assert display.ax_.get_xlabel() == "minus log-likelihood of the row"
+
+
+@pytest.mark.parametrize("estimator", [pca(), autoencoder()])
+def test_errors_of_a_transformer_are_its_mean_squared_ones(estimator):
+    display = ReconstructionErrorDisplay.from_estimator(estimator, rows())
+    reconstruction = estimator.inverse_transform(estimator.transform(rows()))
+    assert_allclose(display.errors, np.mean((rows() - reconstruction) ** 2, axis=1))
+    assert display.threshold is None
+    assert display.line_ is None
+    assert display.flagged_shares == {}
+    assert labels_of(display) == ["60 rows"]
+
+
+def test_errors_of_other_detectors():
+    forest = make_pipeline(StandardScaler(), IsolationForest(n_estimators=10, random_state=0)).fit(
+        rows()
+    )
+    display = ReconstructionErrorDisplay.from_estimator(forest, rows())
+    assert_allclose(display.errors, -forest.score_samples(rows()))
+    assert display.threshold == -forest[-1].offset_
+    assert display.ax_.get_xlabel() == "minus score_samples"
+    reconstruction = AutoencoderOutlierDetector(2, criterion="reconstruction", **SMALL)
+    display = ReconstructionErrorDisplay.from_estimator(reconstruction.fit(rows()), rows())
+    assert display.ax_.get_xlabel() == "mean squared standardised residual"
+
+
+def test_both_kinds_of_rows_have_a_histogram():
+    errors, y = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), [1, 1, 1, -1, -1]
+    display = ReconstructionErrorDisplay.from_predictions(errors, 2.5, y, bins=4)
+    assert display.flagged_shares == {"inliers": pytest.approx(1 / 3), "outliers": 1.0}
+    heights = [[bar.get_height() for bar in bars] for bars in display.bars_]
+    assert_allclose(heights, [[100 / 3, 100 / 3, 100 / 3, 0], [0, 0, 0, 100]])
+    assert labels_of(display)[:2] == ["3 inliers: 33.3% flagged", "2 outliers: 100.0% flagged"]
+    display = ReconstructionErrorDisplay.from_predictions(errors, 2.5, np.ones(5))
+    assert list(display.flagged_shares) == ["inliers"]
+
+
+def test_an_error_at_the_threshold_is_not_flagged():
+    display = ReconstructionErrorDisplay.from_predictions([1.0, 2.0, 3.0], 2.0)
+    assert display.flagged_shares == {"rows": pytest.approx(1 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("errors", "scale"),
+    [
+        ([1.0, 2.0, 3.0], "linear"),
+        ([1.0, 2.0, 300.0], "log"),
+        ([-1.0, -2.0, 300.0], "asinh"),
+        ([-500.0, 2.0, 3.0, 4.0, 3000.0], "asinh"),
+        ([0.0, 0.0, 3.0], "linear"),
+        ([2.0, 2.0], "linear"),
+    ],
+)
+def test_the_axis_of_the_errors(errors, scale):
+    display = ReconstructionErrorDisplay.from_predictions(errors, bins=5)
+    assert display.ax_.get_xscale() == scale
+    (bars,) = display.bars_
+    assert_allclose(sum(bar.get_height() for bar in bars), 100)
+    edges = [bar.get_x() for bar in bars] + [bars[-1].get_x() + bars[-1].get_width()]
+    widths = np.diff(display.ax_.transScale.transform([(edge, 0) for edge in edges])[:, 0])
+    assert_allclose(widths, widths[0])
+    assert widths[0] > 0
+    lowest, highest = display.ax_.get_xlim()
+    assert lowest <= min(errors) <= max(errors) <= highest
+    display.figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([],), "errors must be finite numbers, one or more"),
+        (([1.0, np.nan],), "errors must be finite numbers, one or more"),
+        (([1.0], np.inf), "threshold must be a finite number or None, got inf"),
+        (([1.0, 2.0], None, [1]), "y must have a value for each row: got 1 for 2"),
+        (([1.0, 2.0], None, [0, 1]), r"1 for inliers and -1 for outliers, got the values \[0, 1\]"),
+    ],
+)
+def test_errors_that_are_none_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ReconstructionErrorDisplay.from_predictions(*arguments)
+
+
+# ------------------------------------------------------------ contributions of features
+
+
+def test_the_lowest_contributions_stand_on_top():
+    x = frame().iloc[[3]]
+    display = FeatureScoreDisplay.from_estimator(detector(), x, n_features=4)
+    contributions = np.ravel(detector().score_features(x))
+    assert_allclose(display.contributions, contributions)
+    assert_allclose(display.score, detector().score_samples(x)[0])
+    order = np.argsort(contributions)
+    assert_array_equal(display.order, order)
+    assert_allclose([bar.get_width() for bar in display.bars_], contributions[order[:4]])
+    labels = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert labels == [f"{NAMES[j]} = {rows()[3, j]:.4g}" for j in order[:4]]
+    places = [bar.get_y() for bar in display.bars_]
+    assert display.ax_.get_ylim()[0] > places[3] > places[0] > display.ax_.get_ylim()[1]
+    assert "8 features are left out" in display.ax_.get_xlabel()
+
+
+def test_all_features():
+    display = FeatureScoreDisplay.from_estimator(detector(), frame().iloc[3], n_features=None)
+    assert len(display.bars_) == 12
+    assert display.ax_.get_xlabel() == "contribution to the score"
+
+
+@pytest.mark.parametrize("label", [1, -1])
+def test_the_title_says_what_the_row_is(label):
+    row = np.flatnonzero(detector().predict(frame()) == label)[0]
+    display = FeatureScoreDisplay.from_estimator(detector(), frame().iloc[[row]])
+    verdict = {1: "inlier", -1: "outlier"}[label]
+    title = f"{verdict}: score {display.score:.4g}, threshold {detector().offset_:.4g}"
+    assert display.ax_.get_title() == title
+
+
+def test_contributions_alone():
+    display = FeatureScoreDisplay(np.array([-1.0, -3.0])).plot()
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["1", "0"]
+    assert display.ax_.get_title() == "score -4"
+
+
+def test_features_without_names_are_numbered():
+    model = AutoencoderOutlierDetector(2, **SMALL).fit(rows())
+    display = FeatureScoreDisplay.from_estimator(model, rows()[0])
+    assert display.feature_names == [str(j) for j in range(12)]
+    with pytest.raises(ValueError, match="got 1 names for 12 features"):
+        FeatureScoreDisplay.from_estimator(model, rows()[0], feature_names=["a"])
