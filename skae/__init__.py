@@ -4,8 +4,7 @@ from skae import metrics
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
 from skae._transformer import AutoencoderTransformer
-
-__version__ = "0.1.0"
+from skae._version import __version__ as __version__
 
 __all__ = [
     "AutoencoderOutlierDetector",

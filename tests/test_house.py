@@ -15,6 +15,7 @@ FLOORS = {
     "_random": 0,
     "_scaling": 0,
     "_threads": 0,
+    "_version": 0,
     "_splitting": 1,
     "_stopping": 1,
     "activations": 1,
