@@ -1,6 +1,6 @@
 """Autoencoders for scikit-learn users."""
 
-from skae import metrics
+from skae import export, metrics
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
 from skae._transformer import AutoencoderTransformer
@@ -10,5 +10,6 @@ __all__ = [
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "export",
     "metrics",
 ]

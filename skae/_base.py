@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _architecture
+from skae import _architecture, _onnx
 from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skae._fitting import Fit
 from skae._model import target_scaling
@@ -58,7 +58,9 @@ def is_stochastic(estimator):
     return True
 
 
-class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _BaseAutoencoder(
+    _onnx.OnnxExport, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Public methods validate, private ones compute."""
 
     _scale_per_feature = False
@@ -314,6 +316,18 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         self._each_block(X, "reconstruct", use)
         return errors
+
+    # ---------------------------------------------------------------- export
+
+    @property
+    def _onnx_outputs(self):
+        return {"code": self.n_components_}
+
+    def _onnx_nodes(self, X):
+        return [_onnx.encode(self, X)]
+
+    def _onnx_score_samples(self, X):
+        return -_onnx.squared_errors(self, X)
 
     # ---------------------------------------------------------------- public
 

@@ -35,16 +35,19 @@ FLOORS = {
     "_density": 5,
     "_model": 5,
     "_fitting": 6,
+    "_onnx": 6,
     "metrics": 6,
     "_base": 7,
     "_denoising": 8,
     "_outlier": 8,
     "_transformer": 8,
+    "export": 8,
     "plotting": 9,
     "__init__": 10,
 }
 WITH_SCIPY = {"_initialization", "_mixture", "_robust", "_training"}
 SCIKIT_LEARN_FROM = 5
+OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 
 SOURCES = {path.stem: path for path in Path(skae.__file__).parent.glob("*.py")}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOURCES.items()}
@@ -85,6 +88,8 @@ def test_other_packages_are_imported_where_they_belong(name):
             assert name == "plotting"
         elif package == "threadpoolctl":  # which comes with scikit-learn
             assert name == "_threads"
+        elif package in {"onnx", "skl2onnx"}:
+            assert name == "_onnx"
         else:
             assert package in sys.stdlib_module_names | {"numpy", "skae"}
 
@@ -98,11 +103,11 @@ def test_what_is_private_in_scikit_learn_is_imported_in_one_file():
                 assert name == "_compat" or not private, f"{name} imports {parts}"
 
 
-def test_matplotlib_is_imported_inside_functions():
+def test_what_is_optional_is_imported_inside_functions():
     for name, tree in TREES.items():
         inside = ast.ClassDef | ast.FunctionDef
         on_top = ast.Module([node for node in tree.body if not isinstance(node, inside)], [])
-        assert not [i for i in imports(on_top) if i.startswith("matplotlib")], name
+        assert not [i for i in imports(on_top) if i.startswith(OPTIONAL)], name
 
 
 # ---------------------------------------------------------------- kernels
