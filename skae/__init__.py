@@ -3,10 +3,12 @@
 from skae import export, metrics
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
+from skae._persistence import SKOPS_TRUSTED_TYPES
 from skae._transformer import AutoencoderTransformer
 from skae._version import __version__ as __version__
 
 __all__ = [
+    "SKOPS_TRUSTED_TYPES",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _architecture, _onnx
+from skae import _architecture, _onnx, _persistence
 from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skae._fitting import Fit
 from skae._model import target_scaling
@@ -316,6 +316,16 @@ class _BaseAutoencoder(
 
         self._each_block(X, "reconstruct", use)
         return errors
+
+    # ---------------------------------------------------------------- files
+
+    _needed_when_fitted = _persistence.NEEDED
+
+    def __getstate__(self):
+        return _persistence.stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(_persistence.checked(self, state, self._needed_when_fitted))
 
     # ---------------------------------------------------------------- export
 

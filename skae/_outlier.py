@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.metaestimators import available_if
 
-from skae import _onnx
+from skae import _onnx, _persistence
 from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._density import Density, fit_density
@@ -555,7 +555,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             scores[rows] = found
         return scores
 
-    # ---------------------------------------------------------------- export
+    # ---------------------------------------------------------------- files and export
+
+    _needed_when_fitted = _persistence.NEEDED | _persistence.NEEDED_BY_DETECTORS
 
     _onnx_outputs = {"label": 1, "scores": 1}
 

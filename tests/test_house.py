@@ -36,6 +36,7 @@ FLOORS = {
     "_model": 5,
     "_fitting": 6,
     "_onnx": 6,
+    "_persistence": 6,
     "metrics": 6,
     "_base": 7,
     "_denoising": 8,
