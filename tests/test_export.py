@@ -1,7 +1,9 @@
 """The parts of a fitted autoencoder as transformers; export to ONNX is tested beside it."""
 
 import copy
+import doctest
 import inspect
+from pathlib import Path
 import pickle
 import sys
 
@@ -135,7 +137,8 @@ def test_parts_in_a_pipeline_under_a_grid_search():
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    for name in ("skl2onnx", "skl2onnx.common"):
+        monkeypatch.setitem(sys.modules, name, None)
     model = AutoencoderTransformer(**SMALL).fit(rows())
     for hook in (model.onnx_parser, model.onnx_shape_calculator, model.onnx_converter):
         with pytest.raises(ImportError, match=r'pip install "skae\[onnx\]"'):
@@ -160,3 +163,12 @@ def test_docstrings_of_parts(name):
     for _, method in test_docstrings.public_methods(Part):
         test_docstrings.assert_opens_well(method)
         assert test_docstrings.sections(method)["Returns"]
+
+
+def test_the_guide():
+    for package in ("onnxruntime", "skl2onnx", "skops"):
+        pytest.importorskip(package)
+    guide = Path(__file__).parents[1] / "docs" / "export.rst"
+    found = doctest.testfile(str(guide), module_relative=False)
+    assert found.attempted > 20
+    assert found.failed == 0

@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._onnx import Symbol
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.export import Decoder, Encoder, Reconstructor, SampleScorer
 from skae.losses import LOSSES
@@ -415,8 +414,3 @@ def test_a_graph_of_other_columns():
 def test_a_model_that_is_not_fitted(model):
     with pytest.raises(NotFittedError):
         convert(model, rows())
-
-
-def test_a_function_that_graphs_do_not_know():
-    with pytest.raises(TypeError, match="cbrt"):
-        np.cbrt(Symbol(None, None, np.float64, "x"))
