@@ -116,8 +116,9 @@ def mixture_log_density(mixture, P):
     n_axes = mixture.means.shape[1]
     joint = []
     for mean, root, log_norm in zip(mixture.means, mixture.roots, mixture.log_norms, strict=True):
-        squares = np.square((P - mean) @ root)
-        joint.append(-0.5 * squares.sum_columns(n_axes) + log_norm)
+        whitened = P @ root
+        whitened -= mean @ root
+        joint.append(-0.5 * np.square(whitened).sum_columns(n_axes) + log_norm)
     highest = P.node("Max", joint, P.dtype)
     return np.log(P.node("Sum", [np.exp(one - highest) for one in joint], P.dtype)) + highest
 
