@@ -1,16 +1,18 @@
 """Autoencoders for scikit-learn users."""
 
-from skae import metrics, plotting
+from skae import export, metrics, plotting
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
+from skae._persistence import SKOPS_TRUSTED_TYPES
 from skae._transformer import AutoencoderTransformer
-
-__version__ = "0.1.0"
+from skae._version import __version__ as __version__
 
 __all__ = [
+    "SKOPS_TRUSTED_TYPES",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "export",
     "metrics",
     "plotting",
 ]

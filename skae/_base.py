@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _architecture
+from skae import _architecture, _onnx, _persistence
 from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skae._fitting import Fit
 from skae._layer_table import layer_table
@@ -59,7 +59,9 @@ def is_stochastic(estimator):
     return True
 
 
-class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _BaseAutoencoder(
+    _onnx.OnnxExport, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Public methods validate, private ones compute."""
 
     _scale_per_feature = False
@@ -337,6 +339,28 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         self._each_block(X, "reconstruct", use)
         return errors
+
+    # ---------------------------------------------------------------- files
+
+    _needed_when_fitted = _persistence.NEEDED
+
+    def __getstate__(self):
+        return _persistence.stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(_persistence.checked(self, state, self._needed_when_fitted))
+
+    # ---------------------------------------------------------------- export
+
+    @property
+    def _onnx_outputs(self):
+        return {"code": self.n_components_}
+
+    def _onnx_nodes(self, X):
+        return [_onnx.encode(self, X)]
+
+    def _onnx_score_samples(self, X):
+        return -_onnx.squared_errors(self, X)
 
     # ---------------------------------------------------------------- public
 

@@ -105,7 +105,10 @@ def fit_density(Z, code, residuals, weights, rng, sizes=None):
         along = float(share @ np.square(T @ axes).sum(axis=1))
         across = float(share @ np.square(T).sum(axis=1)) - along
         rest_variance = drawn_to_mean(
-            across / (n_features - axes.shape[1]), along / axes.shape[1], axes.shape[1], weights.sum()
+            across / (n_features - axes.shape[1]),
+            along / axes.shape[1],
+            axes.shape[1],
+            weights.sum(),
         )
     if sizes is None:
         most = max(int(weights.sum() // ROWS_PER_COMPONENT), 1)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.metaestimators import available_if
 
+from skae import _onnx, _persistence
 from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._density import Density, fit_density
@@ -553,6 +554,19 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         for rows, found in self._score_blocks(X, score):
             scores[rows] = found
         return scores
+
+    # ---------------------------------------------------------------- files and export
+
+    _needed_when_fitted = _persistence.NEEDED | _persistence.NEEDED_BY_DETECTORS
+
+    _onnx_outputs = {"label": 1, "scores": 1}
+
+    def _onnx_nodes(self, X):
+        decision = self._onnx_score_samples(X) - self.offset_
+        return [(decision >= 0).choose(decision.lift(1, np.int64), -1), decision]
+
+    def _onnx_score_samples(self, X):
+        return _onnx.detector_scores(self, X)
 
     # ---------------------------------------------------------------- public
 

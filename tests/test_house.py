@@ -14,7 +14,9 @@ FLOORS = {
     "_parameters": 0,
     "_random": 0,
     "_scaling": 0,
+    "_symbol": 0,
     "_threads": 0,
+    "_version": 0,
     "_splitting": 1,
     "_stopping": 1,
     "activations": 1,
@@ -35,11 +37,14 @@ FLOORS = {
     "_density": 5,
     "_model": 5,
     "_fitting": 6,
+    "_onnx": 6,
+    "_persistence": 6,
     "metrics": 6,
     "_base": 7,
     "_denoising": 8,
     "_outlier": 8,
     "_transformer": 8,
+    "export": 8,
     "plotting._drawing": 9,
     "plotting._given": 9,
     "plotting._strips": 10,
@@ -56,6 +61,7 @@ FLOORS = {
 }
 WITH_SCIPY = {"_initialization", "_mixture", "_robust", "_training"}
 SCIKIT_LEARN_FROM = 5
+OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 
 HOUSE = Path(skae.__file__).parent
 SOURCES = {
@@ -100,6 +106,8 @@ def test_other_packages_are_imported_where_they_belong(name):
             assert name.startswith("plotting")
         elif package == "threadpoolctl":  # which comes with scikit-learn
             assert name == "_threads"
+        elif package in {"onnx", "skl2onnx"}:
+            assert name in {"_onnx", "_symbol"}
         else:
             assert package in sys.stdlib_module_names | {"numpy", "skae"}
 
@@ -113,11 +121,11 @@ def test_what_is_private_in_scikit_learn_is_imported_in_one_file():
                 assert name == "_compat" or not private, f"{name} imports {parts}"
 
 
-def test_matplotlib_is_imported_inside_functions():
+def test_what_is_optional_is_imported_inside_functions():
     for name, tree in TREES.items():
         inside = ast.ClassDef | ast.FunctionDef
         on_top = ast.Module([node for node in tree.body if not isinstance(node, inside)], [])
-        assert not [i for i in imports(on_top) if i.startswith("matplotlib")], name
+        assert not [i for i in imports(on_top) if i.startswith(OPTIONAL)], name
 
 
 # ---------------------------------------------------------------- kernels

@@ -1,0 +1,72 @@
+"""What users install: the wheel, what is in it, and what importing it brings along."""
+
+import ast
+from email.parser import Parser
+from pathlib import Path
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+import skae
+
+ROOT = Path(__file__).parents[1]
+OPTIONAL = ["matplotlib", "onnx", "onnxruntime", "pandas", "polars", "pyarrow", "skl2onnx", "skops"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+def test_the_wheel_is_small_and_for_every_machine(wheel):
+    path = Path(wheel.filename)
+    assert path.name == f"skae-{skae.__version__}-py3-none-any.whl"
+    assert path.stat().st_size < 200_000
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    sources = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("skae/**/*.py")}
+    found = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert found == sources | {"skae/py.typed"}
+    assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_wheel_needs_scikit_learn_and_what_that_needs(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    assert metadata["Version"] == skae.__version__
+    needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
+    assert sorted(line.split(">")[0] for line in needed) == ["numpy", "scikit-learn", "scipy"]
+    assert {"onnx", "plots", "tests"} <= set(metadata.get_all("Provides-Extra"))
+
+
+def test_importing_brings_nothing_that_pca_does_not():
+    code = """
+import sys
+import sklearn.decomposition
+before = set(sys.modules)
+import skae
+print(sorted(sys.modules.keys() - before))
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    imported = {name.partition(".")[0] for name in ast.literal_eval(result.stdout)}
+    assert imported == {"skae"}
+
+
+@pytest.mark.parametrize("package", OPTIONAL)
+def test_what_is_optional_is_an_extra_or_the_users_own(package):
+    """No file imports it on top, so that its absence is met where it is asked for."""
+    for path in ROOT.glob("skae/**/*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+                assert package not in {name.partition(".")[0] for name in names}
