@@ -1,6 +1,7 @@
 """What the three estimators share: validation, encode, decode, and the public methods."""
 
 from contextlib import contextmanager
+import copy
 from functools import partial
 from numbers import Integral, Real
 import threading
@@ -11,7 +12,16 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae import _architecture
-from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
+from skae._callbacks import SILENCE, Tasks
+from skae._compat import (
+    CallbackSupportMixin,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    check_sample_weight,
+    root_context,
+    take_rows,
+)
 from skae._fitting import Fit
 from skae._model import target_scaling
 from skae._network import Pass, blocks
@@ -58,11 +68,14 @@ def is_stochastic(estimator):
     return True
 
 
-class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _BaseAutoencoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Public methods validate, private ones compute."""
 
     _scale_per_feature = False
     _has_bottleneck = False
+    _is_calibrated = False
 
     _parameter_constraints = {
         "n_components": [
@@ -106,17 +119,49 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _fit(self, X, sample_weight, X_val=None, X_clean=None):
         """Initialise, then train; nothing is set on self before both have gone well."""
+        context = root_context(self)
         with self._unharmed():
+            given = X, X_clean, sample_weight
             X = self._validate_training(X, reset=True)
             weights = self._validate_weights(sample_weight, X)
             X_val = None if X_val is None else self._validate_more(X_val, X, "X_val")
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
             with team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
-                fit.run()
+                tasks = self._start_tasks(context, fit, given, (X, X_clean, weights))
+                fit.run(tasks=tasks)
                 vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit)
+                self._finish_fit(X, weights, fit, tasks)
+            tasks.end()
         return self
+
+    def _start_tasks(self, context, fit, given, validated):
+        """Begin the tasks that callbacks are told of.
+
+        Their rows are frames where those given were, so that the names of the columns fit.
+        """
+        if context is None:
+            return SILENCE
+        X, _, weights = validated
+        told = given if hasattr(self, "feature_names_in_") else validated
+
+        def rows(numbers):
+            part, clean = told[:2]
+            if len(numbers) < len(X):
+                part = take_rows(part, numbers)
+                clean = None if clean is None else take_rows(clean, numbers)
+            metadata = None if given[2] is None else {"sample_weight": weights[numbers]}
+            return part, part if clean is None else clean, metadata
+
+        def describe(fit):
+            model = copy.copy(self)
+            vars(model).update(fit.attributes())
+            model._finish_fit(X, weights, fit)
+            return vars(model)
+
+        tasks = Tasks(context, self, rows, describe)
+        tasks.begin(fit.n_phases + self._is_calibrated, self.max_iter, fit.training_rows)
+        return tasks
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
         """Train one pass, after initialising where there is no model yet."""
@@ -130,11 +175,14 @@ class _BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 fit = Fit(self, X, weights, do, X_clean=X_clean, resume=not first)
                 fit.run_once()
                 vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit)
+                self._finish_fit(X, weights, fit, SILENCE)
         return self
 
-    def _finish_fit(self, X, weights, fit):
-        """What an estimator learns besides: called with the validated rows."""
+    def _finish_fit(self, X, weights, fit, tasks=None):
+        """What an estimator learns besides: called with the validated rows.
+
+        `tasks` are told of trainings; without them there are none, for a passing glance.
+        """
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
 
     def _draw(self, weights, seed, resume):

@@ -2,10 +2,28 @@
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Interval", "RealNotInt", "StrOptions", "check_sample_weight", "fit_context"]
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn below 1.9 has no callbacks
+
+    class CallbackSupportMixin:
+        """Supports nothing."""
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "Interval",
+    "RealNotInt",
+    "StrOptions",
+    "check_sample_weight",
+    "fit_context",
+    "root_context",
+    "take_rows",
+]
 
 
 def check_sample_weight(sample_weight, X):
@@ -17,3 +35,13 @@ def check_sample_weight(sample_weight, X):
     if not weights.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
+
+
+def root_context(estimator):
+    """Begin what callbacks are told of a fit; None where no callback listens.
+
+    `fit_context` ends it, also when fit fails.
+    """
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    return estimator._init_callback_context(max_subtasks=None)

@@ -245,6 +245,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     _scale_per_feature = True
     _has_bottleneck = True
+    _is_calibrated = True
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
@@ -417,15 +418,16 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             self.ellipsoid_ = vars(fit_ellipsoid(X.astype(np.float64), weights, rng))
         return weights * Ellipsoid(**self.ellipsoid_).row_weights(X)
 
-    def _finish_fit(self, X, weights, fit):
-        super()._finish_fit(X, weights, fit)
+    def _finish_fit(self, X, weights, fit, tasks=None):
+        super()._finish_fit(X, weights, fit, tasks)
         if fit.resume:
             self._update_density(fit)
             scores, weights = self.calibration_scores_, self.calibration_weights_
         else:
             self._fit_density(fit)
             scores = self._score_samples(X)
-            self._calibrate(*(self._uninterrupted_scores(X, weights, fit) or (scores, weights)))
+            found = None if tasks is None else self._uninterrupted_scores(X, weights, fit, tasks)
+            self._calibrate(*(found or (scores, weights)))
         if self.contamination == "auto":
             ordered, p_values = self._calibration()
             first = np.searchsorted(p_values, FALSE_ALARM_RATE, side="right")
@@ -450,18 +452,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             decay = math.exp(-weights.sum() / MEMORY)
             self.density_ = density.update(T, weights, decay).asdict()
 
-    def _uninterrupted_scores(self, X, weights, fit):
+    def _uninterrupted_scores(self, X, weights, fit, tasks):
         """The held-out scores, None if the user wants no more of it."""
         try:
             if not fit.interrupted:
-                return self._held_out_scores(X, weights, fit)
+                return self._held_out_scores(X, weights, fit, tasks)
         except KeyboardInterrupt:
             pass
         message = "Interrupted by user: the threshold rests on scores of the training rows."
         warnings.warn(message, stacklevel=2)
         return None
 
-    def _held_out_scores(self, X, weights, fit):
+    def _held_out_scores(self, X, weights, fit, tasks):
         """Scores of rows that the model has not seen, or one like it, and their weights."""
         kept, drawn = weights > 0, self._draw(weights, fit.seed_split, False) > 0
         if not np.array_equal(kept, drawn):
@@ -474,22 +476,23 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
         n_scored = min(enough, n_distinct_folds)
         found = []
+        calibration = tasks.calibration(n_scored)
         for k in range(n_scored if n_distinct_folds > 1 else 0):
             held = folds == k
-            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do)
+            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do, calibration)
             found.append((other._score_samples(X[held]), weights[held]))
         if not found:
             return self._score_samples(X), weights
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
-    def _trained_anew(self, X, weights, n_epochs, do):
+    def _trained_anew(self, X, weights, n_epochs, do, tasks):
         """A detector of the same size that knows other rows."""
         other = clone(self).set_params(
             n_components=self.n_components_, warm_start=False, verbose=False
         )
         other.n_features_in_ = self.n_features_in_
         fit = Fit(other, X, weights, do)
-        fit.run(n_epochs)
+        fit.run(n_epochs, tasks)
         vars(other).update(fit.attributes())
         likely = self.criterion == "likelihood"
         other._fit_density(fit, Density.from_dict(self.density_).sizes if likely else None)

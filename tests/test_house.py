@@ -30,6 +30,7 @@ FLOORS = {
     "_mixture": 4,
     "_robust": 4,
     "_training": 4,
+    "_callbacks": 0,
     "_compat": 5,
     "_density": 5,
     "_model": 5,
