@@ -19,6 +19,7 @@ from skae._compat import (
     RealNotInt,
     StrOptions,
     check_sample_weight,
+    in_container,
     root_context,
     take_rows,
 )
@@ -37,6 +38,17 @@ FLOATS = [np.float64, np.float32]
 FEW_ROWS = 100
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
 LARGE = 10**5  # parameters: below, threads only wait for each other
+
+
+def floats(X):
+    """The dtypes that X may have, float32 alone where that is what a frame of polars holds.
+
+    scikit-learn sees the dtypes of arrays and of frames of pandas only.
+    """
+    dtypes = getattr(X, "dtypes", None) if hasattr(X, "to_numpy") else None
+    if isinstance(dtypes, list) and {str(dtype) for dtype in dtypes} == {"Float32"}:
+        return np.float32
+    return FLOATS
 
 
 def is_plain(X, n_columns):
@@ -209,7 +221,9 @@ class _BaseAutoencoder(
             raise
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
-        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=ensure_min_samples)
+        X = validate_data(
+            self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples
+        )
         _architecture.check_range(X, self.loss)
         return X
 
@@ -287,7 +301,18 @@ class _BaseAutoencoder(
         if nameless and is_plain(X, self.n_features_in_):
             return X
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=FLOATS)
+        return validate_data(self, X, reset=False, dtype=floats(X))
+
+    def _contain(self, values, X, like_X=False):
+        """Put values of the features into a container as `in_container` says."""
+
+        def columns():
+            names = getattr(self, "feature_names_in_", None)
+            if names is None and like_X:
+                names = getattr(X, "columns", None)
+            return [f"x{i}" for i in range(self.n_features_in_)] if names is None else list(names)
+
+        return in_container(values, self, X, columns, like_X)
 
     def _each_block(self, X, part, use):
         """Call `use` with each block's slice of X and its code, or what is decoded, or both.
@@ -390,19 +415,21 @@ class _BaseAutoencoder(
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Reconstructed rows, in the units of the training rows.
+        X_original : ndarray or frame of shape (n_samples, n_features)
+            Reconstructed rows, in the units of the training rows; a frame, with the names
+            of the training columns, where `set_output` or scikit-learn's configuration
+            asks `transform` for one.
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return self._decode(X)
-        code = check_array(X, dtype=FLOATS, input_name="X")
+            return self._contain(self._decode(X), X)
+        code = check_array(X, dtype=floats(X), input_name="X")
         if code.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {code.shape[1]} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}."
             )
-        return self._decode(code)
+        return self._contain(self._decode(code), X)
 
     def reconstruct(self, X):
         """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
@@ -414,10 +441,11 @@ class _BaseAutoencoder(
 
         Returns
         -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the units of X.
+        X_reconstructed : ndarray or frame of shape (n_samples, n_features)
+            Their reconstructions, in the units of X; a frame where `inverse_transform`
+            returns one.
         """
-        return self._reconstruct(self._validate(X))
+        return self._contain(self._reconstruct(self._validate(X)), X)
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row's reconstruction.

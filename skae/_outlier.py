@@ -614,12 +614,13 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         contributions : ndarray or frame of shape (n_samples, n_features)
-            float64, a frame if X is one of pandas or polars; each row adds up to its
-            `score_samples`. The lowest ones say why a row is an outlier. What depends on
-            the column is minus a square; a constant, the same for all columns of a row,
-            makes up the sum.
+            float64; each row adds up to its `score_samples`. The lowest ones say why a row
+            is an outlier. What depends on the column is minus a square; a constant, the
+            same for all columns of a row, makes up the sum. A frame where
+            `inverse_transform` returns one and, as names are what it is read by, also
+            where X is one of pandas or polars and no other container is asked for.
         """
-        return like_frame(X, self._score_features(self._validate(X)))
+        return self._contain(self._score_features(self._validate(X)), X, like_X=True)
 
     def score_samples(self, X):
         """Return the score of each row: higher is more normal.
@@ -667,12 +668,3 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             int, 1 for inliers and -1 for outliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-
-def like_frame(X, values):
-    """Put values into a frame like X where X is one of pandas or polars."""
-    if hasattr(X, "columns") and hasattr(X, "index"):
-        return type(X)(values, index=X.index, columns=X.columns)
-    if hasattr(X, "columns") and hasattr(X, "schema"):
-        return type(X)(values, schema=list(X.columns))
-    return values
