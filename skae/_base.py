@@ -5,6 +5,7 @@ import copy
 from functools import partial
 from numbers import Integral, Real
 import threading
+import warnings
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,7 +27,7 @@ from skae._compat import (
 from skae._fitting import Fit
 from skae._model import target_scaling
 from skae._network import Pass, blocks
-from skae._scaling import Scaling
+from skae._scaling import Scaling, columns_on_another_scale
 from skae._threads import in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -136,7 +137,9 @@ class _BaseAutoencoder(
             given = X, X_clean, sample_weight
             X = self._validate_training(X, reset=True)
             weights = self._validate_weights(sample_weight, X)
-            X_val = None if X_val is None else self._validate_more(X_val, X, "X_val")
+            if X_val is not None:
+                X_val = self._validate_more(X_val, X, "X_val")
+                self._compare_scales(X_val, X if weights.all() else X[weights > 0])
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
             with team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
@@ -249,6 +252,21 @@ class _BaseAutoencoder(
                 f"{name} must have the rows of X: got {len(X_more)} for {len(X)} rows of X."
             )
         return X_more
+
+    def _compare_scales(self, X_val, X):
+        """Warn if X_val seems not to have been transformed as X was."""
+        columns = columns_on_another_scale(X, X_val)
+        if not len(columns):
+            return
+        names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[columns]
+        named = ", ".join(str(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        warnings.warn(
+            f"X_val is on another scale than X in {len(names)} of {X.shape[1]} columns: "
+            f"{named}{more}. It must be transformed as X is; a Pipeline does so only with "
+            'transform_input=["X_val"].',
+            stacklevel=2,
+        )
 
     # ---------------------------------------------------------------- fitted state
 
