@@ -30,6 +30,7 @@ FURTHER = [
     "plot_pca_in_one_grid",
     "plot_isolation_forest",
     "plot_out_of_core",
+    "plot_callbacks",
 ]
 
 

@@ -24,6 +24,7 @@ EVALUATION_ROWS = 512
 MERGED_ROWS = 1000
 CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
+SHOWN_DECODED = 2**11
 CAUTION, CAUTION_OF_FEW = 1.0, 2.5
 
 
@@ -73,6 +74,7 @@ class Fit:
         self.best_loss = None
         self.interrupted = False
         self.ratios = None
+        self.max_decoded = _code.MAX_DECODED
         self.phase = self.tasks = SILENCE
 
     # ------------------------------------------------------------ training
@@ -352,10 +354,14 @@ class Fit:
         return self.kept if fold is None else self.kept[self._folds(self.given) != fold]
 
     def as_it_stands(self, model):
-        """Return what this fit would be if it ended with a model's parameters of now."""
+        """Return what this fit would be if it ended with a model's parameters of now.
+
+        The order of the code is found on fewer rows, or it would take longer than an epoch.
+        """
         theta = (model.averaged or model.parameters).flat.copy()
         found = copy.copy(self)
         found.model = Model(model.architecture, theta, model.scaling, model.state, model.code_scale)
+        found.max_decoded = SHOWN_DECODED
         found.loss_curve = self.loss_curve.copy()
         found.validation_loss_curve = self.validation_loss_curve.copy()
         found._finish()
@@ -397,6 +403,7 @@ class Fit:
             self.rows.weights,
             model.scaling,
             model.target_scaling,
+            self.max_decoded,
         )
 
     def attributes(self):

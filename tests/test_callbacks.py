@@ -1,5 +1,6 @@
 """What scikit-learn's callbacks are told of a fit, and what they may do to it."""
 
+import doctest
 import io
 import pickle
 
@@ -507,6 +508,16 @@ def test_an_interrupt_in_a_callback_keeps_the_model():
     assert without_callbacks(model) == set(vars(AutoencoderTransformer(**PLAIN).fit(X)))
 
 
+def test_an_interrupt_in_the_calibration_ends_its_tasks():
+    watcher = Watcher(lambda context, *shown: "calibration" in path(context) and interrupt(context))
+    model = quick(AutoencoderOutlierDetector, **PLAIN).set_callbacks(watcher)
+    with pytest.warns(UserWarning, match="threshold rests on scores of the training rows"):
+        model.fit(X)
+    assert sorted(watcher.begun) == sorted(watcher.ended)
+    assert watcher.ended[-3:] == [("fit", "calibration", "fold"), ("fit", "calibration"), ("fit",)]
+    assert watcher.torn_down == 1
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_clones_and_copies(Estimator):
     found = monitor()
@@ -572,3 +583,14 @@ def test_verbose_prints_a_line_for_each_partial_fit(Estimator, capsys):
 def test_verbose_and_callbacks_do_not_mind_each_other(capsys):
     AutoencoderTransformer(**PLAIN, verbose=True).set_callbacks(Recorder()).fit(X)
     assert len(io.StringIO(capsys.readouterr().out).readlines()) == 4
+
+
+# ------------------------------------------------------------ the page of the guide
+
+
+def test_the_page_runs():
+    pytest.importorskip("rich")
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = doctest.testfile("../docs/callbacks.rst", optionflags=flags)
+    assert found.attempted > 20
+    assert found.failed == 0

@@ -1,5 +1,9 @@
 """More than one machine's worth, with the engines themselves: a cluster of two processes."""
 
+import doctest
+import os
+from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -40,8 +44,9 @@ def client():
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
             host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -55,16 +60,12 @@ def fitted(Estimator, rows=X, **parameters):
 
 
 def n_processes(lazy):
-    """Number of processes that a lazy array's blocks were computed in, and whether here."""
-    import os
-
+    """Number of processes that a lazy array's blocks are computed in, and whether here is one."""
     found = set(lazy.map_blocks(process_of_block, dtype=np.int64).compute().ravel().tolist())
     return len(found), os.getpid() in found
 
 
 def process_of_block(block):
-    import os
-
     return np.full_like(block, os.getpid(), dtype=np.int64)
 
 
@@ -94,8 +95,10 @@ def test_a_search_on_the_cluster(client):
 def test_training_block_by_block(client, Estimator):
     """The blocks stay where they are until they are learned from, one at a time."""
     rows = da.from_array(X, chunks=(600, 64))
-    parameters = QUICK | {"batch_size": 100}
-    model, expected = (Estimator(N_COMPONENTS, **parameters) for _ in range(2))
+    model = Estimator(N_COMPONENTS, **QUICK, batch_size=100)
+    if Estimator is AutoencoderOutlierDetector:
+        model.set_params(criterion="reconstruction")
+    expected = clone(model)
     for block in rows.blocks:
         model.partial_fit(block.compute())
     for start in (0, 600, 1200):
@@ -107,11 +110,12 @@ def test_training_block_by_block(client, Estimator):
 
 def test_training_comes_to_what_fit_comes_to(client):
     rows = da.from_array(X, chunks=(600, 64))
-    model = AutoencoderTransformer(8, batch_size=100, random_state=0)
-    for _ in range(12):
+    parameters = {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-2, "random_state": 0}
+    model = AutoencoderTransformer(8, batch_size=100, **parameters)
+    for _ in range(6):
         for block in rows.blocks:
             model.partial_fit(block.compute())
-    whole = AutoencoderTransformer(8, max_iter=12, early_stopping=False, random_state=0).fit(X)
+    whole = AutoencoderTransformer(8, max_iter=6, early_stopping=False, **parameters).fit(X)
     assert model.score(X) > 0.98 * whole.score(X)
     assert model.score(X) > AutoencoderTransformer(8, max_iter=0).fit(X).score(X) + 0.02
 
@@ -183,7 +187,7 @@ def test_frames_partition_by_partition(client, Estimator):
 
 
 def test_outliers_of_a_lazy_array(client):
-    model = AutoencoderOutlierDetector(N_COMPONENTS, **QUICK).fit(X)
+    model = AutoencoderOutlierDetector(N_COMPONENTS, **QUICK).fit(X[:200])
     rows = da.from_array(X, chunks=(600, 64))
     labels = rows.map_blocks(model.predict, dtype=int, drop_axis=1)
     assert_array_equal(labels.compute(), model.predict(X))
@@ -225,3 +229,18 @@ def test_dask_is_not_imported_before_it_is_asked_for():
         assert not optional & set(sys.modules)
     """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+# ------------------------------------------------------------ the page of the guide
+
+
+def test_the_page_runs(client):
+    """On the cluster that there is, so without what starts and ends one."""
+    page = Path(__file__).parents[1] / "docs" / "scaling_out.rst"
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    test = parser.get_doctest(page.read_text("utf-8"), {}, page.stem, str(page), 0)
+    is_of_cluster = re.compile(r"from distributed|(cluster|client)(\.close\(\)| = )").match
+    test.examples = [one for one in test.examples if not is_of_cluster(one.source)]
+    found = runner.run(test)
+    assert found.attempted > 20
+    assert found.failed == 0

@@ -1,5 +1,7 @@
 """Frames in and out: which methods return them, of which kind, with which names and index."""
 
+import doctest
+
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -228,3 +230,13 @@ def test_the_first_step_says_what_comes_back(library):
     pipeline.set_output(transform=library).fit(rows)
     back = pipeline.inverse_transform(pipeline.transform(rows))
     assert_frame(back, library, NAMES, pipeline[1].reconstruct(rows), INDEX)
+
+
+# ------------------------------------------------------------ the page of the guide
+
+
+def test_the_page_runs():
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = doctest.testfile("../docs/frames_and_routing.rst", optionflags=flags)
+    assert found.attempted > 20
+    assert found.failed == 0

@@ -10,6 +10,7 @@ import pytest
 import skae
 
 FLOORS = {
+    "_callbacks": 0,
     "_calls": 0,
     "_parameters": 0,
     "_random": 0,
@@ -30,7 +31,6 @@ FLOORS = {
     "_mixture": 4,
     "_robust": 4,
     "_training": 4,
-    "_callbacks": 0,
     "_compat": 5,
     "_density": 5,
     "_model": 5,

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 import time
 
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import joblib
 import numpy as np
@@ -41,7 +41,7 @@ def seconds(call, n_runs):
     return min(found)
 
 
-def measure_search(client, n_runs):
+def measure_search(n_runs):
     """Yield (what, seconds): eight candidates, three folds, 20 epochs each, 2000 rows."""
     X = make_rows(2000, np.random.default_rng(1))
     model = AutoencoderTransformer(max_iter=20, early_stopping=False, random_state=0)
@@ -80,14 +80,17 @@ def measure_scoring(rows, in_memory, n_runs):
     model = AutoencoderTransformer(8, max_iter=1, early_stopping=False, random_state=0)
     model.fit(in_memory[:5000])
     scores = rows.map_blocks(model.score_samples, dtype=np.float32, drop_axis=1).mean()
-    yield "scoring, one process, in memory", seconds(
-        lambda: model.score_samples(in_memory).mean(), n_runs
+    yield (
+        "scoring, one process, in memory",
+        seconds(lambda: model.score_samples(in_memory).mean(), n_runs),
     )
-    yield "scoring, dask, one thread", seconds(
-        lambda: scores.compute(scheduler="single-threaded"), n_runs
+    yield (
+        "scoring, dask, one thread",
+        seconds(lambda: scores.compute(scheduler="single-threaded"), n_runs),
     )
-    yield "scoring, dask, two threads", seconds(
-        lambda: scores.compute(scheduler="threads", num_workers=2), n_runs
+    yield (
+        "scoring, dask, two threads",
+        seconds(lambda: scores.compute(scheduler="threads", num_workers=2), n_runs),
     )
     yield "scoring, dask, cluster", seconds(scores.compute, n_runs)
 
@@ -98,8 +101,15 @@ def main():
     parser.add_argument("--rows", type=int, default=400_000, help="default: %(default)s")
     parser.add_argument("--block", type=int, default=20_000, help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--what",
+        nargs="+",
+        choices=["search", "training", "scoring"],
+        default=["search", "training", "scoring"],
+    )
     parser.add_argument("--json", type=Path, default=Path("bench_scaling_out.json"))
     arguments = parser.parse_args()
+    import dask
     import dask.array as da
     from distributed import Client, LocalCluster
 
@@ -110,20 +120,23 @@ def main():
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
             host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster),
     ):
         results = {"starting the cluster": {"seconds": time.perf_counter() - start}}
-        for what, found in measure_search(client, arguments.runs):
-            results[what] = {"seconds": found}
+        if "search" in arguments.what:
+            for what, found in measure_search(arguments.runs):
+                results[what] = {"seconds": found}
         in_memory = make_rows(arguments.rows, np.random.default_rng(2))
-        da.to_npy_stack(folder, da.from_array(in_memory, chunks=(arguments.block, N_FEATURES)))
+        with dask.config.set(scheduler="threads"):
+            da.to_npy_stack(folder, da.from_array(in_memory, chunks=(arguments.block, N_FEATURES)))
         rows = da.from_npy_stack(folder)
-        for measure in (measure_training, measure_scoring):
-            for what, found in measure(rows, in_memory, arguments.runs):
-                results[what] = {"seconds": found, "rows per second": arguments.rows / found}
+        for name, measure in (("training", measure_training), ("scoring", measure_scoring)):
+            if name in arguments.what:
+                for what, found in measure(rows, in_memory, arguments.runs):
+                    results[what] = {"seconds": found, "rows per second": arguments.rows / found}
     print(f"{os.cpu_count()} cores; {arguments.rows} rows of {N_FEATURES} columns, float32")
     for what, found in results.items():
         speed = f"{found['rows per second']:14,.0f} rows/s" if len(found) > 1 else ""
