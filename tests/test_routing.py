@@ -99,7 +99,10 @@ def test_frames_of_rows_to_watch(Estimator):
     pipeline = scaled(quick(Estimator), X_val=True).set_output(transform="pandas")
     pipeline.fit(frame[::2], X_val=frame[1::2])
     expected = scaled(quick(Estimator), X_val=True).fit(X_train, X_val=X_val)
-    assert_same_model(pipeline[-1], expected[-1])
+    assert_allclose(pipeline[-1].theta_, expected[-1].theta_, rtol=1e-3, atol=1e-6)
+    assert_allclose(
+        pipeline[-1].validation_loss_curve_, expected[-1].validation_loss_curve_, rtol=1e-6
+    )
     assert_array_equal(pipeline[-1].feature_names_in_, frame.columns)
 
 
@@ -170,6 +173,7 @@ def test_weights_and_clean_rows_are_split_with_their_rows():
     model = quick(DenoisingAutoencoder)
     pipeline = scaled(model, ["X_clean"], X_clean=True, sample_weight=True)
     pipeline[-1].set_score_request(sample_weight=True)
+    pipeline.set_score_request(sample_weight=True)  # which scikit-learn 1.6 asks for
     search = GridSearchCV(pipeline, {"encode__n_components": [1, 3]}, cv=2, error_score="raise")
     search.fit(noisy, X_clean=X_train, sample_weight=weights)
     half = len(X_train) // 2 + len(X_train) % 2
