@@ -1,7 +1,6 @@
 """What the three estimators share: validation, encode, decode, and the public methods."""
 
 from contextlib import contextmanager
-import copy
 from functools import partial
 from numbers import Integral, Real
 import threading
@@ -13,21 +12,21 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae import _architecture
-from skae._callbacks import SILENCE, Tasks
+from skae._callbacks import start_tasks
 from skae._compat import (
     CallbackSupportMixin,
     Interval,
     RealNotInt,
     StrOptions,
     check_sample_weight,
-    in_container,
     root_context,
-    take_rows,
 )
 from skae._fitting import Fit
+from skae._frames import FLOATS, contain, floats
 from skae._model import target_scaling
 from skae._network import Pass, blocks
 from skae._scaling import Scaling, columns_on_another_scale
+from skae._silence import SILENCE
 from skae._threads import in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -35,21 +34,9 @@ from skae.losses import LOSSES
 from skae.metrics import explained_variance
 from skae.penalties import PENALTIES
 
-FLOATS = [np.float64, np.float32]
 FEW_ROWS = 100
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
 LARGE = 10**5  # parameters: below, threads only wait for each other
-
-
-def floats(X):
-    """The dtypes that X may have, float32 alone where that is what a frame of polars holds.
-
-    scikit-learn sees the dtypes of arrays and of frames of pandas only.
-    """
-    dtypes = getattr(X, "dtypes", None) if hasattr(X, "to_numpy") else None
-    if isinstance(dtypes, list) and {str(dtype) for dtype in dtypes} == {"Float32"}:
-        return np.float32
-    return FLOATS
 
 
 def is_plain(X, n_columns):
@@ -143,40 +130,12 @@ class _BaseAutoencoder(
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
             with team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
-                tasks = self._start_tasks(context, fit, given, (X, X_clean, weights))
+                tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
                 fit.run(tasks=tasks)
                 vars(self).update(fit.attributes())
                 self._finish_fit(X, weights, fit, tasks)
             tasks.end()
         return self
-
-    def _start_tasks(self, context, fit, given, validated):
-        """Begin the tasks that callbacks are told of.
-
-        Their rows are frames where those given were, so that the names of the columns fit.
-        """
-        if context is None:
-            return SILENCE
-        X, _, weights = validated
-        told = given if hasattr(self, "feature_names_in_") else validated
-
-        def rows(numbers):
-            part, clean = told[:2]
-            if len(numbers) < len(X):
-                part = take_rows(part, numbers)
-                clean = None if clean is None else take_rows(clean, numbers)
-            metadata = None if given[2] is None else {"sample_weight": weights[numbers]}
-            return part, part if clean is None else clean, metadata
-
-        def describe(fit):
-            model = copy.copy(self)
-            vars(model).update(fit.attributes())
-            model._finish_fit(X, weights, fit)
-            return vars(model)
-
-        tasks = Tasks(context, self, rows, describe)
-        tasks.begin(fit.n_phases + self._is_calibrated, self.max_iter, fit.training_rows)
-        return tasks
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
         """Train one pass, after initialising where there is no model yet."""
@@ -321,17 +280,6 @@ class _BaseAutoencoder(
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=floats(X))
 
-    def _contain(self, values, X, like_X=False):
-        """Put values of the features into a container as `in_container` says."""
-
-        def columns():
-            names = getattr(self, "feature_names_in_", None)
-            if names is None and like_X:
-                names = getattr(X, "columns", None)
-            return [f"x{i}" for i in range(self.n_features_in_)] if names is None else list(names)
-
-        return in_container(values, self, X, columns, like_X)
-
     def _each_block(self, X, part, use):
         """Call `use` with each block's slice of X and its code, or what is decoded, or both.
 
@@ -440,14 +388,14 @@ class _BaseAutoencoder(
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return self._contain(self._decode(X), X)
+            return contain(self, self._decode(X), X)
         code = check_array(X, dtype=floats(X), input_name="X")
         if code.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {code.shape[1]} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}."
             )
-        return self._contain(self._decode(code), X)
+        return contain(self, self._decode(code), X)
 
     def reconstruct(self, X):
         """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
@@ -463,7 +411,7 @@ class _BaseAutoencoder(
             Their reconstructions, in the units of X; a frame where `inverse_transform`
             returns one.
         """
-        return self._contain(self._reconstruct(self._validate(X)), X)
+        return contain(self, self._reconstruct(self._validate(X)), X)
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row's reconstruction.

@@ -1,6 +1,5 @@
 """One run of fit: from validated rows and an estimator's parameters to fitted attributes."""
 
-import copy
 from dataclasses import replace
 from functools import partial
 import math
@@ -10,10 +9,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
-from skae._callbacks import SILENCE
 from skae._feed import Feed, Rows
-from skae._model import Model, resumed_model, start_model
+from skae._model import resumed_model, start_model
 from skae._random import generator
+from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._stopping import Choice, Patience
 from skae._training import SCHEDULES, DivergedError, Objective, Step, epochs, lbfgs, row_losses
@@ -24,7 +23,6 @@ EVALUATION_ROWS = 512
 MERGED_ROWS = 1000
 CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
-SHOWN_DECODED = 2**11
 CAUTION, CAUTION_OF_FEW = 1.0, 2.5
 
 
@@ -107,7 +105,7 @@ class Fit:
                 elif self._is_cross_validated():
                     self._run(self.rows, n_epochs=self._cross_validate())
                 else:
-                    folds = self._folds(self.rows.X)
+                    folds = self.folds_of(self.rows.X)
                     if folds.any():  # else all rows are equal: there is nothing to learn
                         held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
                         self._run_watched(rows, held, CAUTION, fold=0)
@@ -121,9 +119,9 @@ class Fit:
             warnings.warn(message, stacklevel=2)
         self.phase.close()
         model.parameters.flat[...] = model.kept.flat
-        self._finish(in_order=n_epochs is None)
+        self.finish(in_order=n_epochs is None)
 
-    def _finish(self, in_order=True):
+    def finish(self, in_order=True):
         """Count the rows, forget the optimizer's state, put the code in order."""
         model = self.model
         self.n_samples_seen += len(self.rows)
@@ -236,7 +234,7 @@ class Fit:
     def _cross_validate(self):
         """Return the number of epochs that is best for certain over folds, trained in step."""
         estimator = self.estimator
-        folds = self._folds(self.rows.X)
+        folds = self.folds_of(self.rows.X)
         losses = np.zeros(len(self.rows))
         parts = []
         for k in range(folds.max() + 1):
@@ -281,7 +279,7 @@ class Fit:
         few = few and self.rows.X.size <= CROSS_VALIDATED_CELLS
         return few and not self.resumed and self.estimator.solver != "lbfgs"
 
-    def _folds(self, X):
+    def folds_of(self, X):
         """The number of each row's fold; equal rows have equal numbers, whichever X has them."""
         n_folds = max(round(1 / self.estimator.validation_fraction), 2)
         n_folds = N_FOLDS if self._is_cross_validated() else n_folds
@@ -349,29 +347,9 @@ class Fit:
         watched = self.X_val is None and estimator.early_stopping and estimator.max_iter > 0
         return 2 if watched and self._is_cross_validated() else 1
 
-    def training_rows(self, fold=None):
-        """Numbers of the rows given to fit that are learned from, all or without a fold."""
-        return self.kept if fold is None else self.kept[self._folds(self.given) != fold]
-
-    def as_it_stands(self, model):
-        """Return what this fit would be if it ended with a model's parameters of now.
-
-        The order of the code is found on fewer rows, or it would take longer than an epoch.
-        """
-        theta = (model.averaged or model.parameters).flat.copy()
-        found = copy.copy(self)
-        found.model = Model(model.architecture, theta, model.scaling, model.state, model.code_scale)
-        found.max_decoded = SHOWN_DECODED
-        found.loss_curve = self.loss_curve.copy()
-        found.validation_loss_curve = self.validation_loss_curve.copy()
-        found._finish()
-        return found
-
     def _begin_phase(self, name, n_epochs, model, fold):
         self.phase.close()
-        self.phase = self.tasks.phase(
-            name, n_epochs, partial(self.training_rows, fold), partial(self.as_it_stands, model)
-        )
+        self.phase = self.tasks.phase(name, n_epochs, self, model, fold)
 
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:

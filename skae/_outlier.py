@@ -12,6 +12,7 @@ from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._density import Density, fit_density
 from skae._fitting import Fit
+from skae._frames import contain
 from skae._mixture import BLOCK
 from skae._robust import Ellipsoid, fit_ellipsoid, weighted_quantile
 from skae._splitting import fold_numbers
@@ -620,7 +621,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             `inverse_transform` returns one and, as names are what it is read by, also
             where X is one of pandas or polars and no other container is asked for.
         """
-        return self._contain(self._score_features(self._validate(X)), X, like_X=True)
+        return contain(self, self._score_features(self._validate(X)), X, like_X=True)
 
     def score_samples(self, X):
         """Return the score of each row: higher is more normal.

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._callbacks import SILENCE, Silence
+from skae._silence import SILENCE, Silence
 from skae.metrics import reconstruction_score, reconstruction_scores
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -547,7 +547,7 @@ def test_a_model_shown_can_be_saved():
 
 def test_silence_answers_whatever_tasks_are_asked():
     """One object stands for all tasks where no callback listens."""
-    assert SILENCE.phase("training", 1, None, None) is SILENCE
+    assert SILENCE.phase("training", 1, None, None, None) is SILENCE
     assert SILENCE.calibration(5) is SILENCE
     assert SILENCE.end_epoch() is False
     model = AutoencoderTransformer(**QUICK).set_callbacks(Recorder()).set_callbacks()

@@ -10,11 +10,11 @@ import pytest
 import skae
 
 FLOORS = {
-    "_callbacks": 0,
     "_calls": 0,
     "_parameters": 0,
     "_random": 0,
     "_scaling": 0,
+    "_silence": 0,
     "_threads": 0,
     "_splitting": 1,
     "_stopping": 1,
@@ -34,7 +34,9 @@ FLOORS = {
     "_compat": 5,
     "_density": 5,
     "_model": 5,
+    "_callbacks": 6,
     "_fitting": 6,
+    "_frames": 6,
     "metrics": 6,
     "_base": 7,
     "_denoising": 8,
