@@ -32,6 +32,7 @@ FURTHER = [
     "plot_isolation_forest",
     "plot_tables",
     "plot_out_of_core",
+    "plot_callbacks",
 ]
 
 

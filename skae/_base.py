@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 import threading
+import warnings
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,12 +12,22 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae import _architecture, _onnx, _persistence
-from skae._compat import Interval, RealNotInt, StrOptions, check_sample_weight
+from skae._callbacks import start_tasks
+from skae._compat import (
+    CallbackSupportMixin,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    check_sample_weight,
+    root_context,
+)
 from skae._fitting import Fit
+from skae._frames import FLOATS, contain, floats
 from skae._layer_table import layer_table
 from skae._model import target_scaling
 from skae._network import Pass, blocks
-from skae._scaling import Scaling
+from skae._scaling import Scaling, columns_on_another_scale
+from skae._silence import SILENCE
 from skae._threads import in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -24,7 +35,6 @@ from skae.losses import LOSSES
 from skae.metrics import explained_variance
 from skae.penalties import PENALTIES
 
-FLOATS = [np.float64, np.float32]
 FEW_ROWS = 100
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
 LARGE = 10**5  # parameters: below, threads only wait for each other
@@ -60,12 +70,17 @@ def is_stochastic(estimator):
 
 
 class _BaseAutoencoder(
-    _onnx.OnnxExport, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    _onnx.OnnxExport,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Public methods validate, private ones compute."""
 
     _scale_per_feature = False
     _has_bottleneck = False
+    _is_calibrated = False
 
     _parameter_constraints = {
         "n_components": [
@@ -109,16 +124,22 @@ class _BaseAutoencoder(
 
     def _fit(self, X, sample_weight, X_val=None, X_clean=None):
         """Initialise, then train; nothing is set on self before both have gone well."""
+        context = root_context(self)
         with self._unharmed():
+            given = X, X_clean, sample_weight
             X = self._validate_training(X, reset=True)
             weights = self._validate_weights(sample_weight, X)
-            X_val = None if X_val is None else self._validate_more(X_val, X, "X_val")
+            if X_val is not None:
+                X_val = self._validate_more(X_val, X, "X_val")
+                self._compare_scales(X_val, X if weights.all() else X[weights > 0])
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
             with team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
-                fit.run()
+                tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
+                fit.run(tasks=tasks)
                 vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit)
+                self._finish_fit(X, weights, fit, tasks)
+            tasks.end()
         return self
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
@@ -133,11 +154,14 @@ class _BaseAutoencoder(
                 fit = Fit(self, X, weights, do, X_clean=X_clean, resume=not first)
                 fit.run_once()
                 vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit)
+                self._finish_fit(X, weights, fit, SILENCE)
         return self
 
-    def _finish_fit(self, X, weights, fit):
-        """What an estimator learns besides: called with the validated rows."""
+    def _finish_fit(self, X, weights, fit, tasks=None):
+        """What an estimator learns besides: called with the validated rows.
+
+        `tasks` are told of trainings; without them there are none, for a passing glance.
+        """
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
 
     def _draw(self, weights, seed, resume):
@@ -164,7 +188,9 @@ class _BaseAutoencoder(
             raise
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
-        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=ensure_min_samples)
+        X = validate_data(
+            self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples
+        )
         _architecture.check_range(X, self.loss)
         return X
 
@@ -190,6 +216,21 @@ class _BaseAutoencoder(
                 f"{name} must have the rows of X: got {len(X_more)} for {len(X)} rows of X."
             )
         return X_more
+
+    def _compare_scales(self, X_val, X):
+        """Warn if X_val seems not to have been transformed as X was."""
+        columns = columns_on_another_scale(X, X_val)
+        if not len(columns):
+            return
+        names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[columns]
+        named = ", ".join(str(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        warnings.warn(
+            f"X_val is on another scale than X in {len(names)} of {X.shape[1]} columns: "
+            f"{named}{more}. It must be transformed as X is; a Pipeline does so only with "
+            'transform_input=["X_val"].',
+            stacklevel=2,
+        )
 
     # ---------------------------------------------------------------- fitted state
 
@@ -264,7 +305,7 @@ class _BaseAutoencoder(
         if nameless and is_plain(X, self.n_features_in_):
             return X
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=FLOATS)
+        return validate_data(self, X, reset=False, dtype=floats(X))
 
     def _each_block(self, X, part, use):
         """Call `use` with each block's slice of X and its code, or what is decoded, or both.
@@ -389,19 +430,21 @@ class _BaseAutoencoder(
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Reconstructed rows, in the units of the training rows.
+        X_original : ndarray or frame of shape (n_samples, n_features)
+            Reconstructed rows, in the units of the training rows; a frame, with the names
+            of the training columns, where `set_output` or scikit-learn's configuration
+            asks `transform` for one.
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return self._decode(X)
-        code = check_array(X, dtype=FLOATS, input_name="X")
+            return contain(self, self._decode(X), X)
+        code = check_array(X, dtype=floats(X), input_name="X")
         if code.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {code.shape[1]} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}."
             )
-        return self._decode(code)
+        return contain(self, self._decode(code), X)
 
     def reconstruct(self, X):
         """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
@@ -413,10 +456,11 @@ class _BaseAutoencoder(
 
         Returns
         -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the units of X.
+        X_reconstructed : ndarray or frame of shape (n_samples, n_features)
+            Their reconstructions, in the units of X; a frame where `inverse_transform`
+            returns one.
         """
-        return self._reconstruct(self._validate(X))
+        return contain(self, self._reconstruct(self._validate(X)), X)
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row's reconstruction.

@@ -8,15 +8,18 @@ from skae._scaling import identity_scaling
 MAX_DECODED = 2**15
 
 
-def explained_variance_ratios(network, parameters, X, weights, scaling, target_scaling):
+def explained_variance_ratios(
+    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED
+):
     """Share of the variance of X that each column of the code explains.
 
     What is lost when a column is held at its mean is that column's part, exactly so for a
     linear decoder; the parts are scaled to add up to the share that the whole
-    reconstruction explains. Estimated on at most 2**15 / n_components rows, evenly spaced.
+    reconstruction explains. Estimated on at most max_decoded / n_components rows, evenly
+    spaced.
     """
     n_components = network.n_components
-    n_rows = min(len(X), max(MAX_DECODED // n_components, 16))
+    n_rows = min(len(X), max(max_decoded // n_components, 16))
     chosen = np.linspace(0, len(X) - 1, n_rows).astype(int) if n_rows < len(X) else slice(None)
     X, weights = X[chosen], weights[chosen] / weights[chosen].sum()
     code_layer = network.n_encoder_layers

@@ -2,10 +2,30 @@
 
 import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Interval", "RealNotInt", "StrOptions", "check_sample_weight", "fit_context"]
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn below 1.9 has no callbacks
+
+    class CallbackSupportMixin:
+        """Supports nothing."""
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "Interval",
+    "RealNotInt",
+    "StrOptions",
+    "check_sample_weight",
+    "fit_context",
+    "in_container",
+    "root_context",
+    "take_rows",
+]
 
 
 def check_sample_weight(sample_weight, X):
@@ -17,3 +37,25 @@ def check_sample_weight(sample_weight, X):
     if not weights.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
+
+
+def root_context(estimator):
+    """Begin what callbacks are told of a fit; None where no callback listens.
+
+    `fit_context` ends it, also when fit fails.
+    """
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    return estimator._init_callback_context(max_subtasks=None)
+
+
+def in_container(values, estimator, X, columns, like_X=False):
+    """Put values into the container that `set_output` or the configuration asks for.
+
+    A frame of pandas has the index of X, if X is one as well. Where nothing is asked for,
+    the values stay an array or, with `like_X`, become a frame where X is one.
+    """
+    adapter = _get_container_adapter("transform", estimator)
+    if adapter is None and like_X:
+        adapter = ADAPTERS_MANAGER.adapters.get(type(X).__module__.partition(".")[0])
+    return values if adapter is None else adapter.create_container(values, X, columns)

@@ -12,6 +12,7 @@ from skae import _code
 from skae._feed import Feed, Rows
 from skae._model import resumed_model, start_model
 from skae._random import generator
+from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._stopping import Choice, Patience
 from skae._training import SCHEDULES, DivergedError, Objective, Step, epochs, lbfgs, row_losses
@@ -45,10 +46,11 @@ class Fit:
                 for rows in (X, X_clean, X_val)
             )
         weights = estimator._draw(weights, self.seed_split, resume)
-        if not weights.all():
-            kept = weights != 0
-            X, weights = X[kept], weights[kept]
-            X_clean = None if X_clean is None else X_clean[kept]
+        self.kept = np.flatnonzero(weights)
+        if len(self.kept) < len(X):
+            X, weights = X[self.kept], weights[self.kept]
+            X_clean = None if X_clean is None else X_clean[self.kept]
+        self.given = X
         if len(X) <= MERGED_ROWS:
             X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
         weights = estimator._training_weights(X, weights, self.seed_start, resume)
@@ -70,16 +72,18 @@ class Fit:
         self.best_loss = None
         self.interrupted = False
         self.ratios = None
+        self.max_decoded = _code.MAX_DECODED
+        self.phase = self.tasks = SILENCE
 
     # ------------------------------------------------------------ training
 
-    def run(self, n_epochs=None):
+    def run(self, n_epochs=None, tasks=SILENCE):
         """Train to the end, by the way that suits the rows; put the code in order.
 
         With `n_epochs` train on all rows for as long, whatever the parameters say, and leave
-        the code as it is.
+        the code as it is. `tasks` are told of every epoch, and may say stop.
         """
-        estimator, model = self.estimator, self.model
+        estimator, model, self.tasks = self.estimator, self.model, tasks
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 if n_epochs is not None:
@@ -101,10 +105,10 @@ class Fit:
                 elif self._is_cross_validated():
                     self._run(self.rows, n_epochs=self._cross_validate())
                 else:
-                    folds = self._folds(max(round(1 / estimator.validation_fraction), 2))
+                    folds = self.folds_of(self.rows.X)
                     if folds.any():  # else all rows are equal: there is nothing to learn
                         held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
-                        self._run_watched(rows, held, CAUTION)
+                        self._run_watched(rows, held, CAUTION, fold=0)
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
@@ -113,10 +117,16 @@ class Fit:
             self.interrupted = True
             message = "Training interrupted by user: the best model so far is kept."
             warnings.warn(message, stacklevel=2)
+        self.phase.close()
         model.parameters.flat[...] = model.kept.flat
+        self.finish(in_order=n_epochs is None)
+
+    def finish(self, in_order=True):
+        """Count the rows, forget the optimizer's state, put the code in order."""
+        model = self.model
         self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
-        if n_epochs is not None:
+        if not in_order:
             return
         self.ratios = self._explained_variance_ratios()
         order = np.argsort(-self.ratios, kind="stable")
@@ -144,7 +154,7 @@ class Fit:
         self.best_loss = min(self.loss_curve, default=None)
         self.ratios = self._explained_variance_ratios()
 
-    def _run(self, rows, n_epochs=None, watch=None):
+    def _run(self, rows, n_epochs=None, watch=None, fold=None):
         """Train on rows until their loss or the watch says stop, or n_epochs are over.
 
         `watch()` is called after each epoch; it takes care of what is kept. Without one the
@@ -156,10 +166,19 @@ class Fit:
         if limit == 0:
             return
         n_done = 0
+        self._begin_phase("training" if n_epochs is None else "refit", limit, model, fold)
+        self.phase.begin_epoch()
 
         def after_epoch(loss):
             nonlocal n_done
             n_done += 1
+            stop = judge(loss)
+            stop = self.phase.end_epoch() or stop
+            if not stop and n_done < limit:
+                self.phase.begin_epoch()
+            return stop
+
+        def judge(loss):
             if n_epochs is None:
                 self.n_iter = n_done
                 self.loss_curve.append(loss)
@@ -191,7 +210,7 @@ class Fit:
                     model.take_back()
                 raise
 
-    def _run_watched(self, rows, watched, caution):
+    def _run_watched(self, rows, watched, caution, fold=None):
         """Train on rows; keep the epoch that is best for certain on those that are watched."""
         estimator, model = self.estimator, self.model
         if estimator.solver != "lbfgs":
@@ -210,12 +229,12 @@ class Fit:
             self.best_iter, self.best_loss = choice.epoch, choice.loss
             return patience.exhausted(loss)
 
-        self._run(rows, watch=watch)
+        self._run(rows, watch=watch, fold=fold)
 
     def _cross_validate(self):
         """Return the number of epochs that is best for certain over folds, trained in step."""
         estimator = self.estimator
-        folds = self._folds(N_FOLDS)
+        folds = self.folds_of(self.rows.X)
         losses = np.zeros(len(self.rows))
         parts = []
         for k in range(folds.max() + 1):
@@ -225,6 +244,8 @@ class Fit:
             objective = self._objective(model, rows)
             passes = self._epochs(model, objective)
             parts.append((held, passes, self._watch(model, self.rows.part(held))))
+            if k == 0:
+                self._begin_phase("cross-validation", estimator.max_iter, model, fold=0)
 
         def held_out_losses():
             for held, _, watch in parts:
@@ -234,6 +255,7 @@ class Fit:
         choice = Choice(held_out_losses(), self.rows.weights, CAUTION_OF_FEW)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         for epoch in range(1, estimator.max_iter + 1):
+            self.phase.begin_epoch()
             try:
                 loss = sum(next(passes) for _, passes, _ in parts) / len(parts)
             except DivergedError:
@@ -245,7 +267,8 @@ class Fit:
             self.loss_curve.append(loss)
             self.validation_loss_curve.append(choice.mean(found))
             self._report(loss, self.validation_loss_curve[-1])
-            if patience.exhausted(self.validation_loss_curve[-1]):
+            stop = patience.exhausted(self.validation_loss_curve[-1])
+            if self.phase.end_epoch() or stop:
                 break
         return choice.epoch
 
@@ -256,8 +279,11 @@ class Fit:
         few = few and self.rows.X.size <= CROSS_VALIDATED_CELLS
         return few and not self.resumed and self.estimator.solver != "lbfgs"
 
-    def _folds(self, n_folds):
-        return fold_numbers(self.rows.X, n_folds, np.random.default_rng(self.seed_split))
+    def folds_of(self, X):
+        """The number of each row's fold; equal rows have equal numbers, whichever X has them."""
+        n_folds = max(round(1 / self.estimator.validation_fraction), 2)
+        n_folds = N_FOLDS if self._is_cross_validated() else n_folds
+        return fold_numbers(X, n_folds, np.random.default_rng(self.seed_split))
 
     def _objective(self, model, rows, batch_size=None):
         estimator = self.estimator
@@ -312,6 +338,19 @@ class Fit:
         step = Step(objective, optimizer, model.state, self._decay())
         return epochs(objective, step, rate, shuffle, rng)
 
+    # ------------------------------------------------------------ what callbacks are told
+
+    @property
+    def n_phases(self):
+        """Number of times that epochs are gone through: two under cross-validation."""
+        estimator = self.estimator
+        watched = self.X_val is None and estimator.early_stopping and estimator.max_iter > 0
+        return 2 if watched and self._is_cross_validated() else 1
+
+    def _begin_phase(self, name, n_epochs, model, fold):
+        self.phase.close()
+        self.phase = self.tasks.phase(name, n_epochs, self, model, fold)
+
     def _report(self, loss, validation_loss=None):
         if self.estimator.verbose:
             more = "" if validation_loss is None else f", validation loss = {validation_loss:.6g}"
@@ -342,6 +381,7 @@ class Fit:
             self.rows.weights,
             model.scaling,
             model.target_scaling,
+            self.max_decoded,
         )
 
     def attributes(self):

@@ -13,6 +13,7 @@ from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._density import Density, fit_density
 from skae._fitting import Fit
+from skae._frames import contain
 from skae._mixture import BLOCK
 from skae._robust import Ellipsoid, fit_ellipsoid, weighted_quantile
 from skae._splitting import fold_numbers
@@ -248,6 +249,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     _scale_per_feature = True
     _has_bottleneck = True
+    _is_calibrated = True
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
@@ -420,15 +422,16 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             self.ellipsoid_ = vars(fit_ellipsoid(X.astype(np.float64), weights, rng))
         return weights * Ellipsoid(**self.ellipsoid_).row_weights(X)
 
-    def _finish_fit(self, X, weights, fit):
-        super()._finish_fit(X, weights, fit)
+    def _finish_fit(self, X, weights, fit, tasks=None):
+        super()._finish_fit(X, weights, fit, tasks)
         if fit.resume:
             self._update_density(fit)
             scores, weights = self.calibration_scores_, self.calibration_weights_
         else:
             self._fit_density(fit)
             scores = self._score_samples(X)
-            self._calibrate(*(self._uninterrupted_scores(X, weights, fit) or (scores, weights)))
+            found = None if tasks is None else self._uninterrupted_scores(X, weights, fit, tasks)
+            self._calibrate(*(found or (scores, weights)))
         if self.contamination == "auto":
             ordered, p_values = self._calibration()
             first = np.searchsorted(p_values, FALSE_ALARM_RATE, side="right")
@@ -453,18 +456,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             decay = math.exp(-weights.sum() / MEMORY)
             self.density_ = density.update(T, weights, decay).asdict()
 
-    def _uninterrupted_scores(self, X, weights, fit):
+    def _uninterrupted_scores(self, X, weights, fit, tasks):
         """The held-out scores, None if the user wants no more of it."""
         try:
             if not fit.interrupted:
-                return self._held_out_scores(X, weights, fit)
+                return self._held_out_scores(X, weights, fit, tasks)
         except KeyboardInterrupt:
             pass
         message = "Interrupted by user: the threshold rests on scores of the training rows."
         warnings.warn(message, stacklevel=2)
         return None
 
-    def _held_out_scores(self, X, weights, fit):
+    def _held_out_scores(self, X, weights, fit, tasks):
         """Scores of rows that the model has not seen, or one like it, and their weights."""
         kept, drawn = weights > 0, self._draw(weights, fit.seed_split, False) > 0
         if not np.array_equal(kept, drawn):
@@ -478,22 +481,23 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
         n_scored = min(enough, n_distinct_folds)
         found = []
+        calibration = tasks.calibration(n_scored)
         for k in range(n_scored if n_distinct_folds > 1 else 0):
             held = folds == k
-            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do)
+            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do, calibration)
             found.append((other._score_samples(X[held]), weights[held]))
         if not found:
             return self._score_samples(X), weights
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
-    def _trained_anew(self, X, weights, n_epochs, do):
+    def _trained_anew(self, X, weights, n_epochs, do, tasks):
         """A detector of the same size that knows other rows."""
         other = clone(self).set_params(
             n_components=self.n_components_, warm_start=False, verbose=False
         )
         other.n_features_in_ = self.n_features_in_
         fit = Fit(other, X, weights, do)
-        fit.run(n_epochs)
+        fit.run(n_epochs, tasks)
         vars(other).update(fit.attributes())
         likely = self.criterion == "likelihood"
         other._fit_density(fit, Density.from_dict(self.density_).sizes if likely else None)
@@ -628,12 +632,13 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         contributions : ndarray or frame of shape (n_samples, n_features)
-            float64, a frame if X is one of pandas or polars; each row adds up to its
-            `score_samples`. The lowest ones say why a row is an outlier. What depends on
-            the column is minus a square; a constant, the same for all columns of a row,
-            makes up the sum.
+            float64; each row adds up to its `score_samples`. The lowest ones say why a row
+            is an outlier. What depends on the column is minus a square; a constant, the
+            same for all columns of a row, makes up the sum. A frame where
+            `inverse_transform` returns one and, as names are what it is read by, also
+            where X is one of pandas or polars and no other container is asked for.
         """
-        return like_frame(X, self._score_features(self._validate(X)))
+        return contain(self, self._score_features(self._validate(X)), X, like_X=True)
 
     def score_samples(self, X):
         """Return the score of each row: higher is more normal.
@@ -681,12 +686,3 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             int, 1 for inliers and -1 for outliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-
-def like_frame(X, values):
-    """Put values into a frame like X where X is one of pandas or polars."""
-    if hasattr(X, "columns") and hasattr(X, "index"):
-        return type(X)(values, index=X.index, columns=X.columns)
-    if hasattr(X, "columns") and hasattr(X, "schema"):
-        return type(X)(values, schema=list(X.columns))
-    return values

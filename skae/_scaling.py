@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 BLOCK = 4096
+COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,31 @@ def _column_means(X, weights, function):
         rows = function(X[start : start + BLOCK].astype(np.float64))
         total += weights[start : start + BLOCK] @ rows
     return total / weights.sum()
+
+
+def columns_on_another_scale(X, other):
+    """Numbers of the columns in which rows are elsewhere, or spread otherwise, than those of X.
+
+    The middle half of the one is set against the middle nine tenths of the other: it lies
+    beyond them by a quarter of their width, or is half as wide again as they are. Rows drawn
+    alike are hardly ever so, whatever they are drawn from. None where less than a quarter of
+    the columns that vary are, or where one side has less than 20 rows.
+    """
+    if min(len(X), len(other)) < FEWEST_COMPARED:
+        return np.arange(0)
+    low, lower, upper, high = _quantiles(X)
+    other_low, other_lower, other_upper, other_high = _quantiles(other)
+    with np.errstate(over="ignore", invalid="ignore"):
+        width, other_width = high - low, other_high - other_low
+        beyond = (other_lower > high + width / 4) | (other_upper < low - width / 4)
+        wider = other_upper - other_lower > 1.5 * width
+        narrower = (upper - lower > 1.5 * other_width) & (other_width > 0)
+    varied = width > 0
+    found = np.flatnonzero(varied & (beyond | wider | narrower))
+    return found if 4 * len(found) >= varied.sum() else found[:0]
+
+
+def _quantiles(X):
+    """The ends of the middle nine tenths of each column, and between them those of its half."""
+    chosen = np.linspace(0, len(X) - 1, min(len(X), COMPARED_ROWS)).astype(int)
+    return np.quantile(X[chosen], [0.05, 0.25, 0.75, 0.95], axis=0)

@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import check_sample_weight
 
-__all__ = ["reconstruction_score"]
+__all__ = ["reconstruction_score", "reconstruction_scores"]
 
 
 def reconstruction_score(estimator, X, y=None, sample_weight=None):
@@ -48,11 +48,66 @@ def reconstruction_score(estimator, X, y=None, sample_weight=None):
     >>> bool(scores.min() > 0.9)
     True
     """
-    check_reducer(estimator, "reconstruction_score")
+    X, reconstruction, weights = _reconstructed(estimator, X, sample_weight, "reconstruction_score")
+    return explained_variance(X, reconstruction, weights)
+
+
+def reconstruction_scores(estimator, X, y=None, sample_weight=None):
+    """Two scores of an estimator's reconstruction, by name.
+
+    What `sklearn.callback.ScoringMonitor` takes as ``scoring=``, for a score of every epoch,
+    and searches do that are to show more than one number.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `transform` and `inverse_transform`.
+    X : array-like of shape (n_samples, n_features)
+        Rows to reconstruct.
+    y : Ignored
+        Not used, present so that the function is a scorer.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    scores : dict of str to float
+        "reconstruction_score" is :func:`reconstruction_score`; "neg_mean_squared_error" is
+        minus the mean over rows and features of the squared error, in the squared units of
+        X. Both are better when higher.
+
+    Raises
+    ------
+    TypeError
+        If the estimator cannot reconstruct.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import reconstruction_scores
+    >>> X = load_iris().data
+    >>> scores = reconstruction_scores(PCA(n_components=3).fit(X), X)
+    >>> {name: round(score, 3) for name, score in scores.items()}
+    {'reconstruction_score': 0.995, 'neg_mean_squared_error': -0.006}
+    """
+    X, reconstruction, weights = _reconstructed(
+        estimator, X, sample_weight, "reconstruction_scores"
+    )
+    errors = np.square(X - reconstruction, dtype=np.float64).mean(axis=1)
+    return {
+        "reconstruction_score": explained_variance(X, reconstruction, weights),
+        "neg_mean_squared_error": -float(np.average(errors, weights=weights)),
+    }
+
+
+def _reconstructed(estimator, X, sample_weight, caller):
+    """Return X as an array, its reconstruction, and the weights of the rows."""
+    check_reducer(estimator, caller)
     reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
     X = check_array(X, dtype=[np.float64, np.float32])
     weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
-    return explained_variance(X, reconstruction, weights)
+    return X, reconstruction, weights
 
 
 def check_reducer(estimator, caller):

@@ -1,0 +1,29 @@
+"""What a fit reports to where no callback listens."""
+
+
+class Silence:
+    """Tasks, phases and calibration in one (see `_callbacks`): told of all, it says nothing."""
+
+    def begin_epoch(self):
+        """Do nothing."""
+
+    def end_epoch(self):
+        """Do not stop."""
+        return False
+
+    def close(self):
+        """Do nothing."""
+
+    def end(self):
+        """Do nothing."""
+
+    def phase(self, name, n_epochs, fit, model, fold):
+        """Stay silent."""
+        return self
+
+    def calibration(self, n_folds):
+        """Stay silent."""
+        return self
+
+
+SILENCE = Silence()
