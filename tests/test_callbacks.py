@@ -435,8 +435,8 @@ def test_a_stop_in_cross_validation_leaves_the_refit_to_follow():
 def test_calibration_does_not_stop():
     """The models that judge held-out rows train for as long as the one they stand for."""
     stopper = Watcher(lambda context, *shown: "calibration" in path(context))
-    model = AutoencoderOutlierDetector(2, **PLAIN).set_callbacks(stopper).fit(X)
-    expected = AutoencoderOutlierDetector(2, **PLAIN).fit(X)
+    model = quick(AutoencoderOutlierDetector, 2, **PLAIN).set_callbacks(stopper).fit(X)
+    expected = quick(AutoencoderOutlierDetector, 2, **PLAIN).fit(X)
     assert_array_equal(model.calibration_scores_, expected.calibration_scores_)
     assert stopper.count("fit", "calibration", "fold", "epoch") == 40
 

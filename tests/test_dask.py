@@ -24,6 +24,8 @@ da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one for all of them
+
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 QUICK = {
     "hidden_layer_sizes": (8,),
