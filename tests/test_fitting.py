@@ -399,7 +399,9 @@ def test_the_best_epoch_is_restored(Estimator, given):
 
 def test_rows_to_watch_are_not_learned_from():
     X = rows(300)
-    model = AutoencoderTransformer(**SMALL | {"max_iter": 0}).fit(X, X_val=X * 100 + 5)
+    model = AutoencoderTransformer(**SMALL | {"max_iter": 0})
+    with pytest.warns(UserWarning, match="X_val is on another scale"):
+        model.fit(X, X_val=X * 100 + 5)
     assert_allclose(model.mean_, X.mean(axis=0))
     alone = AutoencoderTransformer(**SMALL | {"max_iter": 0}).fit(X)
     assert_array_equal(model.theta_, alone.theta_)
