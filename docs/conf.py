@@ -102,11 +102,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skae"
 html_static_path = ["_static", str(_mathjax / mathjax_path)]
 html_css_files = ["skae.css"]
+html_favicon = "_static/skae.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
-    "logo": {"text": "skae"},
-    "header_links_before_dropdown": 6,
+    "logo": {"text": "skae", "image_light": "_static/skae.svg", "image_dark": "_static/skae.svg"},
+    "header_links_before_dropdown": 5,
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -120,5 +121,3 @@ html_sidebars = {"index": [], "performance": [], "changelog": []}
 html_context = {"default_mode": "auto"}
 
 myst_heading_anchors = 2
-# Pages that come with other changes may not be there yet.
-suppress_warnings = ["toc.empty_glob"]

@@ -76,7 +76,7 @@ def speed(results):
             row = [f"{result['workload']}, {result['dtype']}", f"{ours:,.0f}"]
             for peer in peers:
                 there = result["peers"].get(peer)
-                row.append(f"{there['ratio']:.2f}" if there else "–")
+                row.append(f"{there['ratio']:.2f}" if there else "")
             rows.append(row)
         yield from (f"``{call}``:", "")
         yield from table(["workload", "skae, rows/s", *peers], rows)

@@ -10,7 +10,7 @@ rng = np.random.default_rng(0)
 angle = rng.uniform(0.1 * np.pi, 0.9 * np.pi, 600)
 X = np.column_stack([2 * np.cos(angle), 2 * np.sin(angle)]) + rng.normal(scale=0.08, size=(600, 2))
 
-fig, axes = plt.subplots(1, 2, sharex=True, sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.1), sharex=True, sharey=True)
 for ax, reducer, color in (
     (axes[0], PCA(1), "#666666"),
     (axes[1], AutoencoderTransformer(1, random_state=0), "#D55E00"),
