@@ -244,17 +244,17 @@ class _BaseAutoencoder(
 
     @property
     def coefs_(self):
-        """list of ndarray of shape (n_in, n_out): weights of each layer, views of `theta_`."""
+        """Weights of each layer, ndarray of shape (n_in, n_out): views of `theta_`."""
         return [W for W, _ in self._fitted_parameters().layers]
 
     @property
     def intercepts_(self):
-        """list of ndarray of shape (n_out,): biases of each layer, views of `theta_`."""
+        """Biases of each layer, ndarray of shape (n_out,): views of `theta_`."""
         return [b for _, b in self._fitted_parameters().layers]
 
     @property
     def path_coefs_(self):
-        """list of ndarray: the linear path's two matrices, or none; views of `theta_`."""
+        """Matrices of the linear path, two or none: views of `theta_`."""
         return list(self._fitted_parameters().path)
 
     def _fitted_parameters(self):

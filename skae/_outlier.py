@@ -585,8 +585,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            float64, (1 + number of calibration rows with no higher score) / (1 + number of
-            calibration rows), where weights count as numbers: conformal p-values. For new
+            (1 + number of calibration rows with no higher score) / (1 + number of
+            calibration rows) in float64, weights counting as numbers: conformal p-values. For new
             rows like the training rows they are at most p with probability p or less, so
             that flagging rows with p-values up to 0.01 raises a false alarm on 1 % of
             these. That holds exactly beyond `max_samples` rows; with fewer, where the
@@ -632,7 +632,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         contributions : ndarray or frame of shape (n_samples, n_features)
-            float64; each row adds up to its `score_samples`. The lowest ones say why a row
+            In float64; each row adds up to its `score_samples`. The lowest ones say why a row
             is an outlier. What depends on the column is minus a square; a constant, the
             same for all columns of a row, makes up the sum. A frame where
             `inverse_transform` returns one and, as names are what it is read by, also
@@ -651,9 +651,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            float64; with ``criterion="likelihood"`` the log-likelihood of the row, in units
-            of the standardised features, with "reconstruction" minus the mean of their
-            squared residuals.
+            With ``criterion="likelihood"`` the log-likelihood of the row, in units of the
+            standardised features, with "reconstruction" minus the mean of their squared
+            residuals; float64.
         """
         return self._score_samples(self._validate(X))
 
@@ -668,7 +668,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         decision : ndarray of shape (n_samples,)
-            float64, below zero for outliers.
+            Below zero for outliers; float64.
         """
         return self.score_samples(X) - self.offset_
 
@@ -683,6 +683,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            int, 1 for inliers and -1 for outliers.
+            1 for inliers and -1 for outliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)

@@ -105,12 +105,12 @@ class _Part(_onnx.OnnxExport, TransformerMixin, BaseEstimator):
 
     @property
     def n_features_in_(self):
-        """int: number of columns that `transform` takes."""
+        """Number of columns that `transform` takes: int."""
         return self.estimator.n_features_in_
 
     @property
     def feature_names_in_(self):
-        """ndarray of shape (n_features_in_,): names of these columns, where they have any."""
+        """Names of these columns, where they have any: ndarray of shape (n_features_in_,)."""
         return self.estimator.feature_names_in_
 
     def _fitted(self):
@@ -253,7 +253,7 @@ class Decoder(_NamedAsInput):
 
     @property
     def n_features_in_(self):
-        """int: number of columns of a code."""
+        """Number of columns of a code: int."""
         return self.estimator.n_components_
 
     @property

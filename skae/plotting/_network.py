@@ -69,7 +69,7 @@ class NetworkDisplay:
 
     @property
     def n_parameters(self):
-        """int: number of parameters."""
+        """Number of parameters: int."""
         return self._table().n_parameters
 
     def _table(self):

@@ -77,7 +77,7 @@ class ReconstructionErrorDisplay:
 
     @property
     def flagged_shares(self):
-        """dict of {str: float}: share of the rows of each kind that are flagged."""
+        """Share of the rows of each kind that are flagged: dict of {str: float}."""
         if self.threshold is None:
             return {}
         return {
@@ -347,12 +347,12 @@ class FeatureScoreDisplay:
 
     @property
     def score(self):
-        """float: the row's score."""
+        """The row's score: float."""
         return float(np.sum(self.contributions))
 
     @property
     def order(self):
-        """ndarray of shape (n_features,): the features, lowest contribution first."""
+        """The features, lowest contribution first: ndarray of shape (n_features,)."""
         return np.argsort(self.contributions, kind="stable")
 
     @classmethod

@@ -76,7 +76,7 @@ class ReconstructionDisplay:
 
     @property
     def scores(self):
-        """dict of {str: float}: share of the variance that each reconstruction explains."""
+        """Share of the variance that each reconstruction explains: dict of {str: float}."""
         ones = np.ones(len(self.X))
         return {
             name: explained_variance(self.X, reconstruction, ones)
@@ -85,7 +85,7 @@ class ReconstructionDisplay:
 
     @property
     def residuals(self):
-        """dict of {str: ndarray}: rows minus reconstructions."""
+        """Rows minus reconstructions: dict of {str: ndarray}."""
         return {
             name: self.X - reconstruction for name, reconstruction in self.reconstructions.items()
         }
@@ -351,12 +351,12 @@ class DenoisingDisplay:
 
     @property
     def noisy_error(self):
-        """float: mean squared difference between corrupted and clean rows."""
+        """Mean squared difference between corrupted and clean rows: float."""
         return float(np.mean(np.square(self.X_noisy - self.X), dtype=np.float64))
 
     @property
     def restored_error(self):
-        """float: mean squared difference between restored and clean rows."""
+        """Mean squared difference between restored and clean rows: float."""
         return float(np.mean(np.square(self.X_restored - self.X), dtype=np.float64))
 
     @classmethod

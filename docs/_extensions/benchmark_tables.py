@@ -1,0 +1,138 @@
+"""Tables from the runs that are kept in docs/benchmarks: `.. benchmark:: bench_NAME.py`.
+
+A run is a JSON file that record.py wrote. Nothing is typed in by hand: no run, no table.
+"""
+
+import json
+from pathlib import Path
+from statistics import mean, median
+
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+
+def runs(folder, script):
+    """The kept runs of a script: path and content."""
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["script"] == script:
+            yield path, found
+
+
+def table(header, rows):
+    """A list-table, as lines: the first column to the left, figures to the right."""
+    yield from (".. list-table::", "   :header-rows: 1", "   :class: figures", "")
+    for row in (header, *rows):
+        cells = [str(cell) for cell in row]
+        yield f"   * - {cells[0]}"
+        yield from (f"     - {cell}" for cell in cells[1:])
+    yield ""
+
+
+def circumstances(run):
+    """How the run was made, in words."""
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    yield from (".. code-block:: none", "", f"   {run['command']}", "")
+    yield (
+        f"{run['date']}; Python {run['python']}, {versions}; {run['processor']}, "
+        f"{run['n_cores']} cores; mean number of other processes at work when it began: "
+        f"{run['load']}."
+    )
+    yield ""
+
+
+# ---------------------------------------------------------------- one function a script
+
+
+def reconstruction(results):
+    """Errors on unseen rows: medians over the splits, and the worst gain of one."""
+    header = ["data", "rows", "columns", "code", "PCA", "skae", "gain", "worst split", "seconds"]
+    rows = [
+        [
+            case["data_set"],
+            case["n_rows"],
+            case["n_features"],
+            case["n_components"],
+            f"{median(case['pca_error']):.3g}",
+            f"{median(case['error']):.3g}",
+            f"{case['median_gain']:+.1f} %",
+            f"{min(case['gain']):+.1f} %",
+            f"{median(case['seconds']):.1f}",
+        ]
+        for case in results
+    ]
+    yield from table(header, rows)
+
+
+def speed(results):
+    """Time of each peer over that of skae, a table for each call."""
+    for call in dict.fromkeys(result["call"] for result in results):
+        found = [result for result in results if result["call"] == call]
+        peers = list(dict.fromkeys(peer for result in found for peer in result["peers"]))
+        peers.remove("skae")
+        rows = []
+        for result in found:
+            ours = result["peers"]["skae"]["samples_per_second"]
+            row = [f"{result['workload']}, {result['dtype']}", f"{ours:,.0f}"]
+            for peer in peers:
+                there = result["peers"].get(peer)
+                row.append(f"{there['ratio']:.2f}" if there else "")
+            rows.append(row)
+        yield from (f"``{call}``:", "")
+        yield from table(["workload", "skae, rows/s", *peers], rows)
+
+
+def outliers(results):
+    """ROC AUC over the data sets, or stated and observed false alarms."""
+    if "detector" not in results[0]:
+        header = ["rows", "training quantile", '``contamination="auto"``', "p ≤ 0.01"]
+        rows = [
+            [r["data"], f"{r['training']:.3f}", f"{r['auto']:.3f}", f"{r['p']:.3f}"]
+            for r in results
+        ]
+        means = [f"{mean(r[key] for r in results):.3f}" for key in ("training", "auto", "p")]
+        yield from table(header, [*rows, ["mean", *means]])
+        return
+    for protocol in dict.fromkeys(r["protocol"] for r in results):
+        mine = [r for r in results if r["protocol"] == protocol]
+        sets = list(dict.fromkeys(r["data"] for r in mine))
+        rows = []
+        for detector in dict.fromkeys(r["detector"] for r in mine):
+            parts = [[r for r in mine if (r["detector"], r["data"]) == (detector, s)] for s in sets]
+            row = [mean(mean(r[key] for r in part) for part in parts) for key in ("auc", "ap")]
+            seconds = median(r["fit"] for part in parts for r in part)
+            rows.append((-row[0], [detector, *(f"{x:.3f}" for x in row), f"{seconds:.2f}"]))
+        yield from (f"Protocol “{protocol}”, mean over {len(sets)} data sets:", "")
+        header = ["detector", "ROC AUC", "average precision", "seconds to fit, median"]
+        yield from table(header, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
+
+
+SHOWN = {
+    "bench_reconstruction.py": reconstruction,
+    "bench_speed.py": speed,
+    "bench_outliers.py": outliers,
+}
+
+
+class Benchmark(SphinxDirective):
+    """The kept runs of a script, each with its command."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Make the nodes."""
+        script = self.arguments[0]
+        folder = Path(self.env.srcdir, "benchmarks")
+        lines = []
+        for path, found in runs(folder, script):
+            self.env.note_dependency(str(path))
+            lines += [*SHOWN[script](found["results"]), *circumstances(found)]
+        if not lines:
+            lines = ["No run of it is kept."]
+        return self.parse_text_to_nodes("\n".join(StringList(lines, source=script)))
+
+
+def setup(app):
+    """Add the directive."""
+    app.add_directive("benchmark", Benchmark)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,72 @@
+"""Run a benchmark and keep its figures, with how they were made, for the page on performance.
+
+    python docs/benchmarks/record.py speed -- tests/benchmarks/bench_speed.py --rounds 5
+
+writes docs/benchmarks/speed.json: what the script wrote, the command, the versions, the
+machine and how busy that was. The page shows every such file that is there.
+"""
+
+import argparse
+from datetime import UTC, datetime
+from importlib.metadata import version
+import json
+import os
+from pathlib import Path
+import platform
+import shlex
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+
+FOLDER = Path(__file__).parent
+OUTPUT_OPTIONS = {"bench_speed.py": "--json"}
+
+
+def processor():
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def record(script, arguments):
+    """Run the script; return its results and the circumstances."""
+    busy = os.getloadavg()[0]
+    with TemporaryDirectory() as folder:
+        output = Path(folder, "results.json")
+        option = OUTPUT_OPTIONS.get(Path(script).name, "--output")
+        command = [sys.executable, script, *arguments, option, str(output)]
+        subprocess.run(command, check=True)
+        results = json.loads(output.read_text(encoding="utf-8"))
+    return {
+        "script": Path(script).name,
+        "command": shlex.join(["python", script, *arguments]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
+        "processor": processor(),
+        "n_cores": os.cpu_count(),
+        "load": round(busy, 1),
+        "results": results,
+    }
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", help="the file to write is NAME.json")
+    parser.add_argument("script", help="a script of tests/benchmarks, after --")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="and its arguments")
+    options = parser.parse_args()
+    found = record(options.script, options.arguments)
+    text = json.dumps(found, indent=1) + "\n"
+    FOLDER.joinpath(f"{options.name}.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The pages' words against the things they speak of, without building them."""
+
+import doctest
+import inspect
+import json
+from pathlib import Path
+import re
+
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.neural_network import MLPRegressor
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst"), *DOCS.glob("coming_from/*.rst")])
+ORIGINS = {"pca": PCA, "isolation_forest": IsolationForest, "mlp": MLPRegressor}
+OURS = (AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector)
+TESTED_ELSEWHERE = {"callbacks", "export", "frames_and_routing", "scaling_out"}
+NOT_SPOKEN_OF = {"get_params", "set_params", "get_metadata_routing"}
+
+
+def code_of(page):
+    return re.findall(r"``(.+?)``", page.read_text(encoding="utf-8"))
+
+
+def attributes_of(Estimator):
+    text = inspect.getdoc(Estimator)
+    return re.findall(r"^(\w+_) :", text[text.index("Attributes\n---") :], re.MULTILINE)
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_everything_of_the_origin_is_translated(origin):
+    Origin = ORIGINS[origin]
+    spoken = {re.match(r"\w*", code)[0] for code in code_of(DOCS / "coming_from" / f"{origin}.rst")}
+    wanted = set(inspect.signature(Origin).parameters) | set(attributes_of(Origin))
+    methods = {name for name, _ in inspect.getmembers(Origin, inspect.isfunction)}
+    wanted |= {name for name in methods if not name.startswith(("_", "set_"))} - NOT_SPOKEN_OF
+    assert not wanted - spoken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_values_of_parameters_are_taken(page):
+    """What a page writes as `Estimator(name=value)` has a name that the estimator knows."""
+    for name, arguments in re.findall(
+        rf"\b({'|'.join(E.__name__ for E in OURS)})\((.*?)\)", page.read_text(encoding="utf-8")
+    ):
+        Estimator = next(E for E in OURS if E.__name__ == name)
+        found = set(re.findall(r"(\w+)=", arguments))
+        assert found <= set(inspect.signature(Estimator).parameters)
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.stem not in TESTED_ELSEWHERE], ids=lambda page: page.stem
+)
+def test_examples_on_pages(page):
+    failed, _ = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert not failed
+
+
+def test_defaults_of_the_translation_of_the_mlp():
+    """Defaults that the table gives are those of both."""
+    page = DOCS / "coming_from" / "mlp.rst"
+    theirs, ours = (inspect.signature(E).parameters for E in (MLPRegressor, OURS[0]))
+    text = page.read_text(encoding="utf-8")
+    for cells in re.findall(r"\* - (``\w+=.*?)\n +- (.*?)\n", text):
+        for name, value in re.findall(r"``(\w+)=(.+?)``", cells[0]):
+            assert str(theirs[name].default) in (value, value.strip('"')), name
+            stated = value.strip('"') if cells[1] == "the same" else cells[1]
+            default = str(ours[name].default)
+            assert default in stated or float(default) == float(stated), name
+
+
+def test_pages_never_ask_the_network():
+    """No address in a configuration, style or template that a browser would fetch."""
+    for path in [*DOCS.glob("_static/*"), *DOCS.glob("_templates/**/*.*")]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(@import|url\(|(href|src)=)\W*(https?:)?//", text), path
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("benchmarks/*.json")), ids=lambda path: path.stem)
+def test_kept_runs_say_how_they_were_made(path):
+    run = json.loads(path.read_text(encoding="utf-8"))
+    assert {"command", "date", "load", "processor", "python", "versions"} <= set(run)
+    assert run["command"].split()[1] == f"tests/benchmarks/{run['script']}"
+    assert run["results"]
