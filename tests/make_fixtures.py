@@ -44,7 +44,7 @@ def outputs(model, X):
     if hasattr(model, "feature_names_in_"):
         X = pd.DataFrame(X, columns=model.feature_names_in_)
     code = np.asarray(model.transform(X))
-    found = {"transform": code, "inverse_transform": model.inverse_transform(code)}
+    found = {"transform": code, "inverse_transform": np.asarray(model.inverse_transform(code))}
     methods = ["reconstruct", "score_samples"]
     if hasattr(model, "predict"):
         methods += ["decision_function", "predict", "predict_pvalue", "score_features"]

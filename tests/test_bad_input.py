@@ -64,7 +64,7 @@ BAD_ROWS = {
     ),
     "complex": (rows() + 1j, ValueError, "Complex data not supported"),
     "one dimension": (rows()[:, 0], ValueError, "Expected 2D array, got 1D"),
-    "three dimensions": (rows()[None], ValueError, "dim 3, while dim <= 2"),
+    "three dimensions": (rows()[None], ValueError, "Found array with dim 3"),
     "a number": (3.0, ValueError, "Expected 2D array, got scalar"),
     "None": (None, ValueError, "Expected 2D array"),
     "no rows": (rows()[:0], ValueError, r"0 sample\(s\)"),

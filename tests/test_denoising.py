@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from versions import search_hands_weights_to_the_score_of_a_pipeline
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 
@@ -252,6 +253,7 @@ def test_metadata_reach_the_last_step_of_a_pipeline():
     assert pipeline[-1].validation_loss_curve_
 
 
+@search_hands_weights_to_the_score_of_a_pipeline
 def test_metadata_are_split_with_the_rows_by_a_grid_search():
     X = digits(60)
     noisy, weights = add_noise(X, "masking", 0.3), 1.0 + np.arange(60) % 3

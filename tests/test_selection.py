@@ -23,6 +23,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from versions import search_hands_weights_to_the_score_of_a_pipeline
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae.metrics import reconstruction_score
@@ -257,6 +258,7 @@ def test_curves():
     pyplot.close("all")
 
 
+@search_hands_weights_to_the_score_of_a_pipeline
 def test_sample_weights_are_routed_through_a_search():
     weights = np.linspace(0.1, 1, len(X))
     with config_context(enable_metadata_routing=True):

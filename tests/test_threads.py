@@ -7,6 +7,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
+from versions import needs
 
 from skae import AutoencoderTransformer, _base, _threads, _training
 from skae._threads import in_turn, team
@@ -63,6 +64,7 @@ def test_of_those_who_work_at_the_same_time_one_has_the_threads():
     assert not _threads._holding.locked()
 
 
+@needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
 def test_limits_held_by_another_thread_are_left():
     with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
 
