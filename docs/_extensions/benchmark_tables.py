@@ -32,7 +32,7 @@ def table(header, rows):
 def circumstances(run):
     """How the run was made, in words."""
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-    yield from (".. code-block:: none", "", f"   {run['command']}", "")
+    yield from (".. code-block:: none", "   :class: command", "", f"   {run['command']}", "")
     yield (
         f"{run['date']}; Python {run['python']}, {versions}; {run['processor']}, "
         f"{run['n_cores']} cores; mean number of other processes at work when it began: "
