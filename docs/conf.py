@@ -28,7 +28,14 @@ extensions = [
     "benchmark_tables",
     "inventories",
 ]
-exclude_patterns = ["_build", "_extensions", "_templates", "benchmarks", "figures", "**/README.*"]
+exclude_patterns = [
+    "_build",
+    "_extensions",
+    "_templates",
+    "benchmarks",
+    "figures",
+    "**/sg_execution_times.rst",
+]
 templates_path = ["_templates"]
 default_role = "literal"  # `n_components` in docstrings is code, as in scikit-learn's
 nitpicky = False

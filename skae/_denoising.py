@@ -170,7 +170,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Number of training rows, over all calls of `partial_fit`.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where X has string names.
 
     See Also

@@ -110,7 +110,7 @@ class _Part(_onnx.OnnxExport, TransformerMixin, BaseEstimator):
 
     @property
     def feature_names_in_(self):
-        """Names of these columns, where they have any: ndarray of shape (n_features_in_,)."""
+        """Names of these columns, where they have any: ndarray of shape (n_features,)."""
         return self.estimator.feature_names_in_
 
     def _fitted(self):
@@ -159,7 +159,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
     ----------
     n_features_in_ : int
         Number of features of the rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where the estimator was fitted on string names.
 
     See Also
@@ -285,7 +285,7 @@ class Reconstructor(_NamedAsInput):
     ----------
     n_features_in_ : int
         Number of features of the rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where the estimator was fitted on string names.
 
     See Also
@@ -344,7 +344,7 @@ class SampleScorer(_Part):
     ----------
     n_features_in_ : int
         Number of features of the rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where the estimator was fitted on string names.
 
     See Also

@@ -166,7 +166,7 @@ def test_attributes(Estimator):
 def test_attributes_are_of_the_shape_that_is_stated(Estimator):
     X = np.random.default_rng(0).normal(size=(60, 3))
     model = Estimator(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(X)
-    sizes = {"n_features": 3, "n_components": 2, "n_features_in_": 3}
+    sizes = {"n_features": 3, "n_components": 2}
     sizes["n_parameters"] = model.theta_.size
     for name, (kind, _) in entries(sections(Estimator)["Attributes"]).items():
         value = getattr(model, name, None)

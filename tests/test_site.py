@@ -19,6 +19,17 @@ PAGES = sorted(
 )
 SCREENS = {"phone": (390, 844, True), "desktop": (1280, 900, False)}
 
+CUT_OFF = """
+[...document.querySelectorAll('.bd-article :is(h1, h2, p, dt, dd, li, img, svg)')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+    .filter(e => {
+        for (let a = e; a.parentElement; a = a.parentElement)
+            if (['auto', 'scroll'].includes(getComputedStyle(a).overflowX)) return false;
+        return true;
+    })
+    .map(e => (e.textContent || e.src || '').trim().slice(0, 40))
+"""
+
 pytestmark = pytest.mark.skipif(not PAGES, reason="the pages are not built")
 
 
@@ -81,6 +92,7 @@ def test_pages_on_a_screen(page_and_address, screen, scheme):
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > SCREENS[screen][0]:
             wrong.append(f"{name} is {width} pixels wide")
+        wrong += [f"{name} cuts off “{text}”" for text in page.evaluate(CUT_OFF)]
         if page.evaluate("document.documentElement.dataset.theme") != scheme:
             wrong.append(f"{name} is not {scheme}")
         if page.evaluate("document.querySelectorAll('.math').length"):

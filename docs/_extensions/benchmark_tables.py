@@ -32,7 +32,7 @@ def table(header, rows):
 def circumstances(run):
     """How the run was made, in words."""
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-    yield from (".. code-block:: none", "", f"   {run['command']}", "")
+    yield from (".. code-block:: none", "   :class: command", "", f"   {run['command']}", "")
     yield (
         f"{run['date']}; Python {run['python']}, {versions}; {run['processor']}, "
         f"{run['n_cores']} cores; mean number of other processes at work when it began: "
@@ -46,7 +46,7 @@ def circumstances(run):
 
 def reconstruction(results):
     """Errors on unseen rows: medians over the splits, and the worst gain of one."""
-    header = ["data", "rows", "columns", "code", "PCA", "skae", "gain", "worst split", "seconds"]
+    header = ["data", "rows", "columns", "code", "PCA", "skae", "gain", "worst split"]
     rows = [
         [
             case["data_set"],
@@ -57,7 +57,6 @@ def reconstruction(results):
             f"{median(case['error']):.3g}",
             f"{case['median_gain']:+.1f} %",
             f"{min(case['gain']):+.1f} %",
-            f"{median(case['seconds']):.1f}",
         ]
         for case in results
     ]
@@ -100,10 +99,9 @@ def outliers(results):
         for detector in dict.fromkeys(r["detector"] for r in mine):
             parts = [[r for r in mine if (r["detector"], r["data"]) == (detector, s)] for s in sets]
             row = [mean(mean(r[key] for r in part) for part in parts) for key in ("auc", "ap")]
-            seconds = median(r["fit"] for part in parts for r in part)
-            rows.append((-row[0], [detector, *(f"{x:.3f}" for x in row), f"{seconds:.2f}"]))
+            rows.append((-row[0], [detector, *(f"{x:.3f}" for x in row)]))
         yield from (f"Protocol “{protocol}”, mean over {len(sets)} data sets:", "")
-        header = ["detector", "ROC AUC", "average precision", "seconds to fit, median"]
+        header = ["detector", "ROC AUC", "average precision"]
         yield from table(header, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 

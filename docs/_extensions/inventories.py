@@ -22,7 +22,9 @@ CLASSES = [
     "sklearn.utils.metadata_routing.MetadataRequest",
 ]
 FUNCTIONS = ["sklearn.set_config"]
+TERMS = {"meta-estimator": "glossary.html#term-meta-estimator"}
 LABELS = {
+    "df_output_transform": ("modules/df_output_transform.html#df-output-transform", "set_output"),
     "metadata_routing": ("metadata_routing.html#metadata-routing", "Metadata Routing"),
     "sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
         "auto_examples/miscellaneous/plot_set_output.html",
@@ -39,6 +41,8 @@ def lines():
         yield f"{name} py:class 1 modules/generated/{name}.html#$ -"
     for name in FUNCTIONS:
         yield f"{name} py:function 1 modules/generated/{name}.html#$ -"
+    for name, address in TERMS.items():
+        yield f"{name} std:term -1 {address} -"
     for name, (address, title) in LABELS.items():
         yield f"{name} std:label -1 {address} {title}"
 

@@ -19,5 +19,5 @@ for averaging, color, label in (
     )
     curve = autoencoder.fit(X_train, X_val=X_val).validation_loss_curve_
     ax.plot(range(1, len(curve) + 1), curve, color=color, label=label)
-ax.set(xlabel="epoch", ylabel="loss on held-out rows", yscale="log")
+ax.set(xlabel="epoch", ylabel="loss on held-out rows")
 ax.legend()

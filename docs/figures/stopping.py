@@ -24,7 +24,7 @@ ax.plot(means, color="#0072B2", label="mean gain")
 ax.plot(bounds, color="#D55E00", label="less one standard error")
 ax.axhline(0, color="black", linewidth=0.8)
 ax.plot(best, bounds[best], "o", color="#D55E00")
-ax.annotate(f"kept: epoch {best}", (best, bounds[best]), xytext=(8, -16),
+ax.annotate(f"kept: epoch {best}", (best, bounds[best]), xytext=(6, 6),
             textcoords="offset points")  # fmt: skip
 ax.set(xlabel="epoch", ylabel="gain over PCA, held-out rows", xlim=(0, len(means) - 1))
 ax.legend()

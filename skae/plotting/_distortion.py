@@ -130,7 +130,7 @@ class DistortionDisplay:
         to be shares of the variance that is explained, as the autoencoders' `score` and
         :func:`skae.metrics.reconstruction_score` are, and what is plotted is the share that
         is lost; or errors with the sign changed, by a scorer of scikit-learn's whose name
-        begins with "neg_".
+        begins with ``"neg_"``.
 
         Parameters
         ----------
