@@ -12,7 +12,7 @@ import pytest
 import skae
 
 ROOT = Path(__file__).parents[1]
-DEPENDENCIES = ["numpy", "scikit-learn", "scipy", "threadpoolctl"]
+DEPENDENCIES = ["numpy", "scikit-learn", "scipy"]
 OPTIONAL = ["matplotlib", "onnx", "onnxruntime", "pandas", "polars", "pyarrow", "skl2onnx", "skops"]
 
 
