@@ -52,6 +52,7 @@ def describe(estimator, n_features, n_components):
         "n_encoder_layers": len(hidden) + 1,
         "linear_path": estimator.linear_path == "pca",
         "loss": estimator.loss,
+        "nested": bool(estimator.nested),
     }
 
 
@@ -63,6 +64,7 @@ def build(architecture):
         n_encoder_layers=architecture["n_encoder_layers"],
         linear_path=architecture["linear_path"],
         loss=LOSSES[architecture["loss"]],
+        nested=architecture.get("nested", False),  # which was always so before there was a choice
     )
 
 

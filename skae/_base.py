@@ -78,6 +78,7 @@ class _BaseAutoencoder(
 ):
     """Public methods validate, private ones compute."""
 
+    nested = False  # for the estimator without the parameter
     _scale_per_feature = False
     _has_bottleneck = False
     _is_calibrated = False
@@ -307,9 +308,10 @@ class _BaseAutoencoder(
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=floats(X))
 
-    def _each_block(self, X, part, use):
+    def _each_block(self, X, part, use, size=None):
         """Call `use` with each block's slice of X and its code, or what is decoded, or both.
 
+        `size` is how many columns of the code are decoded, if not all of them.
         Binding the calls of a pass takes longer than to send one row through it: for single
         rows each thread keeps what it has bound, as long as the estimator stays as it is.
         Many rows through a large network are spread over threads, a piece at a time.
@@ -317,13 +319,13 @@ class _BaseAutoencoder(
         if len(X) == 1:
             fitted = self.theta_, self.mean_, self.scale_, self.code_scale_
             passes = _single_rows.passes.setdefault(self, {})
-            bound_to, send = passes.get(part, ((), None))
+            bound_to, send = passes.get((part, size), ((), None))
             if not (bound_to and all(a is b for a, b in zip(bound_to, fitted))):
-                send = Pass(*self._path_of(part), n_rows=1)
-                passes[part] = fitted, send
+                send = Pass(*self._path_of(part, size), n_rows=1)
+                passes[part, size] = fitted, send
             use(slice(0, 1), send(X))
             return
-        path = self._path_of(part)
+        path = self._path_of(part, size)
 
         def send_piece(start):
             for rows, output in blocks(X[start : start + PIECE], *path):
@@ -336,15 +338,16 @@ class _BaseAutoencoder(
             do = do if self.theta_.size > LARGE else in_turn
             do([partial(send_piece, start) for start in range(0, len(X), PIECE)])
 
-    def _path_of(self, part):
-        """Network, parameters, scaling, first and last layer of what `_blocks` is asked for."""
+    def _path_of(self, part, size):
+        """Network, parameters, scaling, layers and size of what `_each_block` is asked for."""
         network, parameters, code = self._network, self._parameters, self._network.n_encoder_layers
         if part == "encode":
             return network, parameters, self._scaling, 0, code
         if part == "decode":
-            centre = np.zeros(network.n_components, parameters.flat.dtype)
-            return network, parameters, Scaling(centre, self.code_scale_), code, network.n_layers
-        return network, parameters, self._scaling, 0, network.n_layers
+            n_columns = network.n_components if size is None else size
+            unscale = Scaling(np.zeros(n_columns, parameters.flat.dtype), self.code_scale_)
+            return network, parameters, unscale, code, network.n_layers, size
+        return network, parameters, self._scaling, 0, network.n_layers, size
 
     def _encode(self, X):
         code = np.empty((len(X), self.n_components_), X.dtype)
@@ -354,9 +357,9 @@ class _BaseAutoencoder(
         return code
 
     def _decode(self, code):
-        return self._reconstruct(code, "decode")
+        return self._reconstruct(code, code.shape[1], "decode")
 
-    def _reconstruct(self, X, part="reconstruct"):
+    def _reconstruct(self, X, size=None, part="reconstruct"):
         result = np.empty((len(X), self.n_features_in_), X.dtype)
         target_scaling = self._target_scaling
 
@@ -364,7 +367,7 @@ class _BaseAutoencoder(
             target_scaling.undo(output)
             result[rows] = output
 
-        self._each_block(X, part, use)
+        self._each_block(X, part, use, size)
         return result
 
     def _mean_squared_errors(self, X):
@@ -426,7 +429,8 @@ class _BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` returns them.
+            Codes, as `transform` returns them. After training with ``nested=True`` their
+            first columns are codes as well, however many.
 
         Returns
         -------
@@ -434,33 +438,67 @@ class _BaseAutoencoder(
             Reconstructed rows, in the units of the training rows; a frame, with the names
             of the training columns, where `set_output` or scikit-learn's configuration
             asks `transform` for one.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the codes of this model.
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
             return contain(self, self._decode(X), X)
         code = check_array(X, dtype=floats(X), input_name="X")
-        if code.shape[1] != self.n_components_:
+        n_columns = code.shape[1]
+        if n_columns > self.n_components_ or not self._is_decodable(n_columns):
+            narrower = n_columns < self.n_components_
+            hint = " Narrower codes need training with nested=True." if narrower else ""
             raise ValueError(
-                f"X has {code.shape[1]} columns, but a code of this {type(self).__name__} has "
-                f"n_components_={self.n_components_}."
+                f"X has {n_columns} columns, but a code of this {type(self).__name__} has "
+                f"n_components_={self.n_components_}.{hint}"
             )
         return contain(self, self._decode(code), X)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X, n_components=None):
         """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to reconstruct.
+        n_components : int or None, default=None
+            How many columns of the code to decode, the first ones; None decodes all. Fewer
+            than all need training with ``nested=True``.
 
         Returns
         -------
         X_reconstructed : ndarray or frame of shape (n_samples, n_features)
             Their reconstructions, in the units of X; a frame where `inverse_transform`
             returns one.
+
+        Raises
+        ------
+        ValueError
+            If `n_components` is not a number of columns that this model decodes.
         """
-        return contain(self, self._reconstruct(self._validate(X)), X)
+        rows = self._validate(X)
+        if n_components is None:
+            return contain(self, self._reconstruct(rows), X)
+        whole = self.n_components_
+        is_int = isinstance(n_components, Integral) and not isinstance(n_components, bool)
+        if not is_int or not 1 <= n_components <= whole:
+            raise ValueError(
+                f"n_components must be an int from 1 to n_components_={whole}, or None, got "
+                f"{n_components!r}."
+            )
+        if not self._is_decodable(n_components):
+            raise ValueError(
+                f"n_components={n_components} of n_components_={whole} columns can only be "
+                "decoded after training with nested=True."
+            )
+        return contain(self, self._reconstruct(rows, int(n_components)), X)
+
+    def _is_decodable(self, n_columns):
+        return n_columns == self.n_components_ or self._network.nested
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row's reconstruction.

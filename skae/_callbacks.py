@@ -100,7 +100,8 @@ def as_it_stands(fit, model):
     """
     theta = (model.averaged or model.parameters).flat.copy()
     found = copy.copy(fit)
-    found.model = Model(model.architecture, theta, model.scaling, model.state, model.code_scale)
+    kept = model.scaling, model.state, model.code_scale, model.decoder_weights
+    found.model = Model(model.architecture, theta, *kept)
     found.max_decoded = DECODED
     found.loss_curve = fit.loss_curve.copy()
     found.validation_loss_curve = fit.validation_loss_curve.copy()

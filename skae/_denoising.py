@@ -108,6 +108,15 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Mean activation that "kl" aims at.
     sparsity_weight : float, default=1.0
         Weight of the penalty beside the loss.
+    nested : bool, default=False
+        Whether to train codes of every size at once, which takes about twice as long. The
+        first j columns are then a code of their own, for every j, which `reconstruct` and
+        `inverse_transform` decode. One encoder is trained with a decoder for the whole code
+        and one for each power of two below, from wide to narrow in `coefs_`; an epoch is
+        kept only if every size of code gains. The columns stay in PCA's order, and
+        `explained_variance_ratio_` of a column is what it adds to those before it. Where
+        `n_components` is a share of the variance, the code then ends with the column by
+        which the reconstruction of held-out rows explains it, at PCA's number at the latest.
     noise : {"masking", "gaussian", "salt_pepper", "swap"}, callable or None, \
             default="gaussian"
         "masking": a cell becomes 0 with probability `noise_level`. "gaussian": a cell gains
@@ -193,6 +202,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     """
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
+        "nested": ["boolean"],
         "noise": [StrOptions(set(CORRUPTIONS)), callable, None],
         "noise_level": [Interval(Real, 0, None, closed="left")],
     }
@@ -232,6 +242,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         sparsity=None,
         sparsity_target=0.05,
         sparsity_weight=1.0,
+        nested=False,
         noise="gaussian",
         noise_level=0.3,
     ):
@@ -267,6 +278,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         self.sparsity = sparsity
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
+        self.nested = nested
         self.noise = noise
         self.noise_level = noise_level
 

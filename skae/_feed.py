@@ -61,9 +61,10 @@ class Feed:
 
     A slot is a batch's place in the chunk: `slot(k, n_rows)` gives the arrays that the k-th
     batch after a `fill` is found in, always the same ones, so calls may be bound to them.
+    `size_draws`, for nested codes, draws a size for each row and decoder.
     """
 
-    def __init__(self, rows, scaling, target_scaling, batch_size):
+    def __init__(self, rows, scaling, target_scaling, batch_size, size_draws=None):
         n_features = rows.X.shape[1]
         dtype = scaling.mean.dtype
         self.rows, self.scaling, self.target_scaling = rows, scaling, target_scaling
@@ -79,6 +80,9 @@ class Feed:
         if not np.all(weights == weights[0]):
             self.all_weights = (weights / weights.mean()).astype(dtype)
             self.weights = np.empty(self.n_rows, dtype)
+        self.size_draws, self.sizes = size_draws, None
+        if size_draws is not None:
+            self.sizes = np.empty((self.n_rows, len(size_draws)), dtype)
 
     def fill(self, chosen, rng):
         """Gather the chosen rows, at most n_rows of them, counted among those that take part."""
@@ -95,6 +99,8 @@ class Feed:
             self.target_scaling.apply(targets, out=targets)
         if self.weights is not None:
             np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
+        if self.sizes is not None:
+            self.size_draws.draw(self.sizes[:n_rows])
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of the batches that n_rows filled rows make."""
@@ -103,10 +109,31 @@ class Feed:
 
     def slot(self, index, n_rows):
         """Return views of a slot: inputs, targets, weights or None."""
-        start = index * self.batch_size
-        view = slice(start, start + n_rows)
+        view = self._view(index, n_rows)
         weights = None if self.weights is None else self.weights[view]
         return self.inputs[view], self.targets[view], weights
+
+    def slot_sizes(self, index, n_rows):
+        """Return a view of the sizes drawn for a slot, or None."""
+        return None if self.sizes is None else self.sizes[self._view(index, n_rows)]
+
+    def _view(self, index, n_rows):
+        start = index * self.batch_size
+        return slice(start, start + n_rows)
+
+    def order(self, shuffle, rng):
+        """Return the order of the rows in an epoch.
+
+        A row's place in its batch decides which decoders read its code: unless all rows are
+        shuffled, those of each batch are, where there are several decoders.
+        """
+        if shuffle:
+            return rng.permutation(len(self.rows))
+        order = np.arange(len(self.rows))
+        if self.sizes is not None:
+            for start in range(0, len(order), self.batch_size):
+                rng.shuffle(order[start : start + self.batch_size])
+        return order
 
     def chunks(self, order):
         """Cut an order of rows into pieces that fill takes."""

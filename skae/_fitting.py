@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 import math
+from numbers import Integral
 import warnings
 
 import numpy as np
@@ -10,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
 from skae._feed import Feed, Rows
-from skae._model import resumed_model, start_model
+from skae._model import count_columns, resumed_model, shortened, start_model
+from skae._nesting import N_READINGS, SizeDraws, decoder_weights
 from skae._random import generator
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
@@ -65,6 +67,8 @@ class Fit:
             self.validation_loss_curve = list(estimator.validation_loss_curve_)
         else:
             self.model = start_model(estimator, self.rows, self.seed_start)
+            if self.model.network.nested:
+                self._weigh_decoders()
             self.n_samples_seen = 0
             self.loss_curve, self.validation_loss_curve = [], []
         self.n_iter = 0
@@ -74,6 +78,7 @@ class Fit:
         self.ratios = None
         self.max_decoded = _code.MAX_DECODED
         self.phase = self.tasks = SILENCE
+        self.judges = [(self.model, self.rows)]  # who says how many columns are enough
 
     # ------------------------------------------------------------ training
 
@@ -128,10 +133,14 @@ class Fit:
         model.state = {"steps": model.state["steps"]}
         if not in_order:
             return
+        if self._chooses_size():
+            size = count_columns(self.judges, self.estimator.n_components)
+            self.model = model = shortened(model, size)
         self.ratios = self._explained_variance_ratios()
-        order = np.argsort(-self.ratios, kind="stable")
-        self.ratios = self.ratios[order]
-        _code.reorder(model.network, model.parameters, order)
+        if not model.network.nested:  # whose columns are in order, and must stay so
+            order = np.argsort(-self.ratios, kind="stable")
+            self.ratios = self.ratios[order]
+            _code.reorder(model.network, model.parameters, order)
         _code.fix_signs(model.network, model.parameters)
 
     def run_once(self):
@@ -216,6 +225,7 @@ class Fit:
         if estimator.solver != "lbfgs":
             model.start_average(estimator.averaging)
         losses = self._watch(model, watched)
+        self.judges = [(model, watched)]
         choice = Choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
 
@@ -235,7 +245,6 @@ class Fit:
         """Return the number of epochs that is best for certain over folds, trained in step."""
         estimator = self.estimator
         folds = self.folds_of(self.rows.X)
-        losses = np.zeros(len(self.rows))
         parts = []
         for k in range(folds.max() + 1):
             held, rows = folds == k, self.rows.part(folds != k)
@@ -243,26 +252,31 @@ class Fit:
             model.start_average(estimator.averaging)
             objective = self._objective(model, rows)
             passes = self._epochs(model, objective)
-            parts.append((held, passes, self._watch(model, self.rows.part(held))))
+            parts.append((model, held, passes, self._watch(model, self.rows.part(held))))
             if k == 0:
                 self._begin_phase("cross-validation", estimator.max_iter, model, fold=0)
+        self.judges = [(model, self.rows.part(held)) for model, held, _, _ in parts]
 
         def held_out_losses():
-            for held, _, watch in parts:
-                losses[held] = watch()
-            return losses.copy()
+            found = [(held, watch()) for _, held, _, watch in parts]
+            losses = np.empty((len(self.rows), *found[0][1].shape[1:]))
+            for held, of_fold in found:
+                losses[held] = of_fold
+            return losses
 
         choice = Choice(held_out_losses(), self.rows.weights, CAUTION_OF_FEW)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
         for epoch in range(1, estimator.max_iter + 1):
             self.phase.begin_epoch()
             try:
-                loss = sum(next(passes) for _, passes, _ in parts) / len(parts)
+                loss = sum(next(passes) for _, _, passes, _ in parts) / len(parts)
             except DivergedError:
                 self._warn_diverged()
                 break
             found = held_out_losses()
-            choice.improves(found, epoch)
+            if choice.improves(found, epoch) and self._chooses_size():
+                for model, _ in self.judges:
+                    model.keep()
             self.n_iter, self.best_loss = epoch, choice.loss
             self.loss_curve.append(loss)
             self.validation_loss_curve.append(choice.mean(found))
@@ -285,12 +299,36 @@ class Fit:
         n_folds = N_FOLDS if self._is_cross_validated() else n_folds
         return fold_numbers(X, n_folds, np.random.default_rng(self.seed_split))
 
+    def _chooses_size(self):
+        """A share of the variance asks nested codes how many columns explain it."""
+        is_share = not isinstance(self.estimator.n_components, Integral)
+        return self.model.network.nested and is_share and not self.resumed
+
     def _objective(self, model, rows, batch_size=None):
         estimator = self.estimator
         if batch_size is None:
             batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
-        feed = Feed(rows, model.scaling, model.target_scaling, batch_size)
-        return Objective(model.network, model.parameters, feed, self._penalty(), do=self.do)
+        network, draws = model.network, None
+        if network.nested:
+            rng = np.random.default_rng([self.seed_rows, model.state["steps"], 1])
+            draws = SizeDraws(network.decoder_sizes, rng)
+        feed = Feed(rows, model.scaling, model.target_scaling, batch_size, draws)
+        return Objective(
+            network,
+            model.parameters,
+            feed,
+            self._penalty(),
+            do=self.do,
+            decoder_weights=model.decoder_weights,
+            n_readings=math.inf if estimator.solver == "lbfgs" else N_READINGS,
+        )
+
+    def _weigh_decoders(self):
+        model, rows, some = self.model, self.rows, np.zeros(len(self.rows), bool)
+        some[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATION_ROWS)).astype(int)] = True
+        losses = self._watch(model, rows.part(some))()[:, : len(model.network.decoder_sizes)]
+        weights = rows.weights[some]
+        model.decoder_weights = decoder_weights(weights / weights.sum() @ losses)
 
     def _penalty(self):
         estimator = self.estimator
@@ -405,4 +443,5 @@ class Fit:
             "best_loss_": self.best_loss,
             "explained_variance_ratio_": self.ratios,
             "_optimizer_state": model.state,
+            "_decoder_weights": model.decoder_weights,
         }

@@ -20,13 +20,16 @@ def initialize_weights(network, parameters, rng):
     biases then spread the bends of the activations over the range of the inputs.
     """
     parameters.flat[...] = 0
-    for (W, _), activation in zip(parameters.layers, network.activations):
+    n_layers, code = network.n_layers, network.n_encoder_layers
+    numbers = [*range(1, n_layers + 1)]
+    numbers += [*range(code + 1, n_layers + 1)] * (len(network.decoder_sizes) - 1)
+    for i, (W, _) in zip(numbers, parameters.layers, strict=True):
         rng.standard_normal(out=W, dtype=W.dtype)
-        W *= activation.gain / math.sqrt(len(W))
+        W *= network.activations[i - 1].gain / math.sqrt(len(W))
     if not network.linear_path:
         return
-    for i, (W, b) in enumerate(parameters.layers, start=1):
-        if i in (network.n_encoder_layers, network.n_layers):
+    for i, (W, b) in zip(numbers, parameters.layers, strict=True):
+        if i in (code, n_layers):
             W[...] = 0
         else:
             b[...] = rng.uniform(-1, 1, size=b.shape)
@@ -50,7 +53,7 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     encoder[:, :n_components] = directions.T
     link = network.output_activation
     latent = network.latent_activation
-    bias = parameters.layers[-1][1]
+    level = np.zeros(X.shape[1], parameters.flat.dtype)
     chosen = np.linspace(0, len(X) - 1, min(len(X), 1000)).astype(int)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
     scaling.apply(X[chosen], out=inputs)
@@ -74,10 +77,13 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     if not link.is_identity:
         target = np.empty_like(inputs)
         target_scaling.apply(X[chosen], out=target)
-        bias += link.inverse(share @ target)
-        decoder *= _best_gain(network, code @ decoder, bias, target, share)
-    if not latent.is_identity:
-        bias -= center @ decoder
+        level += link.inverse(share @ target)
+        decoder *= _best_gain(network, code @ decoder, level, target, share)
+    for k, n_columns in enumerate(network.decoder_sizes):
+        bias = parameters.layers[network.layer(network.n_layers, k)][1]
+        bias += level
+        if not latent.is_identity:
+            bias -= center[:n_columns] @ decoder[:n_columns]
     return size
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 import html
 
+from skae._nesting import sizes_of_decoders
+
 COLUMNS = ("layer", "inputs", "outputs", "activation", "parameters")
 CELL = "padding:0.15em 0.8em;border-bottom:1px solid rgba(128,128,128,0.35)"
 
@@ -26,7 +28,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """The layers from input to output, the linear path's maps after them."""
+    """The layers from input to output, other decoders and the linear path's maps after them."""
 
     estimator_name: str
     layers: tuple[Layer, ...]
@@ -105,6 +107,13 @@ def layer_table(architecture, estimator_name):
         else:
             name = "output" if i == n_layers else f"decoder {i - n_encoder_layers}"
         layers.append(Layer(name, n_in, n_out, activation, n_in * n_out + n_out))
+    if architecture.get("nested"):
+        _, *sizes = sizes_of_decoders(widths[n_encoder_layers])
+        n_inside = sum(layer.n_parameters for layer in layers[n_encoder_layers + 1 :])
+        n_out = widths[n_encoder_layers + 1]
+        for size in sizes:
+            n_parameters = size * n_out + n_out + n_inside
+            layers.append(Layer(f"decoder of {size}", size, widths[-1], "", n_parameters))
     if architecture["linear_path"]:
         n_features, n_components = widths[0], widths[n_encoder_layers]
         size = n_features * n_components

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skae import _architecture
+from skae import _architecture, _code
 from skae._initialization import (
     initialize_path,
     initialize_weights,
@@ -29,10 +29,10 @@ class Model:
     `parameters` change with every step; `averaged` follows them, if asked for; `kept` holds
     the best so far and is what a fit ends with. `code_scale` times the network's code is the
     code that users see: in the units of X, as PCA's, where it is linear and these have one
-    scale.
+    scale. `decoder_weights` is what the losses of a nested network's decoders count.
     """
 
-    def __init__(self, architecture, theta, scaling, state, code_scale=None):
+    def __init__(self, architecture, theta, scaling, state, code_scale=None, decoder_weights=None):
         self.architecture = architecture
         self.network = _architecture.build(architecture)
         self.parameters = self.network.parameters(theta)
@@ -43,6 +43,7 @@ class Model:
         self.target_scaling = target_scaling(self.network, scaling)
         self.state = state
         self.code_scale = code_scale
+        self.decoder_weights = np.ones(1) if decoder_weights is None else decoder_weights
 
     def start_average(self, averaging):
         """Begin to average the parameters where they are, unless that has begun."""
@@ -96,7 +97,42 @@ def start_model(estimator, rows, seed, like=None):
     if scaling.scale.ndim == 0 and network.latent_activation.is_identity:
         size *= float(scaling.scale)
     model.code_scale = np.asarray(size, X.dtype)
+    if like is not None:
+        model.decoder_weights = like.decoder_weights
     return model
+
+
+def count_columns(judges, share):
+    """The fewest columns of nested codes that explain a share of the variance, or all.
+
+    `judges` are models with the rows to judge what they have kept by, which they have not
+    been trained on if there are such.
+    """
+    total, variance = 0.0, 0.0
+    for model, rows in judges:
+        _, target, weights = rows.arrays()
+        scalings = model.scaling, model.target_scaling
+        found = _code.errors_by_size(model.network, model.kept, target, weights, *scalings)
+        total, variance = (a + weights.sum() * b for a, b in zip((total, variance), found))
+    enough = np.flatnonzero(total <= (1 - share) * variance)
+    return int(enough[0]) + 1 if len(enough) else len(total)
+
+
+def shortened(model, size):
+    """Return a nested model with the first columns of its code alone, so many of them."""
+    network = model.network
+    widths = list(network.widths)
+    widths[network.n_encoder_layers] = size
+    decoders = [network.decoder_of(n) for n in network.decoder_sizes if n < size]
+    decoders = [network.decoder_of(size), *decoders]
+    return Model(
+        model.architecture | {"widths": widths},
+        _code.shorten(network, model.parameters, size),
+        model.scaling,
+        model.state,
+        model.code_scale,
+        model.decoder_weights[decoders],
+    )
 
 
 def _count_components(variances, total, share):
@@ -113,10 +149,11 @@ def resumed_model(estimator, n_features):
     if isinstance(estimator.n_components, Integral):
         asked = _architecture.describe(estimator, n_features, int(estimator.n_components))
     for key, value in asked.items():
-        if value != estimator.architecture_[key]:
+        before = estimator.architecture_.get(key, False)
+        if value != before:
             raise ValueError(
                 f"Training cannot go on with another network: {key} is now {value!r}, was "
-                f"{estimator.architecture_[key]!r}. Set the parameter back, or fit with "
+                f"{before!r}. Set the parameter back, or fit with "
                 "warm_start=False."
             )
     state = {
@@ -125,4 +162,5 @@ def resumed_model(estimator, n_features):
     }
     scaling = Scaling(estimator.mean_, estimator.scale_)
     theta = estimator.theta_.copy()
-    return Model(estimator.architecture_, theta, scaling, state, estimator.code_scale_)
+    kept = estimator.code_scale_, getattr(estimator, "_decoder_weights", None)
+    return Model(estimator.architecture_, theta, scaling, state, *kept)

@@ -3,6 +3,10 @@
 Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` is X. With a
 linear path the code gains `X P_0` before its activation and the last layer gains `code P_1`
 before its own. The path is given, not trained: what it misses is the layers' to learn.
+
+A nested network reads codes of any size, that is their first columns: it has one encoder, and
+a decoder for the whole code and for each power of two below it. Codes between two of these
+sizes go to the larger decoder, with zeros for the columns that they lack.
 """
 
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skae._calls import bind
+from skae._nesting import sizes_of_decoders
 from skae._parameters import Parameters, count_parameters
 from skae.activations import Activation
 from skae.losses import Loss
@@ -24,6 +29,7 @@ class Network:
     n_encoder_layers: int
     linear_path: bool
     loss: Loss
+    nested: bool = False
 
     @property
     def n_layers(self):
@@ -42,8 +48,33 @@ class Network:
         return self.activations[-1]
 
     @property
+    def decoder_sizes(self):
+        """How many columns of the code each decoder reads: all of them, then less and less."""
+        return sizes_of_decoders(self.n_components) if self.nested else (self.n_components,)
+
+    @property
+    def watched_sizes(self):
+        """Sizes of code that stand for all: the largest and the least of each decoder."""
+        least = {size + 1 for size in self.decoder_sizes[1:]} - set(self.decoder_sizes)
+        return self.decoder_sizes + tuple(sorted(least, reverse=True))
+
+    def decoder_of(self, size):
+        """Which decoder reads codes of a size: the narrowest that reads them all."""
+        return sum(size <= columns for columns in self.decoder_sizes) - 1
+
+    def layer(self, i, decoder=0):
+        """Where the parameters of layer i are, the encoder's or a decoder's."""
+        n_before = decoder * (self.n_layers - self.n_encoder_layers)
+        return i - 1 + (n_before if i > self.n_encoder_layers else 0)
+
+    @property
     def shapes(self):
-        return tuple(zip(self.widths, self.widths[1:]))
+        pairs = tuple(zip(self.widths, self.widths[1:]))
+        shapes = pairs[: self.n_encoder_layers]
+        (_, width), *others = pairs[self.n_encoder_layers :]
+        for size in self.decoder_sizes:
+            shapes += ((size, width), *others)
+        return shapes
 
     @property
     def path_shapes(self):
@@ -55,6 +86,12 @@ class Network:
     def n_parameters(self):
         return count_parameters(self.shapes, self.path_shapes)
 
+    @property
+    def n_parameters_of_a_row(self):
+        """How many parameters a step computes with for each row, about."""
+        n_parameters = count_parameters(self.shapes[: self.n_layers], self.path_shapes)
+        return 2 * n_parameters if self.nested else n_parameters
+
     def parameters(self, flat):
         """Return the views of a vector that this network computes with."""
         return Parameters(self.shapes, self.path_shapes, flat)
@@ -64,14 +101,16 @@ class Workspace:
     """Room for the layers `first` to `last` on up to n_rows rows, and the calls of a pass.
 
     The calls are bound to their arrays once and then replayed: on small networks a third of
-    the time of a loop over layers goes into looking things up.
+    the time of a loop over layers goes into looking things up. `size` says how many columns
+    of the code are decoded, all of them by default.
     """
 
-    def __init__(self, network, parameters, n_rows, first=0, last=None):
+    def __init__(self, network, parameters, n_rows, first=0, last=None, size=None):
         self.network = network
         self.parameters = parameters
         self.first = first
         self.last = network.n_layers if last is None else last
+        self.size = network.n_components if size is None else size
         dtype = parameters.flat.dtype
         self.outputs = {
             i + 1: np.empty((n_rows, network.widths[i + 1]), dtype)
@@ -86,24 +125,39 @@ class Workspace:
             for i, a in self.outputs.items()
             if network.linear_path and i in (network.n_encoder_layers, network.n_layers)
         }
+        self.cut = None
+        if self.size < network.n_components and network.n_encoder_layers in self.outputs:
+            n_columns = network.decoder_sizes[network.decoder_of(self.size)]
+            self.cut = np.zeros((n_rows, n_columns), dtype)
 
-    def forward(self, X, link=True):
-        """Yield the calls of the pass over X; `link=False` stops before the last activation.
+    def forward(self, X):
+        """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
+        outputs = {self.first: X} | self._rows(self.outputs, len(X))
+        code, decoder = self.network.n_encoder_layers, self.network.decoder_of(self.size)
+        if self.cut is None:
+            yield from self._layers(self.first, self.last, outputs, decoder)
+            return
+        cut = self.cut[: len(X)]
+        yield from self._layers(self.first, code, outputs)
+        yield np.multiply, outputs[code][:, : self.size], 1, cut[:, : self.size]
+        yield from self._layers(code, self.last, outputs | {code: cut}, decoder)
 
-        They leave the result in the first rows of `outputs[last]`.
+    def _layers(self, first, last, outputs, decoder=0, link=True):
+        """Yield the calls that compute `outputs[first + 1]` to `outputs[last]`.
+
+        `link=False` stops before the last activation of the network.
         """
-        network, n_rows = self.network, len(X)
-        outputs = {self.first: X} | self._rows(self.outputs, n_rows)
+        network, n_rows = self.network, len(outputs[first])
         path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
-        for i in range(self.first + 1, self.last + 1):
-            W, b = self.parameters.layers[i - 1]
+        for i in range(first + 1, last + 1):
+            W, b = self.parameters.layers[network.layer(i, decoder)]
             z = outputs[i]
             yield outputs[i - 1].dot, W, z
             yield np.add, z, b.reshape(1, -1), z
             if i in self.path_room:
                 source, which = path[i]
-                room = self.path_room[i][:n_rows]
-                yield outputs[source].dot, self.parameters.path[which], room
+                P, room = self.parameters.path[which], self.path_room[i][:n_rows]
+                yield outputs[source].dot, P[: outputs[source].shape[1]], room
                 yield np.add, z, room, z
             if link or i < network.n_layers:
                 yield from network.activations[i - 1].forward(z, *self._scratch(i, n_rows))
@@ -115,8 +169,27 @@ class Workspace:
         return [a[:n_rows] for a in self.scratch[i]]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a decoder reads of a batch: some of its rows, each code cut to the row's size.
+
+    `sizes` has a row's size in each row, or is None where nothing is cut.
+    """
+
+    rows: slice
+    decoder: int = 0
+    sizes: np.ndarray | None = None
+
+    def __len__(self):
+        return self.rows.stop - self.rows.start
+
+
 class TrainingWorkspace(Workspace):
-    """A workspace for whole steps: forward, loss, and backward into `gradient`."""
+    """A workspace for whole steps: forward, loss, and backward into `gradient`.
+
+    A batch is encoded, then read by one decoder after the other, forward and backward, and
+    their gradients by the code go back through the encoder together.
+    """
 
     def __init__(self, network, parameters, n_rows):
         super().__init__(network, parameters, n_rows)
@@ -124,61 +197,111 @@ class TrainingWorkspace(Workspace):
         self.gradient = parameters.empty_like()
         self.deltas = {i: np.empty_like(a) for i, a in self.outputs.items()}
         self.errors = np.empty_like(self.outputs[network.n_layers])
-        self.row_errors = np.empty(n_rows, dtype)
         self.ones_over_rows = np.ones(n_rows, dtype)
         self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
+        self.columns = np.arange(network.n_components, dtype=dtype).reshape(1, -1)
+        self.read_room = [
+            {name: np.empty((n_rows, size), dtype) for name in ("code", "mask", "delta", "path")}
+            for size in network.decoder_sizes
+            if network.nested
+        ]
 
-    def loss(self, X, target):
-        """Yield the calls of the pass over X and the loss: each row's is in `row_errors`."""
-        loss, last = self.network.loss, self.network.n_layers
-        output, delta = self.outputs[last][: len(X)], self.deltas[last][: len(X)]
-        errors = self.errors[: len(X)]
-        yield from self.forward(X, link=not loss.fused)
-        yield from loss.errors_and_delta(target, output, errors, delta)
-        yield errors.dot, self.feature_shares, self.row_errors[: len(X)]
+    def encode(self, X):
+        """Yield the calls that leave the code of X in its output, and no delta beside it."""
+        code = self.network.n_encoder_layers
+        yield from self._layers(0, code, {0: X} | self._rows(self.outputs, len(X)))
+        if self.network.nested:
+            yield np.add, 0, 0, self.deltas[code][: len(X)]
+
+    def read(self, reading, target, row_errors):
+        """Yield the calls, after those of `encode`, that decode and compare with the target.
+
+        Each row's loss is left in `row_errors`.
+        """
+        network, n_rows = self.network, len(reading)
+        loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
+        outputs = self._rows(self.outputs, n_rows)
+        outputs[code] = self.outputs[code][reading.rows]
+        if reading.sizes is not None:
+            room = self._rows(self.read_room[reading.decoder], n_rows)
+            read, mask = room["code"], room["mask"]
+            n_columns = read.shape[1]
+            yield np.greater, reading.sizes, self.columns[:, :n_columns], mask
+            yield np.multiply, outputs[code][:, :n_columns], mask, read
+            outputs[code] = read
+        yield from self._layers(code, last, outputs, reading.decoder, link=not loss.fused)
+        errors, delta = self.errors[:n_rows], self.deltas[last][:n_rows]
+        yield from loss.errors_and_delta(target, outputs[last], errors, delta)
+        yield errors.dot, self.feature_shares, row_errors
 
     def code(self, n_rows):
         """Return the code of the last forward pass, and room for its delta."""
         i = self.network.n_encoder_layers
         return self.outputs[i][:n_rows], self.deltas[i][:n_rows]
 
-    def backward(self, X, column, penalty=None):
-        """Yield the calls that follow those of `loss` and leave the gradient in `gradient`.
+    def read_backward(self, reading, column):
+        """Yield the calls that follow those of `read`, down to the delta of the code.
 
         `column` scales the rows' deltas: an array of shape (n_rows, 1) or one number.
+        """
+        network, n_rows = self.network, len(reading)
+        n_layers, code = network.n_layers, network.n_encoder_layers
+        outputs, deltas = (self._rows(a, n_rows) for a in (self.outputs, self.deltas))
+        outputs[code], deltas[code] = (a[code][reading.rows] for a in (self.outputs, self.deltas))
+        total, room = deltas[code], {"path": self.path_room.get(code)}
+        if reading.sizes is not None:
+            room = self._rows(self.read_room[reading.decoder], n_rows)
+            outputs[code], deltas[code] = room["code"], room["delta"]
+        delta = deltas[n_layers]
+        yield np.multiply, delta, column, delta
+        yield from self._layers_backward(code, n_layers, outputs, deltas, reading.decoder)
+        if network.linear_path:
+            P, path_room = self.parameters.path[1], room["path"][:n_rows]
+            yield delta.dot, P[: outputs[code].shape[1]].T, path_room
+            yield np.add, deltas[code], path_room, deltas[code]
+        if reading.sizes is not None:
+            part = total[:, : outputs[code].shape[1]]
+            yield np.multiply, deltas[code], room["mask"], deltas[code]
+            yield np.add, part, deltas[code], part
+
+    def encode_backward(self, X, penalty=None):
+        """Yield the calls from the delta of the code back: the gradient is then in `gradient`.
+
         `penalty`, if given, is called with the code and its delta.
         """
-        network, parameters, n_rows = self.network, self.parameters, len(X)
-        n_layers, code = network.n_layers, network.n_encoder_layers
-        outputs = {0: X} | self._rows(self.outputs, n_rows)
-        deltas = self._rows(self.deltas, n_rows)
+        outputs = {0: X} | self._rows(self.outputs, len(X))
+        if penalty is not None:
+            yield penalty, *self.code(len(X))
+        deltas = self._rows(self.deltas, len(X))
+        yield from self._layers_backward(0, self.network.n_encoder_layers, outputs, deltas)
+
+    def _layers_backward(self, first, last, outputs, deltas, decoder=0):
+        """Yield the calls that turn `deltas[last]` into gradients and `deltas[first]`."""
+        network, n_rows = self.network, len(deltas[last])
         ones = self.ones_over_rows[:n_rows]
-        yield np.multiply, deltas[n_layers], column, deltas[n_layers]
-        for i in range(n_layers, 0, -1):
-            (W, _), (dW, db) = parameters.layers[i - 1], self.gradient.layers[i - 1]
+        for i in range(last, first, -1):
+            k = network.layer(i, decoder)
+            (W, _), (dW, db) = self.parameters.layers[k], self.gradient.layers[k]
             delta = deltas[i]
-            if i < n_layers or not network.loss.fused:
+            if i < network.n_layers or not network.loss.fused:
                 scratch = self._scratch(i, n_rows)
                 yield from network.activations[i - 1].backward(outputs[i], delta, *scratch)
             yield outputs[i - 1].T.dot, delta, dW
             yield ones.dot, delta, db
             if i > 1:
                 yield delta.dot, W.T, deltas[i - 1]
-            if i - 1 == code and network.linear_path:
-                room = self.path_room[code][:n_rows]
-                yield deltas[n_layers].dot, parameters.path[1].T, room
-                yield np.add, deltas[code], room, deltas[code]
-            if i - 1 == code and penalty is not None:
-                yield penalty, outputs[code], deltas[code]
 
 
 class Pass:
     """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand."""
 
-    def __init__(self, network, parameters, scaling, first=0, last=None, *, n_rows):
+    def __init__(self, network, parameters, scaling, first=0, last=None, size=None, *, n_rows):
         self.scaling = scaling
-        self.workspace = Workspace(network, parameters, n_rows, first, last)
-        self.room = np.empty((n_rows, network.widths[first]), parameters.flat.dtype)
+        self.workspace = Workspace(network, parameters, n_rows, first, last, size)
+        width = network.widths[first]
+        if first == network.n_encoder_layers:
+            width = network.decoder_sizes[network.decoder_of(self.workspace.size)]
+        self.room = np.zeros((n_rows, width), parameters.flat.dtype)
         self.bound = {}
 
     def __call__(self, rows):
@@ -189,20 +312,20 @@ class Pass:
             output = self.workspace.outputs[self.workspace.last][:n_rows]
             self.bound[n_rows] = room, bind(self.workspace.forward(room)), output
         room, calls, output = self.bound[n_rows]
-        self.scaling.apply(rows, room)
+        self.scaling.apply(rows, room[:, : rows.shape[1]])
         for call in calls:
             call()
         return output
 
 
-def blocks(X, network, parameters, scaling, first=0, last=None, n_rows=512):
+def blocks(X, network, parameters, scaling, first=0, last=None, size=None, n_rows=512):
     """Send X through layers `first` to `last`, a block of rows at a time.
 
-    Yield each block's slice of X and its output, which the next block overwrites: memory
-    does not grow with the rows of X.
+    `size` is how many columns of the code are decoded. Yield each block's slice of X and its
+    output, which the next block overwrites: memory does not grow with the rows of X.
     """
     n_rows = max(min(n_rows, len(X)), 1)
-    send = Pass(network, parameters, scaling, first, last, n_rows=n_rows)
+    send = Pass(network, parameters, scaling, first, last, size, n_rows=n_rows)
     for start in range(0, len(X), n_rows):
         rows = slice(start, min(start + n_rows, len(X)))
         yield rows, send(X[rows])

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 class Patience:
     """Says when a loss has not fallen by `tol` times its size within `n_epochs` epochs."""
@@ -27,27 +29,40 @@ class Choice:
     What counts is the mean of the rows' gains less `caution` standard errors of it; the
     start itself, whose gain is zero, is a candidate, and rounding is no gain. So few rows,
     or rows that disagree, leave the start as it is.
+
+    Losses of shape (n_rows, n_sizes) are those of codes of several sizes: each size counts
+    in units of its loss at the start, and with half the caution each of them must gain. Where
+    the start leaves less than a thousandth of what it leaves elsewhere, any loss up to that
+    thousandth is as good.
     """
 
     def __init__(self, losses, weights, caution):
         self.start = losses
         self.share = weights / weights.sum()
         self.caution = caution
+        self.unit, self.slack = np.ones(losses.shape[1:]), 0.0
+        if losses.ndim == 2 and losses.any():
+            level = np.abs(self.share @ losses)
+            self.unit = np.maximum(level, 1e-3 * level.max())
+            self.slack = 1 - level / self.unit
         self.loss = self.mean(losses)
-        self.bound = 1e-6 * abs(self.loss)
+        self.least = 1e-6 * (abs(self.loss) if losses.ndim == 1 else 1.0)
+        self.bound = self.least
         self.epoch = 0
 
     def mean(self, losses):
-        """Weighted mean of the rows' losses."""
-        return float(self.share @ losses)
+        """Weighted mean of the rows' losses, several sizes in units of the first one's."""
+        means = self.share @ losses
+        return float(means if losses.ndim == 1 else np.mean(means / self.unit) * self.unit[0])
 
     def improves(self, losses, epoch):
         """Compare an epoch with the best one before it; take its place if it is better."""
-        gains = self.start - losses
-        mean = float(self.share @ gains)
-        error = math.sqrt(float(self.share**2 @ (gains - mean) ** 2))
-        bound = mean - self.caution * error
-        if not bound > self.bound:
+        gains = (self.start - losses) / self.unit
+        means = self.share @ gains
+        doubts = self.caution * np.sqrt(self.share**2 @ (gains - means) ** 2)
+        means += self.slack
+        bound = float(np.mean(means - doubts))
+        if not (bound > self.bound and np.min(means - doubts / 2) > self.least):
             return False
         self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
         return True

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import optimize
 
 from skae._calls import bind, replay
-from skae._network import TrainingWorkspace
+from skae._nesting import N_READINGS, spans
+from skae._network import Reading, TrainingWorkspace
 from skae._threads import in_turn
 
 
@@ -41,7 +42,7 @@ class DivergedError(FloatingPointError):
 
 def count_parts(network, batch_size):
     """Return in how many parts to work through a batch: 1, 2, 4 or 8, of 256 rows from 2 on."""
-    if 6 * batch_size * network.n_parameters < LARGE or batch_size < 100:
+    if 6 * batch_size * network.n_parameters_of_a_row < LARGE or batch_size < 100:
         return 1
     return next((n for n in (8, 4) if batch_size >= 256 * n), 2)
 
@@ -52,15 +53,32 @@ class Objective:
     Batches of large networks are cut into parts that `do`, given the jobs, may spread over
     threads. The parts depend on the network and the batch alone, so results do not depend
     on the threads.
+
+    Of a nested network each decoder reads some of the rows, cut to sizes that the feed draws,
+    and its mean loss counts by `decoder_weights`. With `backward=False` every decoder reads
+    all rows, cut to the sizes that are watched.
     """
 
-    def __init__(self, network, parameters, feed, penalty=None, backward=True, do=in_turn):
+    def __init__(
+        self,
+        network,
+        parameters,
+        feed,
+        penalty=None,
+        backward=True,
+        do=in_turn,
+        decoder_weights=(1.0,),
+        n_readings=N_READINGS,
+    ):
+        self.network = network
         self.feed = feed
         self.do = do
+        self.decoder_weights, self.n_readings = decoder_weights, n_readings
         n_parts = 1
         if backward and penalty is None:
             n_parts = count_parts(network, feed.batch_size)
         n_rows = math.ceil(feed.batch_size / n_parts)
+        self.n_part_rows = n_rows
         self.workspaces = [TrainingWorkspace(network, parameters, n_rows) for _ in range(n_parts)]
         self.workspace = self.workspaces[0]
         self.gradient = self.workspace.gradient
@@ -80,7 +98,7 @@ class Objective:
         bound = self.bound.get(self.last)
         if bound is None:
             bound = self.bound[self.last] = self._bind(index, n_rows)
-        parts, calls, sums = bound
+        parts, calls, sums, self.row_errors = bound
         if parts:
             self.do(parts)
         for call in calls:
@@ -99,41 +117,72 @@ class Objective:
         self.check(self(*self.last))
 
     def _bind(self, index, n_rows):
-        """Return the parts of a slot's work, the calls after them, and those of its loss."""
-        slot = self.feed.slot(index, n_rows)
-        length = len(self.workspace.row_errors)
+        """Return the parts of a slot's work, the calls after them, those of its loss; errors."""
+        slot = (*self.feed.slot(index, n_rows), self.feed.slot_sizes(index, n_rows))
+        length = self.n_part_rows
         found = []
         for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
             part = [None if a is None else a[start : start + length] for a in slot]
             found.append(self._bind_part(workspace, n_rows, *part))
-        parts, sums = zip(*found)
+        parts, sums, row_errors = zip(*found)
+        sums = [sum_errors for of_part in sums for sum_errors in of_part]
         if len(parts) == 1:
-            return (), parts[0], sums
+            return (), parts[0], sums, row_errors[0]
         total, *others = (w.gradient.trained for w in self.workspaces[: len(parts)])
         calls = bind([(np.add, total, other, total) for other in others])
-        return [partial(replay, part) for part in parts], calls, sums
+        return [partial(replay, part) for part in parts], calls, sums, row_errors[0]
 
-    def _bind_part(self, workspace, n_batch, inputs, targets, weights):
-        n_rows = len(inputs)
-        row_errors = workspace.row_errors[:n_rows]
-        factors = np.full(n_rows, 1 / n_batch, row_errors.dtype)
-        column = factors[:1].reshape(())
-        delta_column = column / np.asarray(inputs.shape[1], factors.dtype)
-        calls = bind(workspace.loss(inputs, targets))
-        if weights is not None:
-            column = factors[:, None]
-            delta_column = np.empty_like(column)
-            calls += bind([(np.divide, weights, n_batch, factors)])
-            calls += bind([(np.divide, column, inputs.shape[1], delta_column)])
+    def _readings(self, n_rows, sizes):
+        """Who reads which of n_rows rows, and by what its mean loss counts."""
+        network, everything = self.network, slice(0, n_rows)
+        if not network.nested:
+            return [(Reading(everything), 1.0)]
+        if self.backward:
+            rows = spans(n_rows, len(network.decoder_sizes), self.n_readings)
+            return [
+                (Reading(rows[k], k, sizes[rows[k], k : k + 1]), float(weight))
+                for k, weight in enumerate(self.decoder_weights)
+            ]
+        dtype = self.gradient.flat.dtype
+        return [
+            (Reading(everything, network.decoder_of(size), np.full((n_rows, 1), size, dtype)), 1.0)
+            for size in network.watched_sizes
+        ]
+
+    def _bind_part(self, workspace, n_batch, inputs, targets, weights, sizes):
+        n_rows, n_features = inputs.shape
+        dtype = inputs.dtype
+        shares = np.full(n_rows, 1 / n_batch, dtype)
+        calls = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
+        calls += bind(workspace.encode(inputs))
+        row_errors, sums = [], []
+        for reading, weight in self._readings(n_rows, sizes):
+            factors = shares[reading.rows]
+            scale = weight * n_rows / len(reading)
+            if scale != 1:
+                factors = factors * np.asarray(scale, dtype)
+                if weights is not None:
+                    calls += bind([(np.multiply, shares[reading.rows], scale, factors)])
+            row_errors.append(np.empty(len(reading), dtype))
+            sums.append(partial(factors.dot, row_errors[-1]))
+            calls += bind(workspace.read(reading, targets[reading.rows], row_errors[-1]))
+            if not self.backward:
+                continue
+            column = factors[:1].reshape(()) / np.asarray(n_features, dtype)
+            if weights is not None:
+                column = np.empty((len(reading), 1), dtype)
+                calls += bind([(np.divide, factors[:, None], n_features, column)])
+            calls += bind(workspace.read_backward(reading, column))
         penalize = None
         if self.penalty is not None:
             share = n_rows / len(self.feed.rows) if self.backward else 1.0
+            column = shares[:1].reshape(()) if weights is None else shares[:, None]
             penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
-            calls += bind(workspace.backward(inputs, delta_column, penalize))
+            calls += bind(workspace.encode_backward(inputs, penalize))
         elif penalize is not None:
             calls.append(partial(penalize, *workspace.code(n_rows)))
-        return calls, partial(factors.dot, row_errors)
+        return calls, sums, row_errors
 
     def _penalize(self, code, delta, column, share):
         self.penalty_value = self.penalty.value_and_add_gradient(
@@ -142,15 +191,21 @@ class Objective:
 
 
 def row_losses(objective, rng):
-    """Loss of every row of an objective's feed, in their order, with the penalty; float64."""
-    feed = objective.feed
-    losses = np.empty(len(feed.rows))
+    """Loss of every row of an objective's feed, in their order, with the penalty; float64.
+
+    An ndarray of shape (n_rows,), or (n_rows, n_sizes) where codes are nested: a column for
+    each of the sizes that are watched.
+    """
+    feed, nested = objective.feed, objective.network.nested
+    shape = (len(objective.network.watched_sizes),) if nested else ()
+    losses = np.empty((len(feed.rows), *shape))
     for chosen in feed.chunks(np.arange(len(losses))):
         feed.fill(chosen, rng)
         for index, n_rows in feed.slots(len(chosen)):
             objective(index, n_rows)
             first = chosen[0] + index * feed.batch_size
-            losses[first : first + n_rows] = objective.workspace.row_errors[:n_rows]
+            found = objective.row_errors
+            losses[first : first + n_rows] = np.transpose(found) if nested else found[0]
             losses[first : first + n_rows] += objective.penalty_value
     return losses
 
@@ -214,9 +269,8 @@ def epochs(objective, step, rate, shuffle, rng):
     """
     feed, state = objective.feed, step.state
     while True:
-        order = rng.permutation(len(feed.rows)) if shuffle else np.arange(len(feed.rows))
         total = 0.0
-        for chosen in feed.chunks(order):
+        for chosen in feed.chunks(feed.order(shuffle, rng)):
             feed.fill(chosen, rng)
             for index, n_rows in feed.slots(len(chosen)):
                 loss = objective(index, n_rows)

@@ -106,6 +106,15 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Mean activation that "kl" aims at.
     sparsity_weight : float, default=1.0
         Weight of the penalty beside the loss.
+    nested : bool, default=False
+        Whether to train codes of every size at once, which takes about twice as long. The
+        first j columns are then a code of their own, for every j, which `reconstruct` and
+        `inverse_transform` decode. One encoder is trained with a decoder for the whole code
+        and one for each power of two below, from wide to narrow in `coefs_`; an epoch is
+        kept only if every size of code gains. The columns stay in PCA's order, and
+        `explained_variance_ratio_` of a column is what it adds to those before it. Where
+        `n_components` is a share of the variance, the code then ends with the column by
+        which the reconstruction of held-out rows explains it, at PCA's number at the latest.
 
     Attributes
     ----------
@@ -178,6 +187,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     True
     """
 
+    _parameter_constraints = _BaseAutoencoder._parameter_constraints | {"nested": ["boolean"]}
+
     def __init__(
         self,
         n_components=2,
@@ -213,6 +224,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         sparsity=None,
         sparsity_target=0.05,
         sparsity_weight=1.0,
+        nested=False,
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -246,6 +258,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         self.sparsity = sparsity
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
+        self.nested = nested
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):

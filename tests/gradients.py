@@ -4,6 +4,7 @@ import numpy as np
 import reference
 
 from skae._feed import Feed, Rows
+from skae._nesting import SizeDraws
 from skae._network import Network
 from skae._scaling import identity_scaling
 from skae._training import Objective
@@ -20,6 +21,7 @@ def make_network(
     output=None,
     loss="squared_error",
     linear_path=False,
+    nested=False,
 ):
     """Return a Network and the names of its activations; the decoder mirrors the encoder."""
     n_hidden = len(encoder) - 2
@@ -31,6 +33,7 @@ def make_network(
         n_encoder_layers=len(encoder) - 1,
         linear_path=linear_path,
         loss=LOSSES[loss],
+        nested=nested,
     )
     return network, names
 
@@ -52,16 +55,27 @@ def make_rows(X, target=None, weights=None, corruption=None):
     return Rows(X, target, weights, np.arange(len(X)), corruption)
 
 
-def make_feed(rows, batch_size=None, scaling=None):
+def make_feed(rows, batch_size=None, scaling=None, size_draws=None):
     """Return a Feed of all rows in one batch, unscaled, unless said otherwise."""
     scaling = identity_scaling(rows.X.shape[1], rows.X.dtype) if scaling is None else scaling
-    return Feed(rows, scaling, scaling, len(rows) if batch_size is None else batch_size)
+    batch_size = len(rows) if batch_size is None else batch_size
+    return Feed(rows, scaling, scaling, batch_size, size_draws)
 
 
-def make_objective(network, parameters, rows, batch_size=None, penalty=None, backward=True):
-    """Return an Objective over unscaled rows, all of them in one batch unless said otherwise."""
-    feed = make_feed(rows, batch_size)
-    return Objective(network, parameters, feed, make_penalty(penalty), backward)
+def make_objective(
+    network, parameters, rows, batch_size=None, penalty=None, backward=True, **options
+):
+    """Return an Objective over unscaled rows, all of them in one batch unless said otherwise.
+
+    Of a nested network the decoders count 1, 2, ..., and sizes are drawn from seed 0.
+    """
+    draws = None
+    if network.nested:
+        sizes = network.decoder_sizes
+        draws = SizeDraws(sizes, np.random.default_rng(0))
+        options = {"decoder_weights": 1.0 + np.arange(len(sizes))} | options
+    feed = make_feed(rows, batch_size, size_draws=draws)
+    return Objective(network, parameters, feed, make_penalty(penalty), backward, **options)
 
 
 def fill(objective, rng=None):

@@ -20,6 +20,7 @@ def parameters(**changed):
         "loss": "squared_error",
         "linear_path": "pca",
         "sparsity": None,
+        "nested": False,
     }
     return SimpleNamespace(**(defaults | changed))
 

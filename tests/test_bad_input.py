@@ -248,6 +248,7 @@ BAD_PARAMETERS = {
     "sparsity_target": [0, 1, -0.1, *NOT_A_NUMBER],
     "sparsity_weight": [-1, *NOT_A_NUMBER],
 }
+BAD_OF_TRANSFORMERS = {"nested": ["yes", None, 1]}
 BAD_OF_DENOISING = {
     "noise": ["Gaussian", "dropout", 0.3, True],
     "noise_level": [-1e-9, np.inf, *NOT_A_NUMBER],
@@ -262,6 +263,7 @@ BAD_OF_DETECTOR = {
 def bad_parameters():
     for Estimator in ESTIMATORS:
         bad = BAD_PARAMETERS.copy()
+        bad |= {} if Estimator is AutoencoderOutlierDetector else BAD_OF_TRANSFORMERS
         bad |= BAD_OF_DENOISING if Estimator is DenoisingAutoencoder else {}
         bad |= BAD_OF_DETECTOR if Estimator is AutoencoderOutlierDetector else {}
         for name, values in bad.items():

@@ -32,6 +32,12 @@ CONFIGURATIONS = {
     "full batch": SMALL | {"batch_size": 10**6},
     "batches of 7": SMALL | {"batch_size": 7},
     "share of the variance": SMALL | {"n_components": 0.9},
+    "nested": SMALL | {"nested": True},
+    "nested, full batch": SMALL | {"nested": True, "batch_size": 10**6},
+    "nested, early stopping": SMALL | {"nested": True, "early_stopping": True},
+    "nested, share of the variance": SMALL | {"nested": True, "n_components": 0.9},
+    "nested, plain": SMALL | {"nested": True, "linear_path": None, "sparsity": "l1"},
+    "nested, lbfgs": SMALL | {"nested": True, "solver": "lbfgs"},
 }
 DENOISING_CONFIGURATIONS = {
     "masking": SMALL | {"noise": "masking"},

@@ -18,6 +18,7 @@ FLOORS = {
     "_silence": 0,
     "_threads": 0,
     "_version": 0,
+    "_nesting": 1,
     "_splitting": 1,
     "_stopping": 1,
     "activations": 1,
@@ -163,7 +164,8 @@ def test_the_registries_are_looked_at():
     assert "errors_and_delta" in {kernel.name for kernel in kernels("losses")}
     assert "step" in {kernel.name for kernel in kernels("optimizers")}
     assert "value_and_add_gradient" in {kernel.name for kernel in kernels("penalties")}
-    assert {"forward", "backward", "blocks"} <= {kernel.name for kernel in kernels("_network")}
+    passes = {"forward", "encode", "read", "read_backward", "encode_backward", "blocks"}
+    assert passes <= {kernel.name for kernel in kernels("_network")}
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -1,7 +1,7 @@
 """skae.metrics: one ruler for every reducer."""
 
 import numpy as np
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae.metrics import reconstruction_score
+from skae.metrics import rate_distortion, reconstruction_score
 
 X = load_iris().data
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
@@ -151,3 +151,81 @@ def test_refuses_bad_input():
     svd = TruncatedSVD(2).fit(csr_array(X))
     with pytest.raises(TypeError, match="parse data was passed"):
         reconstruction_score(svd, csr_array(X))
+
+
+# ------------------------------------------------------------ rate and distortion
+
+NESTED = QUICK | {"nested": True}
+WEIGHTS = np.arange(len(X)) % 4
+
+
+@pytest.mark.parametrize("sample_weight", [None, WEIGHTS])
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
+def test_rate_distortion_is_the_error_at_every_size(Estimator, sample_weight):
+    model = Estimator(3, **NESTED).fit(X)
+    curve = rate_distortion(model, X, sample_weight=sample_weight)
+    assert_array_equal(curve.n_components, [1, 2, 3])
+    for i, size in enumerate(curve.n_components):
+        reconstruction = model.reconstruct(X, size)
+        squares = ((X - reconstruction) ** 2).mean(axis=1)
+        expected = np.average(squares, weights=sample_weight)
+        assert_allclose(curve.mean_squared_error[i], expected, rtol=1e-9)
+        expected = r2_score(
+            X, reconstruction, sample_weight=sample_weight, multioutput="variance_weighted"
+        )
+        assert_allclose(curve.explained_variance[i], expected, rtol=1e-9)
+    expected = model.score(X, sample_weight=sample_weight)
+    assert_allclose(curve.explained_variance[-1], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("latent_activation", ["identity", "tanh"])
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
+def test_rate_distortion_of_pca(Estimator, latent_activation, dtype):
+    """On rows that neither has seen, from what the estimator has kept of PCA."""
+    train, unseen = X[::2].astype(dtype), X[1::2].astype(dtype)
+    model = Estimator(4, latent_activation=latent_activation, **NESTED).fit(train)
+    curve = rate_distortion(model, unseen)
+    for i, size in enumerate(curve.n_components):
+        pca = PCA(size).fit(train)
+        error = np.mean((pca.inverse_transform(pca.transform(unseen)) - unseen) ** 2)
+        tolerance = 1e-12 if dtype == np.float64 else 1e-5
+        assert_allclose(curve.pca_mean_squared_error[i], error, rtol=1e-3, atol=tolerance)
+        expected = reconstruction_score(pca, unseen)
+        assert_allclose(curve.pca_explained_variance[i], expected, rtol=tolerance)
+
+
+def test_rate_distortion_at_some_sizes_and_in_frames():
+    frame = pd.DataFrame(X, columns=load_iris().feature_names)
+    model = AutoencoderTransformer(3, **NESTED).set_output(transform="pandas").fit(frame)
+    whole, some = (rate_distortion(model, frame, n_components=n) for n in (None, [3, 1]))
+    for name, values in some.items():
+        assert_allclose(values, whole[name][[2, 0]], rtol=1e-12)
+    one = rate_distortion(model, frame, n_components=2)
+    assert_allclose(one.mean_squared_error, whole.mean_squared_error[1:2], rtol=1e-12)
+
+
+def test_rate_distortion_without_pca():
+    model = AutoencoderTransformer(2, **NESTED, linear_path=None).fit(X)
+    curve = rate_distortion(model, X)
+    assert curve.mean_squared_error.shape == (2,)
+    assert curve.pca_mean_squared_error is curve.pca_explained_variance is None
+
+
+def test_rate_distortion_refuses():
+    model = AutoencoderTransformer(2, **NESTED)
+    with pytest.raises(NotFittedError):
+        rate_distortion(model, X)
+    model.fit(X)
+    for n_components in (0, 3, [1, 3], [1.0], [[1, 2]], "all", [True]):
+        with pytest.raises(ValueError, match="n_components must be a list of int from 1 to"):
+            rate_distortion(model, X, n_components=n_components)
+    for other in (AutoencoderTransformer(2, **QUICK).fit(X), PCA(2).fit(X)):
+        with pytest.raises(ValueError, match=f"nested=True, got {type(other).__name__}"):
+            rate_distortion(other, X)
+    with pytest.raises(TypeError, match="FactorAnalysis has no inverse_transform"):
+        rate_distortion(FactorAnalysis(2).fit(X), X)
+    with pytest.raises(ValueError, match="NaN"):
+        rate_distortion(model, np.where(X > 5, np.nan, X))
+    with pytest.raises(ValueError, match="sample_weight"):
+        rate_distortion(model, X, sample_weight=[1, 2])

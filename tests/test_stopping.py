@@ -88,3 +88,52 @@ def test_choice_weighs_rows():
 def test_choice_of_rows_whose_losses_have_no_unit():
     curves = np.array([[4, 4, 4, 3], [3, 2, 3, 3], [2, 4, 3, 1], [1, 1, 1, 1]], float)
     assert choose(curves) == choose(1e9 * curves) == choose(1e-9 * curves)
+
+
+def test_choice_over_sizes_wants_a_gain_at_each():
+    start = np.tile([1.0, 0.1], (6, 1))
+    all_gain, one_loses = start * [0.5, 0.9], start * [0.1, 1.01]
+    assert choose_over_sizes([start, all_gain]) == 1
+    assert choose_over_sizes([start, one_loses]) == 0
+    assert choose_over_sizes([start, one_loses, all_gain, one_loses]) == 2
+    assert choose_over_sizes([start, start]) == 0
+
+
+def test_loss_over_sizes_is_that_of_the_first_at_the_start():
+    start = np.tile([3.0, 0.1], (6, 1))
+    choice = Choice(start, np.ones(6), 1.0)
+    assert choice.loss == pytest.approx(3)
+    assert choice.mean(start * [1, 0.5]) == pytest.approx(3 * 0.75)
+
+
+def test_choice_over_sizes_measures_each_in_units_of_its_start():
+    """A tenth less of what is small counts as much as a tenth less of what is large."""
+    start = np.tile([1.0, 1e-2], (6, 1))
+    curves = [start, start * [0.9, 0.5], start * [0.6, 0.9]]
+    assert choose_over_sizes(curves) == 1
+    assert choose_over_sizes([start, curves[2], curves[1]]) == 2
+    assert choose_over_sizes(1e9 * np.array(curves)) == 1
+
+
+def test_choice_over_sizes_is_half_as_cautious_with_each():
+    """All gain for certain together, the second one half for certain."""
+    start = np.ones((4, 3))
+    disagreeing = np.array([[0.5, 0.0, 0.5], [0.5, 0.0, 0.5], [0.5, 1.2, 0.5], [0.5, 1.2, 0.5]])
+    assert choose_over_sizes([start, disagreeing], caution=1.0) == 1
+    assert choose_over_sizes([start, disagreeing], caution=4.0) == 0
+
+
+def test_choice_over_sizes_lets_go_of_what_is_next_to_nothing():
+    """What the start leaves at the second size, a thousandth of the first's is as good as."""
+    start = np.tile([1.0, 1e-9], (6, 1))
+    assert choose_over_sizes([start, start * 0 + [0.9, 8e-4]]) == 1
+    assert choose_over_sizes([start, start * 0 + [0.9, 2e-3]]) == 0
+    assert choose_over_sizes([0 * start, 0 * start]) == 0
+
+
+def choose_over_sizes(curves, caution=1.0):
+    """Feed a Choice the losses of rows at several sizes; the epoch that it ends with."""
+    choice = Choice(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
+    for epoch, losses in enumerate(curves[1:], start=1):
+        choice.improves(np.asarray(losses), epoch)
+    return choice.epoch
