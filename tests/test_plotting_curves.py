@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
-from skae.metrics import reconstruction_score
+from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting import DistortionDisplay, LossCurveDisplay
 
 # ------------------------------------------------------------ loss curves
@@ -137,6 +137,25 @@ def test_the_axis_of_the_error(errors, scale):
 def test_widths_that_are_none_are_named(sizes):
     with pytest.raises(ValueError, match="n_components must be positive whole numbers"):
         DistortionDisplay.from_predictions(sizes, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("linear_path", ["pca", None])
+def test_distortion_of_one_nested_estimator(linear_path):
+    X = rows()
+    model = AutoencoderTransformer(
+        3, nested=True, linear_path=linear_path, hidden_layer_sizes=(4,), max_iter=2, random_state=0
+    ).fit(X)
+    display = DistortionDisplay.from_estimator(model, X, n_components=[3, 1])
+    curve = rate_distortion(model, X, n_components=[1, 3])
+    found = display.curves["AutoencoderTransformer"]
+    assert_array_equal(found["n_components"], [1, 3])
+    assert_array_equal(found["errors"], curve.mean_squared_error)
+    if linear_path is None:
+        assert list(display.curves) == ["AutoencoderTransformer"]
+    else:
+        assert_array_equal(display.curves["PCA"]["errors"], curve.pca_mean_squared_error)
+    with pytest.raises(ValueError, match="nested=True"):
+        DistortionDisplay.from_estimator(PCA(2).fit(X), X)
 
 
 @pytest.mark.parametrize("errors", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, -1.0]])

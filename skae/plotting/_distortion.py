@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._denoising import DenoisingAutoencoder
 from skae._transformer import AutoencoderTransformer
-from skae.metrics import reconstruction_score
+from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
 from skae.plotting._given import final_step
 
@@ -19,7 +19,7 @@ LINEAR_BELOW, NARROW = 1e-3, 100
 class DistortionDisplay:
     """How much is lost for each width of the code, with PCA's curve beside it.
 
-    Use `from_predictions` or `from_cv_results` to make one.
+    Use `from_estimator`, `from_predictions` or `from_cv_results` to make one.
 
     Parameters
     ----------
@@ -55,6 +55,48 @@ class DistortionDisplay:
     def __init__(self, curves, *, error_name="mean squared error"):
         self.curves = curves
         self.error_name = error_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, n_components=None, ax=None, line_kwargs=None, pca_kwargs=None
+    ):
+        """Plot the errors of one autoencoder at every size of its code.
+
+        Parameters
+        ----------
+        estimator : AutoencoderTransformer or DenoisingAutoencoder
+            Fitted with ``nested=True``.
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct, best unseen ones.
+        n_components : array-like of int of shape (n_sizes,), default=None
+            Sizes of code, all of them for None.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a new figure.
+        line_kwargs : dict, default=None
+            Keywords for the curve.
+        pca_kwargs : dict, default=None
+            Keywords for PCA's curve, which there is with a linear path.
+
+        Returns
+        -------
+        display : DistortionDisplay
+            The curves, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the estimator was not fitted with ``nested=True``, or a size of code is none
+            that it has.
+        """
+        curve = rate_distortion(estimator, X, n_components=n_components)
+        return cls.from_predictions(
+            curve.n_components,
+            {type(estimator).__name__: curve.mean_squared_error},
+            curve.pca_mean_squared_error,
+            ax=ax,
+            line_kwargs=line_kwargs,
+            pca_kwargs=pca_kwargs,
+        )
 
     @classmethod
     def from_predictions(
