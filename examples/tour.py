@@ -27,6 +27,7 @@ TOUR = [
     "plot_traversal",
 ]
 FURTHER = [
+    "plot_nested",
     "plot_grid_search",
     "plot_pca_in_one_grid",
     "plot_isolation_forest",

@@ -61,7 +61,7 @@ def run_cases(options):
             continue
         if len(X) > options.max_rows:
             X = X[np.random.default_rng(0).choice(len(X), options.max_rows, replace=False)]
-        widest = min(options.components, X.shape[1], len(X) - -(-len(X) // 5)) - 1
+        widest = min(options.components, X.shape[1] - 1, len(X) - -(-len(X) // 5) - 1)
         if widest < 1:
             continue
         sizes = sizes_up_to(widest, options.between)
@@ -118,7 +118,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--outliers", type=Path, help="folder of .npz files with X and y")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these data sets")
-    parser.add_argument("--components", type=int, default=33, help="fewer than this (default: 33)")
+    parser.add_argument("--components", type=int, default=32, help="at most (default: 32)")
     parser.add_argument("--between", action="store_true", help="sizes between powers of two, too")
     parser.add_argument("--no-separate", action="store_true", help="leave out the separate fits")
     parser.add_argument("--splits", type=int, default=3, help="80/20 splits (default: 3)")
