@@ -1,6 +1,7 @@
 """The pages' words against the things they speak of, without building them."""
 
 import doctest
+import importlib
 import inspect
 import json
 from pathlib import Path
@@ -17,6 +18,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst"), *DOCS.glob("coming_from/*.rst")])
 ORIGINS = {"pca": PCA, "isolation_forest": IsolationForest, "mlp": MLPRegressor}
 OURS = (AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector)
+MODULES = ("skae", "skae.metrics", "skae.plotting", "skae.export")
 TESTED_ELSEWHERE = {"callbacks", "export", "frames_and_routing", "scaling_out"}
 NOT_SPOKEN_OF = {"get_params", "set_params", "get_metadata_routing"}
 
@@ -70,6 +72,29 @@ def test_defaults_of_the_translation_of_the_mlp():
             stated = value.strip('"') if cells[1] == "the same" else cells[1]
             default = str(ours[name].default)
             assert default in stated or float(default) == float(stated), name
+
+
+def public_things():
+    """Full name of every public class, function, method and property that skae defines."""
+    for module in map(importlib.import_module, MODULES):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+                continue
+            yield f"{module.__name__}.{name}"
+            for member, found in inspect.getmembers(thing) if inspect.isclass(thing) else ():
+                function = found.fget if isinstance(found, property) else inspect.unwrap(found)
+                is_ours = str(getattr(function, "__module__", None)).startswith("skae")
+                if is_ours and not member.startswith("_"):
+                    yield f"{module.__name__}.{name}.{member}"
+
+
+@pytest.mark.parametrize("name", list(public_things()))
+def test_docstrings_are_valid(name):
+    """By numpydoc's checks, but for those that docs/conf.py leaves out, and says why."""
+    validation = pytest.importorskip("numpydoc.validate")
+    errors = validation.validate(name)["errors"]
+    assert not [error for error in errors if error[0] not in {"ES01", "EX01", "RT02", "SA01"}]
 
 
 def test_pages_never_ask_the_network():

@@ -17,6 +17,7 @@ PAGES = sorted(
     for path in SITE.rglob("*.html")
     if path.relative_to(SITE).parts[0] not in LEFT_OUT
 )
+WRITTEN = [page for page in PAGES if not page.startswith(("generated/", "auto_examples/plot_"))]
 SCREENS = {"phone": (390, 844, True), "desktop": (1280, 900, False)}
 
 CUT_OFF = """
@@ -84,7 +85,8 @@ def test_pages_on_a_screen(page_and_address, screen, scheme):
     page.resize(*SCREENS[screen])
     page.prefer(scheme)
     wrong = []
-    for name in PAGES:
+    everywhere = (screen, scheme) == ("phone", "light")  # the rest are made by the same templates
+    for name in PAGES if everywhere else WRITTEN:
         page.open(f"{address}/{name}")
         elsewhere = {url for url in page.requests if not url.startswith((address, "data:"))}
         wrong += [f"{name} asks for {url}" for url in elsewhere]
