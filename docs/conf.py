@@ -34,6 +34,7 @@ exclude_patterns = [
     "_templates",
     "benchmarks",
     "figures",
+    "sg_execution_times.rst",
     "**/sg_execution_times.rst",
 ]
 templates_path = ["_templates"]
