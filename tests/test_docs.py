@@ -11,6 +11,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.neural_network import MLPRegressor
+from versions import needs
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 
@@ -61,6 +62,7 @@ def test_examples_on_pages(page):
     assert not failed
 
 
+@needs("scikit-learn", 1, 7, because="MLPRegressor has no parameter loss")
 def test_defaults_of_the_translation_of_the_mlp():
     """Defaults that the table gives are those of both."""
     page = DOCS / "coming_from" / "mlp.rst"
