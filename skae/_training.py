@@ -221,6 +221,7 @@ class Step:
     def __init__(self, objective, optimizer, state, decay=0.0):
         parameters, gradient = objective.workspace.parameters, objective.gradient.trained
         self.optimizer, self.state, self.decay = optimizer, state, decay
+        self.gradient = gradient
         dtype = gradient.dtype
         self.kept, self.weight = np.ones((), dtype), np.zeros((), dtype)
         self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
@@ -228,7 +229,12 @@ class Step:
         self.calls = []
         if decay:
             self.calls += bind([(np.multiply, parameters.weights, self.kept, parameters.weights)])
-        self.calls += bind(optimizer.step(theta, gradient, state, *self.factors))
+        parts = [bind(part) for part in optimizer.parts(theta, gradient, state, *self.factors)]
+        self.do = objective.do if len(objective.workspaces) > 1 else in_turn
+        if len(parts) == 1:
+            self.calls += parts[0]
+        else:
+            self.calls.append(partial(self.do, [partial(replay, part) for part in parts]))
         self.averages = "average" in state
         if self.averages:
             self.calls += bind(follow(state["average"], theta, gradient, self.weight))
@@ -239,6 +245,7 @@ class Step:
         state["steps"] += 1
         for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
             factor[...] = value
+        self.optimizer.prepare(self.gradient, state, self.do)
         if self.decay:
             self.kept[...] = 1 - learning_rate * self.decay
         if self.averages:

@@ -2,7 +2,8 @@
 
 Hyper-parameters are frozen; what changes lives in the state, a dict of arrays and integers.
 The learning rate is handed in with every step, because schedules belong to the loop: `step`
-yields its calls once, and `factors` gives the numbers in them that change.
+yields its calls once, and `factors` gives the numbers in them that change. `parts` are a
+step's calls in pieces that may be made side by side.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
+
+PIECE = 2**16  # numbers: three arrays of so many stay in the cache
 
 
 class Optimizer(ABC):
@@ -28,6 +31,20 @@ class Optimizer(ABC):
     @abstractmethod
     def step(self, theta, gradient, state, *factors):
         """Yield the calls of a step, which spend the gradient."""
+
+    def parts(self, theta, gradient, state, *factors):
+        """Yield the steps of pieces of the vector, which do not depend on each other."""
+        for start in range(0, theta.size, PIECE):
+            yield self.step(*pieces(slice(start, start + PIECE), theta, gradient, state), *factors)
+
+    def prepare(self, gradient, state, do):  # noqa: B027, most have nothing to prepare
+        """Do what is due before a step, but not before each one, by jobs that `do` does."""
+
+
+def pieces(of, theta, gradient, state):
+    """Views of a piece of the vector, of the gradient, and of the arrays of the state."""
+    part = {key: a[of] if isinstance(a, np.ndarray) else a for key, a in state.items()}
+    return theta[of], gradient[of], part
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,11 @@ class Adam(Optimizer):
         return self.epsilon / second_scale, learning_rate * first_scale / second_scale
 
     def step(self, theta, gradient, state, epsilon, rate):
+        yield from self.update(gradient, state, epsilon, rate)
+        yield np.subtract, theta, gradient, theta
+
+    def update(self, gradient, state, epsilon, rate):
+        """Yield the calls that turn the gradient into what the step subtracts."""
         first, second = state["first"], state["second"]
         yield np.multiply, first, self.beta_1, first
         yield np.add, first, gradient, first
@@ -97,7 +119,6 @@ class Adam(Optimizer):
         yield np.add, gradient, epsilon, gradient
         yield np.divide, first, gradient, gradient
         yield np.multiply, gradient, rate, gradient
-        yield np.subtract, theta, gradient, theta
 
 
 OPTIMIZERS = {"sgd": Sgd, "adam": Adam}

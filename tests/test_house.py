@@ -138,7 +138,7 @@ ELEMENTWISE = ["activations", "losses", "optimizers", "penalties"]
 GENERATORS = ["activations", "losses", "optimizers"]
 KERNELS = [*ELEMENTWISE, "_network"]
 # Where arrays are born, and what is asked once before training starts.
-NO_KERNELS = {"__init__", "init", "inverse"}
+NO_KERNELS = {"__init__", "init", "inverse", "parts", "pieces"}
 
 # fmt: off
 VOCABULARY = {
