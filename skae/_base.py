@@ -65,7 +65,7 @@ _single_rows = _SingleRows()
 def is_stochastic(estimator):
     """partial_fit exists for the solvers that go through the rows batch by batch."""
     if estimator.solver == "lbfgs":
-        raise AttributeError("partial_fit is only available for solver='adam' and 'sgd'.")
+        raise AttributeError("partial_fit is not available for solver='lbfgs'.")
     return True
 
 
@@ -90,7 +90,7 @@ class _BaseAutoencoder(
         ],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "solver": [StrOptions({"adam", "sgd", "shampoo", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions(set(SCHEDULES))],

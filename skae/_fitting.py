@@ -14,6 +14,7 @@ from skae._feed import Feed, Rows
 from skae._model import count_columns, resumed_model, shortened, start_model
 from skae._nesting import N_READINGS, SizeDraws, decoder_weights
 from skae._random import generator
+from skae._shampoo import Shampoo
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._stopping import Choice, Patience
@@ -340,8 +341,8 @@ class Fit:
         return PENALTIES[estimator.sparsity](**options)
 
     def _decay(self):
-        """Adam's decay is alpha itself; as a penalty alpha is shared among the rows."""
-        if self.estimator.solver == "adam":
+        """Apart from the gradient alpha itself; as a penalty it is shared among the rows."""
+        if self.estimator.solver in ("adam", "shampoo"):
             return self.estimator.alpha
         return self.estimator.alpha / self.rows.weights.sum()
 
@@ -352,13 +353,18 @@ class Fit:
         objective = Objective(model.network, parameters, feed, self._penalty(), backward=False)
         return lambda: row_losses(objective, np.random.default_rng(self.seed_split))
 
+    def _optimizer(self, model):
+        estimator = self.estimator
+        if estimator.solver == "sgd":
+            return OPTIMIZERS["sgd"](estimator.momentum, estimator.nesterovs_momentum)
+        options = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
+        if estimator.solver == "shampoo":
+            return Shampoo(*options, shapes=model.parameters.shapes)
+        return OPTIMIZERS["adam"](*options)
+
     def _epochs(self, model, objective, averaged=True):
         estimator, feed = self.estimator, objective.feed
-        if estimator.solver == "sgd":
-            optimizer = OPTIMIZERS["sgd"](estimator.momentum, estimator.nesterovs_momentum)
-        else:
-            options = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-            optimizer = OPTIMIZERS["adam"](*options)
+        optimizer = self._optimizer(model)
         fresh = optimizer.init(model.parameters.trained)
         if not fresh.keys() <= model.state.keys():
             model.state |= fresh

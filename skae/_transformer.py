@@ -25,9 +25,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
     activation : str, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu".
-    solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Adam and stochastic gradient descent go through mini-batches; L-BFGS uses all
-        rows at once and suits small data.
+    solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
+        Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
+        all rows at once and suits small data. Shampoo takes steps as long as Adam's in
+        directions whitened by the gradients' covariance: dearer steps, and fewer of them,
+        which pays in plain networks with layers of some hundred units.
     alpha : float, default=1.0
         Weight decay, on weights only: never on biases nor on the linear path. Adam takes it
         apart from the gradient (each step multiplies the weights by 1 - rate * alpha), SGD
@@ -35,7 +37,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is min(200, n_samples).
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
-        Schedule of the learning rate of Adam and SGD: as it is, divided by
+        Schedule of the learning rate, but for L-BFGS: as it is, divided by
         (t + 1) ** power_t at step t, or falling to zero along half a cosine over
         `max_iter` epochs. `partial_fit` knows no end: there "cosine" means "constant".
     learning_rate_init : float, default=2e-3
@@ -80,7 +82,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     n_iter_no_change : int, default=20
         Epochs without improvement after which training stops.
     averaging : float in [0, 1), default=0.998
-        Decay of the running average of the parameters that Adam and SGD end with: the
+        Decay of the running average of the parameters that training ends with: the
         average over about the last 1 / (1 - averaging) steps. 0 ends with the last ones.
     max_fun : int, default=15000
         Evaluations of the loss by L-BFGS at most.

@@ -25,6 +25,7 @@ CONFIGURATIONS = {
     "plain": SMALL | {"linear_path": None},
     "sgd": SMALL | {"solver": "sgd"},
     "lbfgs": SMALL | {"solver": "lbfgs"},
+    "shampoo": SMALL | {"solver": "shampoo"},
     "deep": SMALL | {"hidden_layer_sizes": (8, 6, 4)},
     "kl": SMALL | {"sparsity": "kl"},
     "l1": SMALL | {"sparsity": "l1"},

@@ -176,7 +176,7 @@ def test_weights_of_any_size():
 
 @quiet
 @pytest.mark.parametrize("batch_size", [1, 7, "auto", 10**6])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_batches_of_any_size(solver, batch_size):
     X = rows()
     model = AutoencoderTransformer(solver=solver, **SMALL | {"linear_path": None})
@@ -189,7 +189,7 @@ def test_batches_of_any_size(solver, batch_size):
 
 
 @pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "cosine"])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_schedules(solver, learning_rate):
     model = AutoencoderTransformer(
         **SMALL | {"max_iter": 30}, solver=solver, learning_rate=learning_rate, linear_path=None
@@ -229,7 +229,7 @@ def test_lbfgs_says_which_limit_it_met():
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 def test_no_iteration_is_the_start(Estimator, solver):
     X = rows()
     model = Estimator(**SMALL | {"solver": solver, "max_iter": 0}).fit(X)
@@ -312,7 +312,7 @@ def test_another_network_cannot_go_on(parameters):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
     X = rows()
     parameters = SMALL | {"solver": solver, "linear_path": None}
@@ -408,7 +408,7 @@ def test_rows_to_watch_are_not_learned_from():
 
 
 @quiet
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_early_stopping_with_every_solver(Estimator, solver):
     X = rows(100)
@@ -421,7 +421,7 @@ def test_early_stopping_with_every_solver(Estimator, solver):
 
 @quiet
 @pytest.mark.parametrize("given", [False, True])
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 def test_what_is_watched_is_what_is_trained(solver, given):
     """On rows that a network reconstructs better than PCA, that is seen and kept."""
     t = np.random.default_rng(0).uniform(-1, 1, 700)
@@ -563,7 +563,7 @@ def test_any_other_exception_leaves_the_model_as_it_was(early_stopping, error):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [1e3, 1e300])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 @pytest.mark.parametrize("linear_path", ["pca", None])
 def test_divergence_is_named_and_the_model_stays_finite(linear_path, solver, rate, dtype):
     X = rows().astype(dtype)
@@ -579,7 +579,7 @@ def test_divergence_is_named_and_the_model_stays_finite(linear_path, solver, rat
 
 
 @pytest.mark.parametrize("n_rows", [60, 700])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_divergence_with_early_stopping_falls_back_to_the_start(solver, n_rows):
     X = rows(n_rows)
     model = AutoencoderTransformer(
@@ -591,7 +591,7 @@ def test_divergence_with_early_stopping_falls_back_to_the_start(solver, n_rows):
     assert -model.score_samples(X).mean() <= pca_error(2, X, X) * 1.02
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_divergence_of_chunks(solver):
     """However small the chunks: what grew in the chunk before counts too."""
     X = rows()

@@ -26,6 +26,7 @@ FLOORS = {
     "optimizers": 1,
     "penalties": 1,
     "_feed": 2,
+    "_shampoo": 2,
     "losses": 2,
     "_network": 3,
     "_architecture": 4,
