@@ -28,7 +28,7 @@ from skae._model import target_scaling
 from skae._network import Pass, blocks
 from skae._scaling import Scaling, columns_on_another_scale
 from skae._silence import SILENCE
-from skae._threads import in_turn, team
+from skae._threads import MANY_PARAMETERS, in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
@@ -37,7 +37,6 @@ from skae.penalties import PENALTIES
 
 FEW_ROWS = 100
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
-LARGE = 10**5  # parameters: below, threads only wait for each other
 
 
 def is_plain(X, n_columns):
@@ -335,7 +334,7 @@ class _BaseAutoencoder(
             send_piece(0)
             return
         with team() as do:
-            do = do if self.theta_.size > LARGE else in_turn
+            do = do if self.theta_.size > MANY_PARAMETERS else in_turn
             do([partial(send_piece, start) for start in range(0, len(X), PIECE)])
 
     def _path_of(self, part, size):

@@ -1,17 +1,19 @@
 """The order, the signs, the number and the share of the columns of the code."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from skae._network import blocks
 from skae._scaling import identity_scaling
+from skae._threads import MANY_PARAMETERS, in_turn
 
 MAX_DECODED = 2**15
 
 
 def explained_variance_ratios(
-    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED
+    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED, do=in_turn
 ):
     """Share of the variance of X that each column of the code explains.
 
@@ -19,7 +21,7 @@ def explained_variance_ratios(
     linear decoder; the parts are scaled to add up to the share that the whole
     reconstruction explains. Of nested codes a column's part is what it adds to the columns
     before it, and none if that is negative or more than the whole code explains. Estimated
-    on at most max_decoded / n_components rows, evenly spaced.
+    on at most max_decoded / n_components rows, evenly spaced, by jobs that `do` does.
     """
     n_components = network.n_components
     some = X, weights, scaling, target_scaling, max_decoded
@@ -34,10 +36,14 @@ def explained_variance_ratios(
         return np.zeros(n_components)
     error = squared_error(code)
     lost = np.empty(n_components)
-    for j in range(n_components):
+
+    def hold(j):
         held = code.copy()
         held[:, j] = weights @ code[:, j]
         lost[j] = max(squared_error(held) - error, 0.0)
+
+    do = do if parameters.flat.size > MANY_PARAMETERS else in_turn
+    do([partial(hold, j) for j in range(n_components)])
     explained = max(1 - error / variance, 0.0)
     return lost / (lost.sum() or 1.0) * explained
 

@@ -426,6 +426,7 @@ class Fit:
             model.scaling,
             model.target_scaling,
             self.max_decoded,
+            self.do,
         )
 
     def attributes(self):

@@ -7,9 +7,9 @@ from scipy import linalg, optimize
 from scipy.sparse.linalg import LinearOperator, svds
 
 from skae._calls import run
-from skae._scaling import BLOCK
 
 MAX_DENSE = 1500
+BLOCK = 4096
 
 
 def initialize_weights(network, parameters, rng):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-BLOCK = 4096
+CACHED = 2**15  # numbers in float64 that stay near the processor
 COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
 
 
@@ -40,8 +40,8 @@ def measure_scaling(X, weights, per_feature):
     exactly their own mean.
     """
     first = X[0].astype(np.float64)
-    mean = first + _column_means(X, weights, lambda rows: rows - first)
-    variance = _column_means(X, weights, lambda rows: (rows - mean) ** 2)
+    mean = first + _column_means(X, weights, first, power=1)
+    variance = _column_means(X, weights, mean, power=2)
     rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
     least = np.maximum(rounding, np.finfo(X.dtype).tiny)
     constant = np.sqrt(variance) <= least
@@ -53,12 +53,17 @@ def measure_scaling(X, weights, per_feature):
     return Scaling(mean.astype(X.dtype), scale.astype(X.dtype))
 
 
-def _column_means(X, weights, function):
-    """Weighted mean over the rows of a function of X, in float64, block by block."""
-    total = np.zeros(X.shape[1])
-    for start in range(0, len(X), BLOCK):
-        rows = function(X[start : start + BLOCK].astype(np.float64))
-        total += weights[start : start + BLOCK] @ rows
+def _column_means(X, weights, center, power):
+    """Weighted mean over the rows of (X - center) to a power, in float64, block by block."""
+    total, room = np.zeros(X.shape[1]), None
+    n_rows = max(CACHED // X.shape[1], 1)
+    for start in range(0, len(X), n_rows):
+        block = X[start : start + n_rows]
+        room = np.empty(block.shape) if room is None else room[: len(block)]
+        np.subtract(block, center, out=room)
+        if power == 2:
+            np.multiply(room, room, out=room)
+        total += weights[start : start + n_rows] @ room
     return total / weights.sum()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae._scaling import BLOCK
+BLOCK = 4096
 
 
 def merge_equal_rows(X, weights, X_clean):

@@ -8,12 +8,15 @@ one switch serves small networks, which are best off with one thread, and large 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+MANY_PARAMETERS = 10**5  # of a network: below, threads that send rows only wait for each other
+
 _holding = Lock()
+_mine = local()
 
 
 @cache
@@ -37,8 +40,11 @@ def team():
 
     Which thread does what has no influence on any result. Whoever comes while another one
     holds BLAS to one thread, in this module or outside, works on one thread; whoever holds
-    it gives it back as it was.
+    it gives it back as it was, and is given its own team when it asks again.
     """
+    if hasattr(_mine, "team"):
+        yield _mine.team
+        return
     if not _holding.acquire(blocking=False):
         yield in_turn
         return
@@ -57,6 +63,10 @@ def team():
                     for other in others:
                         other.result()
 
-                yield together
+                _mine.team = together
+                try:
+                    yield together
+                finally:
+                    del _mine.team
     finally:
         _holding.release()

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-PIECE = 2**16  # numbers: three arrays of so many stay in the cache
+PIECE = 2**18  # numbers: long enough calls for two threads not to wait for each other
 
 
 class Optimizer(ABC):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from skae._scaling import BLOCK, Scaling, identity_scaling, measure_scaling
+from skae._scaling import CACHED, Scaling, identity_scaling, measure_scaling
 
 DTYPES = [np.float32, np.float64]
+BLOCK = CACHED // 4
 
 
 def rows(n_rows=50, dtype=np.float64):

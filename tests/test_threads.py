@@ -37,9 +37,11 @@ def test_blas_is_held_to_one_and_given_back():
     with team() as do:
         assert set(blas_threads()) == {1}
         assert do is not in_turn
-        with team() as do:
-            assert do is in_turn
+        with team() as again:
+            assert again is do
         assert set(blas_threads()) == {1}
+        with team() as again:
+            assert again is do
     assert blas_threads() == before
     with pytest.raises(ZeroDivisionError), team():
         raise ZeroDivisionError
@@ -81,6 +83,19 @@ def test_limits_held_by_another_thread_are_left():
 def test_the_limit_of_the_user_is_the_limit():
     with team() as do:
         assert do is in_turn
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_a_job_may_have_jobs():
+    done = []
+    with team() as do:
+
+        def job(i):
+            with team() as again:
+                again([lambda j=j: done.append((i, j)) for j in range(3)])
+
+        do([lambda i=i: job(i) for i in range(5)])
+    assert sorted(done) == [(i, j) for i in range(5) for j in range(3)]
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -129,7 +144,7 @@ def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
 def test_pieces_of_many_rows(monkeypatch):
     X = np.random.default_rng(0).random((1300, 300))
     model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
-    assert model.theta_.size > _base.LARGE
+    assert model.theta_.size > _threads.MANY_PARAMETERS
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     monkeypatch.setattr(_base, "PIECE", 512)
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]

@@ -47,14 +47,14 @@ class Workload:
 
 DIGITS = Workload(1437, (64, 32, 8), 32, 40)
 TABULAR = Workload(50_000, (30, 64, 16), 256, 4)
-IMAGES = Workload(60_000, (784, 256, 32), 256, 2)
+IMAGES = Workload(60_000, (784, 256, 32), 256, 5)
 FIT = {
     "digits, batch 1": replace(DIGITS, batch=1, n_epochs=3),
     "digits, batch 32": DIGITS,
     "digits, batch 200": replace(DIGITS, batch=200, n_epochs=100),
     "tabular": TABULAR,
     "images": IMAGES,
-    "deep": Workload(20_480, (784, 1000, 500, 250, 30), 512, 2),
+    "deep": Workload(20_480, (784, 1000, 500, 250, 30), 512, 4),
 }
 SWEEPS = {
     "rows": {f"{n} rows": replace(TABULAR, n_rows=n, n_epochs=200_000 // n) for n in
