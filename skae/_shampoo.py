@@ -43,7 +43,7 @@ class Shampoo(Adam):
         return super().init(theta) | {"curvatures": curvatures, "roots": roots}
 
     def parts(self, theta, gradient, state, *factors):
-        """Yield the steps of each matrix and of what follows them."""
+        """Yield the slice of each matrix and its step, then those of what follows them."""
         roots = self._squares(state["roots"])
         state = {key: state[key] for key in ("first", "second")}
         room = np.empty_like(gradient)
@@ -51,10 +51,10 @@ class Shampoo(Adam):
         for shape, root in zip(self.shapes, roots, strict=True):
             of = slice(start, start + math.prod(shape))
             start = of.stop
-            yield self._step_of_matrix(
-                shape, root, room[of], *pieces(of, theta, gradient, state), *factors
-            )
-        yield self.step(*pieces(slice(start, None), theta, gradient, state), *factors)
+            of_matrix = pieces(of, theta, gradient, state)
+            yield of, self._step_of_matrix(shape, root, room[of], *of_matrix, *factors)
+        of = slice(start, theta.size)
+        yield of, self.step(*pieces(of, theta, gradient, state), *factors)
 
     def _step_of_matrix(self, shape, root, room, theta, gradient, state, *factors):
         """Yield the calls of a matrix: Adam's, then another direction of the same length."""

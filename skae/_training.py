@@ -10,6 +10,7 @@ from skae._calls import bind, replay
 from skae._nesting import N_READINGS, spans
 from skae._network import Reading, TrainingWorkspace
 from skae._threads import in_turn
+from skae.optimizers import slices
 
 
 def constant(learning_rate_init, power_t, n_steps, t):
@@ -129,7 +130,11 @@ class Objective:
         if len(parts) == 1:
             return (), parts[0], sums, row_errors[0]
         total, *others = (w.gradient.trained for w in self.workspaces[: len(parts)])
-        calls = bind([(np.add, total, other, total) for other in others])
+        additions = [
+            partial(replay, bind([(np.add, total[of], other[of], total[of]) for other in others]))
+            for of in slices(total.size)
+        ]
+        calls = [partial(self.do, additions)]
         return [partial(replay, part) for part in parts], calls, sums, row_errors[0]
 
     def _readings(self, n_rows, sizes):
@@ -225,19 +230,23 @@ class Step:
         dtype = gradient.dtype
         self.kept, self.weight = np.ones((), dtype), np.zeros((), dtype)
         self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
-        theta = parameters.trained
-        self.calls = []
-        if decay:
-            self.calls += bind([(np.multiply, parameters.weights, self.kept, parameters.weights)])
-        parts = [bind(part) for part in optimizer.parts(theta, gradient, state, *self.factors)]
-        self.do = objective.do if len(objective.workspaces) > 1 else in_turn
-        if len(parts) == 1:
-            self.calls += parts[0]
-        else:
-            self.calls.append(partial(self.do, [partial(replay, part) for part in parts]))
         self.averages = "average" in state
+        parts = optimizer.parts(parameters.trained, gradient, state, *self.factors)
+        parts = [bind(self._part(parameters, of, step)) for of, step in parts]
+        self.do = objective.do if len(objective.workspaces) > 1 else in_turn
+        self.calls = parts[0]
+        if len(parts) > 1:
+            self.calls = [partial(self.do, [partial(replay, part) for part in parts])]
+
+    def _part(self, parameters, of, step):
+        """Yield the calls for a slice of the vector."""
+        theta = parameters.trained
+        if self.decay and of.start < parameters.weights.size:
+            weights = parameters.weights[of]
+            yield np.multiply, weights, self.kept, weights
+        yield from step
         if self.averages:
-            self.calls += bind(follow(state["average"], theta, gradient, self.weight))
+            yield from follow(self.state["average"][of], theta[of], self.gradient[of], self.weight)
 
     def __call__(self, learning_rate):
         """Take the step."""

@@ -33,12 +33,17 @@ class Optimizer(ABC):
         """Yield the calls of a step, which spend the gradient."""
 
     def parts(self, theta, gradient, state, *factors):
-        """Yield the steps of pieces of the vector, which do not depend on each other."""
-        for start in range(0, theta.size, PIECE):
-            yield self.step(*pieces(slice(start, start + PIECE), theta, gradient, state), *factors)
+        """Yield slices of the vector and their steps, which do not depend on each other."""
+        for of in slices(theta.size):
+            yield of, self.step(*pieces(of, theta, gradient, state), *factors)
 
     def prepare(self, gradient, state, do):  # noqa: B027, most have nothing to prepare
         """Do what is due before a step, but not before each one, by jobs that `do` does."""
+
+
+def slices(size):
+    """Cut a vector into pieces, one if it is short."""
+    return [slice(start, min(start + PIECE, size)) for start in range(0, size, PIECE)]
 
 
 def pieces(of, theta, gradient, state):

@@ -139,7 +139,7 @@ ELEMENTWISE = ["activations", "losses", "optimizers", "penalties"]
 GENERATORS = ["activations", "losses", "optimizers"]
 KERNELS = [*ELEMENTWISE, "_network"]
 # Where arrays are born, and what is asked once before training starts.
-NO_KERNELS = {"__init__", "init", "inverse", "parts", "pieces"}
+NO_KERNELS = {"__init__", "init", "inverse", "parts", "pieces", "slices"}
 
 # fmt: off
 VOCABULARY = {

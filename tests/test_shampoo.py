@@ -38,7 +38,7 @@ def gradient_of(theta):
 def descend(optimizer, theta, state, n_steps, do=in_turn, gradient_of=gradient_of):
     factors = [np.zeros((), theta.dtype) for _ in range(optimizer.n_factors)]
     gradient = np.empty_like(theta)
-    parts = [bind(part) for part in optimizer.parts(theta, gradient, state, *factors)]
+    parts = [bind(part) for _, part in optimizer.parts(theta, gradient, state, *factors)]
     for _ in range(n_steps):
         gradient[...] = gradient_of(theta)
         for factor, value in zip(factors, optimizer.factors(state, RATE)):
@@ -160,7 +160,7 @@ def test_a_step_allocates_nothing(peak_memory):
     optimizer = Shampoo(shapes=shapes)
     state, gradient = optimizer.init(theta), np.ones_like(theta)
     parts = optimizer.parts(theta, gradient, state, np.array(1e-8), np.array(0.1))
-    calls = [call for part in parts for call in bind(part)]
+    calls = [call for _, part in parts for call in bind(part)]
     replay(calls)
     assert peak_memory(partial(replay, calls)) < 2**12
 
