@@ -82,18 +82,19 @@ def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
         assert 0 <= span.start < span.stop <= n_rows
         n_read[span] += 1
     assert (n_read > 0).all()
-    assert n_decoders * length <= 3 * n_rows + n_decoders
-    assert length == n_rows or n_decoders > 3
+    assert n_decoders * length <= 2.5 * n_rows + n_decoders
+    assert length == n_rows or n_decoders > 2
     assert spans(n_rows, n_decoders, np.inf) == [slice(0, n_rows)] * n_decoders
 
 
-def test_sizes_are_those_of_the_decoder_and_often_its_largest():
+def test_sizes_are_those_of_the_decoder_and_often_its_largest_or_its_least():
     draws = SizeDraws((9, 8, 4, 2, 1), np.random.default_rng(0))
     sizes = np.empty((4000, 5), np.float32)
     draws.draw(sizes)
     for column, expected in zip(sizes.T, [{9}, {5, 6, 7, 8}, {3, 4}, {2}, {1}], strict=True):
         assert set(column) == expected
-    assert_allclose([(sizes[:, 1] == size).mean() for size in (5, 8)], [1 / 8, 5 / 8], atol=0.03)
+    shares = [(sizes[:, 1] == size).mean() for size in (5, 6, 8)]
+    assert_allclose(shares, [5 / 16, 1 / 16, 9 / 16], atol=0.03)
 
 
 def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
