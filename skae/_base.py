@@ -356,7 +356,13 @@ class _BaseAutoencoder(
         return code
 
     def _decode(self, code):
-        return self._reconstruct(code, code.shape[1], "decode")
+        size = self._n_columns_read(code.shape[1])
+        return self._reconstruct(code[:, :size], size, "decode")
+
+    def _n_columns_read(self, size):
+        """How many of so many columns of the code are decoded."""
+        found = vars(self).get("_columns_read")
+        return size if found is None else found[size - 1]
 
     def _reconstruct(self, X, size=None, part="reconstruct"):
         result = np.empty((len(X), self.n_features_in_), X.dtype)
@@ -494,7 +500,7 @@ class _BaseAutoencoder(
                 f"n_components={n_components} of n_components_={whole} columns can only be "
                 "decoded after training with nested=True."
             )
-        return contain(self, self._reconstruct(rows, int(n_components)), X)
+        return contain(self, self._reconstruct(rows, self._n_columns_read(int(n_components))), X)
 
     def _is_decodable(self, n_columns):
         return n_columns == self.n_components_ or self._network.nested

@@ -100,7 +100,7 @@ def as_it_stands(fit, model):
     """
     theta = (model.averaged or model.parameters).flat.copy()
     found = copy.copy(fit)
-    kept = model.scaling, model.state, model.code_scale, model.decoder_weights
+    kept = model.scaling, model.state, model.code_scale, model.decoder_weights, model.columns_read
     found.model = Model(model.architecture, theta, *kept)
     found.max_decoded = DECODED
     found.loss_curve = fit.loss_curve.copy()

@@ -13,15 +13,24 @@ MAX_DECODED = 2**15
 
 
 def explained_variance_ratios(
-    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED, do=in_turn
+    network,
+    parameters,
+    X,
+    weights,
+    scaling,
+    target_scaling,
+    max_decoded=MAX_DECODED,
+    do=in_turn,
+    columns_read=None,
 ):
     """Share of the variance of X that each column of the code explains.
 
     What is lost when a column is held at its mean is that column's part, exactly so for a
     linear decoder; the parts are scaled to add up to the share that the whole
     reconstruction explains. Of nested codes a column's part is what it adds to the columns
-    before it, and none if that is negative or more than the whole code explains. Estimated
-    on at most max_decoded / n_components rows, evenly spaced, by jobs that `do` does.
+    before it, and none if that is negative or more than the whole code explains;
+    `columns_read` says how many of 1, 2, ... columns are decoded. Estimated on at most
+    max_decoded / n_components rows, evenly spaced, by jobs that `do` does.
     """
     n_components = network.n_components
     some = X, weights, scaling, target_scaling, max_decoded
@@ -30,6 +39,8 @@ def explained_variance_ratios(
         if variance == 0:
             return np.zeros(n_components)
         explained = np.maximum(1 - errors / variance, 0)
+        if columns_read is not None:
+            explained = explained[np.array(columns_read) - 1]
         return np.diff(np.minimum(np.maximum.accumulate(explained), explained[-1]), prepend=0)
     code, weights, variance, squared_error = _decoding(network, parameters, *some)
     if variance == 0:

@@ -11,13 +11,20 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
 from skae._feed import Feed, Rows
-from skae._model import count_columns, resumed_model, shortened, start_model
+from skae._model import (
+    columns_to_read,
+    count_columns,
+    judge_sizes,
+    resumed_model,
+    shortened,
+    start_model,
+)
 from skae._nesting import N_READINGS, SizeDraws, decoder_weights
 from skae._random import generator
 from skae._shampoo import Shampoo
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
-from skae._stopping import Choice, Patience
+from skae._stopping import Choice, ChoiceOfEach, Patience
 from skae._training import SCHEDULES, DivergedError, Objective, Step, epochs, lbfgs, row_losses
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
@@ -27,6 +34,7 @@ MERGED_ROWS = 1000
 CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
 CAUTION, CAUTION_OF_FEW = 1.0, 2.5
+NOTHING = 1e-3
 
 
 class Fit:
@@ -61,6 +69,7 @@ class Fit:
         target = X if X_clean is None else X_clean
         self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
         self.X_val = X_val
+        self.fixed_encoder = False
         if self.resumed:
             self.model = resumed_model(estimator, X.shape[1])
             self.n_samples_seen = estimator.n_samples_seen_
@@ -79,7 +88,9 @@ class Fit:
         self.ratios = None
         self.max_decoded = _code.MAX_DECODED
         self.phase = self.tasks = SILENCE
-        self.judges = [(self.model, self.rows)]  # who says how many columns are enough
+        self.judges = [(self.model, self.rows)]  # who says how many columns are decoded
+        self.n_before = 0
+        self.is_over = False
 
     # ------------------------------------------------------------ training
 
@@ -109,7 +120,7 @@ class Fit:
                 elif not estimator.early_stopping:
                     self._run(self.rows)
                 elif self._is_cross_validated():
-                    self._run(self.rows, n_epochs=self._cross_validate())
+                    self._refit(self._cross_validate())
                 else:
                     folds = self.folds_of(self.rows.X)
                     if folds.any():  # else all rows are equal: there is nothing to learn
@@ -134,9 +145,12 @@ class Fit:
         model.state = {"steps": model.state["steps"]}
         if not in_order:
             return
-        if self._chooses_size():
-            size = count_columns(self.judges, self.estimator.n_components)
-            self.model = model = shortened(model, size)
+        if model.network.nested:
+            errors, variance = judge_sizes(self.judges, self.max_decoded)
+            model.columns_read = columns_to_read(errors)
+            if self._chooses_size():
+                size = count_columns(errors, variance, self.estimator.n_components)
+                self.model = model = shortened(model, size)
         self.ratios = self._explained_variance_ratios()
         if not model.network.nested:  # whose columns are in order, and must stay so
             order = np.argsort(-self.ratios, kind="stable")
@@ -172,7 +186,7 @@ class Fit:
         """
         estimator, model = self.estimator, self.model
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
-        limit = estimator.max_iter if n_epochs is None else n_epochs
+        limit = estimator.max_iter - self.n_iter if n_epochs is None else n_epochs
         if limit == 0:
             return
         n_done = 0
@@ -183,14 +197,15 @@ class Fit:
             nonlocal n_done
             n_done += 1
             stop = judge(loss)
-            stop = self.phase.end_epoch() or stop
+            self.is_over = self.phase.end_epoch()
+            stop = self.is_over or stop
             if not stop and n_done < limit:
                 self.phase.begin_epoch()
             return stop
 
         def judge(loss):
             if n_epochs is None:
-                self.n_iter = n_done
+                self.n_iter += 1
                 self.loss_curve.append(loss)
             if watch is not None:
                 return watch()
@@ -227,7 +242,7 @@ class Fit:
             model.start_average(estimator.averaging)
         losses = self._watch(model, watched)
         self.judges = [(model, watched)]
-        choice = Choice(losses(), watched.weights[watched.index], caution)
+        choice = self._choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
 
         def watch():
@@ -235,57 +250,92 @@ class Fit:
             loss = choice.mean(found)
             self.validation_loss_curve.append(loss)
             self._report(self.loss_curve[-1], loss)
-            if choice.improves(found, self.n_iter):
-                model.keep()
+            for part in choice.improved(found, self.n_iter):
+                model.keep(part)
             self.best_iter, self.best_loss = choice.epoch, choice.loss
-            return patience.exhausted(loss)
+            return patience.exhausted(choice.progress(found))
 
         self._run(rows, watch=watch, fold=fold)
+        if self._leaves_the_encoder(choice):
+            self.fixed_encoder = True
+            model.start_anew()
+            self._run_watched(rows, watched, caution, fold)
 
     def _cross_validate(self):
-        """Return the number of epochs that is best for certain over folds, trained in step."""
-        estimator = self.estimator
-        folds = self.folds_of(self.rows.X)
-        parts = []
+        """Return the choice of the epochs that are best for certain over folds."""
+        folds, parts = self.folds_of(self.rows.X), []
         for k in range(folds.max() + 1):
             held, rows = folds == k, self.rows.part(folds != k)
-            model = start_model(estimator, rows, self.seed_start, like=self.model)
+            model = start_model(self.estimator, rows, self.seed_start, like=self.model)
+            parts.append((model, held, rows))
+        self._begin_phase("cross-validation", self.estimator.max_iter, parts[0][0], fold=0)
+        self.judges = [(model, self.rows.part(held)) for model, held, _ in parts]
+        choice = self._run_in_step(parts)
+        if self._leaves_the_encoder(choice):
+            self.fixed_encoder = True
+            for model, _ in self.judges:
+                model.start_anew()
+            choice = self._run_in_step(parts)
+        return choice
+
+    def _run_in_step(self, parts):
+        """Train a model without each fold; return the choice that the folds make together."""
+        estimator = self.estimator
+        passes, watches = [], []
+        for model, held, rows in parts:
             model.start_average(estimator.averaging)
-            objective = self._objective(model, rows)
-            passes = self._epochs(model, objective)
-            parts.append((model, held, passes, self._watch(model, self.rows.part(held))))
-            if k == 0:
-                self._begin_phase("cross-validation", estimator.max_iter, model, fold=0)
-        self.judges = [(model, self.rows.part(held)) for model, held, _, _ in parts]
+            passes.append(self._epochs(model, self._objective(model, rows)))
+            watches.append((held, self._watch(model, self.rows.part(held))))
 
         def held_out_losses():
-            found = [(held, watch()) for _, held, _, watch in parts]
+            found = [(held, watch()) for held, watch in watches]
             losses = np.empty((len(self.rows), *found[0][1].shape[1:]))
             for held, of_fold in found:
                 losses[held] = of_fold
             return losses
 
-        choice = Choice(held_out_losses(), self.rows.weights, CAUTION_OF_FEW)
+        choice = self._choice(held_out_losses(), self.rows.weights, CAUTION_OF_FEW)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
-        for epoch in range(1, estimator.max_iter + 1):
+        self.n_before = self.n_iter
+        for epoch in range(1, estimator.max_iter - self.n_before + 1):
             self.phase.begin_epoch()
             try:
-                loss = sum(next(passes) for _, _, passes, _ in parts) / len(parts)
+                loss = sum(next(each) for each in passes) / len(passes)
             except DivergedError:
                 self._warn_diverged()
+                self.is_over = True
                 break
             found = held_out_losses()
-            if choice.improves(found, epoch) and self._chooses_size():
-                for model, _ in self.judges:
-                    model.keep()
-            self.n_iter, self.best_loss = epoch, choice.loss
+            for part in choice.improved(found, epoch):
+                for judge, _ in self.judges if self.model.network.nested else ():
+                    judge.keep(part)
+            self.n_iter, self.best_loss = self.n_before + epoch, choice.loss
             self.loss_curve.append(loss)
             self.validation_loss_curve.append(choice.mean(found))
             self._report(loss, self.validation_loss_curve[-1])
             stop = patience.exhausted(self.validation_loss_curve[-1])
-            if self.phase.end_epoch() or stop:
+            self.is_over = self.phase.end_epoch()
+            if self.is_over or stop:
                 break
-        return choice.epoch
+        return choice
+
+    def _refit(self, choice):
+        """Train on all rows for as long as was best over the folds, for each decoder if alone."""
+        if not self.fixed_encoder:
+            self._run(self.rows, n_epochs=choice.epoch)
+            return
+        n_done = 0
+
+        def keep_those_due():
+            nonlocal n_done
+            n_done += 1
+            for part, epoch in zip(choice.parts, choice.epochs):
+                if epoch == n_done:
+                    self.model.keep(part)
+                    self.best_iter = self.n_before + n_done
+            return False
+
+        self._run(self.rows, n_epochs=choice.epoch, watch=keep_those_due)
 
     # ------------------------------------------------------------ its parts
 
@@ -293,6 +343,21 @@ class Fit:
         few = N_FOLDS <= len(self.rows) <= CROSS_VALIDATED_ROWS
         few = few and self.rows.X.size <= CROSS_VALIDATED_CELLS
         return few and not self.resumed and self.estimator.solver != "lbfgs"
+
+    def _choice(self, losses, weights, caution):
+        """Who chooses the epoch, or of a nested network's decoders alone an epoch for each."""
+        if self.fixed_encoder:
+            return ChoiceOfEach(losses, weights, caution, self.model.network.watched_by_decoder)
+        return Choice(losses, weights, caution)
+
+    def _leaves_the_encoder(self, choice):
+        """Whether no epoch was good for every size, so that decoders read PCA's codes instead."""
+        found = choice.epoch == 0 and self._builds_on_pca() and not self.fixed_encoder
+        return found and not self.is_over and self.n_iter < self.estimator.max_iter
+
+    def _builds_on_pca(self):
+        network = self.model.network
+        return network.nested and network.linear_path and not self.resumed
 
     def folds_of(self, X):
         """The number of each row's fold; equal rows have equal numbers, whichever X has them."""
@@ -322,6 +387,7 @@ class Fit:
             do=self.do,
             decoder_weights=model.decoder_weights,
             n_readings=math.inf if estimator.solver == "lbfgs" else N_READINGS,
+            fixed_encoder=self.fixed_encoder,
         )
 
     def _weigh_decoders(self):
@@ -329,7 +395,11 @@ class Fit:
         some[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATION_ROWS)).astype(int)] = True
         losses = self._watch(model, rows.part(some))()[:, : len(model.network.decoder_sizes)]
         weights = rows.weights[some]
-        model.decoder_weights = decoder_weights(weights / weights.sum() @ losses)
+        losses = weights / weights.sum() @ losses
+        model.decoder_weights = decoder_weights(losses)
+        watches = self.X_val is not None or self.estimator.early_stopping
+        if watches and self._builds_on_pca():  # some size that PCA leaves next to nothing at
+            self.fixed_encoder = bool(np.abs(losses).min() < NOTHING * np.abs(losses).max())
 
     def _penalty(self):
         estimator = self.estimator
@@ -427,6 +497,7 @@ class Fit:
             model.target_scaling,
             self.max_decoded,
             self.do,
+            model.columns_read,
         )
 
     def attributes(self):
@@ -451,4 +522,5 @@ class Fit:
             "explained_variance_ratio_": self.ratios,
             "_optimizer_state": model.state,
             "_decoder_weights": model.decoder_weights,
+            "_columns_read": model.columns_read,
         }

@@ -29,10 +29,20 @@ class Model:
     `parameters` change with every step; `averaged` follows them, if asked for; `kept` holds
     the best so far and is what a fit ends with. `code_scale` times the network's code is the
     code that users see: in the units of X, as PCA's, where it is linear and these have one
-    scale. `decoder_weights` is what the losses of a nested network's decoders count.
+    scale. `decoder_weights` is what the losses of a nested network's decoders count, and
+    `columns_read` how many of 1, 2, ... columns are decoded, None for all of them.
     """
 
-    def __init__(self, architecture, theta, scaling, state, code_scale=None, decoder_weights=None):
+    def __init__(
+        self,
+        architecture,
+        theta,
+        scaling,
+        state,
+        code_scale=None,
+        decoder_weights=None,
+        columns_read=None,
+    ):
         self.architecture = architecture
         self.network = _architecture.build(architecture)
         self.parameters = self.network.parameters(theta)
@@ -44,6 +54,7 @@ class Model:
         self.state = state
         self.code_scale = code_scale
         self.decoder_weights = np.ones(1) if decoder_weights is None else decoder_weights
+        self.columns_read = columns_read
 
     def start_average(self, averaging):
         """Begin to average the parameters where they are, unless that has begun."""
@@ -51,10 +62,24 @@ class Model:
             self.averaged = self.network.parameters(self.parameters.flat.copy())
             self.state |= {"average": self.averaged.trained, "averaging": averaging}
 
-    def keep(self):
-        """Keep the parameters as they are, averaged where they are averaged."""
+    def keep(self, decoder=None):
+        """Keep the parameters as they are, averaged where they are averaged; or one decoder's."""
+        found = self.averaged or self.parameters
         self.before.flat[...] = self.kept.flat
-        self.kept.flat[...] = (self.averaged or self.parameters).flat
+        if decoder is None:
+            self.kept.flat[...] = found.flat
+            return
+        network = self.network
+        for i in range(network.n_encoder_layers + 1, network.n_layers + 1):
+            k = network.layer(i, decoder)
+            for kept, now in zip(self.kept.layers[k], found.layers[k]):
+                kept[...] = now
+
+    def start_anew(self):
+        """Go back to what is kept, with nothing averaged and an optimizer without memory."""
+        self.parameters.flat[...] = self.kept.flat
+        self.averaged = None
+        self.state = {"steps": self.state["steps"]}
 
     def take_back(self):
         """Keep what was kept before, after all."""
@@ -102,8 +127,8 @@ def start_model(estimator, rows, seed, like=None):
     return model
 
 
-def count_columns(judges, share):
-    """The fewest columns of nested codes that explain a share of the variance, or all.
+def judge_sizes(judges, max_decoded):
+    """Squared error with 1, 2, ... columns of nested codes, and that of the mean.
 
     `judges` are models with the rows to judge what they have kept by, which they have not
     been trained on if there are such.
@@ -111,11 +136,22 @@ def count_columns(judges, share):
     total, variance = 0.0, 0.0
     for model, rows in judges:
         _, target, weights = rows.arrays()
-        scalings = model.scaling, model.target_scaling
-        found = _code.errors_by_size(model.network, model.kept, target, weights, *scalings)
+        some = target, weights, model.scaling, model.target_scaling, max_decoded
+        found = _code.errors_by_size(model.network, model.kept, *some)
         total, variance = (a + weights.sum() * b for a, b in zip((total, variance), found))
-    enough = np.flatnonzero(total <= (1 - share) * variance)
-    return int(enough[0]) + 1 if len(enough) else len(total)
+    return total, variance
+
+
+def count_columns(errors, variance, share):
+    """The fewest columns of nested codes that explain a share of the variance, or all."""
+    enough = np.flatnonzero(errors <= (1 - share) * variance)
+    return int(enough[0]) + 1 if len(enough) else len(errors)
+
+
+def columns_to_read(errors):
+    """How many of 1, 2, ... columns to decode: those with the least error, and all of the code."""
+    read = [int(np.argmin(errors[: size + 1])) + 1 for size in range(len(errors))]
+    return [*read[:-1], len(errors)]
 
 
 def shortened(model, size):
@@ -132,6 +168,7 @@ def shortened(model, size):
         model.state,
         model.code_scale,
         model.decoder_weights[decoders],
+        [*model.columns_read[: size - 1], size],
     )
 
 
@@ -162,5 +199,5 @@ def resumed_model(estimator, n_features):
     }
     scaling = Scaling(estimator.mean_, estimator.scale_)
     theta = estimator.theta_.copy()
-    kept = estimator.code_scale_, getattr(estimator, "_decoder_weights", None)
-    return Model(estimator.architecture_, theta, scaling, state, *kept)
+    kept = (getattr(estimator, name, None) for name in ("_decoder_weights", "_columns_read"))
+    return Model(estimator.architecture_, theta, scaling, state, estimator.code_scale_, *kept)

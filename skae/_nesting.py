@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-N_READINGS = 3
+N_READINGS = 2.5
 
 
 def sizes_of_decoders(n_components):
@@ -21,8 +21,9 @@ def sizes_of_decoders(n_components):
 def spans(n_rows, n_decoders, n_readings=N_READINGS):
     """Return each decoder's slice of a batch: each row is read about n_readings times.
 
-    Encoding is half the work of a plain step and a reading the other half, so that three
-    make a step of twice the cost, whatever the size of the code.
+    Encoding is half the work of a plain step and a reading the other half: with the optimizer's
+    work on more parameters, two and a half make a step of about twice the cost, whatever the
+    size of the code.
     """
     length = math.ceil(n_rows * min(n_readings / n_decoders, 1))
     step = (n_rows - length) / max(n_decoders - 1, 1)
@@ -30,7 +31,10 @@ def spans(n_rows, n_decoders, n_readings=N_READINGS):
 
 
 class SizeDraws:
-    """Draws a size for every row and decoder: every other one the largest, else any of its."""
+    """Draws a size for every row and decoder: half the largest, a quarter the least, or any.
+
+    The least are the ones at which a decoder has to be better than the next narrower one.
+    """
 
     def __init__(self, decoder_sizes, rng):
         self.largest = np.array(decoder_sizes)
@@ -42,7 +46,8 @@ class SizeDraws:
 
     def draw(self, out):
         """Fill an array of shape (n_rows, n_decoders)."""
-        places = 2 * self.rng.random(out.shape) * (self.largest - self.least + 1)
+        places = np.clip(4 * self.rng.random(out.shape) - 1, 0, 1)
+        places *= self.largest - self.least + 1
         np.minimum(self.least + np.floor(places), self.largest, out=out, casting="same_kind")
 
 

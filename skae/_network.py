@@ -58,6 +58,15 @@ class Network:
         least = {size + 1 for size in self.decoder_sizes[1:]} - set(self.decoder_sizes)
         return self.decoder_sizes + tuple(sorted(least, reverse=True))
 
+    @property
+    def watched_by_decoder(self):
+        """Of each decoder where the sizes that it is for are among those that are watched."""
+        decoders = [self.decoder_of(size) for size in self.watched_sizes]
+        return [
+            [i for i, decoder in enumerate(decoders) if decoder == k]
+            for k in range(len(self.decoder_sizes))
+        ]
+
     def decoder_of(self, size):
         """Which decoder reads codes of a size: the narrowest that reads them all."""
         return sum(size <= columns for columns in self.decoder_sizes) - 1
@@ -264,14 +273,20 @@ class TrainingWorkspace(Workspace):
             yield np.multiply, deltas[code], room["mask"], deltas[code]
             yield np.add, part, deltas[code], part
 
-    def encode_backward(self, X, penalty=None):
+    def encode_backward(self, X, penalty=None, fixed=False):
         """Yield the calls from the delta of the code back: the gradient is then in `gradient`.
 
-        `penalty`, if given, is called with the code and its delta.
+        `penalty`, if given, is called with the code and its delta. A `fixed` encoder has the
+        gradient zero.
         """
         outputs = {0: X} | self._rows(self.outputs, len(X))
         if penalty is not None:
             yield penalty, *self.code(len(X))
+        if fixed:
+            for gradients in self.gradient.layers[: self.network.n_encoder_layers]:
+                for gradient in gradients:
+                    yield np.add, 0, 0, gradient
+            return
         deltas = self._rows(self.deltas, len(X))
         yield from self._layers_backward(0, self.network.n_encoder_layers, outputs, deltas)
 

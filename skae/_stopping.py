@@ -31,20 +31,19 @@ class Choice:
     or rows that disagree, leave the start as it is.
 
     Losses of shape (n_rows, n_sizes) are those of codes of several sizes: each size counts
-    in units of its loss at the start, and with half the caution each of them must gain. Where
-    the start leaves less than a thousandth of what it leaves elsewhere, any loss up to that
-    thousandth is as good.
+    in units of its loss at the start, and with half the caution each of them must gain.
     """
+
+    parts = (None,)  # what is kept together: everything
 
     def __init__(self, losses, weights, caution):
         self.start = losses
         self.share = weights / weights.sum()
         self.caution = caution
-        self.unit, self.slack = np.ones(losses.shape[1:]), 0.0
+        self.unit = np.ones(losses.shape[1:])
         if losses.ndim == 2 and losses.any():
             level = np.abs(self.share @ losses)
             self.unit = np.maximum(level, 1e-3 * level.max())
-            self.slack = 1 - level / self.unit
         self.loss = self.mean(losses)
         self.least = 1e-6 * (abs(self.loss) if losses.ndim == 1 else 1.0)
         self.bound = self.least
@@ -55,14 +54,59 @@ class Choice:
         means = self.share @ losses
         return float(means if losses.ndim == 1 else np.mean(means / self.unit) * self.unit[0])
 
+    def progress(self, losses):
+        """What training is to lower next: the worst size's loss until all gain, then the mean."""
+        if self.epoch:
+            return self.mean(losses)
+        return float(np.max(self.share @ losses / self.unit) * self.unit.flat[0])
+
     def improves(self, losses, epoch):
         """Compare an epoch with the best one before it; take its place if it is better."""
         gains = (self.start - losses) / self.unit
         means = self.share @ gains
         doubts = self.caution * np.sqrt(self.share**2 @ (gains - means) ** 2)
-        means += self.slack
         bound = float(np.mean(means - doubts))
         if not (bound > self.bound and np.min(means - doubts / 2) > self.least):
             return False
         self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
         return True
+
+    def improved(self, losses, epoch):
+        """Compare an epoch as `improves` does; return the parts that are to be kept of it."""
+        return self.parts if self.improves(losses, epoch) else ()
+
+
+class ChoiceOfEach:
+    """A choice for every part by itself, whose losses are some of the columns."""
+
+    def __init__(self, losses, weights, caution, columns):
+        self.whole = Choice(losses, weights, caution)
+        self.columns = columns
+        self.each = [Choice(losses[:, chosen], weights, caution) for chosen in columns]
+        self.parts = range(len(columns))
+        self.kept = losses.copy()
+        self.mean = self.progress = self.whole.mean
+
+    @property
+    def epochs(self):
+        """The epoch of each part."""
+        return [choice.epoch for choice in self.each]
+
+    @property
+    def epoch(self):
+        """The last of them."""
+        return max(self.epochs)
+
+    @property
+    def loss(self):
+        """Mean of the rows' losses with each part as it is kept."""
+        return self.mean(self.kept)
+
+    def improved(self, losses, epoch):
+        """Compare an epoch with the best ones before it; return the parts that it improves."""
+        found = []
+        for part, choice, chosen in zip(self.parts, self.each, self.columns):
+            if choice.improves(losses[:, chosen], epoch):
+                self.kept[:, chosen] = losses[:, chosen]
+                found.append(part)
+        return found

@@ -57,7 +57,8 @@ class Objective:
 
     Of a nested network each decoder reads some of the rows, cut to sizes that the feed draws,
     and its mean loss counts by `decoder_weights`. With `backward=False` every decoder reads
-    all rows, cut to the sizes that are watched.
+    all rows, cut to the sizes that are watched. With `fixed_encoder=True` the decoders alone
+    have a gradient.
     """
 
     def __init__(
@@ -70,11 +71,13 @@ class Objective:
         do=in_turn,
         decoder_weights=(1.0,),
         n_readings=N_READINGS,
+        fixed_encoder=False,
     ):
         self.network = network
         self.feed = feed
         self.do = do
         self.decoder_weights, self.n_readings = decoder_weights, n_readings
+        self.fixed_encoder = fixed_encoder
         n_parts = 1
         if backward and penalty is None:
             n_parts = count_parts(network, feed.batch_size)
@@ -184,7 +187,7 @@ class Objective:
             column = shares[:1].reshape(()) if weights is None else shares[:, None]
             penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
-            calls += bind(workspace.encode_backward(inputs, penalize))
+            calls += bind(workspace.encode_backward(inputs, penalize, self.fixed_encoder))
         elif penalize is not None:
             calls.append(partial(penalize, *workspace.code(n_rows)))
         return calls, sums, row_errors

@@ -417,6 +417,20 @@ def test_the_usual_rule_says_what_is_kept_when_a_callback_stops():
     assert model.validation_loss_curve_ == free.validation_loss_curve_[: best + 1]
 
 
+@pytest.mark.parametrize("n_rows", [200, 600])
+def test_a_stop_ends_a_nested_fit_before_its_decoders_go_on_alone(n_rows):
+    noise = np.random.default_rng(0).normal(size=(n_rows, 6))  # with nothing to be learned
+    parameters = QUICK | {"nested": True, "max_iter": 60, "n_iter_no_change": 3}
+    recorder = Recorder()
+    free = AutoencoderTransformer(4, **parameters).set_callbacks(recorder).fit(noise)
+    assert free.best_iter_ == 0
+    assert free.n_iter_ == sum(task[-1] == "epoch" for task in recorder.ended) >= 6
+    assert sorted(recorder.begun) == sorted(recorder.ended)
+    stopper = Watcher(lambda context, *shown: context.task_id == 1)
+    model = AutoencoderTransformer(4, **parameters).set_callbacks(stopper).fit(noise)
+    assert model.n_iter_ == len(model.loss_curve_) == 2
+
+
 def test_a_stop_in_cross_validation_leaves_the_refit_to_follow():
     def look(context, *shown):
         return context.parent.task_name == "cross-validation" and context.task_id == 25

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from skae._stopping import Choice, Patience
+from skae._stopping import Choice, ChoiceOfEach, Patience
 
 
 def epochs_until_exhausted(losses, tol, n_epochs):
@@ -123,12 +123,34 @@ def test_choice_over_sizes_is_half_as_cautious_with_each():
     assert choose_over_sizes([start, disagreeing], caution=4.0) == 0
 
 
-def test_choice_over_sizes_lets_go_of_what_is_next_to_nothing():
-    """What the start leaves at the second size, a thousandth of the first's is as good as."""
+def test_choice_over_sizes_where_the_start_leaves_next_to_nothing_at_one():
     start = np.tile([1.0, 1e-9], (6, 1))
-    assert choose_over_sizes([start, start * 0 + [0.9, 8e-4]]) == 1
-    assert choose_over_sizes([start, start * 0 + [0.9, 2e-3]]) == 0
+    assert choose_over_sizes([start, start * [0.1, 1.1]]) == 0
     assert choose_over_sizes([0 * start, 0 * start]) == 0
+
+
+def test_progress_is_that_of_the_worst_size_until_an_epoch_is_chosen():
+    start = np.tile([2.0, 0.1], (6, 1))
+    choice = Choice(start, np.ones(6), 1.0)
+    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
+    assert choice.improved(start * [0.5, 1.5], 1) == ()
+    assert choice.improved(start * [0.5, 0.7], 2) == (None,)
+    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
+    alone = Choice(start[:, 0], np.ones(6), 1.0)
+    assert alone.progress(start[:, 0] * 3) == alone.mean(start[:, 0] * 3) == pytest.approx(6)
+
+
+def test_each_part_has_its_own_epoch():
+    start = np.tile([1.0, 2.0, 0.1], (6, 1))
+    choice = ChoiceOfEach(start, np.ones(6), 1.0, [[0, 2], [1]])
+    assert choice.loss == pytest.approx(1)
+    assert choice.improved(start * [0.9, 1.1, 0.8], 1) == [0]
+    assert choice.improved(start * [0.2, 0.5, 1.1], 2) == [1]
+    assert choice.improved(start * [0.9, 0.6, 0.9], 3) == []
+    assert choice.epochs == [1, 2]
+    assert choice.epoch == 2
+    assert choice.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)
+    assert choice.progress(start * 2) == choice.mean(start * 2) == pytest.approx(2)
 
 
 def choose_over_sizes(curves, caution=1.0):

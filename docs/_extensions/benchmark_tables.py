@@ -63,6 +63,34 @@ def reconstruction(results):
     yield from table(header, rows)
 
 
+def nested(results):
+    """One fit for all sizes: gains over PCA, errors over those of separate fits, time."""
+    sizes = sorted({size for case in results for size in case["sizes"]})
+
+    def line(case, other, sign):
+        found = {
+            size: median(100 * sign * (s["nested"][i] / s[other][i] - 1) for s in case["splits"])
+            for i, size in enumerate(case["sizes"])
+        }
+        return [
+            f"{case['data_set']} ({case['n_rows']} rows)",
+            *(f"{found[size]:+.0f} %" if size in found else "" for size in sizes),
+        ]
+
+    def times(case):
+        seconds = [(one, alone) for one, *alone in (s["seconds"] for s in case["splits"])]
+        yield case["data_set"]
+        yield f"{median(one / alone[-1] for one, alone in seconds):.1f}"
+        yield f"{median(one / mean(alone) for one, alone in seconds):.1f}"
+
+    yield from ("Gain over PCA with as many columns:", "")
+    yield from table(["columns", *sizes], [line(case, "pca", -1) for case in results])
+    yield from ("Error over separate fits:", "")
+    yield from table(["columns", *sizes], [line(case, "alone", 1) for case in results])
+    header = ["time in fits", "of the whole code", "of the separate ones' mean"]
+    yield from table(header, map(list, map(times, results)))
+
+
 def speed(results):
     """Time of each peer over that of skae, a table for each call."""
     for call in dict.fromkeys(result["call"] for result in results):
@@ -107,6 +135,7 @@ def outliers(results):
 
 SHOWN = {
     "bench_reconstruction.py": reconstruction,
+    "bench_nested.py": nested,
     "bench_speed.py": speed,
     "bench_outliers.py": outliers,
 }
