@@ -36,6 +36,7 @@ from skae.metrics import explained_variance
 from skae.penalties import PENALTIES
 
 FEW_ROWS = 100
+GLANCE = 1000  # rows
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
 
 
@@ -160,8 +161,13 @@ class _BaseAutoencoder(
     def _finish_fit(self, X, weights, fit, tasks=None):
         """What an estimator learns besides: called with the validated rows.
 
-        `tasks` are told of trainings; without them there are none, for a passing glance.
+        `tasks` are told of trainings; without them there are none, for a passing glance, and
+        a thousand rows are enough.
         """
+        if tasks is None and len(X) > GLANCE:
+            chosen = np.linspace(0, len(X) - 1, GLANCE).astype(int)
+            X, weights = X[chosen], weights[chosen]
+            weights = weights if weights.any() else None
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
 
     def _draw(self, weights, seed, resume):
