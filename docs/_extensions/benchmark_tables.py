@@ -4,6 +4,7 @@ A run is a JSON file that record.py wrote. Nothing is typed in by hand: no run, 
 """
 
 import json
+from math import inf
 from pathlib import Path
 from statistics import mean, median
 
@@ -133,7 +134,50 @@ def outliers(results):
         yield from table(header, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
 
 
+def mnist(results):
+    """The deep network's test error in the course of time, or the defaults beside PCA."""
+    if len(results[0]) == 2:
+        minutes = [m for m in (0.5, 1, 2, 5, 10, 20, 40) if 60 * m <= 1.1 * results[-1][0]]
+        rows = []
+        for m in minutes:
+            epoch, (_, error) = [p for p in enumerate(results, 1) if p[1][0] <= 60 * m][-1]
+            rows.append([m, epoch, f"{error:.3f}"])
+        yield from table(["minutes", "epochs", "test error"], rows)
+        return
+    header = ["model", "code", "seconds", "test error", "logistic regression", "5 neighbours"]
+    yield from table(
+        header,
+        [[n, d, f"{s:.0f}", f"{e:.2f}", f"{a:.3f}", f"{b:.3f}"] for n, d, s, e, a, b in results],
+    )
+
+
+def time_to_quality(results):
+    """How soon each solver is where PCA is, and where PyTorch ends."""
+    for result in results:
+        error = f"{result['pca']:.4f}"
+        yield from (f"{result['data']}, with PCA's test error at {error}:", "")
+        header = ["run", "seconds", "loss", "test error", "PCA's after", "sooner than PyTorch"]
+        rows = []
+        for name, seconds, loss, test, pca_after, sooner in result["rows"]:
+            row = [name, f"{seconds:.1f}", f"{loss:.5f}", f"{test:.5f}"]
+            row.append(f"{pca_after:.2f}" if pca_after < inf else "never")
+            rows.append([*row, f"{sooner:.1f}" if sooner else "never"])
+        yield from table(header, rows)
+
+
+def features(results):
+    """Errors of a linear classifier on features."""
+    rows = [
+        [r["features"], f"{r['seconds']:.0f}", *(f"{error:.2f} %" for error in r["errors"])]
+        for r in results
+    ]
+    yield from table(["features", "seconds", "training error", "test error"], rows)
+
+
 SHOWN = {
+    "bench_mnist.py": mnist,
+    "bench_time_to_quality.py": time_to_quality,
+    "bench_features.py": features,
     "bench_reconstruction.py": reconstruction,
     "bench_nested.py": nested,
     "bench_speed.py": speed,

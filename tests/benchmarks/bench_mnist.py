@@ -128,11 +128,11 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--alpha", type=float, default=0.0)
     parser.add_argument("--averaging", type=float, default=0.998)
-    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--output", help="write the figures to this file, as JSON")
     options = parser.parse_args()
     found = (train_defaults if options.defaults else train_deep)(options)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as file:
             json.dump(found, file)
 
 

@@ -212,6 +212,7 @@ def compare(data, options):
     best = min(THEIRS[data], key=lambda name: statistics.median(r[-1][1] for r in rounds[name]))
     print(f"{data}: PCA's test error {pca:.5f}; seconds to it, and compared with {best}")
     print(f"{'':22} {'seconds':>8} {'loss':>9} {'test':>9} {'PCA at':>8} {'sooner':>8}")
+    rows = []
     for name in names:
         sooner = []
         for mine, theirs in zip(rounds[name], rounds[best]):
@@ -219,11 +220,9 @@ def compare(data, options):
             sooner.append(seconds / first_time(mine, 1, loss))
         last = np.median([r[-1] for r in rounds[name]], axis=0)
         beats = statistics.median(first_time(r, 2, pca) for r in rounds[name])
-        print(
-            f"{name:22} {last[0]:8.2f} {last[1]:9.5f} {last[2]:9.5f} {beats:8.2f} "
-            f"{statistics.median(sooner):8.2f}"
-        )
-    return {"data": data, "pca": pca, "rounds": rounds}
+        rows.append([name, *last.tolist(), beats, statistics.median(sooner)])
+        print("{:22} {:8.2f} {:9.5f} {:9.5f} {:8.2f} {:8.2f}".format(*rows[-1]))
+    return {"data": data, "pca": pca, "compared_with": best, "rows": rows, "rounds": rounds}
 
 
 def draw(results, path):
@@ -277,7 +276,7 @@ def main():
         draw(results, options.figure)
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
-            json.dump(results, file)
+            json.dump([{k: v for k, v in r.items() if k != "rounds"} for r in results], file)
 
 
 if __name__ == "__main__":
