@@ -232,6 +232,20 @@ def test_the_last_model_shown_is_the_one_that_fit_leaves(Estimator):
         assert one.n_iter_ == model.n_iter_
 
 
+def test_of_many_rows_a_thousand_judge_the_model_that_is_shown():
+    rows = np.random.default_rng(0).normal(size=(2500, 5))
+    errors = []
+    watcher = Watcher(
+        lambda context, X, y, metadata, model: errors.append(
+            (model.reconstruction_err_, np.square(model.reconstruct(rows) - rows).mean(axis=1))
+        )
+    )
+    model = AutoencoderTransformer(3, **PLAIN).set_callbacks(watcher).fit(rows)
+    chosen = np.linspace(0, 2499, 1000).astype(int)
+    assert errors[-1][0] == pytest.approx(errors[-1][1][chosen].mean())
+    assert model.reconstruction_err_ == pytest.approx(errors[-1][1].mean())
+
+
 def test_a_second_fit_shows_nothing_of_the_first():
     watcher = Watcher(
         lambda context, X, y, metadata, model: shown.append((model.n_iter_, model.n_samples_seen_))
