@@ -1,8 +1,6 @@
 """One run of fit: from validated rows and an estimator's parameters to fitted attributes."""
 
 from dataclasses import replace
-from functools import partial
-import math
 from numbers import Integral
 import warnings
 
@@ -10,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
-from skae._feed import Feed, Rows
+from skae._feed import Rows
 from skae._model import (
     columns_to_read,
     count_columns,
@@ -19,17 +17,14 @@ from skae._model import (
     shortened,
     start_model,
 )
-from skae._nesting import N_READINGS, SizeDraws, decoder_weights
+from skae._nesting import decoder_weights
 from skae._random import generator
-from skae._shampoo import Shampoo
+from skae._recipe import EVALUATION_ROWS, Recipe
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
 from skae._stopping import Choice, ChoiceOfEach, Patience
-from skae._training import SCHEDULES, DivergedError, Objective, Step, epochs, lbfgs, row_losses
-from skae.optimizers import OPTIMIZERS
-from skae.penalties import PENALTIES
+from skae._training import DivergedError, lbfgs
 
-EVALUATION_ROWS = 512
 MERGED_ROWS = 1000
 CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
@@ -68,6 +63,7 @@ class Fit:
         corruption = estimator._make_corruption(X) if X_clean is None else None
         target = X if X_clean is None else X_clean
         self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
+        self.recipe = Recipe(estimator, do, self.seed_rows, self.seed_split, weights.sum())
         self.X_val = X_val
         self.fixed_encoder = False
         if self.resumed:
@@ -164,8 +160,8 @@ class Fit:
         before = model.parameters.flat.copy()
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                objective = self._objective(model, self.rows)
-                loss = next(self._epochs(model, objective, averaged=False))
+                objective = self.recipe.objective(model, self.rows)
+                loss = next(self.recipe.epochs(model, objective, averaged=False))
                 objective.check_last()
             self.loss_curve.append(loss)
             self._report(self.loss_curve[-1])
@@ -218,15 +214,15 @@ class Fit:
             return patience.exhausted(loss)
 
         if estimator.solver == "lbfgs":
-            objective = self._objective(model, rows, batch_size=len(rows))
+            objective = self.recipe.objective(model, rows, self.fixed_encoder, len(rows))
             objective.feed.fill(np.arange(len(rows)), np.random.default_rng(self.seed_rows))
-            limit_met = lbfgs(objective, self._decay(), limit, estimator.max_fun, after_epoch)
+            limit_met = lbfgs(objective, self.recipe.decay, limit, estimator.max_fun, after_epoch)
             if limit_met is not None and n_epochs is None:
                 self._warn_unfinished(limit_met)
         else:
-            objective = self._objective(model, rows)
+            objective = self.recipe.objective(model, rows, self.fixed_encoder)
             try:
-                for loss in self._epochs(model, objective):
+                for loss in self.recipe.epochs(model, objective):
                     if after_epoch(loss) or n_done >= limit:
                         objective.check_last()
                         break
@@ -240,7 +236,7 @@ class Fit:
         estimator, model = self.estimator, self.model
         if estimator.solver != "lbfgs":
             model.start_average(estimator.averaging)
-        losses = self._watch(model, watched)
+        losses = self.recipe.watch(model, watched)
         self.judges = [(model, watched)]
         choice = self._choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
@@ -284,8 +280,9 @@ class Fit:
         passes, watches = [], []
         for model, held, rows in parts:
             model.start_average(estimator.averaging)
-            passes.append(self._epochs(model, self._objective(model, rows)))
-            watches.append((held, self._watch(model, self.rows.part(held))))
+            objective = self.recipe.objective(model, rows, self.fixed_encoder)
+            passes.append(self.recipe.epochs(model, objective))
+            watches.append((held, self.recipe.watch(model, self.rows.part(held))))
 
         def held_out_losses():
             found = [(held, watch()) for held, watch in watches]
@@ -370,87 +367,16 @@ class Fit:
         is_share = not isinstance(self.estimator.n_components, Integral)
         return self.model.network.nested and is_share and not self.resumed
 
-    def _objective(self, model, rows, batch_size=None):
-        estimator = self.estimator
-        if batch_size is None:
-            batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
-        network, draws = model.network, None
-        if network.nested:
-            rng = np.random.default_rng([self.seed_rows, model.state["steps"], 1])
-            draws = SizeDraws(network.decoder_sizes, rng)
-        feed = Feed(rows, model.scaling, model.target_scaling, batch_size, draws)
-        return Objective(
-            network,
-            model.parameters,
-            feed,
-            self._penalty(),
-            do=self.do,
-            decoder_weights=model.decoder_weights,
-            n_readings=math.inf if estimator.solver == "lbfgs" else N_READINGS,
-            fixed_encoder=self.fixed_encoder,
-        )
-
     def _weigh_decoders(self):
         model, rows, some = self.model, self.rows, np.zeros(len(self.rows), bool)
         some[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATION_ROWS)).astype(int)] = True
-        losses = self._watch(model, rows.part(some))()[:, : len(model.network.decoder_sizes)]
+        losses = self.recipe.watch(model, rows.part(some))()[:, : len(model.network.decoder_sizes)]
         weights = rows.weights[some]
         losses = weights / weights.sum() @ losses
         model.decoder_weights = decoder_weights(losses)
         watches = self.X_val is not None or self.estimator.early_stopping
         if watches and self._builds_on_pca():  # some size that PCA leaves next to nothing at
             self.fixed_encoder = bool(np.abs(losses).min() < NOTHING * np.abs(losses).max())
-
-    def _penalty(self):
-        estimator = self.estimator
-        if estimator.sparsity is None:
-            return None
-        options = {"weight": float(estimator.sparsity_weight)}
-        if estimator.sparsity == "kl":
-            options["target"] = float(estimator.sparsity_target)
-        return PENALTIES[estimator.sparsity](**options)
-
-    def _decay(self):
-        """Apart from the gradient alpha itself; as a penalty it is shared among the rows."""
-        if self.estimator.solver in ("adam", "shampoo"):
-            return self.estimator.alpha
-        return self.estimator.alpha / self.rows.weights.sum()
-
-    def _watch(self, model, rows):
-        """Return a function that gives the loss of each row, at the parameters to be kept."""
-        parameters = model.averaged or model.parameters
-        feed = Feed(rows, model.scaling, model.target_scaling, EVALUATION_ROWS)
-        objective = Objective(model.network, parameters, feed, self._penalty(), backward=False)
-        return lambda: row_losses(objective, np.random.default_rng(self.seed_split))
-
-    def _optimizer(self, model):
-        estimator = self.estimator
-        if estimator.solver == "sgd":
-            return OPTIMIZERS["sgd"](estimator.momentum, estimator.nesterovs_momentum)
-        options = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-        if estimator.solver == "shampoo":
-            return Shampoo(*options, shapes=model.parameters.shapes)
-        return OPTIMIZERS["adam"](*options)
-
-    def _epochs(self, model, objective, averaged=True):
-        estimator, feed = self.estimator, objective.feed
-        optimizer = self._optimizer(model)
-        fresh = optimizer.init(model.parameters.trained)
-        if not fresh.keys() <= model.state.keys():
-            model.state |= fresh
-        schedule = estimator.learning_rate
-        if averaged:
-            model.start_average(estimator.averaging)
-        elif schedule == "cosine":
-            schedule = "constant"
-        n_steps = estimator.max_iter * math.ceil(len(feed.rows) / feed.batch_size)
-        rate = partial(
-            SCHEDULES[schedule], estimator.learning_rate_init, estimator.power_t, n_steps
-        )
-        shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
-        rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        step = Step(objective, optimizer, model.state, self._decay())
-        return epochs(objective, step, rate, shuffle, rng)
 
     # ------------------------------------------------------------ what callbacks are told
 

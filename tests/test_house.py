@@ -39,6 +39,7 @@ FLOORS = {
     "_compat": 5,
     "_density": 5,
     "_model": 5,
+    "_recipe": 5,
     "_callbacks": 6,
     "_fitting": 6,
     "_onnx": 6,

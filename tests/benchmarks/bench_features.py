@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--noise-level", type=float, default=0.3)
     parser.add_argument("--target", type=float, default=0.05)
-    parser.add_argument("--weight", type=float, default=0.1)
+    parser.add_argument("--weight", type=float, default=0.004)
     parser.add_argument("--C", type=float, default=[0.01, 0.1, 1.0], nargs="+")
     parser.add_argument("--only", help="part of a name")
     parser.add_argument("--output", help="write the figures to this file, as JSON")
