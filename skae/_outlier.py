@@ -2,26 +2,21 @@
 
 import math
 from numbers import Integral, Real
-import warnings
 
 import numpy as np
-from sklearn.base import OutlierMixin, clone
+from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae import _onnx, _persistence
 from skae._base import _BaseAutoencoder, is_stochastic
+from skae._calibration import Calibration, calibrate, draw
 from skae._compat import Interval, StrOptions, fit_context
 from skae._density import Density, fit_density
-from skae._fitting import Fit
 from skae._frames import contain
 from skae._mixture import BLOCK
 from skae._robust import Ellipsoid, fit_ellipsoid, weighted_quantile
-from skae._splitting import fold_numbers
 
 FALSE_ALARM_RATE = 0.05
-N_FOLDS = 5
-N_FOLDS_OF_FEW, FEW_ROWS = 10, 250
-CALIBRATION_ROWS = 500
 MEMORY = 1000
 
 
@@ -399,15 +394,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     # ---------------------------------------------------------------- what a fit learns besides
 
     def _draw(self, weights, seed, resume):
-        """Weights of at most `max_samples` rows, and zero for the others, a fifth at least."""
-        kept = np.flatnonzero(weights)
-        if resume or len(kept) <= self.max_samples:
-            return weights
-        n_drawn = min(self.max_samples, len(kept) * (N_FOLDS - 1) // N_FOLDS)
-        chosen = np.random.default_rng(seed).choice(kept, n_drawn, replace=False)
-        drawn = np.zeros_like(weights)
-        drawn[chosen] = weights[chosen]
-        return drawn
+        """Weights of at most `max_samples` rows, and zero for the others."""
+        return weights if resume else draw(weights, self.max_samples, seed)
 
     def _training_weights(self, X, weights, seed, resume):
         """The user's weights, less for rows outside the ellipsoid that holds the bulk.
@@ -415,10 +403,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Rows of a later `partial_fit` are scored first, while they are new to the model.
         """
         if resume:
-            self._calibrate(
-                np.append(self.calibration_scores_, self._score_samples(X))[-MEMORY:],
-                np.append(self.calibration_weights_, weights)[-MEMORY:],
-            )
+            scores = np.append(self.calibration_scores_, self._score_samples(X))
+            self.calibration_scores_ = scores[-MEMORY:]
+            self.calibration_weights_ = np.append(self.calibration_weights_, weights)[-MEMORY:]
         else:
             rng = np.random.default_rng(seed)
             self.ellipsoid_ = vars(fit_ellipsoid(X.astype(np.float64), weights, rng))
@@ -432,14 +419,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         else:
             self._fit_density(fit)
             scores = self._score_samples(X)
-            found = None if tasks is None else self._uninterrupted_scores(X, weights, fit, tasks)
-            self._calibrate(*(found or (scores, weights)))
+            found = Calibration(scores, weights)
+            if tasks is not None:
+                found = calibrate(self, X, weights, fit, tasks)
+            self.calibration_scores_, self.calibration_weights_ = found.scores, found.weights
         if self.contamination == "auto":
-            ordered, p_values = self._calibration()
-            first = np.searchsorted(p_values, FALSE_ALARM_RATE, side="right")
-            self.offset_ = float(ordered[min(first, len(ordered) - 1)])
+            self.offset_ = self._calibration.threshold(FALSE_ALARM_RATE)
         else:
             self.offset_ = weighted_quantile(scores, weights, self.contamination)
+
+    @property
+    def _calibration(self):
+        return Calibration(self.calibration_scores_, self.calibration_weights_)
 
     def _fit_density(self, fit, sizes=None):
         """Learn the density from the rows and weights that the network was trained on."""
@@ -457,62 +448,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             T = density.straighten(*self._code_and_residuals(X))
             decay = math.exp(-weights.sum() / MEMORY)
             self.density_ = density.update(T, weights, decay).asdict()
-
-    def _uninterrupted_scores(self, X, weights, fit, tasks):
-        """The held-out scores, None if the user wants no more of it."""
-        try:
-            if not fit.interrupted:
-                return self._held_out_scores(X, weights, fit, tasks)
-        except KeyboardInterrupt:
-            pass
-        message = "Interrupted by user: the threshold rests on scores of the training rows."
-        warnings.warn(message, stacklevel=2)
-        return None
-
-    def _held_out_scores(self, X, weights, fit, tasks):
-        """Scores of rows that the model has not seen, or one like it, and their weights."""
-        kept, drawn = weights > 0, self._draw(weights, fit.seed_split, False) > 0
-        if not np.array_equal(kept, drawn):
-            chosen = np.flatnonzero(kept & ~drawn)[: self.max_samples]
-            return self._score_samples(X[chosen]), weights[chosen]
-        X, weights = X[kept], weights[kept]
-        n_epochs = len(fit.loss_curve) - fit.n_iter + fit.best_iter
-        n_folds = N_FOLDS_OF_FEW if weights.sum() <= FEW_ROWS else N_FOLDS
-        folds = fold_numbers(X, n_folds, np.random.default_rng(fit.seed_split))
-        n_distinct_folds = folds.max() + 1
-        enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
-        n_scored = min(enough, n_distinct_folds)
-        found = []
-        calibration = tasks.calibration(n_scored)
-        for k in range(n_scored if n_distinct_folds > 1 else 0):
-            held = folds == k
-            other = self._trained_anew(X[~held], weights[~held], n_epochs, fit.do, calibration)
-            found.append((other._score_samples(X[held]), weights[held]))
-        if not found:
-            return self._score_samples(X), weights
-        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
-
-    def _trained_anew(self, X, weights, n_epochs, do, tasks):
-        """A detector of the same size that knows other rows."""
-        other = clone(self).set_params(
-            n_components=self.n_components_, warm_start=False, verbose=False
-        )
-        other.n_features_in_ = self.n_features_in_
-        fit = Fit(other, X, weights, do)
-        fit.run(n_epochs, tasks)
-        vars(other).update(fit.attributes())
-        likely = self.criterion == "likelihood"
-        other._fit_density(fit, Density.from_dict(self.density_).sizes if likely else None)
-        return other
-
-    def _calibrate(self, scores, weights):
-        self.calibration_scores_, self.calibration_weights_ = scores, weights
-
-    def _calibration(self):
-        """The calibration scores in order, and the p-value of a row that ties with each."""
-        order = np.argsort(self.calibration_scores_)
-        reached = np.cumsum(self.calibration_weights_[order])
-        return self.calibration_scores_[order], (1 + reached) / (1 + reached[-1])
 
     # ---------------------------------------------------------------- private twins
 
@@ -595,10 +530,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             calibration rows were scored by models trained on most of the rows, it
             holds nearly, and the alarms are rather fewer.
         """
-        scores = self.score_samples(X)
-        ordered, p_values = self._calibration()
-        p_values = np.append(1 / (1 + self.calibration_weights_.sum()), p_values)
-        return p_values[np.searchsorted(ordered, scores, side="right")]
+        return self._calibration.p_values(self.score_samples(X))
 
     def score(self, X, y=None, sample_weight=None):
         """Return the mean of `score_samples`: how likely the rows of X are.

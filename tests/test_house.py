@@ -47,6 +47,7 @@ FLOORS = {
     "_frames": 6,
     "metrics": 6,
     "_base": 7,
+    "_calibration": 7,
     "_denoising": 8,
     "_outlier": 8,
     "_transformer": 8,
