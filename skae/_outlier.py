@@ -38,9 +38,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     Outliers among the training rows are not learned: rows outside the ellipsoid that holds
     the bulk of the rows, found by the minimum covariance determinant, count the less the
     further out they are, for the network and for the mixtures. Every feature is
-    standardised, so that units do not matter. The threshold and the p-values come from
-    rows held out of training, and no training rows are kept. A code whose size is given as
-    a share of the variance has at least one column less than X. The detector is a
+    standardised, so that units do not matter (see `scale_`). The threshold and the p-values
+    come from rows held out of training, and no training rows are kept. A code whose size is
+    given as a share of the variance has at least one column less than X. The detector is a
     transformer as well.
 
     Parameters
@@ -168,7 +168,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows, those far out counting less.
     scale_ : ndarray of shape (n_features,)
-        Standard deviation of each feature, by which it is divided; 1 where it is zero.
+        What each feature is divided by: its standard deviation; 1 where it is zero. Where
+        three of four rows hold one value, the standard deviation would tell how rare the
+        others are, not how large; there it is, if that is more, the root mean square of
+        their distances from that value over sqrt(-2 log p), p being their share.
     code_scale_ : ndarray of shape ()
         What a linear code is multiplied by when it leaves the network.
     explained_variance_ratio_ : ndarray of shape (n_components,)

@@ -7,6 +7,7 @@ import numpy as np
 
 CACHED = 2**15  # numbers in float64 that stay near the processor
 COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
+USUAL = 0.75
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ def identity_scaling(n_features, dtype):
 def measure_scaling(X, weights, per_feature):
     """Centre at the weighted mean; scale by the root mean square of the rest.
 
-    One number over all features, as PCA's geometry asks, or one a feature. What does not
-    vary is left unscaled: means are taken about the first row, so that equal values have
-    exactly their own mean.
+    One number over all features, as PCA's geometry asks, or one a feature, larger where values
+    other than the usual one are rare. What does not vary is left unscaled: means are taken about
+    the first row, so that equal values have exactly their own mean.
     """
     first = X[0].astype(np.float64)
     mean = first + _column_means(X, weights, first, power=1)
@@ -47,10 +48,31 @@ def measure_scaling(X, weights, per_feature):
     constant = np.sqrt(variance) <= least
     variance = np.where(constant, 0.0, variance)
     if per_feature:
-        scale = np.where(constant, 1.0, np.sqrt(variance))
+        spread = [_spread_of_rare_values(column, weights) for column in X.T]
+        scale = np.where(constant, 1.0, np.maximum(np.sqrt(variance), spread))
     else:
         scale = np.asarray(math.sqrt(variance.mean()) or 1.0)
     return Scaling(mean.astype(X.dtype), scale.astype(X.dtype))
+
+
+def _spread_of_rare_values(values, weights):
+    """What to divide a column by where three of four rows hold one value, else zero.
+
+    The standard deviation d says how often the others are met, rather than how large they
+    are: met in a share p of the rows, their squared distance from the usual value has a
+    mean of about d**2 / p. After division by the result that mean is -2 log(p), at which a
+    normal density has fallen to a share p of its height.
+    """
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    middle = order[np.searchsorted(reached, reached[-1] / 2)]
+    rare = values != values[middle]
+    share = weights[rare].sum() / reached[-1]
+    if not 0 < share <= 1 - USUAL:
+        return 0.0
+    distances = values[rare].astype(np.float64) - values[middle]
+    mean = weights[rare] @ np.square(distances) / weights[rare].sum()
+    return math.sqrt(mean / (-2 * math.log(share)))
 
 
 def _column_means(X, weights, center, power):

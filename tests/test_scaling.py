@@ -99,6 +99,33 @@ def test_rows_that_are_all_alike_are_left_unscaled(value, per_feature, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("usual", [0.0, 1.5, -20.0])
+def test_rare_values_are_as_far_as_they_are_unlikely(usual, dtype):
+    """exp(-distance**2 / 2) is their share, where the standard deviation would make it exp(-25)."""
+    X = rows(200, dtype)
+    X[:, 0] = usual
+    X[7:11, 0] += np.array([3, -4, 4, 3], dtype)
+    scaling = measure_scaling(X, np.ones(200), per_feature=True)
+    distances = (X[7:11, 0] - dtype(usual)) / scaling.scale[0]
+    assert np.exp(-np.mean(distances**2) / 2) == pytest.approx(4 / 200, rel=1e-3)
+    assert scaling.mean[0] == pytest.approx(usual + 0.03, abs=1e-5)
+    expected = naive(X, np.ones(200), True)[1]
+    np.testing.assert_allclose(scaling.scale[1:], expected[1:], rtol=1e-5)
+    assert scaling.scale[0] > 2 * expected[0]
+
+
+@pytest.mark.parametrize("n_rare", [1, 24, 25, 26, 40, 75, 99])
+def test_a_binary_column(n_rare):
+    X = (np.arange(100)[:, None] < n_rare).astype(float)
+    scale = measure_scaling(X, np.ones(100), per_feature=True).scale[0]
+    share, deviation = min(n_rare, 100 - n_rare) / 100, X.std()
+    expected = max(deviation, (-2 * np.log(share)) ** -0.5) if share <= 0.25 else deviation
+    assert scale == pytest.approx(expected)
+    weighted = measure_scaling(X[[0, -1]], np.array([n_rare, 100.0 - n_rare]), per_feature=True)
+    assert weighted.scale[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("per_feature", [False, True])
 def test_apply_and_undo(per_feature, dtype):
     X = rows(dtype=dtype)
