@@ -6,10 +6,11 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn.base import clone, is_outlier_detector
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -292,6 +293,18 @@ def test_in_place_of_isolation_forest():
         found[type(detector)] = roc_auc_score(truth, -pipeline.score_samples(unseen))
     assert found[AutoencoderOutlierDetector] > 0.97
     assert found[AutoencoderOutlierDetector] >= found[IsolationForest]
+
+
+def test_ones_among_digits():
+    """Trained on ones, with their threshold. Many pixels are lit in few of them."""
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X.astype("float32") / 16, y, test_size=0.2, random_state=42
+    )
+    detector = AutoencoderOutlierDetector(random_state=0).fit(X_train[y_train == 1])
+    anomalous, flagged = y_test != 1, detector.predict(X_test) == -1
+    found = precision_recall_fscore_support(anomalous, flagged, average="binary")[:3]
+    assert min(found) >= 0.99
 
 
 def test_weights_take_rows_out():
