@@ -111,27 +111,54 @@ def speed(results):
 
 
 def outliers(results):
-    """ROC AUC over the data sets, or stated and observed false alarms."""
-    if "detector" not in results[0]:
-        header = ["rows", "training quantile", '``contamination="auto"``', "p ≤ 0.01"]
-        rows = [
-            [r["data"], f"{r['training']:.3f}", f"{r['auto']:.3f}", f"{r['p']:.3f}"]
-            for r in results
-        ]
-        means = [f"{mean(r[key] for r in results):.3f}" for key in ("training", "auto", "p")]
-        yield from table(header, [*rows, ["mean", *means]])
+    """Detectors ranked over the data sets, and set by set; or their seconds on many rows."""
+    if "data" not in results[0]:
+        yield from many_rows(results)
         return
     for protocol in dict.fromkeys(r["protocol"] for r in results):
         mine = [r for r in results if r["protocol"] == protocol]
         sets = list(dict.fromkeys(r["data"] for r in mine))
+        detectors = list(dict.fromkeys(r["detector"] for r in mine))
+
+        def average(detector, key, mine=mine, sets=sets):
+            found = [r for r in mine if r["detector"] == detector]
+            return [mean(r[key] for r in found if r["data"] == s) for s in sets]
+
+        auc = {detector: average(detector, "auc") for detector in detectors}
+        detectors.sort(key=lambda detector: -mean(auc[detector]))
         rows = []
-        for detector in dict.fromkeys(r["detector"] for r in mine):
-            parts = [[r for r in mine if (r["detector"], r["data"]) == (detector, s)] for s in sets]
-            row = [mean(mean(r[key] for r in part) for part in parts) for key in ("auc", "ap")]
-            rows.append((-row[0], [detector, *(f"{x:.3f}" for x in row)]))
+        for detector in detectors:
+            better = [sum(auc[d][i] > auc[detector][i] for d in auc) for i in range(len(sets))]
+            precision, fit, score = (mean(average(detector, k)) for k in ("ap", "fit", "score"))
+            row = [detector, f"{mean(auc[detector]):.3f}", f"{precision:.3f}"]
+            rows.append([*row, f"{1 + mean(better):.1f}", f"{fit:.2g}", f"{score:.2g}"])
         yield from (f"Protocol “{protocol}”, mean over {len(sets)} data sets:", "")
-        header = ["detector", "ROC AUC", "average precision"]
-        yield from table(header, [row for _, row in sorted(rows, key=lambda pair: pair[0])])
+        header = ["detector", "ROC AUC", "average precision", "mean rank", "fit, s", "score, s"]
+        yield from table(header, rows)
+        yield from (f"Protocol “{protocol}”, ROC AUC of each data set times 100:", "")
+        rows = [[s, *(f"{100 * auc[d][i]:.1f}" for d in detectors)] for i, s in enumerate(sets)]
+        yield from table(["data", *detectors], rows)
+
+
+def many_rows(results):
+    """AUC and seconds of each detector, and its seconds over those of skae."""
+    detectors = list(dict.fromkeys(r["detector"] for r in results))
+    found = {
+        d: [mean(r[key] for r in results if r["detector"] == d) for key in ("auc", "fit")]
+        for d in detectors
+    }
+    rows = [[d, f"{auc:.3f}", f"{s / found['skae'][1]:.1f}"] for d, (auc, s) in found.items()]
+    yield from (f"{results[0]['n_rows']:,} rows of {results[0]['n_features']} columns:", "")
+    yield from table(["detector", "ROC AUC", "seconds to fit, over those of skae"], rows)
+
+
+def calibration(results):
+    """Stated and observed false alarms."""
+    header = ["rows", "training quantile", "held-out rows", "promise", "deviation", "p ≤ 0.01"]
+    keys = ("training", "auto", "attainable", "expected_sd", "p")
+    rows = [[r["data"], *(f"{r[key]:.3f}" for key in keys)] for r in results]
+    means = [f"{mean(r[key] for r in results):.3f}" for key in keys]
+    yield from table(header, [*rows, ["mean", *means[:3], "", means[4]]])
 
 
 def mnist(results):
@@ -182,6 +209,7 @@ SHOWN = {
     "bench_nested.py": nested,
     "bench_speed.py": speed,
     "bench_outliers.py": outliers,
+    "bench_calibration.py": calibration,
 }
 
 
