@@ -16,8 +16,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 
@@ -85,6 +84,7 @@ def features(options):
             sparsity_target=options.target,
             sparsity_weight=options.weight,
             loss="log_loss",
+            learning_rate_init=1e-2,
             max_iter=max_iter,
             **PLAIN,
         ),
@@ -99,11 +99,11 @@ def main():
     parser.add_argument("--data", required=True, help="mnist.npz")
     parser.add_argument("--max-rows", type=int, help="train on the first rows only")
     parser.add_argument("--units", type=int, default=1000)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--noise-level", type=float, default=0.3)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--noise-level", type=float, default=0.5)
     parser.add_argument("--target", type=float, default=0.05)
-    parser.add_argument("--weight", type=float, default=0.004)
-    parser.add_argument("--C", type=float, default=[0.01, 0.1, 1.0], nargs="+")
+    parser.add_argument("--weight", type=float, default=0.02)
+    parser.add_argument("--C", type=float, default=[0.03, 0.1], nargs="+")
     parser.add_argument("--only", help="part of a name")
     parser.add_argument("--output", help="write the figures to this file, as JSON")
     options = parser.parse_args()
@@ -121,8 +121,11 @@ def main():
         code, code_test = reducer.fit(X).transform(X), reducer.transform(X_test)
         seconds = perf_counter() - start
 
+        size = np.sqrt(np.square(code).mean())
+        code, code_test = code / size, code_test / size
+
         def classifier(C):
-            return make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=200))
+            return LogisticRegression(C=C, max_iter=150)
 
         # The penalty is chosen on the last sixth of the training images.
         judged = {
