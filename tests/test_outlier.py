@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, _fitting
+from skae import AutoencoderOutlierDetector, _recipe
 from skae.metrics import reconstruction_score
 
 QUICK = {"max_iter": 5, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -485,7 +485,7 @@ def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_train
     """Five epochs train the model, the later ones those that calibrate it."""
     X = normal_rows()
     detector = AutoencoderOutlierDetector(**QUICK, early_stopping=False)
-    epochs, done = _fitting.epochs, []
+    epochs, done = _recipe.epochs, []
 
     def interrupted(*arguments):
         for loss in epochs(*arguments):
@@ -494,7 +494,7 @@ def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_train
                 raise KeyboardInterrupt
             yield loss
 
-    monkeypatch.setattr(_fitting, "epochs", interrupted)
+    monkeypatch.setattr(_recipe, "epochs", interrupted)
     with pytest.warns(UserWarning, match="nterrupted") as caught:
         detector.fit(X)
     messages = ["the best model so far is kept", "threshold rests on scores of the training rows"]
