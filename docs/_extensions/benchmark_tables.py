@@ -121,16 +121,18 @@ def outliers(results):
         detectors = list(dict.fromkeys(r["detector"] for r in mine))
 
         def average(detector, key, mine=mine, sets=sets):
+            middle = median if key in {"fit", "score"} else mean
             found = [r for r in mine if r["detector"] == detector]
-            return [mean(r[key] for r in found if r["data"] == s) for s in sets]
+            return [middle(r[key] for r in found if r["data"] == s) for s in sets]
 
         auc = {detector: average(detector, "auc") for detector in detectors}
         detectors.sort(key=lambda detector: -mean(auc[detector]))
         rows = []
         for detector in detectors:
             better = [sum(auc[d][i] > auc[detector][i] for d in auc) for i in range(len(sets))]
-            precision, fit, score = (mean(average(detector, k)) for k in ("ap", "fit", "score"))
-            row = [detector, f"{mean(auc[detector]):.3f}", f"{precision:.3f}"]
+            fit, score = (median(average(detector, key)) for key in ("fit", "score"))
+            figures = mean(auc[detector]), mean(average(detector, "ap"))
+            row = [detector, *(f"{figure:.3f}" for figure in figures)]
             rows.append([*row, f"{1 + mean(better):.1f}", f"{fit:.2g}", f"{score:.2g}"])
         yield from (f"Protocol “{protocol}”, mean over {len(sets)} data sets:", "")
         header = ["detector", "ROC AUC", "average precision", "mean rank", "fit, s", "score, s"]
