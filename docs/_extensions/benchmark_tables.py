@@ -166,7 +166,8 @@ def calibration(results):
 def mnist(results):
     """The deep network's test error in the course of time, or the defaults beside PCA."""
     if len(results[0]) == 2:
-        minutes = [m for m in (0.5, 1, 2, 5, 10, 20, 40) if 60 * m <= 1.1 * results[-1][0]]
+        first, last = results[0][0], 1.1 * results[-1][0]
+        minutes = [m for m in (0.5, 1, 2, 5, 10, 20, 40) if first <= 60 * m <= last]
         rows = []
         for m in minutes:
             epoch, (_, error) = [p for p in enumerate(results, 1) if p[1][0] <= 60 * m][-1]
