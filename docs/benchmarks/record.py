@@ -32,6 +32,15 @@ def processor():
     return names[0] if names else platform.machine()
 
 
+def rounded(found):
+    """What a script wrote, with five digits of each number."""
+    if isinstance(found, dict):
+        return {key: rounded(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [rounded(value) for value in found]
+    return float(f"{found:.5g}") if isinstance(found, float) else found
+
+
 def record(script, arguments):
     """Run the script; return its results and the circumstances."""
     busy = os.getloadavg()[0]
@@ -40,7 +49,7 @@ def record(script, arguments):
         option = OUTPUT_OPTIONS.get(Path(script).name, "--output")
         command = [sys.executable, script, *arguments, option, str(output)]
         subprocess.run(command, check=True)
-        results = json.loads(output.read_text(encoding="utf-8"))
+        results = rounded(json.loads(output.read_text(encoding="utf-8")))
     return {
         "script": Path(script).name,
         "command": shlex.join(["python", script, *arguments]),
