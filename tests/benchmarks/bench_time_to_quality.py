@@ -120,7 +120,7 @@ def train_ours(data, options, X, X_test, seconds):
 
     hidden, size = SIZES[data]
     if options is None:
-        model, pilot = AutoencoderTransformer(size, random_state=0), None
+        model = AutoencoderTransformer(size, random_state=0)
     else:
         plain = {
             "hidden_layer_sizes": (hidden,),
@@ -135,9 +135,12 @@ def train_ours(data, options, X, X_test, seconds):
         }
         model = AutoencoderTransformer(size, **plain | options)
         pilot = 20 if data == "digits" else 1
-        start = perf_counter()
-        model.set_params(max_iter=pilot).fit(X)
-        n_epochs = max(int(seconds * pilot / (perf_counter() - start)), 1)
+        of_pilots = [-perf_counter()]
+        for n_epochs in (pilot, 2 * pilot):
+            model.set_params(max_iter=n_epochs).fit(X)
+            of_pilots.append(perf_counter())
+        first, second = of_pilots[0] + of_pilots[1], of_pilots[2] - of_pilots[1]
+        n_epochs = max(int(seconds * pilot / max(second - first, first / 4)), 1)
         model.set_params(max_iter=n_epochs, n_iter_no_change=n_epochs)
     record = Record(X, X_test)
     record.start()
