@@ -69,7 +69,7 @@ def features(options):
         DenoisingAutoencoder(
             n,
             latent_activation="relu",
-            noise="masking",
+            noise="gaussian",
             noise_level=options.noise_level,
             loss="log_loss",
             max_iter=max_iter,
