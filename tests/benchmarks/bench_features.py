@@ -13,6 +13,7 @@ import json
 from time import perf_counter
 import warnings
 
+from bench_mnist import load
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -50,14 +51,6 @@ class Progress:
         if context.task_name == "epoch":
             self.n_epochs += 1
             print(f"\repoch {self.n_epochs} of {self.limit}", end="", flush=True)
-
-
-def load(path, max_rows):
-    """Return training images and their labels, and those to test on, pixels up to 1."""
-    with np.load(path) as archive:
-        found = [archive[name] for name in ("x_train", "y_train", "x_test", "y_test")]
-    images = [x.reshape(len(x), -1).astype(np.float32) / 255 for x in found[::2]]
-    return images[0][:max_rows], found[1][:max_rows], images[1], found[3]
 
 
 def features(options):
@@ -107,7 +100,8 @@ def main():
     parser.add_argument("--only", help="part of a name")
     parser.add_argument("--output", help="write the figures to this file, as JSON")
     options = parser.parse_args()
-    X, y, X_test, y_test = load(options.data, options.max_rows)
+    (X, X_test), (y, y_test) = load(options.data)
+    X, y = X[: options.max_rows], y[: options.max_rows]
     n_fit = len(X) * 5 // 6
     warnings.simplefilter("ignore", ConvergenceWarning)
     results = []
