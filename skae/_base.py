@@ -28,6 +28,7 @@ from skae._model import target_scaling
 from skae._network import Pass, blocks
 from skae._scaling import Scaling, columns_on_another_scale
 from skae._silence import SILENCE
+from skae._spread import evenly_spaced
 from skae._threads import MANY_PARAMETERS, in_turn, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
@@ -165,7 +166,7 @@ class _BaseAutoencoder(
         a thousand rows are enough.
         """
         if tasks is None and len(X) > GLANCE:
-            chosen = np.linspace(0, len(X) - 1, GLANCE).astype(int)
+            chosen = evenly_spaced(len(X), GLANCE)
             X, weights = X[chosen], weights[chosen]
             weights = weights if weights.any() else None
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))

@@ -7,6 +7,7 @@ import numpy as np
 
 from skae._network import blocks
 from skae._scaling import identity_scaling
+from skae._spread import evenly_spaced
 from skae._threads import MANY_PARAMETERS, in_turn
 
 MAX_DECODED = 2**15
@@ -77,7 +78,7 @@ def errors_by_size(
 def _decoding(network, parameters, X, weights, scaling, target_scaling, max_decoded, center=None):
     """Code some rows; return code, weights, variance and how to get the error of a code."""
     n_rows = min(len(X), max(max_decoded // network.n_components, 16))
-    chosen = np.linspace(0, len(X) - 1, n_rows).astype(int) if n_rows < len(X) else slice(None)
+    chosen = evenly_spaced(len(X), n_rows) if n_rows < len(X) else slice(None)
     X, weights = X[chosen], weights[chosen] / weights[chosen].sum()
     code_layer = network.n_encoder_layers
     code = np.empty((len(X), network.n_components), parameters.flat.dtype)

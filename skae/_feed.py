@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from skae._spread import evenly_spaced
+
 CHUNK_BYTES = 2**20
 CHUNK_BATCHES = 16
 
@@ -45,7 +47,7 @@ class Rows:
         """Return clean rows, noisy copies and weights, about n_rows where noise can be drawn."""
         X, target, weights = self.arrays()
         if len(X) > n_rows:
-            chosen = np.linspace(0, len(X) - 1, n_rows).astype(int)
+            chosen = evenly_spaced(len(X), n_rows)
             X, target, weights = X[chosen], target[chosen], weights[chosen]
         if self.corruption is None:
             return target, X, weights

@@ -22,6 +22,7 @@ from skae._random import generator
 from skae._recipe import EVALUATION_ROWS, Recipe
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers, merge_equal_rows
+from skae._spread import evenly_spaced
 from skae._stopping import Choice, ChoiceOfEach, Patience
 from skae._training import DivergedError, lbfgs
 
@@ -369,7 +370,7 @@ class Fit:
 
     def _weigh_decoders(self):
         model, rows, some = self.model, self.rows, np.zeros(len(self.rows), bool)
-        some[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATION_ROWS)).astype(int)] = True
+        some[evenly_spaced(len(rows), EVALUATION_ROWS)] = True
         losses = self.recipe.watch(model, rows.part(some))()[:, : len(model.network.decoder_sizes)]
         weights = rows.weights[some]
         losses = weights / weights.sum() @ losses

@@ -7,6 +7,7 @@ from scipy import linalg, optimize
 from scipy.sparse.linalg import LinearOperator, svds
 
 from skae._calls import run
+from skae._spread import evenly_spaced
 
 MAX_DENSE = 1500
 BLOCK = 4096
@@ -54,7 +55,7 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     link = network.output_activation
     latent = network.latent_activation
     level = np.zeros(X.shape[1], parameters.flat.dtype)
-    chosen = np.linspace(0, len(X) - 1, min(len(X), 1000)).astype(int)
+    chosen = evenly_spaced(len(X), 1000)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
     scaling.apply(X[chosen], out=inputs)
     share = weights[chosen] / weights[chosen].sum()

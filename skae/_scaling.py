@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from skae._spread import evenly_spaced
+
 CACHED = 2**15  # numbers in float64 that stay near the processor
 COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
 USUAL = 0.75
@@ -113,5 +115,5 @@ def columns_on_another_scale(X, other):
 
 def _quantiles(X):
     """The ends of the middle nine tenths of each column, and between them those of its half."""
-    chosen = np.linspace(0, len(X) - 1, min(len(X), COMPARED_ROWS)).astype(int)
+    chosen = evenly_spaced(len(X), COMPARED_ROWS)
     return np.quantile(X[chosen], [0.05, 0.25, 0.75, 0.95], axis=0)
