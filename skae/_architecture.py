@@ -8,6 +8,8 @@ from skae._network import Network
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 
+TRIED_FIRST, BOUNDED = "relu", "isru"  # what activation="auto" stands for
+
 
 def check_hidden_layer_sizes(hidden_layer_sizes):
     """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
@@ -44,8 +46,9 @@ def describe(estimator, n_features, n_components):
             f"{output_activation!r}."
         )
     hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
-    activations = [estimator.activation] * len(hidden) + [latent_activation]
-    activations += [estimator.activation] * len(hidden) + [output_activation]
+    activation = TRIED_FIRST if estimator.activation == "auto" else estimator.activation
+    activations = [activation] * len(hidden) + [latent_activation]
+    activations += [activation] * len(hidden) + [output_activation]
     return {
         "widths": [n_features, *hidden, n_components, *reversed(hidden), n_features],
         "activations": activations,
@@ -54,6 +57,19 @@ def describe(estimator, n_features, n_components):
         "loss": estimator.loss,
         "nested": bool(estimator.nested),
     }
+
+
+def hidden_activation(architecture):
+    """The name of the hidden layers' activation, None where there are no such layers."""
+    return architecture["activations"][0] if architecture["n_encoder_layers"] > 1 else None
+
+
+def with_hidden_activation(architecture, name):
+    """The same architecture, but for the activation of its hidden layers."""
+    n_hidden = architecture["n_encoder_layers"] - 1
+    latent, output = (architecture["activations"][i] for i in (n_hidden, -1))
+    hidden = [name] * n_hidden
+    return architecture | {"activations": [*hidden, latent, *hidden, output]}
 
 
 def build(architecture):

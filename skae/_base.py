@@ -90,7 +90,7 @@ class _BaseAutoencoder(
             Interval(RealNotInt, 0, 1, closed="neither"),
         ],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
         "solver": [StrOptions({"adam", "sgd", "shampoo", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

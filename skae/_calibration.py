@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 
+from skae._architecture import hidden_activation
 from skae._density import Density
 from skae._fitting import Fit
 from skae._splitting import fold_numbers
@@ -98,6 +99,8 @@ def _trained_anew(detector, X, weights, n_epochs, do, tasks):
     other = clone(detector).set_params(
         n_components=detector.n_components_, warm_start=False, verbose=False
     )
+    if detector.activation == "auto":
+        other.activation = hidden_activation(detector.architecture_) or "auto"
     other.n_features_in_ = detector.n_features_in_
     fit = Fit(other, X, weights, do)
     fit.run(n_epochs, tasks)

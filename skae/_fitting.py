@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
+from skae._architecture import BOUNDED, TRIED_FIRST, hidden_activation
 from skae._feed import Rows
 from skae._model import (
     columns_to_read,
@@ -253,9 +254,7 @@ class Fit:
             return patience.exhausted(choice.progress(found))
 
         self._run(rows, watch=watch, fold=fold)
-        if self._leaves_the_encoder(choice):
-            self.fixed_encoder = True
-            model.start_anew()
+        if self._starts_otherwise(choice):
             self._run_watched(rows, watched, caution, fold)
 
     def _cross_validate(self):
@@ -268,10 +267,7 @@ class Fit:
         self._begin_phase("cross-validation", self.estimator.max_iter, parts[0][0], fold=0)
         self.judges = [(model, self.rows.part(held)) for model, held, _ in parts]
         choice = self._run_in_step(parts)
-        if self._leaves_the_encoder(choice):
-            self.fixed_encoder = True
-            for model, _ in self.judges:
-                model.start_anew()
+        while self._starts_otherwise(choice):
             choice = self._run_in_step(parts)
         return choice
 
@@ -348,14 +344,31 @@ class Fit:
             return ChoiceOfEach(losses, weights, caution, self.model.network.watched_by_decoder)
         return Choice(losses, weights, caution)
 
-    def _leaves_the_encoder(self, choice):
-        """Whether no epoch was good for every size, so that decoders read PCA's codes instead."""
-        found = choice.epoch == 0 and self._builds_on_pca() and not self.fixed_encoder
-        return found and not self.is_over and self.n_iter < self.estimator.max_iter
+    def _starts_otherwise(self, choice):
+        """Whether training starts anew by another way, as no epoch was good for certain.
+
+        A few rows far from the others can be the reason: layers whose outputs are bounded do
+        less there. If no size of nested codes may be worse than PCA's, decoders read these.
+        """
+        if choice.epoch or self.is_over or self.n_iter >= self.estimator.max_iter:
+            return False
+        if self.fixed_encoder or not self._builds_on_pca():
+            return False
+        is_free = self.estimator.activation == "auto"
+        activation = TRIED_FIRST if is_free else None
+        if is_free and hidden_activation(self.model.architecture) == TRIED_FIRST:
+            activation = BOUNDED
+        elif self.model.network.nested:
+            self.fixed_encoder = True
+        else:
+            return False
+        others = (model for model, _ in self.judges if model is not self.model)
+        for model in (self.model, *others):
+            model.start_anew(activation)
+        return True
 
     def _builds_on_pca(self):
-        network = self.model.network
-        return network.nested and network.linear_path and not self.resumed
+        return self.model.network.linear_path and not self.resumed
 
     def folds_of(self, X):
         """The number of each row's fold; equal rows have equal numbers, whichever X has them."""

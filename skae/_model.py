@@ -75,11 +75,27 @@ class Model:
             for kept, now in zip(self.kept.layers[k], found.layers[k]):
                 kept[...] = now
 
-    def start_anew(self):
-        """Go back to what is kept, with nothing averaged and an optimizer without memory."""
+    def start_anew(self, activation=None):
+        """Go back to what is kept, with nothing averaged and an optimizer without memory.
+
+        If that is the start, the hidden layers can be given another activation.
+        """
+        if activation is not None:
+            self._exchange_activations(activation)
         self.parameters.flat[...] = self.kept.flat
         self.averaged = None
         self.state = {"steps": self.state["steps"]}
+
+    def _exchange_activations(self, activation):
+        """Exchange those of the hidden layers, and bring the initial weights to their gain."""
+        before = self.network.activations
+        self.architecture = _architecture.with_hidden_activation(self.architecture, activation)
+        self.network = network = _architecture.build(self.architecture)
+        for i, (old, new) in enumerate(zip(before, network.activations), start=1):
+            n_copies = len(network.decoder_sizes) if i > network.n_encoder_layers else 1
+            for decoder in range(n_copies):
+                W, _ = self.kept.layers[network.layer(i, decoder)]
+                W *= new.gain / old.gain
 
     def take_back(self):
         """Keep what was kept before, after all."""
@@ -185,6 +201,9 @@ def resumed_model(estimator, n_features):
     asked = _architecture.describe(estimator, n_features, estimator.n_components_)
     if isinstance(estimator.n_components, Integral):
         asked = _architecture.describe(estimator, n_features, int(estimator.n_components))
+    bounded = _architecture.with_hidden_activation(asked, _architecture.BOUNDED)
+    if estimator.activation == "auto" and estimator.architecture_ == bounded:
+        asked = bounded
     for key, value in asked.items():
         before = estimator.architecture_.get(key, False)
         if value != before:

@@ -22,9 +22,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.
-    activation : str, default="relu"
-        Activation of the hidden layers: "identity", "logistic", "tanh", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu".
+    activation : str, default="auto"
+        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
+        "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu". "auto" is "relu";
+        if held-out rows judge no epoch to be better than PCA, which a few rows far from the
+        others can bring about, training starts anew with the bounded "isru".
     solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
         Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
         all rows at once and suits small data. Shampoo takes steps as long as Adam's in
@@ -199,7 +201,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         n_components=2,
         *,
         hidden_layer_sizes=(128, 128),
-        activation="relu",
+        activation="auto",
         solver="adam",
         alpha=1.0,
         batch_size="auto",

@@ -88,6 +88,32 @@ class Tanh(Activation):
         return np.arctanh(np.clip(a, -0.99, 0.99))
 
 
+class Isru(Activation):
+    """a = z / sqrt(1 + z**2),  da/dz = (1 + z**2)**-3/2.
+
+    The inverse square root unit of Carlile et al., 2017, arXiv 1710.09967, with alpha = 1:
+    much like tanh, in an eighth of its time in float64 and a quarter in float32.
+    """
+
+    gain = 5 / 3
+    n_scratch = 1
+
+    def forward(self, z, root):
+        yield np.multiply, z, z, root
+        yield np.add, root, 1, root
+        yield np.sqrt, root, root
+        yield np.divide, z, root, z
+
+    def backward(self, a, da, root):
+        yield np.multiply, root, root, a
+        yield np.multiply, root, a, a
+        yield np.divide, da, a, da
+
+    def inverse(self, a):
+        clamped = np.clip(a, -0.99, 0.99)
+        return clamped / np.sqrt(1 - clamped * clamped)
+
+
 class Relu(Activation):
     """a = max(z, 0),  da/dz = 1 if a > 0 else 0.
 
@@ -254,6 +280,7 @@ ACTIVATIONS = {
     "identity": Identity(),
     "logistic": Logistic(),
     "tanh": Tanh(),
+    "isru": Isru(),
     "relu": Relu(),
     "softplus": Softplus(),
     "exponential": Exponential(),

@@ -44,6 +44,7 @@ ACTIVATIONS = {
     "identity": (lambda z: z, lambda z: np.ones_like(z)),
     "logistic": (logistic, lambda z: logistic(z) * logistic(-z)),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "isru": (lambda z: z / np.hypot(1, z), lambda z: np.hypot(1, z) ** -3.0),
     "relu": (lambda z: np.where(z > 0, z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
     "softplus": (lambda z: np.logaddexp(0, z), logistic),
     "exponential": (np.exp, np.exp),

@@ -453,6 +453,30 @@ def test_early_stopping_on_few_rows(Estimator, n_rows):
         assert np.isfinite(model.reconstruct(rows())).all()
 
 
+def rows_some_far_off(n_rows, distance, seed):
+    """Rows on a curved surface, but for one of forty, which is anywhere, far away."""
+    t = np.random.default_rng(seed).uniform(-1, 1, (n_rows, 2))
+    X = np.column_stack([t, t**2, np.sin(3 * t[:, :1] + t[:, 1:])])
+    X = X @ np.random.default_rng(1).normal(size=(5, 8))
+    X += 0.05 * np.random.default_rng(seed + 1).normal(size=X.shape)
+    far = X[::40]
+    far[...] = distance * np.random.default_rng(seed + 2).normal(size=far.shape)
+    return X
+
+
+@pytest.mark.parametrize(("n_rows", "distance", "seed"), [(300, 10, 1), (800, 20, 0)])
+def test_layers_are_bounded_where_rows_far_off_undo_the_gain(n_rows, distance, seed):
+    X = rows_some_far_off(n_rows, distance, seed)
+    options = {"hidden_layer_sizes": (32,), "learning_rate_init": 0.01, "max_iter": 60}
+    options["random_state"] = 0
+    relu = AutoencoderTransformer(5, activation="relu", **options).fit(X)
+    assert relu.best_iter_ == 0
+    auto = AutoencoderTransformer(5, **options).fit(X)
+    assert auto.architecture_["activations"] == ["isru", "identity", "isru", "identity"]
+    assert relu.n_iter_ < auto.best_iter_ <= auto.n_iter_ == len(auto.loss_curve_) <= 60
+    assert auto.explained_variance_ratio_.sum() > relu.explained_variance_ratio_.sum()
+
+
 def test_validation_rows_of_another_dtype():
     X = rows()
     model = AutoencoderTransformer(**SMALL).fit(X.astype(np.float32), X_val=X)

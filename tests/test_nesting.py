@@ -463,7 +463,12 @@ def curved_rows(n_rows, noise, seed=0):
     return X + noise * rng.normal(size=X.shape)
 
 
-CURVED = {"hidden_layer_sizes": (32,), "learning_rate_init": 0.01, "nested": True}
+CURVED = {
+    "hidden_layer_sizes": (32,),
+    "learning_rate_init": 0.01,
+    "nested": True,
+    "activation": "relu",
+}
 CURVED |= {"max_iter": 60, "random_state": 0}
 
 
