@@ -15,6 +15,7 @@ from skae._splitting import fold_numbers
 N_FOLDS = 5
 N_FOLDS_OF_FEW, FEW_ROWS = 10, 250
 CALIBRATION_ROWS = 500
+HELD_OUT = -1
 
 
 @dataclass(frozen=True)
@@ -71,39 +72,41 @@ def calibrate(detector, X, weights, fit, tasks):
 
 
 def _held_out_scores(detector, X, weights, fit, tasks):
-    """Scores of rows that the model has not seen, or one like it, and their weights."""
+    """Scores of rows that the model has not learned, or one like it, and their weights."""
     kept, drawn = weights > 0, detector._draw(weights, fit.seed_split, False) > 0
     if not np.array_equal(kept, drawn):
         chosen = np.flatnonzero(kept & ~drawn)[: detector.max_samples]
         return detector._score_samples(X[chosen]), weights[chosen]
     X, weights = X[kept], weights[kept]
-    n_epochs = len(fit.loss_curve) - fit.n_iter + fit.best_iter
     n_folds = N_FOLDS_OF_FEW if weights.sum() <= FEW_ROWS else N_FOLDS
     folds = fold_numbers(X, n_folds, np.random.default_rng(fit.seed_split))
+    folds[fit.held_out(X)] = HELD_OUT
+    found, held = [], folds == HELD_OUT
+    if held.any():
+        found.append((detector._score_samples(X[held]), weights[held]))
     n_distinct_folds = folds.max() + 1
-    enough = math.ceil(CALIBRATION_ROWS * n_distinct_folds / weights.sum())
-    n_scored = min(enough, n_distinct_folds)
-    found = []
+    missing = max(CALIBRATION_ROWS - weights[held].sum(), 0)
+    n_scored = min(math.ceil(missing * n_distinct_folds / weights.sum()), n_distinct_folds)
     calibration = tasks.calibration(n_scored)
     for k in range(n_scored if n_distinct_folds > 1 else 0):
-        held = folds == k
-        other = _trained_anew(detector, X[~held], weights[~held], n_epochs, fit.do, calibration)
+        held = folds == n_distinct_folds - 1 - k
+        other = _trained_anew(detector, X[~held], weights[~held], fit, calibration)
         found.append((other._score_samples(X[held]), weights[held]))
     if not found:
         return detector._score_samples(X), weights
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
-def _trained_anew(detector, X, weights, n_epochs, do, tasks):
-    """A detector of the same size that knows other rows."""
+def _trained_anew(detector, X, weights, like, tasks):
+    """A detector of the same size, trained as long as in the fit `like`, that knows other rows."""
     other = clone(detector).set_params(
         n_components=detector.n_components_, warm_start=False, verbose=False
     )
     if detector.activation == "auto":
         other.activation = hidden_activation(detector.architecture_) or "auto"
     other.n_features_in_ = detector.n_features_in_
-    fit = Fit(other, X, weights, do)
-    fit.run(n_epochs, tasks)
+    fit = Fit(other, X, weights, like.do)
+    fit.run(like.n_epochs_kept, tasks)
     vars(other).update(fit.attributes())
     likely = detector.criterion == "likelihood"
     other._fit_density(fit, Density.from_dict(detector.density_).sizes if likely else None)

@@ -65,6 +65,7 @@ class Fit:
         corruption = estimator._make_corruption(X) if X_clean is None else None
         target = X if X_clean is None else X_clean
         self.rows = Rows(X, target, weights, np.arange(len(X)), corruption)
+        self.learned = self.rows  # unless some of them only say when to stop
         self.recipe = Recipe(estimator, do, self.seed_rows, self.seed_split, weights.sum())
         self.X_val = X_val
         self.fixed_encoder = False
@@ -122,8 +123,8 @@ class Fit:
                 else:
                     folds = self.folds_of(self.rows.X)
                     if folds.any():  # else all rows are equal: there is nothing to learn
-                        held, rows = self.rows.part(folds == 0), self.rows.part(folds != 0)
-                        self._run_watched(rows, held, CAUTION, fold=0)
+                        held, self.learned = self.rows.part(folds == 0), self.rows.part(folds != 0)
+                        self._run_watched(self.learned, held, CAUTION, fold=0)
         except DivergedError:
             self._warn_diverged()
         except KeyboardInterrupt:
@@ -240,6 +241,7 @@ class Fit:
             model.start_average(estimator.averaging)
         losses = self.recipe.watch(model, watched)
         self.judges = [(model, watched)]
+        self.n_before = self.n_iter
         choice = self._choice(losses(), watched.weights[watched.index], caution)
         patience = Patience(estimator.tol, estimator.n_iter_no_change)
 
@@ -317,6 +319,7 @@ class Fit:
         """Train on all rows for as long as was best over the folds, for each decoder if alone."""
         if not self.fixed_encoder:
             self._run(self.rows, n_epochs=choice.epoch)
+            self.best_iter = self.n_before + choice.epoch if choice.epoch else 0
             return
         n_done = 0
 
@@ -376,6 +379,12 @@ class Fit:
         n_folds = N_FOLDS if self._is_cross_validated() else n_folds
         return fold_numbers(X, n_folds, np.random.default_rng(self.seed_split))
 
+    def held_out(self, X):
+        """Which of the rows that were given have told when to stop, and were not learned."""
+        if self.learned is self.rows:
+            return np.zeros(len(X), bool)
+        return self.folds_of(X) == 0
+
     def _chooses_size(self):
         """A share of the variance asks nested codes how many columns explain it."""
         is_share = not isinstance(self.estimator.n_components, Integral)
@@ -391,6 +400,12 @@ class Fit:
         watches = self.X_val is not None or self.estimator.early_stopping
         if watches and self._builds_on_pca():  # some size that PCA leaves next to nothing at
             self.fixed_encoder = bool(np.abs(losses).min() < NOTHING * np.abs(losses).max())
+
+    @property
+    def n_epochs_kept(self):
+        """How long the model that is kept was trained, before a warm start too."""
+        n_earlier = len(self.loss_curve) - self.n_iter
+        return n_earlier + max(self.best_iter - self.n_before, 0)
 
     # ------------------------------------------------------------ what callbacks are told
 

@@ -51,11 +51,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     hidden_layer_sizes : int or sequence of int, default=(64,)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.
-    activation : str, default="auto"
+    activation : str, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu". "auto" is "relu";
-        if held-out rows judge no epoch to be better than PCA, which a few rows far from the
-        others can bring about, training starts anew with the bounded "isru".
+        if held-out rows judge no epoch to be better than PCA, training starts anew with the
+        bounded "isru", which takes longer and was no better at finding outliers.
     solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
         Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
         all rows at once and suits small data. Shampoo takes steps as long as Adam's in
@@ -209,11 +209,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     offset_ : float
         Threshold on `score_samples`: rows that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
-        Scores of rows by models that had not seen them. Up to 500 rows each is scored once,
-        by one of five models trained without a fifth of the rows (ten models and a tenth up
-        to 250 rows); up to `max_samples` rows 500 of them or a fifth, by as many such models
-        as it takes; beyond that rows that were not drawn. With `partial_fit` the last 1000,
-        scored before they were learned.
+        Scores of rows by models that had not learned them. Up to 500 rows each is scored
+        once, by one of five models trained without a fifth of the rows (ten models and a
+        tenth up to 250 rows); up to `max_samples` rows those held out by early stopping, and
+        as many such fifths as it takes to have 500; beyond that rows that were not drawn.
+        With `partial_fit` the last 1000, scored before they were learned.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of these rows.
     ellipsoid_ : dict
@@ -264,7 +264,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         n_components=0.8,
         *,
         hidden_layer_sizes=(64,),
-        activation="auto",
+        activation="relu",
         solver="adam",
         alpha=1.0,
         batch_size="auto",
@@ -440,7 +440,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     def _fit_density(self, fit, sizes=None):
         """Learn the density from the rows and weights that the network was trained on."""
         if self.criterion == "likelihood":
-            X, weights = fit.rows.X, fit.rows.weights
+            X, _, weights = fit.learned.arrays()
             Z = (X - self.mean_.astype(np.float64)) / self.scale_
             rng = np.random.default_rng(fit.seed_rows)
             found = fit_density(Z, *self._code_and_residuals(X), weights, rng, sizes)

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, _recipe
+from skae._density import fit_density
 from skae.metrics import reconstruction_score
 
 QUICK = {"max_iter": 5, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -160,10 +161,35 @@ def test_of_many_rows_some_are_learned_and_others_calibrate():
     assert (few.n_samples_seen_, len(few.calibration_scores_)) == (800, 200)
 
 
+def test_rows_that_say_when_to_stop_calibrate_first():
+    """They are a tenth of these 6000 rows, and no others are needed."""
+    X = normal_rows(6000)
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert len(detector.calibration_scores_) == 600
+    assert np.isin(detector.calibration_scores_, detector.score_samples(X)).all()
+    alarms = np.mean(detector.predict(normal_rows(3000, seed=4)) == -1)
+    assert abs(alarms - 0.05) < 0.03  # three deviations
+
+
+def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
+    learned = []
+
+    def spy(Z, *others):
+        learned.append(Z)
+        return fit_density(Z, *others)
+
+    monkeypatch.setattr("skae._outlier.fit_density", spy)
+    X = normal_rows(6000)
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    Z = (X - detector.mean_) / detector.scale_
+    held = np.isin(detector.score_samples(X), detector.calibration_scores_)
+    assert_array_equal(learned[0], Z[~held])
+
+
 def test_no_training_rows_are_kept():
     detector = AutoencoderOutlierDetector(contamination=0.1, **QUICK)
     sizes = [len(pickle.dumps(detector.fit(normal_rows(n)))) for n in (2000, 4000)]
-    assert sizes[1] - sizes[0] < 2000 / 5 * 16 + 1000
+    assert sizes[1] - sizes[0] < 2000 * 3 / 10 * 16 + 1000
 
 
 # ------------------------------------------------------------ the score and its parts
