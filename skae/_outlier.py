@@ -54,8 +54,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     activation : str, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu". "auto" is "relu";
-        if held-out rows judge no epoch to be better than PCA, training starts anew with the
-        bounded "isru", which takes longer and was no better at finding outliers.
+        if held-out rows judge no epoch to be better than PCA, which a few rows far from the
+        others can bring about, training starts anew with the bounded "isru".
     solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
         Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
         all rows at once and suits small data. Shampoo takes steps as long as Adam's in
