@@ -345,15 +345,19 @@ class _BaseAutoencoder(
             do([partial(send_piece, start) for start in range(0, len(X), PIECE)])
 
     def _path_of(self, part, size):
-        """Network, parameters, scaling, layers and size of what `_each_block` is asked for."""
+        """Network, parameters, scaling, layers, size and reach, as `blocks` wants them."""
         network, parameters, code = self._network, self._parameters, self._network.n_encoder_layers
         if part == "encode":
-            return network, parameters, self._scaling, 0, code
+            return network, parameters, self._scaling, 0, code, None, self._reach
         if part == "decode":
             n_columns = network.n_components if size is None else size
             unscale = Scaling(np.zeros(n_columns, parameters.flat.dtype), self.code_scale_)
-            return network, parameters, unscale, code, network.n_layers, size
-        return network, parameters, self._scaling, 0, network.n_layers, size
+            return network, parameters, unscale, code, network.n_layers, size, self._reach
+        return network, parameters, self._scaling, 0, network.n_layers, size, self._reach
+
+    @property
+    def _reach(self):
+        return vars(self).get("reach_")  # which files of older versions lack
 
     def _encode(self, X):
         code = np.empty((len(X), self.n_components_), X.dtype)

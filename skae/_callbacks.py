@@ -12,7 +12,7 @@ from skae._compat import take_rows
 from skae._model import Model
 from skae._silence import SILENCE
 
-DECODED = 2**11
+DECODED, REACHED = 2**11, 1000
 
 
 def start_tasks(context, estimator, fit, given, validated):
@@ -102,7 +102,7 @@ def as_it_stands(fit, model):
     found = copy.copy(fit)
     kept = model.scaling, model.state, model.code_scale, model.decoder_weights, model.columns_read
     found.model = Model(model.architecture, theta, *kept)
-    found.max_decoded = DECODED
+    found.max_decoded, found.max_reached = DECODED, REACHED
     found.loss_curve = fit.loss_curve.copy()
     found.validation_loss_curve = fit.validation_loss_curve.copy()
     found.finish()

@@ -14,6 +14,7 @@ from skae._model import (
     columns_to_read,
     count_columns,
     judge_sizes,
+    measure_reach,
     resumed_model,
     shortened,
     start_model,
@@ -32,6 +33,7 @@ CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5
 CAUTION, CAUTION_OF_FEW = 1.0, 2.5
 NOTHING = 1e-3
+MAX_REACHED = 10_000  # rows
 
 
 class Fit:
@@ -85,7 +87,7 @@ class Fit:
         self.best_loss = None
         self.interrupted = False
         self.ratios = None
-        self.max_decoded = _code.MAX_DECODED
+        self.max_decoded, self.max_reached = _code.MAX_DECODED, MAX_REACHED
         self.phase = self.tasks = SILENCE
         self.judges = [(self.model, self.rows)]  # who says how many columns are decoded
         self.n_before = 0
@@ -142,6 +144,7 @@ class Fit:
         model = self.model
         self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
+        self._measure_reach()
         if not in_order:
             return
         if model.network.nested:
@@ -175,6 +178,7 @@ class Fit:
         self.n_samples_seen += len(self.rows)
         self.n_iter = self.best_iter = len(self.loss_curve)
         self.best_loss = min(self.loss_curve, default=None)
+        self._measure_reach()
         self.ratios = self._explained_variance_ratios()
 
     def _run(self, rows, n_epochs=None, watch=None, fold=None):
@@ -441,6 +445,11 @@ class Fit:
 
     # ------------------------------------------------------------ what there is to keep
 
+    def _measure_reach(self):
+        model = self.model
+        rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
+        model.reach = measure_reach(model, self.rows, self.max_reached, rng)
+
     def _explained_variance_ratios(self):
         model = self.model
         return _code.explained_variance_ratios(
@@ -478,4 +487,5 @@ class Fit:
             "_optimizer_state": model.state,
             "_decoder_weights": model.decoder_weights,
             "_columns_read": model.columns_read,
+            "reach_": model.reach,
         }

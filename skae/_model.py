@@ -1,5 +1,6 @@
 """A network with its parameters and geometry, where training starts or goes on."""
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -11,6 +12,7 @@ from skae._initialization import (
     principal_directions,
     regress_path,
 )
+from skae._network import blocks
 from skae._scaling import Scaling, identity_scaling, measure_scaling
 
 NOISY_ROWS = 5000
@@ -30,7 +32,8 @@ class Model:
     the best so far and is what a fit ends with. `code_scale` times the network's code is the
     code that users see: in the units of X, as PCA's, where it is linear and these have one
     scale. `decoder_weights` is what the losses of a nested network's decoders count, and
-    `columns_read` how many of 1, 2, ... columns are decoded, None for all of them.
+    `columns_read` how many of 1, 2, ... columns are decoded, None for all of them. `reach` are
+    the greatest norms of rows and codes that were learned, None before they are known.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Model:
         code_scale=None,
         decoder_weights=None,
         columns_read=None,
+        reach=None,
     ):
         self.architecture = architecture
         self.network = _architecture.build(architecture)
@@ -55,6 +59,7 @@ class Model:
         self.code_scale = code_scale
         self.decoder_weights = np.ones(1) if decoder_weights is None else decoder_weights
         self.columns_read = columns_read
+        self.reach = reach
 
     def start_average(self, averaging):
         """Begin to average the parameters where they are, unless that has begun."""
@@ -158,6 +163,27 @@ def judge_sizes(judges, max_decoded):
     return total, variance
 
 
+def measure_reach(model, rows, max_rows, rng):
+    """Greatest norms of rows, noisy ones too, and of their codes; none less than before.
+
+    Of many rows about `max_rows`, evenly spaced. None without a linear path.
+    """
+    network, scaling, dtype = model.network, model.scaling, model.parameters.flat.dtype
+    if not network.linear_path:
+        return None
+    clean, noisy, _ = rows.noisy_sample(max_rows, rng)
+    reach = np.ones(2) if model.reach is None else model.reach.astype(float)
+    for X in (clean, noisy) if rows.is_noisy else (clean,):
+        path = network, model.parameters, scaling, 0, network.n_encoder_layers
+        for of, code in blocks(X, *path):
+            inputs = np.empty((len(code), X.shape[1]), dtype)
+            scaling.apply(X[of], out=inputs)
+            for k, found in enumerate((inputs, code)):
+                squares = np.square(found, out=found).sum(axis=1, dtype=float)
+                reach[k] = max(reach[k], math.sqrt(squares.max()))
+    return (reach * (1 + 8 * np.finfo(dtype).eps)).astype(dtype)
+
+
 def count_columns(errors, variance, share):
     """The fewest columns of nested codes that explain a share of the variance, or all."""
     enough = np.flatnonzero(errors <= (1 - share) * variance)
@@ -185,6 +211,7 @@ def shortened(model, size):
         model.code_scale,
         model.decoder_weights[decoders],
         [*model.columns_read[: size - 1], size],
+        model.reach,
     )
 
 
@@ -218,5 +245,6 @@ def resumed_model(estimator, n_features):
     }
     scaling = Scaling(estimator.mean_, estimator.scale_)
     theta = estimator.theta_.copy()
-    kept = (getattr(estimator, name, None) for name in ("_decoder_weights", "_columns_read"))
+    names = "_decoder_weights", "_columns_read", "reach_"
+    kept = (getattr(estimator, name, None) for name in names)
     return Model(estimator.architecture_, theta, scaling, state, estimator.code_scale_, *kept)

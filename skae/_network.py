@@ -2,7 +2,9 @@
 
 Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` is X. With a
 linear path the code gains `X P_0` before its activation and the last layer gains `code P_1`
-before its own. The path is given, not trained: what it misses is the layers' to learn.
+before its own. The path is given, not trained: what it misses is the layers' to learn. Once
+that is done, rows and codes beyond the reach of what was learned are drawn in to it for the
+layers, not for the path: far out, what the network adds to PCA stays as large as it has been.
 
 A nested network reads codes of any size, that is their first columns: it has one encoder, and
 a decoder for the whole code and for each power of two below it. Codes between two of these
@@ -106,15 +108,26 @@ class Network:
         return Parameters(self.shapes, self.path_shapes, flat)
 
 
+def draw_in(z, square, ones, norms, near):
+    """near = z min(1, sqrt(square) / |z|), row by row."""
+    yield np.multiply, z, z, near
+    yield near.dot, ones, norms
+    yield np.maximum, norms, square, norms
+    yield np.divide, square, norms, norms
+    yield np.sqrt, norms, norms
+    yield np.multiply, z, norms.reshape(-1, 1), near
+
+
 class Workspace:
     """Room for the layers `first` to `last` on up to n_rows rows, and the calls of a pass.
 
     The calls are bound to their arrays once and then replayed: on small networks a third of
     the time of a loop over layers goes into looking things up. `size` says how many columns
-    of the code are decoded, all of them by default.
+    of the code are decoded, all of them by default. `reach`, if given, are the greatest norms
+    of rows and of codes that layers beside a linear path are to read.
     """
 
-    def __init__(self, network, parameters, n_rows, first=0, last=None, size=None):
+    def __init__(self, network, parameters, n_rows, first=0, last=None, size=None, reach=None):
         self.network = network
         self.parameters = parameters
         self.first = first
@@ -138,6 +151,14 @@ class Workspace:
         if self.size < network.n_components and network.n_encoder_layers in self.outputs:
             n_columns = network.decoder_sizes[network.decoder_of(self.size)]
             self.cut = np.zeros((n_rows, n_columns), dtype)
+        self.near = {}
+        if reach is not None and network.linear_path:
+            read = network.decoder_sizes[network.decoder_of(self.size)]
+            widths = {0: network.widths[0], network.n_encoder_layers: read}
+            for (i, width), limit in zip(widths.items(), reach):
+                if self.first <= i < self.last:
+                    room = np.empty(n_rows, dtype), np.empty((n_rows, width), dtype)
+                    self.near[i + 1] = limit * limit, np.ones(width, dtype), *room
 
     def forward(self, X):
         """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
@@ -160,8 +181,13 @@ class Workspace:
         path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
         for i in range(first + 1, last + 1):
             W, b = self.parameters.layers[network.layer(i, decoder)]
-            z = outputs[i]
-            yield outputs[i - 1].dot, W, z
+            z, read = outputs[i], outputs[i - 1]
+            if i in self.near:
+                square, ones, norms, near = self.near[i]
+                near = near[:n_rows]
+                yield from draw_in(read, square, ones, norms[:n_rows], near)
+                read = near
+            yield read.dot, W, z
             yield np.add, z, b.reshape(1, -1), z
             if i in self.path_room:
                 source, which = path[i]
@@ -310,9 +336,11 @@ class TrainingWorkspace(Workspace):
 class Pass:
     """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand."""
 
-    def __init__(self, network, parameters, scaling, first=0, last=None, size=None, *, n_rows):
+    def __init__(
+        self, network, parameters, scaling, first=0, last=None, size=None, reach=None, *, n_rows
+    ):
         self.scaling = scaling
-        self.workspace = Workspace(network, parameters, n_rows, first, last, size)
+        self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach)
         width = network.widths[first]
         if first == network.n_encoder_layers:
             width = network.decoder_sizes[network.decoder_of(self.workspace.size)]
@@ -333,14 +361,15 @@ class Pass:
         return output
 
 
-def blocks(X, network, parameters, scaling, first=0, last=None, size=None, n_rows=512):
+def blocks(X, network, parameters, scaling, first=0, last=None, size=None, reach=None, n_rows=512):
     """Send X through layers `first` to `last`, a block of rows at a time.
 
-    `size` is how many columns of the code are decoded. Yield each block's slice of X and its
-    output, which the next block overwrites: memory does not grow with the rows of X.
+    `size` is how many columns of the code are decoded, `reach` as for a workspace. Yield each
+    block's slice of X and its output, which the next block overwrites: memory does not grow
+    with the rows of X.
     """
     n_rows = max(min(n_rows, len(X)), 1)
-    send = Pass(network, parameters, scaling, first, last, size, n_rows=n_rows)
+    send = Pass(network, parameters, scaling, first, last, size, reach, n_rows=n_rows)
     for start in range(0, len(X), n_rows):
         rows = slice(start, min(start + n_rows, len(X)))
         yield rows, send(X[rows])

@@ -26,7 +26,10 @@ def forward(model, x, first=0, last=None):
     outputs = {first: x}
     for i in range(first + 1, (network.n_layers if last is None else last) + 1):
         W, b = parameters.layers[i - 1]
-        z = outputs[i - 1] @ W
+        read = outputs[i - 1]
+        if path and model._reach is not None and i in (1, code + 1):
+            read = drawn_in(read, model._reach[int(i > 1)], network.widths[i - 1])
+        z = read @ W
         z += b
         if i in path:
             source, which = path[i]
@@ -37,6 +40,12 @@ def forward(model, x, first=0, last=None):
             function(*operands, out=out)
         outputs[i] = z
     return z
+
+
+def drawn_in(z, limit, width):
+    """Rows with norms up to a limit, as `draw_in` has them."""
+    norms = np.square(z).sum_columns(width)
+    return z * np.sqrt(limit * limit / np.maximum(norms, limit * limit))
 
 
 def scaled(model, X):

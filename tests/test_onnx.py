@@ -125,6 +125,13 @@ def test_every_activation(activation, dtype, linear_path):
     assert_exported(model.fit(X), X, OPSETS)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_beyond_the_reach_of_the_layers(dtype):
+    X = rows(dtype=dtype)
+    model = AutoencoderTransformer(**SMALL).fit(X)
+    assert_exported(model, 30 * X, OPSETS)
+
+
 @pytest.mark.parametrize("latent_activation", ACTIVATIONS)
 def test_every_latent_activation(latent_activation):
     X = rows()
