@@ -46,22 +46,30 @@ def circumstances(run):
 
 
 def reconstruction(results):
-    """Errors on unseen rows: medians over the splits, and the worst gain of one."""
-    header = ["data", "rows", "columns", "code", "PCA", "skae", "gain", "worst split"]
-    rows = [
-        [
-            case["data_set"],
-            case["n_rows"],
-            case["n_features"],
-            case["n_components"],
-            f"{median(case['pca_error']):.3g}",
-            f"{median(case['error']):.3g}",
-            f"{case['median_gain']:+.1f} %",
-            f"{min(case['gain']):+.1f} %",
-        ]
-        for case in results
-    ]
-    yield from table(header, rows)
+    """Gains on unseen rows, set by set and size by size, and what they amount to."""
+    sizes = sorted({case["n_components"] for case in results})
+    gains = [case["median_gain"] for case in results]
+    splits = [gain for case in results for gain in case["gain"]]
+    yield (
+        f"{len(gains)} cases, a case being a data set and a size of code: median gain "
+        f"{median(gains):+.1f} %, worst {min(gains):+.1f} %, {below(gains)} below PCA by more than "
+        f"1 %. Of {len(splits)} single splits {below(splits)} are, the worst {min(splits):+.1f} %."
+    )
+    yield ""
+    rows = []
+    for name in dict.fromkeys(case["data_set"] for case in results):
+        mine = {case["n_components"]: case for case in results if case["data_set"] == name}
+        of_any = next(iter(mine.values()))
+        found = [f"{mine[size]['median_gain']:+.0f} %" if size in mine else "" for size in sizes]
+        worst = min(min(case["gain"]) for case in mine.values())
+        shape = f"{of_any['n_rows']} × {of_any['n_features']}"
+        rows.append([name.split("/")[-1], shape, *found, f"{worst:+.1f} %"])
+    yield from table(["data", "shape", *(f"d = {size}" for size in sizes), "worst split"], rows)
+
+
+def below(gains):
+    """How many of the gains are losses of more than one percent."""
+    return sum(gain < -1 for gain in gains)
 
 
 def nested(results):
