@@ -75,7 +75,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         The learning rate at the first step.
     power_t : float, default=0.5
         Exponent of "invscaling".
-    max_iter : int, default=200
+    max_iter : int, default=100
         Epochs (iterations of L-BFGS) at most. With 0 the network stays where it starts,
         which with ``linear_path="pca"`` is PCA.
     shuffle : bool, default=True
@@ -275,7 +275,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         learning_rate="constant",
         learning_rate_init=2e-3,
         power_t=0.5,
-        max_iter=200,
+        max_iter=100,
         shuffle=True,
         random_state=None,
         tol=1e-2,
