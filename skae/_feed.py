@@ -90,14 +90,17 @@ class Feed:
         """Gather the chosen rows, at most n_rows of them, counted among those that take part."""
         rows, n_rows = self.rows, len(chosen)
         inputs, targets = self.inputs[:n_rows], self.targets[:n_rows]
-        found = rows.index[chosen]
-        np.take(rows.X, found, axis=0, out=inputs, mode="clip")
+        found, source = rows.index[chosen], inputs
         if self.has_own_target:
             np.take(rows.target, found, axis=0, out=targets, mode="clip")
         if rows.corruption is not None:
             rows.corruption.corrupt(targets, inputs, rng)
-        self.scaling.apply(inputs, out=inputs)
-        if self.has_own_target:
+        elif self.has_own_target and rows.target is rows.X:
+            source = targets
+        else:
+            np.take(rows.X, found, axis=0, out=inputs, mode="clip")
+        self.scaling.apply(source, out=inputs)
+        if self.has_own_target and not self.target_scaling.is_identity:
             self.target_scaling.apply(targets, out=targets)
         if self.weights is not None:
             np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")

@@ -77,7 +77,7 @@ class Fit:
             self.loss_curve = list(estimator.loss_curve_)
             self.validation_loss_curve = list(estimator.validation_loss_curve_)
         else:
-            self.model = start_model(estimator, self.rows, self.seed_start)
+            self.model = start_model(estimator, self.rows, self.seed_start, do)
             if self.model.network.nested:
                 self._weigh_decoders()
             self.n_samples_seen = 0

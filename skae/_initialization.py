@@ -1,5 +1,6 @@
 """Where training starts: random weights, and PCA on the linear path."""
 
+from functools import partial
 import math
 
 import numpy as np
@@ -8,9 +9,10 @@ from scipy.sparse.linalg import LinearOperator, svds
 
 from skae._calls import run
 from skae._spread import evenly_spaced
+from skae._threads import in_turn
 
 MAX_DENSE = 1500
-BLOCK = 4096
+BLOCK, N_PARTS = 4096, 2
 
 
 def initialize_weights(network, parameters, rng):
@@ -127,11 +129,12 @@ def _best_gain(network, output, bias, target, share):
     return optimize.minimize_scalar(mean_loss, bounds=bounds, method="bounded").x
 
 
-def principal_directions(X, weights, scaling, n_components):
+def principal_directions(X, weights, scaling, n_components, do=in_turn):
     """PCA of the scaled rows: variances, directions and the sum of all variances.
 
     Returns ndarrays of shape (n,) and (n, n_features), n at most n_components, in
-    descending order, each direction's largest entry positive.
+    descending order, each direction's largest entry positive. Of many rows the covariance is
+    added up by jobs that `do` does, their number the same whoever does them.
     """
     n_rows, n_features = X.shape
     share = np.sqrt(weights / weights.sum())
@@ -141,10 +144,15 @@ def principal_directions(X, weights, scaling, n_components):
         _, values, directions = linalg.svd(rows, full_matrices=False, overwrite_a=True)
         variances = values**2
     elif n_features <= MAX_DENSE:
-        covariance = np.zeros((n_features, n_features))
-        for start in range(0, n_rows, BLOCK):
-            rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), X.dtype)
-            covariance += rows.T @ rows
+        parts = np.zeros((N_PARTS, n_features, n_features))
+
+        def add_up(part):
+            for start in range(part * BLOCK, n_rows, N_PARTS * BLOCK):
+                rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), X.dtype)
+                parts[part] += rows.T @ rows
+
+        do([partial(add_up, part) for part in range(N_PARTS)])
+        covariance = parts.sum(axis=0)
         total = float(np.trace(covariance))
         variances, vectors = linalg.eigh(covariance, overwrite_a=True)
         variances, directions = variances[::-1], vectors.T[::-1]

@@ -14,6 +14,7 @@ from skae._initialization import (
 )
 from skae._network import blocks
 from skae._scaling import Scaling, identity_scaling, measure_scaling
+from skae._threads import in_turn
 
 NOISY_ROWS = 5000
 
@@ -107,11 +108,11 @@ class Model:
         self.kept.flat[...] = self.before.flat
 
 
-def start_model(estimator, rows, seed, like=None):
+def start_model(estimator, rows, seed, do=in_turn, like=None):
     """Return the model that training starts with: random weights, PCA on the linear path.
 
     The random numbers depend on the seed and the widths, not on the rows. `like` gives the
-    size of the code instead of the estimator's parameters.
+    size of the code instead of the estimator's parameters, `do` does jobs.
     """
     _, X, weights = rows.arrays()
     n_features = X.shape[1]
@@ -120,7 +121,7 @@ def start_model(estimator, rows, seed, like=None):
     directions = None
     if estimator.linear_path == "pca" or not isinstance(n_components, Integral):
         n_needed = n_components if isinstance(n_components, Integral) else n_features
-        variances, directions, total = principal_directions(X, weights, scaling, n_needed)
+        variances, directions, total = principal_directions(X, weights, scaling, n_needed, do)
         if not isinstance(n_components, Integral):
             n_components = _count_components(variances, total, n_components)
             if estimator._has_bottleneck:

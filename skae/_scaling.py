@@ -1,6 +1,7 @@
 """Centre and scale: the geometry that networks compute in, and its measurement."""
 
 from dataclasses import dataclass
+from functools import cached_property
 import math
 
 import numpy as np
@@ -18,6 +19,11 @@ class Scaling:
 
     mean: np.ndarray
     scale: np.ndarray
+
+    @cached_property
+    def is_identity(self):
+        """Whether it leaves everything as it is."""
+        return bool(np.all(self.scale == 1) and not self.mean.any())
 
     def apply(self, X, out):
         """out = (X - mean) / scale."""

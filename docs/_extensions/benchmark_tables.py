@@ -62,7 +62,7 @@ def reconstruction(results):
         of_any = next(iter(mine.values()))
         found = [f"{mine[size]['median_gain']:+.0f} %" if size in mine else "" for size in sizes]
         worst = min(min(case["gain"]) for case in mine.values())
-        shape = f"{of_any['n_rows']} × {of_any['n_features']}"
+        shape = f"{of_any['n_rows']} x {of_any['n_features']}"
         rows.append([name.split("/")[-1], shape, *found, f"{worst:+.1f} %"])
     yield from table(["data", "shape", *(f"d = {size}" for size in sizes), "worst split"], rows)
 
