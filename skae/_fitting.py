@@ -355,7 +355,8 @@ class Fit:
         """Whether training starts anew by another way, as no epoch was good for certain.
 
         A few rows far from the others can be the reason: layers whose outputs are bounded do
-        less there. If no size of nested codes may be worse than PCA's, decoders read these.
+        less there. If no size of nested codes may be worse than PCA's, decoders read these, of
+        few rows at once: bounded layers used up the epochs there for hardly any gain.
         """
         if choice.epoch or self.is_over or self.n_iter >= self.estimator.max_iter:
             return False
@@ -363,9 +364,11 @@ class Fit:
             return False
         is_free = self.estimator.activation == "auto"
         activation = TRIED_FIRST if is_free else None
-        if is_free and hidden_activation(self.model.architecture) == TRIED_FIRST:
+        nested = self.model.network.nested
+        is_first = hidden_activation(self.model.architecture) == TRIED_FIRST
+        if is_free and is_first and not (nested and self._is_cross_validated()):
             activation = BOUNDED
-        elif self.model.network.nested:
+        elif nested:
             self.fixed_encoder = True
         else:
             return False
