@@ -146,9 +146,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
     code_scale_ : ndarray of shape ()
         What a linear code is multiplied by when it leaves the network.
     reach_ : ndarray of shape (2,) or None
-        Greatest norms of training rows and of their codes, in the geometry of the network.
-        With a linear path the layers read what lies beyond as if it were at that distance;
-        the path reads it as it is. None without a path.
+        One and a half times the greatest norms of training rows and of their codes, in the
+        geometry of the network. With a linear path the layers read what lies beyond as if it
+        were at that distance; the path reads it as it is. None without a path.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training rows that each column of the code explains,
         in descending order: what is lost when the column is held at its mean, scaled so
