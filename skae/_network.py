@@ -133,6 +133,8 @@ class Workspace:
         self.first = first
         self.last = network.n_layers if last is None else last
         self.size = network.n_components if size is None else size
+        self.decoder = network.decoder_of(self.size)
+        self.n_columns_read = network.decoder_sizes[self.decoder]
         dtype = parameters.flat.dtype
         self.outputs = {
             i + 1: np.empty((n_rows, network.widths[i + 1]), dtype)
@@ -149,12 +151,10 @@ class Workspace:
         }
         self.cut = None
         if self.size < network.n_components and network.n_encoder_layers in self.outputs:
-            n_columns = network.decoder_sizes[network.decoder_of(self.size)]
-            self.cut = np.zeros((n_rows, n_columns), dtype)
+            self.cut = np.zeros((n_rows, self.n_columns_read), dtype)
         self.near = {}
         if reach is not None and network.linear_path:
-            read = network.decoder_sizes[network.decoder_of(self.size)]
-            widths = {0: network.widths[0], network.n_encoder_layers: read}
+            widths = {0: network.widths[0], network.n_encoder_layers: self.n_columns_read}
             for (i, width), limit in zip(widths.items(), reach):
                 if self.first <= i < self.last:
                     room = np.empty(n_rows, dtype), np.empty((n_rows, width), dtype)
@@ -163,14 +163,14 @@ class Workspace:
     def forward(self, X):
         """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
         outputs = {self.first: X} | self._rows(self.outputs, len(X))
-        code, decoder = self.network.n_encoder_layers, self.network.decoder_of(self.size)
+        code = self.network.n_encoder_layers
         if self.cut is None:
-            yield from self._layers(self.first, self.last, outputs, decoder)
+            yield from self._layers(self.first, self.last, outputs, self.decoder)
             return
         cut = self.cut[: len(X)]
         yield from self._layers(self.first, code, outputs)
         yield np.multiply, outputs[code][:, : self.size], 1, cut[:, : self.size]
-        yield from self._layers(code, self.last, outputs | {code: cut}, decoder)
+        yield from self._layers(code, self.last, outputs | {code: cut}, self.decoder)
 
     def _layers(self, first, last, outputs, decoder=0, link=True):
         """Yield the calls that compute `outputs[first + 1]` to `outputs[last]`.
@@ -343,7 +343,7 @@ class Pass:
         self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach)
         width = network.widths[first]
         if first == network.n_encoder_layers:
-            width = network.decoder_sizes[network.decoder_of(self.workspace.size)]
+            width = self.workspace.n_columns_read
         self.room = np.zeros((n_rows, width), parameters.flat.dtype)
         self.bound = {}
 
