@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 
+from curved import curved_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -455,9 +456,7 @@ def test_early_stopping_on_few_rows(Estimator, n_rows):
 
 def rows_some_far_off(n_rows, distance, seed):
     """Rows on a curved surface, but for one of forty, which is anywhere, far away."""
-    t = np.random.default_rng(seed).uniform(-1, 1, (n_rows, 2))
-    X = np.column_stack([t, t**2, np.sin(3 * t[:, :1] + t[:, 1:])])
-    X = X @ np.random.default_rng(1).normal(size=(5, 8))
+    X = curved_rows(n_rows, seed=seed)
     X += 0.05 * np.random.default_rng(seed + 1).normal(size=X.shape)
     far = X[::40]
     far[...] = distance * np.random.default_rng(seed + 2).normal(size=far.shape)

@@ -2,6 +2,7 @@
 
 import pickle
 
+from curved import curved_rows
 from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -452,15 +453,6 @@ def test_where_nothing_is_to_be_gained_every_size_is_pca(n_rows):
     assert len(model.validation_loss_curve_) == model.n_iter_ > 0
     expected = pca_errors(X, X, range(1, 6))
     assert_allclose(errors(model, X, range(1, 6)), expected, rtol=1e-9)
-
-
-def curved_rows(n_rows, noise, seed=0):
-    """Rows on a curved surface in five of eight dimensions, with noise in all eight."""
-    rng = np.random.default_rng(seed)
-    t = rng.uniform(-1, 1, (n_rows, 2))
-    X = np.column_stack([t, t**2, np.sin(3 * t[:, :1] + t[:, 1:])])
-    X = X @ np.random.default_rng(1).normal(size=(5, 8))
-    return X + noise * rng.normal(size=X.shape)
 
 
 CURVED = {

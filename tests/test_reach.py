@@ -1,5 +1,6 @@
 """How far the layers beside a linear path are believed: to where they have learned."""
 
+from curved import curved_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -11,12 +12,6 @@ from skae._network import draw_in
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 30, "early_stopping": False}
 SMALL |= {"learning_rate_init": 0.01, "random_state": 0}
-
-
-def curved_rows(n_rows=300, seed=0, dtype=np.float64):
-    t = np.random.default_rng(seed).uniform(-1, 1, (n_rows, 2))
-    X = np.column_stack([t, t**2, np.sin(3 * t[:, :1] + t[:, 1:])])
-    return (X @ np.random.default_rng(1).normal(size=(5, 8))).astype(dtype)
 
 
 def added_to_pca(model, X):
@@ -40,7 +35,7 @@ def test_draw_in(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_far_off_the_network_adds_what_it_adds_where_it_has_learned(activation, dtype):
-    X = curved_rows(dtype=dtype)
+    X = curved_rows(300).astype(dtype)
     model = AutoencoderTransformer(2, activation=activation, **SMALL).fit(X)
     Z = (X - model.mean_) / model.scale_
     norms = np.sqrt(np.square(Z).sum(axis=1))
@@ -57,7 +52,7 @@ def test_far_off_the_network_adds_what_it_adds_where_it_has_learned(activation, 
 
 
 def test_within_reach_nothing_is_changed():
-    X = curved_rows()
+    X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     codes, rows = model.transform(X), model.reconstruct(X)
     model.reach_ = None  # as in files of versions that had none
@@ -72,7 +67,7 @@ def test_within_reach_nothing_is_changed():
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])
 def test_a_row_far_off_is_restored_about_as_well_as_by_pca(activation):
-    X, unseen = curved_rows(), curved_rows(50, seed=1)
+    X, unseen = curved_rows(300), curved_rows(50, seed=1)
     model, pca = AutoencoderTransformer(3, activation=activation, **SMALL).fit(X), PCA(3).fit(X)
     far = X.mean(axis=0) + 300 * (unseen - X.mean(axis=0))
     errors = np.square(far - model.reconstruct(far)).sum(axis=1)
@@ -85,7 +80,7 @@ def test_a_row_far_off_is_restored_about_as_well_as_by_pca(activation):
 
 
 def test_codes_of_a_user_s_own_are_drawn_in_too():
-    X = curved_rows()
+    X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     for size in (1e3, 1e6):
         code = size * np.array([[1.0, -1.0], [0.5, 2.0]])
@@ -101,7 +96,7 @@ def test_codes_of_a_user_s_own_are_drawn_in_too():
 
 
 def test_chunks_reach_further_and_never_less():
-    X = curved_rows()
+    X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).partial_fit(X)
     before = model.reach_.copy()
     assert_allclose(model.partial_fit(X[:20]).reach_[0], before[0], rtol=1e-12)
@@ -110,7 +105,7 @@ def test_chunks_reach_further_and_never_less():
 
 
 def test_noise_that_was_learned_is_within_reach():
-    X = curved_rows()
+    X = curved_rows(300)
     model = DenoisingAutoencoder(2, noise="gaussian", noise_level=2.0, **SMALL).fit(X)
     noisy = X + 2.0 * np.random.default_rng(5).normal(size=X.shape)
     norms = np.sqrt(np.square((noisy - model.mean_) / model.scale_).sum(axis=1))
@@ -124,5 +119,5 @@ def test_rows_that_are_all_equal():
 
 
 def test_without_a_path_there_is_no_reach():
-    X = curved_rows()
+    X = curved_rows(300)
     assert AutoencoderTransformer(2, linear_path=None, **SMALL).fit(X).reach_ is None
