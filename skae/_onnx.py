@@ -3,8 +3,8 @@
 skl2onnx converts whatever has the three methods of `OnnxExport`, inside a Pipeline or alone,
 and nothing needs to be registered. The package's own NumPy code, the kernels of activations
 included, runs once on symbols, which turn what is done to them into nodes: no formula stands
-here a second time but that of the density. A graph computes in the dtype that the model was
-fitted in, whatever goes in.
+here a second time but those of the density and of the reach. A graph computes in the dtype that
+the model was fitted in, whatever goes in.
 """
 
 import math
