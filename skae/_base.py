@@ -37,7 +37,7 @@ from skae.metrics import explained_variance
 from skae.penalties import PENALTIES
 
 FEW_ROWS = 100
-GLANCE = 1000  # rows
+GLANCE, JUDGED = 1000, 10_000  # rows
 PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
 
 
@@ -165,8 +165,9 @@ class _BaseAutoencoder(
         `tasks` are told of trainings; without them there are none, for a passing glance, and
         a thousand rows are enough.
         """
-        if tasks is None and len(X) > GLANCE:
-            chosen = evenly_spaced(len(X), GLANCE)
+        n_rows = GLANCE if tasks is None else JUDGED
+        if len(X) > n_rows:
+            chosen = evenly_spaced(len(X), n_rows)
             X, weights = X[chosen], weights[chosen]
             weights = weights if weights.any() else None
         self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))

@@ -451,7 +451,7 @@ class Fit:
     def _measure_reach(self):
         model = self.model
         rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
-        model.reach = measure_reach(model, self.rows, self.max_reached, rng)
+        model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.do)
 
     def _explained_variance_ratios(self):
         model = self.model

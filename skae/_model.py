@@ -1,5 +1,6 @@
 """A network with its parameters and geometry, where training starts or goes on."""
 
+from functools import partial
 import math
 from numbers import Integral
 
@@ -14,9 +15,10 @@ from skae._initialization import (
 )
 from skae._network import blocks
 from skae._scaling import Scaling, identity_scaling, measure_scaling
-from skae._threads import in_turn
+from skae._threads import MANY_PARAMETERS, in_turn
 
 NOISY_ROWS = 5000
+PIECE = 2048  # rows
 BEYOND = 1.5  # of the greatest norm: nearer costs gains, at twice it some losses are large
 
 
@@ -165,26 +167,38 @@ def judge_sizes(judges, max_decoded):
     return total, variance
 
 
-def measure_reach(model, rows, max_rows, rng):
+def measure_reach(model, rows, max_rows, rng, do=in_turn):
     """The greatest norms of rows, noisy ones too, and of their codes, and half of these more.
 
-    None is less than before. Of many rows about `max_rows`, evenly spaced. None without a
-    linear path.
+    None is less than before. Of many rows about `max_rows`, evenly spaced, by jobs that `do`
+    does. None without a linear path.
     """
-    network, scaling, dtype = model.network, model.scaling, model.parameters.flat.dtype
+    network, dtype = model.network, model.parameters.flat.dtype
     if not network.linear_path:
         return None
     clean, noisy, _ = rows.noisy_sample(max_rows, rng)
-    reach = np.ones(2) if model.reach is None else model.reach.astype(float)
+    found = [np.ones(2) if model.reach is None else model.reach.astype(float)]
+
+    def look(X):
+        found.append(_greatest_norms(model, X))
+
+    do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
     for X in (clean, noisy) if rows.is_noisy else (clean,):
-        path = network, model.parameters, scaling, 0, network.n_encoder_layers
-        for of, code in blocks(X, *path):
-            inputs = np.empty((len(code), X.shape[1]), dtype)
-            scaling.apply(X[of], out=inputs)
-            for k, found in enumerate((inputs, code)):
-                squares = np.square(found, out=found).sum(axis=1, dtype=float)
-                reach[k] = max(reach[k], BEYOND * math.sqrt(squares.max()))
-    return reach.astype(dtype)
+        do([partial(look, X[start : start + PIECE]) for start in range(0, len(X), PIECE)])
+    return np.max(found, axis=0).astype(dtype)
+
+
+def _greatest_norms(model, X):
+    """Those of rows and of their codes, in the geometry of the network, and half of these more."""
+    network, greatest = model.network, np.zeros(2)
+    path = network, model.parameters, model.scaling, 0, network.n_encoder_layers
+    for of, code in blocks(X, *path):
+        inputs = np.empty((len(code), X.shape[1]), code.dtype)
+        model.scaling.apply(X[of], out=inputs)
+        for k, found in enumerate((inputs, code)):
+            squares = np.square(found, out=found).sum(axis=1, dtype=float)
+            greatest[k] = max(greatest[k], BEYOND * math.sqrt(squares.max()))
+    return greatest
 
 
 def count_columns(errors, variance, share):

@@ -155,7 +155,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         that the sum is the share that the reconstruction explains. PCA's meaning for a
         linear network.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training rows, over rows and features.
+        Mean squared error of the reconstructed training rows, over rows and features; of
+        more than 10,000 rows, that of as many, evenly spaced.
     loss_ : float or None
         Loss of the last epoch, None after no epoch.
     best_loss_ : float or None

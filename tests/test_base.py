@@ -143,6 +143,17 @@ def test_methods_agree_with_each_other(Estimator, configuration):
     assert_allclose(model.reconstruction_err_, np.mean((X - model.reconstruct(X)) ** 2), rtol=1e-9)
 
 
+def test_of_many_rows_ten_thousand_tell_the_error():
+    X = rows(12_000)
+    X[::2] *= 3
+    weights = np.random.default_rng(1).integers(0, 3, len(X)).astype(float)
+    model = AutoencoderTransformer(2, **SMALL | {"max_iter": 0}).fit(X, sample_weight=weights)
+    chosen = np.linspace(0, 11_999, 10_000).astype(int)
+    errors = np.mean((X - model.reconstruct(X)) ** 2, axis=1)[chosen]
+    expected = np.average(errors, weights=weights[chosen])
+    assert_allclose(model.reconstruction_err_, expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_rows_are_encoded_one_by_one(Estimator):
     """More rows than inference takes at a time, in blocks of other sizes."""
