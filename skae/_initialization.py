@@ -12,6 +12,8 @@ from skae._spread import evenly_spaced
 from skae._threads import in_turn
 
 MAX_DENSE = 1500
+TALL, MAX_TALL = 10, 1000  # times as many rows as columns, up to so many of these
+MEASURED_ROWS, FITTED_ROWS = 1000, 250
 BLOCK, N_PARTS = 4096, 2
 
 
@@ -57,7 +59,7 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     link = network.output_activation
     latent = network.latent_activation
     level = np.zeros(X.shape[1], parameters.flat.dtype)
-    chosen = evenly_spaced(len(X), 1000)
+    chosen = evenly_spaced(len(X), MEASURED_ROWS)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
     scaling.apply(X[chosen], out=inputs)
     share = weights[chosen] / weights[chosen].sum()
@@ -81,7 +83,8 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
         target = np.empty_like(inputs)
         target_scaling.apply(X[chosen], out=target)
         level += link.inverse(share @ target)
-        decoder *= _best_gain(network, code @ decoder, level, target, share)
+        some = evenly_spaced(len(code), FITTED_ROWS)
+        decoder *= _best_gain(network, code[some] @ decoder, level, target[some], share[some])
     for k, n_columns in enumerate(network.decoder_sizes):
         bias = parameters.layers[network.layer(network.n_layers, k)][1]
         bias += level
@@ -133,22 +136,26 @@ def principal_directions(X, weights, scaling, n_components, do=in_turn):
     """PCA of the scaled rows: variances, directions and the sum of all variances.
 
     Returns ndarrays of shape (n,) and (n, n_features), n at most n_components, in
-    descending order, each direction's largest entry positive. Of many rows the covariance is
-    added up by jobs that `do` does, their number the same whoever does them.
+    descending order, each direction's largest entry positive. Where there are ten times as
+    many rows as columns they are the eigenvectors of the covariance, as in scikit-learn's PCA;
+    of many rows it is added up by jobs that `do` does, their number the same whoever does them.
     """
     n_rows, n_features = X.shape
     share = np.sqrt(weights / weights.sum())
-    if max(n_rows, n_features) <= MAX_DENSE or n_rows <= n_features <= 4 * MAX_DENSE:
+    is_small = max(n_rows, n_features) <= MAX_DENSE or n_rows <= n_features <= 4 * MAX_DENSE
+    is_tall = n_features <= MAX_TALL and n_rows >= TALL * n_features
+    if is_small and not is_tall:
         rows = _scaled_rows(X, share, scaling, slice(None))
         total = float(np.vdot(rows, rows))
         _, values, directions = linalg.svd(rows, full_matrices=False, overwrite_a=True)
         variances = values**2
     elif n_features <= MAX_DENSE:
         parts = np.zeros((N_PARTS, n_features, n_features))
+        dtype = np.float64 if is_small else X.dtype
 
         def add_up(part):
             for start in range(part * BLOCK, n_rows, N_PARTS * BLOCK):
-                rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), X.dtype)
+                rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), dtype)
                 parts[part] += rows.T @ rows
 
         do([partial(add_up, part) for part in range(N_PARTS)])

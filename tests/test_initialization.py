@@ -82,6 +82,7 @@ def test_beside_a_linear_path_the_network_starts_at_nothing():
 
 # Rows, columns and the largest that counts as dense: every way the directions are found.
 SHAPES = [(60, 8, 1500), (8, 60, 1500), (6, 6, 1500), (8, 60, 16), (60, 8, 16), (60, 25, 5)]
+SHAPES += [(80, 8, 1500)]
 
 
 @pytest.mark.parametrize("per_feature", [False, True])
