@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from functools import partial
+import math
 from numbers import Integral, Real
 import threading
 import warnings
@@ -49,7 +50,7 @@ def is_plain(X, n_columns):
         and X.shape[1] == n_columns
         and 0 < len(X) <= FEW_ROWS
         and X.dtype in FLOATS
-        and bool(np.isfinite(X).all())
+        and math.isfinite(np.vdot(X, X))  # of numbers too large to square scikit-learn judges
     )
 
 
