@@ -34,16 +34,17 @@ def cosine(learning_rate_init, power_t, n_steps, t):
 SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
 
 
-LARGE = 10**8  # floating-point operations of a step: about a millisecond
+LARGE = 10**8  # floating-point operations of a step in float32: about a millisecond
 
 
 class DivergedError(FloatingPointError):
     """The loss of a batch is not finite, or far above that of the first batch."""
 
 
-def count_parts(network, batch_size):
+def count_parts(network, batch_size, dtype):
     """Return in how many parts to work through a batch: 1, 2, 4 or 8, of 256 rows from 2 on."""
-    if 6 * batch_size * network.n_parameters_of_a_row < LARGE or batch_size < 100:
+    n_operations = 6 * batch_size * network.n_parameters_of_a_row
+    if n_operations * dtype.itemsize / 4 < LARGE or batch_size < 100:
         return 1
     return next((n for n in (8, 4) if batch_size >= 256 * n), 2)
 
@@ -80,7 +81,7 @@ class Objective:
         self.fixed_encoder = fixed_encoder
         n_parts = 1
         if backward and penalty is None:
-            n_parts = count_parts(network, feed.batch_size)
+            n_parts = count_parts(network, feed.batch_size, parameters.flat.dtype)
         n_rows = math.ceil(feed.batch_size / n_parts)
         self.n_part_rows = n_rows
         self.workspaces = [TrainingWorkspace(network, parameters, n_rows) for _ in range(n_parts)]
