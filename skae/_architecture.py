@@ -85,7 +85,10 @@ def build(architecture):
 
 
 def check_range(X, loss_name):
-    """Raise ValueError where squares of X overflow, or a loss is not defined on its values."""
+    """Raise ValueError where squares of X overflow, or a loss is not defined on its values.
+
+    What rounding adds is let through: MinMaxScaler ends a little beyond 1 now and then.
+    """
     loss = LOSSES[loss_name]
     lowest, highest = X.min(), X.max()
     largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
@@ -94,7 +97,8 @@ def check_range(X, loss_name):
             f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
             f"Scale X to values below {largest:.0e} first."
         )
-    if lowest < loss.lowest or highest > loss.highest:
+    rounding = 10 * np.finfo(X.dtype).eps
+    if lowest < loss.lowest - rounding or highest > loss.highest + rounding:
         needed = f"X between {loss.lowest:g} and {loss.highest:g}"
         if loss.highest == np.inf:
             needed = f"X to be at least {loss.lowest:g}"

@@ -14,6 +14,7 @@ from skae._threads import in_turn
 MAX_DENSE = 1500
 TALL, MAX_TALL = 10, 1000  # times as many rows as columns, up to so many of these
 MEASURED_ROWS, FITTED_ROWS = 1000, 250
+QUIET = 0.2
 BLOCK, N_PARTS = 4096, 2
 
 
@@ -38,6 +39,19 @@ def initialize_weights(network, parameters, rng):
             W[...] = 0
         else:
             b[...] = rng.uniform(-1, 1, size=b.shape)
+
+
+def initialize_output(network, parameters, mean):
+    """Start a network without a path near the mean of the rows: b = f**-1(mean), W smaller.
+
+    What the code would add at first is noise, and taking that back costs units: ReLU that never
+    are active again. At a fifth of their size the last weights grow to what is of use.
+    """
+    for decoder in range(len(network.decoder_sizes)):
+        W, b = parameters.layers[network.layer(network.n_layers, decoder)]
+        W *= QUIET
+        if not network.output_activation.is_identity:
+            b += network.output_activation.inverse(mean)
 
 
 def initialize_path(network, parameters, X, weights, scaling, target_scaling, directions):

@@ -8,6 +8,7 @@ import numpy as np
 
 from skae import _architecture, _code
 from skae._initialization import (
+    initialize_output,
     initialize_path,
     initialize_weights,
     principal_directions,
@@ -143,7 +144,9 @@ def start_model(estimator, rows, seed, do=in_turn, like=None):
         if rows.is_noisy and network.latent_activation.is_identity:
             rng = np.random.default_rng(seed)
             regress_path(network, model.parameters, *rows.noisy_sample(NOISY_ROWS, rng), scaling)
-        model.keep()
+    else:
+        initialize_output(network, model.parameters, scaling.mean)
+    model.keep()
     if scaling.scale.ndim == 0 and network.latent_activation.is_identity:
         size *= float(scaling.scale)
     model.code_scale = np.asarray(size, X.dtype)

@@ -102,7 +102,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     linear_path : {"pca"} or None, default="pca"
         Beside the networks, a linear map into the code and one out of it that start as
         PCA and stay so: the networks begin at zero and learn what PCA misses. None leaves
-        the plain network of the textbooks.
+        the plain network of the textbooks, which starts near the mean of the training rows.
     sparsity : {"kl", "l1"} or None, default=None
         Penalty on the code: "kl" draws each column's mean activation over the training
         rows towards `sparsity_target`, "l1" adds the mean absolute activation.

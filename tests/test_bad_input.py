@@ -169,6 +169,15 @@ def test_rows_out_of_the_range_of_the_loss(Estimator, loss, low, high, match):
     assert np.isfinite(model.reconstruct(outside)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_takes_no_row_out_of_range(dtype):
+    X = np.random.default_rng(0).uniform(size=(N_ROWS, N_FEATURES)).astype(dtype)
+    X[0, 0], X[1, 1] = np.nextafter(dtype(1), dtype(2)), -np.finfo(dtype).tiny
+    for loss in ("log_loss", "poisson"):
+        model = AutoencoderTransformer(**SMALL, loss=loss).fit(X)
+        assert np.isfinite(model.reconstruct(X)).all()
+
+
 # ------------------------------------------------------------ weights
 
 BAD_WEIGHTS = {

@@ -10,6 +10,8 @@ from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer, _initialization
 from skae._initialization import (
+    QUIET,
+    initialize_output,
     initialize_path,
     initialize_weights,
     principal_directions,
@@ -75,6 +77,20 @@ def test_beside_a_linear_path_the_network_starts_at_nothing():
     assert (parameters.layers[0][0] != 0).all()
     assert (parameters.layers[2][0] != 0).all()
     assert network.linear_path
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_without_a_path_the_output_starts_near_the_mean(name, dtype):
+    network, parameters = initialized(encoder=(5, 4, 2), output=name, dtype=dtype)
+    before = parameters.layers[-1][0].copy()
+    mean = np.random.default_rng(0).uniform(0.1, 0.9, 5).astype(dtype)
+    initialize_output(network, parameters, mean)
+    W, b = parameters.layers[-1]
+    np.testing.assert_allclose(W, QUIET * before, rtol=1e-6)
+    output, _ = reference.ACTIVATIONS[name]
+    level = output(b.astype(float))
+    np.testing.assert_allclose(level, 0 if name == "identity" else mean, rtol=1e-5)
 
 
 # ---------------------------------------------------------------- PCA
