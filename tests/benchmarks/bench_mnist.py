@@ -73,7 +73,10 @@ def train_deep(options):
     model = AutoencoderTransformer(
         30,
         hidden_layer_sizes=(1000, 500, 250),
+        activation=options.activation,
+        solver=options.solver,
         loss="log_loss",
+        linear_path=None if options.plain else "pca",
         batch_size=options.batch_size,
         learning_rate="cosine",
         learning_rate_init=options.learning_rate,
@@ -89,6 +92,7 @@ def train_deep(options):
     print(f"PCA(30): {test_error(PCA(30).fit(X), X_test):.3f}")
     model.set_callbacks(watch).fit(X)
     print(f"best test error {min(error for _, error in watch.found):.3f}")
+    print(f"training error {test_error(model, X[:10_000]):.3f}, of 10,000 images at most")
     return watch.found
 
 
@@ -126,6 +130,9 @@ def main():
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--activation", default="relu")
+    parser.add_argument("--solver", choices=["adam", "shampoo"], default="adam")
+    parser.add_argument("--plain", action="store_true", help="no linear path")
     parser.add_argument("--alpha", type=float, default=0.0)
     parser.add_argument("--averaging", type=float, default=0.998)
     parser.add_argument("--output", help="write the figures to this file, as JSON")
