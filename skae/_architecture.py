@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from skae._bounds import Bounded
 from skae._network import Network
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
@@ -59,6 +60,15 @@ def describe(estimator, n_features, n_components):
     }
 
 
+def may_be_bounded(estimator):
+    """Whether the output is held within the bounds that columns of the rows have.
+
+    L-BFGS needs the gradient of the very loss that it is told, which a bounded output has not.
+    """
+    is_free = estimator.output_activation == "auto" and LOSSES[estimator.loss].link == "identity"
+    return is_free and estimator.solver != "lbfgs" and not estimator._scale_per_feature
+
+
 def hidden_activation(architecture):
     """The name of the hidden layers' activation, None where there are no such layers."""
     return architecture["activations"][0] if architecture["n_encoder_layers"] > 1 else None
@@ -74,9 +84,12 @@ def with_hidden_activation(architecture, name):
 
 def build(architecture):
     """Return the Network that a plain dict describes."""
+    activations = [ACTIVATIONS[name] for name in architecture["activations"]]
+    if architecture.get("bounds") is not None:
+        activations[-1] = Bounded(*architecture["bounds"])
     return Network(
         widths=tuple(architecture["widths"]),
-        activations=tuple(ACTIVATIONS[name] for name in architecture["activations"]),
+        activations=tuple(activations),
         n_encoder_layers=architecture["n_encoder_layers"],
         linear_path=architecture["linear_path"],
         loss=LOSSES[architecture["loss"]],

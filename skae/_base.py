@@ -266,6 +266,14 @@ class _BaseAutoencoder(
         """Matrices of the linear path, two or none: views of `theta_`."""
         return list(self._fitted_parameters().path)
 
+    @property
+    def bounds_(self):
+        """Least and greatest values that columns are restored to, or None: see the class."""
+        if "architecture_" not in vars(self):
+            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
+        bounds = self.architecture_.get("bounds")
+        return None if bounds is None else np.array(bounds) * self.scale_ + self.mean_
+
     def _fitted_parameters(self):
         if "theta_" not in vars(self):
             raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")

@@ -72,7 +72,7 @@ class Fit:
         self.X_val = X_val
         self.fixed_encoder = False
         if self.resumed:
-            self.model = resumed_model(estimator, X.shape[1])
+            self.model = resumed_model(estimator, target)
             self.n_samples_seen = estimator.n_samples_seen_
             self.loss_curve = list(estimator.loss_curve_)
             self.validation_loss_curve = list(estimator.validation_loss_curve_)

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from skae import _architecture, _code
+from skae._bounds import loosened, measure_bounds
 from skae._initialization import (
     initialize_output,
     initialize_path,
@@ -118,7 +119,7 @@ def start_model(estimator, rows, seed, do=in_turn, like=None):
     The random numbers depend on the seed and the widths, not on the rows. `like` gives the
     size of the code instead of the estimator's parameters, `do` does jobs.
     """
-    _, X, weights = rows.arrays()
+    X, target, weights = rows.arrays()
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, estimator._scale_per_feature)
     n_components = estimator.n_components if like is None else like.network.n_components
@@ -132,6 +133,8 @@ def start_model(estimator, rows, seed, do=in_turn, like=None):
                 n_components = min(n_components, max(n_features - 1, 1))
             directions = directions[:n_components]
     architecture = _architecture.describe(estimator, n_features, int(n_components))
+    if _architecture.may_be_bounded(estimator):
+        architecture["bounds"] = _scaled_bounds(measure_bounds(target, weights), scaling)
     network = _architecture.build(architecture)
     parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
     initialize_weights(network, parameters, np.random.default_rng(seed))
@@ -153,6 +156,11 @@ def start_model(estimator, rows, seed, do=in_turn, like=None):
     if like is not None:
         model.decoder_weights = like.decoder_weights
     return model
+
+
+def _scaled_bounds(bounds, scaling):
+    """Bounds in the geometry of the network, as lists."""
+    return None if bounds is None else ((bounds - scaling.mean) / scaling.scale).tolist()
 
 
 def judge_sizes(judges, max_decoded):
@@ -243,16 +251,22 @@ def _count_components(variances, total, share):
     return min(int(np.searchsorted(explained, share, side="right")) + 1, len(variances))
 
 
-def resumed_model(estimator, n_features):
-    """Return a fitted estimator's model, copied; raise ValueError for another network."""
+def resumed_model(estimator, target):
+    """Return a fitted estimator's model, copied; raise ValueError for another network.
+
+    Bounds that rows of the target lie beyond are none any more.
+    """
+    n_features, architecture = target.shape[1], dict(estimator.architecture_)
     asked = _architecture.describe(estimator, n_features, estimator.n_components_)
     if isinstance(estimator.n_components, Integral):
         asked = _architecture.describe(estimator, n_features, int(estimator.n_components))
     bounded = _architecture.with_hidden_activation(asked, _architecture.BOUNDED)
-    if estimator.activation == "auto" and estimator.architecture_ == bounded:
+    if estimator.activation == "auto" and architecture["activations"] == bounded["activations"]:
         asked = bounded
+    if not _architecture.may_be_bounded(estimator) and architecture.get("bounds") is not None:
+        asked["bounds"] = None
     for key, value in asked.items():
-        before = estimator.architecture_.get(key, False)
+        before = architecture.get(key, False)
         if value != before:
             raise ValueError(
                 f"Training cannot go on with another network: {key} is now {value!r}, was "
@@ -264,7 +278,10 @@ def resumed_model(estimator, n_features):
         for key, value in estimator._optimizer_state.items()
     }
     scaling = Scaling(estimator.mean_, estimator.scale_)
+    if estimator.bounds_ is not None:
+        bounds = loosened(estimator.bounds_, target)
+        architecture["bounds"] = _scaled_bounds(bounds, scaling)
     theta = estimator.theta_.copy()
     names = "_decoder_weights", "_columns_read", "reach_"
     kept = (getattr(estimator, name, None) for name in names)
-    return Model(estimator.architecture_, theta, scaling, state, estimator.code_scale_, *kept)
+    return Model(architecture, theta, scaling, state, estimator.code_scale_, *kept)

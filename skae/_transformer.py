@@ -94,7 +94,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     output_activation : str, default="auto"
         Activation of the output, a name as for `activation` other than "gelu" and "silu";
         "auto" is the one that belongs to the loss: "logistic" to "log_loss", "exponential"
-        to "poisson", "identity" to all others.
+        to "poisson", "identity" to all others, and that within `bounds_`.
     loss : str, default="squared_error"
         "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
         units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
@@ -149,6 +149,12 @@ class AutoencoderTransformer(_BaseAutoencoder):
         One and a half times the greatest norms of training rows and of their codes, in the
         geometry of the network. With a linear path the layers read what lies beyond as if it
         were at that distance; the path reads it as it is. None without a path.
+    bounds_ : ndarray of shape (2, n_features) or None
+        Least and greatest value that each column is restored to, -inf and inf where there is
+        no bound; None if no column has one. Where many training rows hold the last value of a
+        column, as pixels do at black, nothing lies beyond it: training pays no heed to how far
+        the network's output would. Only with ``output_activation="auto"``, a loss that has a
+        linear output, and another solver than "lbfgs"; a detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training rows that each column of the code explains,
         in descending order: what is lost when the column is held at its mean, scaled so

@@ -26,6 +26,7 @@ FLOORS = {
     "corruptions": 1,
     "optimizers": 1,
     "penalties": 1,
+    "_bounds": 2,
     "_feed": 2,
     "_shampoo": 2,
     "losses": 2,

@@ -57,11 +57,11 @@ def test_the_average_is_kept_where_there_is_one():
 def test_another_network_is_refused_and_the_same_one_copied():
     X = rows_of(20).X
     fitted = AutoencoderTransformer(2, hidden_layer_sizes=(4,), max_iter=0).fit(X)
-    model = resumed_model(fitted, 5)
+    model = resumed_model(fitted, X)
     np.testing.assert_array_equal(model.parameters.flat, fitted.theta_)
     assert not np.shares_memory(model.parameters.flat, fitted.theta_)
     for changed in ({"n_components": 3}, {"hidden_layer_sizes": (5,)}, {"activation": "tanh"}):
         kept = {name: getattr(fitted, name) for name in changed}
         with pytest.raises(ValueError, match="cannot go on with another network"):
-            resumed_model(fitted.set_params(**changed), 5)
+            resumed_model(fitted.set_params(**changed), X)
         fitted.set_params(**kept)

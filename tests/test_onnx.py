@@ -126,6 +126,16 @@ def test_every_activation(activation, dtype, linear_path):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_with_bounds(dtype):
+    X = rows(dtype=dtype)
+    X[:, 1] = np.maximum(X[:, 1], np.median(X[:, 1]))
+    X[:, 3] = np.minimum(X[:, 3], np.median(X[:, 3]))
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    assert np.isfinite(model.bounds_).sum() == 2
+    assert_exported(model, X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_beyond_the_reach_of_the_layers(dtype):
     X = rows(dtype=dtype)
     model = AutoencoderTransformer(**SMALL).fit(X)

@@ -39,11 +39,12 @@ OURS = {
     },
     "mnist": {
         "adam 1e-3": {"learning_rate_init": 1e-3},
-        "adam 2e-3 cosine": {"learning_rate_init": 2e-3, "learning_rate": "cosine"},
+        "adam 4e-3 averaged": {"learning_rate_init": 4e-3, "averaging": 0.998},
         "shampoo 1e-2 cosine": {
             "solver": "shampoo",
             "learning_rate_init": 1e-2,
             "learning_rate": "cosine",
+            "averaging": 0.99,
         },
         "defaults": None,
     },

@@ -1,0 +1,58 @@
+"""Bounds of columns: values that rows pile up at and never pass, as pixels do at black."""
+
+import numpy as np
+
+from skae._spread import evenly_spaced
+from skae.activations import Identity
+
+COUNTED_ROWS = 4096
+MISSED_ROWS = 10
+
+
+class Bounded(Identity):
+    """a = min(max(z, lowest), highest), column by column;  da/dz = 1 all the same.
+
+    With a squared error that is the matching loss of this output, convex in z, as the
+    cross-entropy is that of the logistic function: z may lie beyond a bound for nothing where
+    the target is at it, and is called back where it is not (Auer, Herbster & Warmuth, 1996,
+    NIPS 8, "Exponentially many local minima for single neurons").
+    """
+
+    def __init__(self, lowest, highest):
+        self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
+
+    def forward(self, z):
+        if np.isfinite(self.lowest).any():
+            yield np.maximum, z, self.lowest.astype(z.dtype), z
+        if np.isfinite(self.highest).any():
+            yield np.minimum, z, self.highest.astype(z.dtype), z
+
+
+def measure_bounds(X, weights):
+    """Return where each column is bounded, an ndarray of shape (2, n_features), or None.
+
+    Below and above, -inf and inf where there is no bound, None if there is none at all. From
+    the last value but one to the last the number of rows changes by some ratio r. Had a
+    tail gone on like that, about r n rows would lie beyond the n that hold the last value
+    (n at most); where ten or more are missed, that value is a bound.
+    """
+    chosen = evenly_spaced(len(X), COUNTED_ROWS)
+    some, weights = X[chosen], weights[chosen]
+    found = np.empty((2, X.shape[1]))
+    for bound, extreme, sign in zip(found, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
+        at_end = some == extreme
+        others = np.where(at_end, -np.inf, sign * some)
+        n_end, n_next = weights @ at_end, weights @ (others == others.max(axis=0))
+        missed = n_end * np.minimum(n_end / n_next, 1)
+        is_bound = (missed >= MISSED_ROWS) & ~at_end.all(axis=0)
+        bound[...] = np.where(is_bound, extreme, sign * np.inf)
+    return found if np.isfinite(found).any() else None
+
+
+def loosened(bounds, X):
+    """Return bounds without those that rows of X lie beyond by more than rounding."""
+    rounding = 1e-6 * np.maximum(np.abs(bounds), 1)
+    lowest, highest = bounds
+    lowest = np.where(X.min(axis=0) < lowest - rounding[0], -np.inf, lowest)
+    highest = np.where(X.max(axis=0) > highest + rounding[1], np.inf, highest)
+    return np.stack([lowest, highest])

@@ -1,0 +1,193 @@
+"""Bounds of columns: where they are seen, and what they do to outputs and training."""
+
+import pickle
+
+from curved import curved_rows
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import _calls as calls
+from skae._bounds import Bounded, loosened, measure_bounds
+
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 20, "learning_rate_init": 0.01}
+SMALL |= {"early_stopping": False, "random_state": 0}
+DTYPES = [np.float32, np.float64]
+
+
+def cut_rows(n_rows=300, seed=0, dtype=np.float64):
+    """Curved rows, of which the first three columns go no lower than zero."""
+    X = curved_rows(n_rows, seed=seed).astype(dtype)
+    X[:, :3] = np.maximum(X[:, :3], 0)
+    return X
+
+
+def measured(column, weights=None):
+    column = np.asarray(column, float)[:, None]
+    found = measure_bounds(column, np.ones(len(column)) if weights is None else weights)
+    return [-np.inf, np.inf] if found is None else found[:, 0].tolist()
+
+
+# ---------------------------------------------------------------- where they are seen
+
+
+def test_many_rows_at_an_end_are_a_bound():
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=400)
+    assert measured(normal) == [-np.inf, np.inf]
+    assert measured(np.maximum(normal, -0.5)) == [-0.5, np.inf]
+    assert measured(np.minimum(normal, 1)) == [-np.inf, 1]
+    assert measured(np.clip(normal, -1, 0.5)) == [-1, 0.5]
+    assert measured(rng.integers(0, 2, 100)) == [0, 1]
+    assert measured(np.full(100, 3.0)) == [-np.inf, np.inf]
+
+
+def test_a_tail_that_thins_out_is_none():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, 2000)
+    assert measured(counts) == [0, np.inf]
+    assert measured(np.round(rng.normal(size=4000))) == [-np.inf, np.inf]
+    rare = np.zeros(500)
+    rare[:15] = 1
+    assert measured(rare) == [0, np.inf]  # ones are so few that twos may come
+
+
+@pytest.mark.parametrize(("n_at_end", "is_bound"), [(9, False), (10, True)])
+def test_ten_rows_at_least_must_be_missed(n_at_end, is_bound):
+    column = np.append(np.zeros(n_at_end), np.arange(1.0, 50))
+    assert (measured(column)[0] == 0) is is_bound
+
+
+def test_weights_count_as_repetition():
+    rng = np.random.default_rng(0)
+    X = np.maximum(rng.normal(size=(40, 6)), rng.normal(size=6))
+    weights = rng.integers(1, 5, 40)
+    once = measure_bounds(X, weights.astype(float))
+    assert_array_equal(once, measure_bounds(np.repeat(X, weights, axis=0), np.ones(weights.sum())))
+    assert np.isfinite(once).any()
+
+
+def test_of_many_rows_all_are_asked_for_what_lies_beyond():
+    X = np.maximum(np.random.default_rng(0).normal(size=(20_000, 2)), 0)
+    X[7, 1] = -1e-3  # which is not among the rows that are counted
+    found = measure_bounds(X, np.ones(len(X)))
+    assert found[0].tolist() == [0, -np.inf]
+
+
+def test_bounds_are_loosened_by_rows_beyond():
+    bounds = np.array([[0.0, -np.inf, 0.0], [1.0, np.inf, 1.0]])
+    X = np.array([[0.5, 9.0, -0.1], [1 + 1e-9, -9.0, 1.0]])
+    expected = np.array([[0.0, -np.inf, -np.inf], [1.0, np.inf, 1.0]])
+    assert_array_equal(loosened(bounds, X), expected)
+
+
+# ---------------------------------------------------------------- what they do
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_output_and_slope(dtype):
+    bounds = np.array([[-1.0, -np.inf, -np.inf], [0.5, 2.0, np.inf]])
+    z = (5 * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
+    a, da = z.copy(), np.ones_like(z)
+    calls.run(Bounded(*bounds).forward(a))
+    calls.run(Bounded(*bounds).backward(a.copy(), da))
+    assert a.dtype == dtype
+    assert_array_equal(a, np.clip(z, *bounds.astype(dtype)))
+    assert_array_equal(da, 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
+def test_nothing_is_restored_beyond_a_bound(Estimator, dtype):
+    X = cut_rows(dtype=dtype)
+    model = Estimator(2, **SMALL).fit(X)
+    assert_allclose(model.bounds_[0, :3], 0, atol=1e-6)
+    assert (model.bounds_[0, 3:] == -np.inf).all()
+    assert (model.bounds_[1] == np.inf).all()
+    for rows in (model.reconstruct(X), model.inverse_transform(5 * model.transform(X))):
+        assert rows[:, :3].min() >= -1e-6
+        assert rows[:, 3:].min() < -0.1
+
+
+def test_the_start_is_pca_cut_to_the_bounds():
+    X = load_digits().data / 16
+    pca = PCA(5).fit(X)
+    expected = pca.inverse_transform(pca.transform(X))
+    free = AutoencoderTransformer(5, output_activation="identity", max_iter=0).fit(X)
+    assert free.bounds_ is None
+    assert_allclose(free.reconstruct(X), expected, atol=1e-9)
+    model = AutoencoderTransformer(5, max_iter=0).fit(X)
+    assert_allclose(model.transform(X), free.transform(X), atol=1e-9)
+    assert_allclose(model.reconstruct(X), np.clip(expected, *model.bounds_), atol=1e-9)
+    n_black = (X == 0).sum(axis=0)
+    assert_array_equal(np.isfinite(model.bounds_[0]), (n_black >= 10) & (n_black < len(X)))
+    errors = [np.square(m.reconstruct(X) - X).mean() for m in (model, free)]
+    assert errors[0] < errors[1]
+
+
+def test_bounds_help_on_unseen_rows():
+    X, unseen = np.split(load_digits().data / 16, [1200])
+    bounded = AutoencoderTransformer(16, **SMALL).fit(X)
+    free = AutoencoderTransformer(16, output_activation="identity", **SMALL).fit(X)
+    assert 1 - bounded.score(unseen) < 0.9 * (1 - free.score(unseen))
+
+
+def test_who_has_none():
+    X = cut_rows()
+    assert AutoencoderTransformer(2, **SMALL).fit(curved_rows(300)).bounds_ is None
+    assert AutoencoderTransformer(2, loss="poisson", **SMALL).fit(np.abs(X)).bounds_ is None
+    with pytest.warns(ConvergenceWarning):
+        assert AutoencoderTransformer(2, solver="lbfgs", **SMALL).fit(X).bounds_ is None
+    assert AutoencoderOutlierDetector(2, **SMALL).fit(X).bounds_ is None
+    with pytest.raises(AttributeError, match="not fitted"):
+        AutoencoderTransformer().bounds_  # noqa: B018
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_other_losses_with_a_linear_output(loss):
+    X = cut_rows()
+    model = AutoencoderTransformer(2, loss=loss, **SMALL).fit(X)
+    assert model.reconstruct(X)[:, :3].min() >= -1e-9
+    assert model.loss_ < model.loss_curve_[0]
+
+
+def test_chunks_that_go_beyond_take_a_bound_away():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, **SMALL).partial_fit(X)
+    assert np.isfinite(model.bounds_[0, :3]).all()
+    beyond = X[:50].copy()
+    beyond[0, 1] = -1
+    model.partial_fit(beyond)
+    assert np.isfinite(model.bounds_[0]).tolist() == [True, False, True] + 5 * [False]
+    assert_allclose(model.bounds_[0, [0, 2]], 0, atol=1e-9)
+
+
+def test_training_goes_on_with_the_same_output():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
+    before = model.theta_.copy()
+    with pytest.raises(ValueError, match="cannot go on with another network: bounds"):
+        model.set_params(output_activation="identity").fit(X)
+    assert_array_equal(model.theta_, before)
+    assert np.isfinite(model.set_params(output_activation="auto").fit(X).bounds_).any()
+
+
+def test_files_keep_them():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.reconstruct(X), model.reconstruct(X))
+    del again.architecture_["bounds"]  # as in files of versions that had none
+    assert again.bounds_ is None
+    assert again.reconstruct(X)[:, :3].min() < 0
+
+
+def test_codes_of_every_size_are_bounded():
+    X = cut_rows()
+    model = AutoencoderTransformer(3, nested=True, **SMALL).fit(X)
+    for size in (1, 2, 3):
+        assert model.reconstruct(X, n_components=size)[:, :3].min() >= -1e-9
