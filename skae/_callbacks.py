@@ -62,10 +62,13 @@ class Tasks:
 
     def calibration(self, n_folds):
         """Begin the last phase, in which a detector is trained anew without each fold."""
-        context = self.context.subcontext(task_name="calibration", max_subtasks=n_folds)
-        context.call_on_fit_task_begin(**self.given)
-        self.calibrated = Calibration(context, self.given)
+        self.calibrated = self._aside("calibration", n_folds, "fold")
         return self.calibrated
+
+    def _aside(self, name, n_trainings, name_of_each):
+        context = self.context.subcontext(task_name=name, max_subtasks=n_trainings)
+        context.call_on_fit_task_begin(**self.given)
+        return Aside(context, self.given, name_of_each)
 
     def _given(self, fit, fold=None):
         """Return what hooks are given, as functions: X, y and metadata."""
@@ -144,23 +147,23 @@ class Phase:
         self.epoch, self.is_open = None, False
 
 
-class Calibration:
+class Aside:
     """Trainings whose epochs are reported but have no model to show.
 
     Nor do callbacks stop them: they must go on for as long as the training they stand for.
     """
 
-    def __init__(self, context, given):
-        self.context, self.given = context, given
-        self.fold = SILENCE
+    def __init__(self, context, given, name_of_each):
+        self.context, self.given, self.name_of_each = context, given, name_of_each
+        self.training = SILENCE
 
     def phase(self, name, n_epochs, fit, model, fold):
-        """Begin the training of one fold."""
-        context = self.context.subcontext(task_name="fold", max_subtasks=n_epochs)
-        self.fold = Phase(context, self.given, None, is_whole=False)
-        return self.fold
+        """Begin one of them."""
+        context = self.context.subcontext(task_name=self.name_of_each, max_subtasks=n_epochs)
+        self.training = Phase(context, self.given, None, is_whole=False)
+        return self.training
 
     def end(self):
-        """End the calibration, and the fold that an interrupt has left open."""
-        self.fold.close()
+        """End them all, and the one that an interrupt has left open."""
+        self.training.close()
         self.context.call_on_fit_task_end(**self.given)

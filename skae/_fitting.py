@@ -268,7 +268,9 @@ class Fit:
         folds, parts = self.folds_of(self.rows.X), []
         for k in range(folds.max() + 1):
             held, rows = folds == k, self.rows.part(folds != k)
-            model = start_model(self.estimator, rows, self.seed_start, like=self.model)
+            n_components = self.model.network.n_components
+            model = start_model(self.estimator, rows, self.seed_start, n_components=n_components)
+            model.decoder_weights = self.model.decoder_weights
             parts.append((model, held, rows))
         self._begin_phase("cross-validation", self.estimator.max_iter, parts[0][0], fold=0)
         self.judges = [(model, self.rows.part(held)) for model, held, _ in parts]

@@ -113,16 +113,16 @@ class Model:
         self.kept.flat[...] = self.before.flat
 
 
-def start_model(estimator, rows, seed, do=in_turn, like=None):
+def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     """Return the model that training starts with: random weights, PCA on the linear path.
 
-    The random numbers depend on the seed and the widths, not on the rows. `like` gives the
-    size of the code instead of the estimator's parameters, `do` does jobs.
+    The random numbers depend on the seed and the widths, not on the rows. `n_components` is
+    the size of the code if not what the estimator's parameters ask for; `do` does jobs.
     """
     X, target, weights = rows.arrays()
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, estimator._scale_per_feature)
-    n_components = estimator.n_components if like is None else like.network.n_components
+    n_components = estimator.n_components if n_components is None else n_components
     directions = None
     if estimator.linear_path == "pca" or not isinstance(n_components, Integral):
         n_needed = n_components if isinstance(n_components, Integral) else n_features
@@ -153,8 +153,6 @@ def start_model(estimator, rows, seed, do=in_turn, like=None):
     if scaling.scale.ndim == 0 and network.latent_activation.is_identity:
         size *= float(scaling.scale)
     model.code_scale = np.asarray(size, X.dtype)
-    if like is not None:
-        model.decoder_weights = like.decoder_weights
     return model
 
 
