@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _architecture, _onnx, _persistence
+from skae import _architecture, _onnx, _persistence, _sizing
 from skae._callbacks import start_tasks
 from skae._compat import (
     CallbackSupportMixin,
@@ -83,6 +83,7 @@ class _BaseAutoencoder(
     nested = False  # for the estimator without the parameter
     _scale_per_feature = False
     _has_bottleneck = False
+    _seeks_fewest_columns = True
     _is_calibrated = False
 
     _parameter_constraints = {
@@ -139,7 +140,7 @@ class _BaseAutoencoder(
             with team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
                 tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
-                fit.run(tasks=tasks)
+                fit = _sizing.run(fit, tasks)
                 vars(self).update(fit.attributes())
                 self._finish_fit(X, weights, fit, tasks)
             tasks.end()

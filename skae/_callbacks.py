@@ -1,8 +1,8 @@
 """What a fit tells scikit-learn's callbacks: its tasks, one leaf an epoch.
 
 A fit of one phase is the task "fit" with epochs below it. A fit of several has its phases
-below it, "cross-validation", "refit", "training" or "calibration", and the epochs below
-these. Rows and models are made only if a callback asks for them.
+below it, "sizing", "cross-validation", "refit", "training" or "calibration", and the epochs
+below these. Rows and models are made only if a callback asks for them.
 """
 
 import copy
@@ -42,7 +42,7 @@ class Tasks:
 
     def begin(self, fit):
         """Begin the fit: with several phases below it, or itself the only one."""
-        n_phases = fit.n_phases + self.estimator._is_calibrated
+        n_phases = fit.n_phases + fit.seeks_size + self.estimator._is_calibrated
         self.is_flat = n_phases == 1
         self.context.max_subtasks = self.estimator.max_iter if self.is_flat else n_phases
         self.given = self._given(fit)
@@ -60,12 +60,16 @@ class Tasks:
             context = context.subcontext(task_name=name, max_subtasks=n_epochs)
         return Phase(context, given, partial(self._show, fit, model), self.is_flat)
 
+    def sizing(self):
+        """Begin the first phase, in which models of several sizes are trained."""
+        return self._aside("sizing", None)
+
     def calibration(self, n_folds):
         """Begin the last phase, in which a detector is trained anew without each fold."""
         self.calibrated = self._aside("calibration", n_folds, "fold")
         return self.calibrated
 
-    def _aside(self, name, n_trainings, name_of_each):
+    def _aside(self, name, n_trainings, name_of_each=None):
         context = self.context.subcontext(task_name=name, max_subtasks=n_trainings)
         context.call_on_fit_task_begin(**self.given)
         return Aside(context, self.given, name_of_each)
@@ -150,16 +154,18 @@ class Phase:
 class Aside:
     """Trainings whose epochs are reported but have no model to show.
 
-    Nor do callbacks stop them: they must go on for as long as the training they stand for.
+    Nor do callbacks stop them: those of a calibration must go on for as long as the training
+    they stand for, and a size cannot be judged by half a training.
     """
 
-    def __init__(self, context, given, name_of_each):
+    def __init__(self, context, given, name_of_each=None):
         self.context, self.given, self.name_of_each = context, given, name_of_each
         self.training = SILENCE
 
     def phase(self, name, n_epochs, fit, model, fold):
-        """Begin one of them."""
-        context = self.context.subcontext(task_name=self.name_of_each, max_subtasks=n_epochs)
+        """Begin a training."""
+        name = self.name_of_each or name
+        context = self.context.subcontext(task_name=name, max_subtasks=n_epochs)
         self.training = Phase(context, self.given, None, is_whole=False)
         return self.training
 

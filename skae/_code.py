@@ -65,14 +65,15 @@ def errors_by_size(
 ):
     """Squared error with 1, 2, ... columns of nested codes, and that of the model's mean.
 
-    Both are means over the rows, as many as above, and sums over the features, in the
-    target's scale.
+    Of a plain code with all columns alone. Both are means over the rows, as many as above, and
+    sums over the features, in the target's scale.
     """
     center = np.empty_like(scaling.mean)
     target_scaling.apply(scaling.mean, out=center)
     some = X, weights, scaling, target_scaling, max_decoded
     code, _, variance, squared_error = _decoding(network, parameters, *some, center)
-    return np.array([squared_error(code[:, : j + 1]) for j in range(code.shape[1])]), variance
+    sizes = range(1 if network.nested else network.n_components, network.n_components + 1)
+    return np.array([squared_error(code[:, :size]) for size in sizes]), variance
 
 
 def _decoding(network, parameters, X, weights, scaling, target_scaling, max_decoded, center=None):

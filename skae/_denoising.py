@@ -20,7 +20,10 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     ----------
     n_components : int or float in (0, 1), default=2
         Number of columns of the code. A float is the share of the variance that the code
-        is to explain: the fewest components with which PCA explains it are taken.
+        is to explain. A transformer takes the fewest columns whose reconstruction explains
+        it on held-out rows, at PCA's number at the latest: fits of two or three sizes tell.
+        PCA's number, the fewest components with which PCA explains the share, is what a
+        detector takes, and a plain transformer without held-out rows.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.

@@ -1,5 +1,6 @@
 """One run of fit: from validated rows and an estimator's parameters to fitted attributes."""
 
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 import warnings
@@ -89,9 +90,18 @@ class Fit:
         self.ratios = None
         self.max_decoded, self.max_reached = _code.MAX_DECODED, MAX_REACHED
         self.phase = self.tasks = SILENCE
-        self.judges = [(self.model, self.rows)]  # who says how many columns are decoded
+        self.judges = [(self.model, self.rows)]  # who says how many columns will do
+        self.is_judged = self.model.network.nested
         self.n_before = 0
         self.is_over = False
+
+    def of_size(self, n_components):
+        """Return a fit that is the same but for the size of its code; neither has been run."""
+        other = copy(self)
+        other.model = start_model(self.estimator, self.rows, self.seed_start, self.do, n_components)
+        other.judges, other.is_judged = [(other.model, self.rows)], True
+        other.loss_curve, other.validation_loss_curve = [], []
+        return other
 
     # ------------------------------------------------------------ training
 
@@ -150,7 +160,7 @@ class Fit:
         if model.network.nested:
             errors, variance = judge_sizes(self.judges, self.max_decoded)
             model.columns_read = columns_to_read(errors)
-            if self._chooses_size():
+            if self._is_share():
                 size = count_columns(errors, variance, self.estimator.n_components)
                 self.model = model = shortened(model, size)
         self.ratios = self._explained_variance_ratios()
@@ -309,7 +319,7 @@ class Fit:
                 break
             found = held_out_losses()
             for part in choice.improved(found, epoch):
-                for judge, _ in self.judges if self.model.network.nested else ():
+                for judge, _ in self.judges if self.is_judged else ():
                     judge.keep(part)
             self.n_iter, self.best_loss = self.n_before + epoch, choice.loss
             self.loss_curve.append(loss)
@@ -394,10 +404,17 @@ class Fit:
             return np.zeros(len(X), bool)
         return self.folds_of(X) == 0
 
-    def _chooses_size(self):
-        """A share of the variance asks nested codes how many columns explain it."""
-        is_share = not isinstance(self.estimator.n_components, Integral)
-        return self.model.network.nested and is_share and not self.resumed
+    def _is_share(self):
+        return not (self.resumed or isinstance(self.estimator.n_components, Integral))
+
+    @property
+    def seeks_size(self):
+        """A share asks for plain codes of several sizes, if there are rows to judge them by."""
+        estimator, network = self.estimator, self.model.network
+        watches = self.X_val is not None or estimator.early_stopping
+        is_judged = watches and estimator.max_iter > 0 and network.n_components > 1
+        is_asked = self._is_share() and estimator._seeks_fewest_columns
+        return is_asked and is_judged and not network.nested
 
     def _weigh_decoders(self):
         model, rows, some = self.model, self.rows, np.zeros(len(self.rows), bool)

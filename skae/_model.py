@@ -40,6 +40,8 @@ class Model:
     scale. `decoder_weights` is what the losses of a nested network's decoders count, and
     `columns_read` how many of 1, 2, ... columns are decoded, None for all of them. `reach` are
     the greatest norms of rows and codes that were learned, None before they are known.
+    `explained_by_pca` is the share of the variance that PCA with 1, 2, ... components explains,
+    None unless a share has been asked for.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Model:
         self.decoder_weights = np.ones(1) if decoder_weights is None else decoder_weights
         self.columns_read = columns_read
         self.reach = reach
+        self.explained_by_pca = None
 
     def start_average(self, averaging):
         """Begin to average the parameters where they are, unless that has begun."""
@@ -123,12 +126,13 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, estimator._scale_per_feature)
     n_components = estimator.n_components if n_components is None else n_components
-    directions = None
+    directions = explained_by_pca = None
     if estimator.linear_path == "pca" or not isinstance(n_components, Integral):
         n_needed = n_components if isinstance(n_components, Integral) else n_features
         variances, directions, total = principal_directions(X, weights, scaling, n_needed, do)
         if not isinstance(n_components, Integral):
-            n_components = _count_components(variances, total, n_components)
+            explained_by_pca = np.cumsum(variances) / total if len(variances) else np.zeros(1)
+            n_components = _count_components(explained_by_pca, n_components)
             if estimator._has_bottleneck:
                 n_components = min(n_components, max(n_features - 1, 1))
             directions = directions[:n_components]
@@ -139,6 +143,7 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
     initialize_weights(network, parameters, np.random.default_rng(seed))
     model = Model(architecture, parameters.flat, scaling, {"steps": 0})
+    model.explained_by_pca = explained_by_pca
     size = 1.0
     if network.linear_path:
         size = initialize_path(
@@ -241,12 +246,9 @@ def shortened(model, size):
     )
 
 
-def _count_components(variances, total, share):
+def _count_components(explained, share):
     """The fewest components that explain a share of the variance."""
-    if not len(variances):
-        return 1
-    explained = np.cumsum(variances) / total
-    return min(int(np.searchsorted(explained, share, side="right")) + 1, len(variances))
+    return min(int(np.searchsorted(explained, share, side="right")) + 1, len(explained))
 
 
 def resumed_model(estimator, target):

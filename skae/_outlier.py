@@ -40,14 +40,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     further out they are, for the network and for the mixtures. Every feature is
     standardised, so that units do not matter (see `scale_`). The threshold and the p-values
     come from rows held out of training, and no training rows are kept. A code whose size is
-    given as a share of the variance has at least one column less than X. The detector is a
-    transformer as well.
+    given as a share of the variance has PCA's number of columns, though at least one less than
+    X: a score rests on code and residual together, and fewer columns are no aim. The detector
+    is a transformer as well.
 
     Parameters
     ----------
     n_components : int or float in (0, 1), default=0.8
         Number of columns of the code. A float is the share of the variance that the code
-        is to explain: the fewest components with which PCA explains it are taken.
+        is to explain. A transformer takes the fewest columns whose reconstruction explains
+        it on held-out rows, at PCA's number at the latest: fits of two or three sizes tell.
+        PCA's number, the fewest components with which PCA explains the share, is what a
+        detector takes, and a plain transformer without held-out rows.
     hidden_layer_sizes : int or sequence of int, default=(64,)
         Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
         linear autoencoder.
@@ -263,6 +267,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     _scale_per_feature = True
     _has_bottleneck = True
     _is_calibrated = True
+    _seeks_fewest_columns = False
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],

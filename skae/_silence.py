@@ -2,7 +2,7 @@
 
 
 class Silence:
-    """Tasks, phases and calibration in one (see `_callbacks`): told of all, it says nothing."""
+    """All kinds of tasks in one (see `_callbacks`): told of everything, it says nothing."""
 
     def begin_epoch(self):
         """Do nothing."""
@@ -18,6 +18,10 @@ class Silence:
         """Do nothing."""
 
     def phase(self, name, n_epochs, fit, model, fold):
+        """Stay silent."""
+        return self
+
+    def sizing(self):
         """Stay silent."""
         return self
 

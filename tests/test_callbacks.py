@@ -149,6 +149,36 @@ def test_calibration_is_the_last_phase_of_a_detector():
     assert recorder.ended[-2:] == [("fit", "training"), ("fit",)]  # rows not drawn calibrate
 
 
+SOUGHT = QUICK | {"n_components": 0.6, "max_iter": 12, "learning_rate_init": 1e-2}
+
+
+@pytest.mark.parametrize("n_rows", [200, 600])
+@pytest.mark.parametrize("Estimator", TRANSFORMERS)
+def test_sizing_is_the_first_phase_where_a_share_is_asked_for(Estimator, n_rows):
+    """The model that is found is then trained as any other, and is the same without callbacks."""
+    recorder = Recorder()
+    rows = X_many[:n_rows]
+    model = quick(Estimator, **SOUGHT).set_callbacks(recorder).fit(rows)
+    way = "cross-validation" if n_rows == 200 else "training"
+    assert recorder.contexts[0].max_subtasks == (3 if n_rows == 200 else 2)
+    assert recorder.begun[1] == ("fit", "sizing")
+    assert recorder.count("fit", "sizing", way) > 1
+    assert recorder.count("fit", "sizing", way, "epoch") > 1
+    after = recorder.begun[recorder.begun.index(("fit", way)) :]
+    assert not any("sizing" in task for task in after)
+    assert recorder.count("fit", way, "epoch") == model.n_iter_ > 0
+    assert sorted(recorder.begun) == sorted(recorder.ended)
+    expected = quick(Estimator, **SOUGHT).fit(rows)
+    assert_array_equal(model.theta_, expected.theta_)
+
+
+def test_a_share_without_rows_to_judge_has_no_sizing():
+    recorder = Recorder()
+    AutoencoderTransformer(**SOUGHT | PLAIN).set_callbacks(recorder).fit(X)
+    assert not any("sizing" in task for task in recorder.begun)
+    assert recorder.contexts[0].max_subtasks == 4
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_no_epochs(Estimator):
     recorder = Recorder()
@@ -469,6 +499,25 @@ def test_calibration_does_not_stop():
     assert stopper.count("fit", "calibration", "fold", "epoch") == 40
 
 
+def test_sizing_does_not_stop_and_has_no_model_to_show():
+    """A size cannot be judged by half a training; the one that is found may be stopped."""
+    shown = []
+
+    def look(context, X, y, metadata, model):
+        if "sizing" in path(context):
+            shown.append(model)
+            return True
+        return context.task_id == 1
+
+    stopper = Watcher(look)
+    model = AutoencoderTransformer(**SOUGHT).set_callbacks(stopper).fit(X_many)
+    expected = AutoencoderTransformer(**SOUGHT).fit(X_many)
+    assert model.n_components_ == expected.n_components_
+    assert model.n_iter_ == 2 < expected.n_iter_
+    assert set(shown) == {None}
+    assert len(shown) == stopper.count("fit", "sizing", "training", "epoch") > 4
+
+
 # ------------------------------------------------------------ what is left behind
 
 
@@ -546,6 +595,17 @@ def test_an_interrupt_in_the_calibration_ends_its_tasks():
     assert watcher.torn_down == 1
 
 
+def test_an_interrupt_in_the_sizing_ends_its_tasks():
+    watcher = Watcher(lambda context, *shown: "sizing" in path(context) and interrupt(context))
+    model = AutoencoderTransformer(**SOUGHT).set_callbacks(watcher)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(X_many)
+    assert np.isfinite(model.score(X_many))
+    assert sorted(watcher.begun) == sorted(watcher.ended)
+    assert watcher.ended[-3:] == [("fit", "sizing", "training"), ("fit", "sizing"), ("fit",)]
+    assert watcher.torn_down == 1
+
+
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_clones_and_copies(Estimator):
     found = monitor()
@@ -577,6 +637,7 @@ def test_silence_answers_whatever_tasks_are_asked():
     """One object stands for all tasks where no callback listens."""
     assert SILENCE.phase("training", 1, None, None, None) is SILENCE
     assert SILENCE.calibration(5) is SILENCE
+    assert SILENCE.sizing() is SILENCE
     assert SILENCE.end_epoch() is False
     model = AutoencoderTransformer(**QUICK).set_callbacks(Recorder()).set_callbacks()
     assert "_skl_callbacks" not in vars(model)

@@ -33,6 +33,7 @@ CONFIGURATIONS = {
     "full batch": SMALL | {"batch_size": 10**6},
     "batches of 7": SMALL | {"batch_size": 7},
     "share of the variance": SMALL | {"n_components": 0.9},
+    "share of held-out variance": SMALL | {"n_components": 0.9, "early_stopping": True},
     "nested": SMALL | {"nested": True},
     "nested, full batch": SMALL | {"nested": True, "batch_size": 10**6},
     "nested, early stopping": SMALL | {"nested": True, "early_stopping": True},

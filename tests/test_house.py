@@ -47,6 +47,7 @@ FLOORS = {
     "_onnx": 6,
     "_persistence": 6,
     "_frames": 6,
+    "_sizing": 6,
     "metrics": 6,
     "_base": 7,
     "_calibration": 7,
