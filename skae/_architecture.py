@@ -50,7 +50,7 @@ def describe(estimator, n_features, n_components):
     activation = TRIED_FIRST if estimator.activation == "auto" else estimator.activation
     activations = [activation] * len(hidden) + [latent_activation]
     activations += [activation] * len(hidden) + [output_activation]
-    return {
+    found = {
         "widths": [n_features, *hidden, n_components, *reversed(hidden), n_features],
         "activations": activations,
         "n_encoder_layers": len(hidden) + 1,
@@ -58,6 +58,9 @@ def describe(estimator, n_features, n_components):
         "loss": estimator.loss,
         "nested": bool(estimator.nested),
     }
+    if "top_k" in activations:
+        found["sparsity_target"] = float(estimator.sparsity_target)
+    return found
 
 
 def may_be_bounded(estimator):
@@ -84,11 +87,15 @@ def with_hidden_activation(architecture, name):
 
 def build(architecture):
     """Return the Network that a plain dict describes."""
-    activations = [ACTIVATIONS[name] for name in architecture["activations"]]
+    widths, names = architecture["widths"], architecture["activations"]
+    share = architecture.get("sparsity_target")  # there with "top_k" alone
+    activations = [
+        ACTIVATIONS[name].of_width(n_units, share) for n_units, name in zip(widths[1:], names)
+    ]
     if architecture.get("bounds") is not None:
         activations[-1] = Bounded(*architecture["bounds"])
     return Network(
-        widths=tuple(architecture["widths"]),
+        widths=tuple(widths),
         activations=tuple(activations),
         n_encoder_layers=architecture["n_encoder_layers"],
         linear_path=architecture["linear_path"],

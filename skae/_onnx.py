@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._density import Density
-from skae._symbol import Symbol
+from skae._symbol import ON_SYMBOLS, Symbol
 
 # ---------------------------------------------------------------- what models compute
 
@@ -37,7 +37,7 @@ def forward(model, x, first=0, last=None):
         activation = network.activations[i - 1]
         scratch = [z.empty(z.dtype) for _ in range(activation.n_scratch)]
         for function, *operands, out in activation.forward(z, *scratch):
-            function(*operands, out=out)
+            ON_SYMBOLS.get(function, function)(*operands, out=out)
         outputs[i] = z
     return z
 

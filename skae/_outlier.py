@@ -57,9 +57,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         linear autoencoder.
     activation : str, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu" or "silu". "auto" is "relu";
-        if held-out rows judge no epoch to be better than PCA, which a few rows far from the
-        others can bring about, training starts anew with the bounded "isru".
+        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "top_k", which
+        keeps a row's largest outputs, as many as `sparsity_target` says, and sets the rest
+        to zero. "auto" is "relu"; if held-out rows judge no epoch to be better than PCA,
+        which a few rows far from the others can bring about, training starts anew with the
+        bounded "isru".
     solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
         Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
         all rows at once and suits small data. Shampoo takes steps as long as Adam's in
@@ -125,9 +127,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Activation of the code, a name as for `activation`; "auto" is "logistic" with
         ``sparsity="kl"`` and "identity" without.
     output_activation : str, default="auto"
-        Activation of the output, a name as for `activation` other than "gelu" and "silu";
-        "auto" is the one that belongs to the loss: "logistic" to "log_loss", "exponential"
-        to "poisson", "identity" to all others, and that within `bounds_`.
+        Activation of the output, a name as for `activation` other than "gelu", "silu" and
+        "top_k"; "auto" is the one that belongs to the loss: "logistic" to "log_loss",
+        "exponential" to "poisson", "identity" to all others, and that within `bounds_`.
     loss : str, default="squared_error"
         "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
         units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
@@ -140,7 +142,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Penalty on the code: "kl" draws each column's mean activation over the training
         rows towards `sparsity_target`, "l1" adds the mean absolute activation.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation that "kl" aims at.
+        Mean activation that "kl" aims at, or the share of a layer's units that "top_k" keeps.
     sparsity_weight : float, default=1.0
         Weight of the penalty beside the loss.
     contamination : float in (0, 0.5] or "auto", default="auto"

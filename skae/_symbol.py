@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from skae._calls import mark_greatest
+
 
 def _log1p(x):
     """log(1 + x) without its loss of digits: log(u) x / (u - 1), u = 1 + x (HP-15C, 1982)."""
@@ -65,13 +67,15 @@ class Symbol(NDArrayOperatorsMixin):
         """Room for a result."""
         return Symbol(self.scope, self.container, dtype)
 
-    def node(self, operator, inputs, dtype, **attributes):
-        """The result of an operator of ONNX."""
-        name = self.scope.get_unique_variable_name(operator.lower())
+    def node(self, operator, inputs, dtype, n_results=1, **attributes):
+        """The result of an operator of ONNX, the first if it has several."""
+        name, *others = (
+            self.scope.get_unique_variable_name(operator.lower()) for _ in range(n_results)
+        )
         self.container.add_node(
             operator,
             [symbol.name for symbol in inputs],
-            [name],
+            [name, *others],
             name=self.scope.get_unique_operator_name(operator),
             **attributes,
         )
@@ -102,6 +106,15 @@ class Symbol(NDArrayOperatorsMixin):
         dtype = (yes if isinstance(yes, Symbol) else no).dtype
         return self.node("Where", [self, self.lift(yes, dtype), self.lift(no, dtype)], dtype)
 
+    def mark_greatest(self, k, out):
+        """1 where this is among the k greatest of its row, else 0, as the call of arrays has it."""
+        greatest = self.node("TopK", [self, self.lift([k], np.int64)], self.dtype, n_results=2)
+        least = self.node("Gather", [greatest, self.lift([k - 1], np.int64)], self.dtype, axis=1)
+        out.name = (self >= least).astype(out.dtype).name
+
     def sum_columns(self, n_columns):
         """The sum of each row, as a column."""
         return self @ np.ones((n_columns, 1), self.dtype)
+
+
+ON_SYMBOLS = {mark_greatest: Symbol.mark_greatest}

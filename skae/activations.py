@@ -8,9 +8,12 @@ forward to backward and zero before the first forward.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 import math
 
 import numpy as np
+
+from skae._calls import mark_greatest
 
 
 class Activation(ABC):
@@ -19,6 +22,10 @@ class Activation(ABC):
     gain = 1.0
     is_identity = False
     n_scratch = 0
+
+    def of_width(self, n_units, share):
+        """Return the activation for a layer of so many units, a share of which may be kept."""
+        return self
 
     @abstractmethod
     def forward(self, z, *scratch):
@@ -215,6 +222,24 @@ class Elu(_SlopeActivation):
         return np.where(a > 0, a, np.log1p(np.clip(a, -0.99, 0)))
 
 
+@dataclass(frozen=True)
+class TopK(_SlopeActivation):
+    """a = z if z is among the k greatest of its row else 0,  da/dz = 1 where kept, else 0.
+
+    Makhzani & Frey, 2013, arXiv 1312.5663, section 2.1. The one activation that looks at a
+    whole row; of equal numbers all are kept or none.
+    """
+
+    k: int = 1
+
+    def of_width(self, n_units, share):
+        return TopK(max(1, round(share * n_units)))
+
+    def forward(self, z, slope):
+        yield mark_greatest, z, self.k, slope
+        yield np.multiply, z, slope, z
+
+
 class _GatedActivation(Activation):
     """a = z s(z) with s a logistic function of z: its slope is s + w (1 - s)."""
 
@@ -288,6 +313,7 @@ ACTIVATIONS = {
     "elu": Elu(),
     "gelu": Gelu(),
     "silu": Silu(),
+    "top_k": TopK(),
 }
 
 OUTPUT_ACTIVATIONS = {

@@ -40,6 +40,16 @@ def negative_exp(z):
     return np.exp(np.minimum(z, 0))
 
 
+def top_k(z, k=1):
+    """z where it is among the k greatest of its row, else 0."""
+    return np.where(is_kept(z, k), z, 0)
+
+
+def is_kept(z, k=1):
+    """Whether less than k numbers of its row are greater than a number, one by one."""
+    return (z[..., np.newaxis, :] > z[..., np.newaxis]).sum(axis=-1) < k
+
+
 ACTIVATIONS = {
     "identity": (lambda z: z, lambda z: np.ones_like(z)),
     "logistic": (logistic, lambda z: logistic(z) * logistic(-z)),
@@ -58,6 +68,7 @@ ACTIVATIONS = {
     ),
     "gelu": (gelu, gelu_slope),
     "silu": (lambda z: z * logistic(z), silu_slope),
+    "top_k": (top_k, lambda z: np.where(is_kept(z), 1.0, 0.0)),
 }
 
 # ------------------------------- losses: error(x, p) of a reconstruction p, and its d / d p

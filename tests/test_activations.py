@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from skae import _calls as calls
-from skae.activations import ACTIVATIONS, Activation
+from skae.activations import ACTIVATIONS, Activation, TopK
 
 DTYPES = [np.float32, np.float64]
 # Slopes may be any between those of the two sides where a function has a kink.
@@ -158,3 +158,29 @@ def test_inverse_is_moderate_everywhere(name, dtype):
 def test_is_identity_says_what_it_is(name):
     z = np.linspace(-2, 2, 9)
     assert ACTIVATIONS[name].is_identity == np.array_equal(run(ACTIVATIONS[name], z)[0], z)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [1, 2, 5, 7])
+@pytest.mark.parametrize("shape", [(1, 7), (12, 7), (7,)])
+def test_top_k_keeps_k_of_each_row(shape, k, dtype):
+    z = np.random.default_rng(6).normal(size=shape).astype(dtype)
+    output, slope = run(TopK(k), z)
+    np.testing.assert_array_equal(output, reference.top_k(z, k))
+    np.testing.assert_array_equal(slope, reference.is_kept(z, k))
+    assert (slope.sum(axis=-1) == k).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_top_k_treats_equal_numbers_alike(dtype):
+    z = np.array([[3, 1, 2, 2, 2], [0, 0, 0, 0, -0.0], [-1, -1, -2, -3, -4]], dtype)
+    output, slope = run(TopK(2), z)
+    np.testing.assert_array_equal(slope, [[1, 0, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    np.testing.assert_array_equal(output, z * slope)
+
+
+@pytest.mark.parametrize(
+    ("n_units", "share", "k"), [(1000, 0.025, 25), (3, 0.05, 1), (1, 0.9, 1), (10, 0.99, 10)]
+)
+def test_top_k_keeps_a_share_and_at_least_one(n_units, share, k):
+    assert ACTIVATIONS["top_k"].of_width(n_units, share) == TopK(k)

@@ -20,6 +20,7 @@ def parameters(**changed):
         "loss": "squared_error",
         "linear_path": "pca",
         "sparsity": None,
+        "sparsity_target": 0.05,
         "nested": False,
     }
     return SimpleNamespace(**(defaults | changed))
@@ -81,6 +82,14 @@ def test_the_code_follows_the_sparsity():
     assert latent(sparsity="l1", latent_activation="relu") == "relu"
     with pytest.raises(ValueError, match=r"sparsity='kl' .* got 'relu'"):
         latent(sparsity="kl", latent_activation="relu")
+
+
+def test_every_layer_of_top_k_keeps_its_share():
+    changed = parameters(activation="top_k", latent_activation="top_k", sparsity_target=0.3)
+    described = describe(changed, 10, 3)
+    assert described["sparsity_target"] == 0.3
+    assert [a.k for a in build(described).activations[:-1]] == [2, 2, 1, 2, 2]
+    assert "sparsity_target" not in describe(parameters(sparsity_target=0.3), 10, 3)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ FLOORS = {
     "_calls": 0,
     "_parameters": 0,
     "_random": 0,
-    "_symbol": 0,
     "_silence": 0,
     "_spread": 0,
     "_threads": 0,
@@ -21,6 +20,7 @@ FLOORS = {
     "_nesting": 1,
     "_scaling": 1,
     "_splitting": 1,
+    "_symbol": 1,
     "_stopping": 1,
     "activations": 1,
     "corruptions": 1,
@@ -154,6 +154,8 @@ VOCABULARY = {
 }
 # fmt: on
 BIRTHS = {"blocks": {"empty"}}
+# What NumPy has no call for, in `_calls`: the k-th greatest of each row takes a partial sort.
+OWN_CALLS = {"mark_greatest"}
 # `view` for the one kernel that reads the bits of its floats.
 METHODS = {"dot", "reshape", "view", "T", "flat", "dtype", "itemsize", "shape", "size"}
 
@@ -215,7 +217,8 @@ def test_generators_compute_nothing_themselves(name):
                 assert not ast.unparse(node.func).startswith("np."), where
             if isinstance(node, ast.Yield):
                 assert isinstance(node.value, ast.Tuple), where
-                assert ast.unparse(node.value.elts[0]).startswith("np."), where
+                function = ast.unparse(node.value.elts[0])
+                assert function.startswith("np.") or function in OWN_CALLS, where
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -265,6 +265,7 @@ def test_blocks_of_no_rows():
 
 # NumPy's iterator of a broadcast and the headers of views, but none of these arrays
 ALLOWED = 2500
+ALLOWED_OF = {"top_k": 3500}  # and its iterator of a partial sort, which is as large for any array
 WIDE = (60, 50, 700)  # a row of float32 codes is more than that
 
 
@@ -291,7 +292,7 @@ def assert_step_allocates_nothing(peak_memory, optimizer=None, dtype=np.float64,
             step(1e-3)
 
     steps()
-    assert peak_memory(steps) < ALLOWED
+    assert peak_memory(steps) < ALLOWED_OF.get(options.get("latent"), ALLOWED)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

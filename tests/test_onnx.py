@@ -177,6 +177,7 @@ def test_every_loss(loss):
         {"n_components": 0.9},
         {"max_iter": 0},
         {"sparsity": "kl"},
+        {"latent_activation": "top_k", "n_components": 6, "sparsity_target": 0.4},
         {"solver": "lbfgs"},
     ],
     ids=str,

@@ -1,5 +1,7 @@
 """AutoencoderTransformer: where it must agree with PCA, and what it adds to it."""
 
+import pickle
+
 import numpy as np
 from numpy.testing import assert_allclose
 import pytest
@@ -260,6 +262,30 @@ def test_l1_makes_the_code_smaller():
     plain = AutoencoderTransformer(4, **parameters).fit(X)
     sparse = AutoencoderTransformer(4, sparsity="l1", sparsity_weight=1.0, **parameters).fit(X)
     assert np.abs(sparse.transform(X)).mean() < 0.5 * np.abs(plain.transform(X)).mean()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("linear_path", "nested"), [(None, False), ("pca", False), ("pca", True)])
+def test_top_k_codes_keep_their_share(linear_path, nested, dtype):
+    X = (load_digits().data[:300] / 16).astype(dtype)
+    model = AutoencoderTransformer(
+        20,
+        hidden_layer_sizes=(30,),
+        latent_activation="top_k",
+        sparsity_target=0.2,
+        linear_path=linear_path,
+        nested=nested,
+        batch_size=30,
+        learning_rate_init=1e-2,
+        max_iter=30,
+        **TRAINED,
+    ).fit(X)
+    code = model.transform(X)
+    assert code.dtype == dtype
+    assert (np.count_nonzero(code, axis=1) == 4).all()
+    assert_allclose(model.transform(X[5:6]), code[5:6], atol=1e-5 * code.max())
+    assert_allclose(pickle.loads(pickle.dumps(model)).transform(X), code)
+    assert model.score(X) > 0.6
 
 
 # ------------------------------------------------------------ losses
