@@ -54,6 +54,16 @@ def initialize_output(network, parameters, mean):
             b += network.output_activation.inverse(mean)
 
 
+def initialize_means(network, parameters, target):
+    """Start a logistic code about where its means are to be, by the biases.
+
+    From zero on, where each mean is a half, an optimizer has a long way to go: by its rate at
+    most in a step.
+    """
+    _, b = parameters.layers[network.n_encoder_layers - 1]
+    b[...] = math.log(target / (1 - target))
+
+
 def initialize_path(network, parameters, X, weights, scaling, target_scaling, directions):
     """Start the linear path as PCA: code = x V / q, output = code q V'.
 
@@ -87,7 +97,7 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
         code /= size
     else:
         encoder /= np.where(variances > 0, np.sqrt(variances), 1)
-        code = inputs @ encoder
+        code = inputs @ encoder + parameters.layers[network.n_encoder_layers - 1][1]
         run(latent.forward(code, *np.zeros((latent.n_scratch, *code.shape), code.dtype)))
         center = (share @ code).astype(code.dtype)
         code -= center

@@ -9,6 +9,7 @@ import numpy as np
 from skae import _architecture, _code
 from skae._bounds import loosened, measure_bounds
 from skae._initialization import (
+    initialize_means,
     initialize_output,
     initialize_path,
     initialize_weights,
@@ -142,6 +143,8 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     network = _architecture.build(architecture)
     parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
     initialize_weights(network, parameters, np.random.default_rng(seed))
+    if estimator.sparsity == "kl":
+        initialize_means(network, parameters, estimator.sparsity_target)
     model = Model(architecture, parameters.flat, scaling, {"steps": 0})
     model.explained_by_pca = explained_by_pca
     size = 1.0

@@ -256,6 +256,25 @@ def test_kl_draws_mean_activations_to_the_target(linear_path, target, batch_size
     assert_allclose(code.mean(axis=0), target, atol=0.25 * target)
 
 
+@pytest.mark.parametrize("target", [0.05, 0.3])
+@pytest.mark.parametrize("linear_path", ["pca", None])
+def test_kl_starts_near_its_target(linear_path, target):
+    X = load_digits().data[:200] / 16
+    model = AutoencoderTransformer(
+        12,
+        sparsity="kl",
+        sparsity_target=target,
+        hidden_layer_sizes=(),
+        linear_path=linear_path,
+        max_iter=0,
+        **TRAINED,
+    ).fit(X)
+    logits = np.log(model.transform(X)) - np.log1p(-model.transform(X))
+    assert_allclose(logits.mean(axis=0), np.log(target / (1 - target)))
+    if linear_path:
+        assert_allclose(model.reconstruct(X).mean(axis=0), X.mean(axis=0), atol=1e-8)
+
+
 def test_l1_makes_the_code_smaller():
     X = rows()
     parameters = {"linear_path": None, "max_iter": 100, "learning_rate_init": 1e-2} | TRAINED
