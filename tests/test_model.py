@@ -57,11 +57,11 @@ def test_the_average_is_kept_where_there_is_one():
 def test_another_share_is_another_network_where_there_is_top_k():
     X = rows_of(20).X
     fitted = AutoencoderTransformer(4, latent_activation="top_k", max_iter=0).fit(X)
-    resumed_model(fitted, 5)
+    resumed_model(fitted, X)
     with pytest.raises(ValueError, match=r"sparsity_target is now 0.6, was 0.05"):
-        resumed_model(fitted.set_params(sparsity_target=0.6), 5)
+        resumed_model(fitted.set_params(sparsity_target=0.6), X)
     plain = AutoencoderTransformer(4, max_iter=0).fit(X)
-    resumed_model(plain.set_params(sparsity_target=0.6), 5)
+    resumed_model(plain.set_params(sparsity_target=0.6), X)
 
 
 def test_another_network_is_refused_and_the_same_one_copied():

@@ -266,6 +266,7 @@ def test_kl_starts_near_its_target(linear_path, target):
         sparsity_target=target,
         hidden_layer_sizes=(),
         linear_path=linear_path,
+        output_activation="identity",
         max_iter=0,
         **TRAINED,
     ).fit(X)
