@@ -39,7 +39,8 @@ from skae.penalties import PENALTIES
 
 FEW_ROWS = 100
 GLANCE, JUDGED = 1000, 10_000  # rows
-PIECE = 4096  # rows, a multiple of the blocks', so that pieces change no result
+BLOCK, PIECE = 512, 4096  # rows; pieces are whole blocks, so that they change no result
+MANY_ROWS, LONG_BLOCK, LONG_PIECE = 2**15, 4096, 2**14  # of small networks
 
 
 def is_plain(X, n_columns):
@@ -331,7 +332,8 @@ class _BaseAutoencoder(
         `size` is how many columns of the code are decoded, if not all of them.
         Binding the calls of a pass takes longer than to send one row through it: for single
         rows each thread keeps what it has bound, as long as the estimator stays as it is.
-        Many rows through a large network are spread over threads, a piece at a time.
+        Many rows through a large network are spread over threads, a piece at a time, and very
+        many through a small one, in blocks so long that threads need not wait for each other.
         """
         if len(X) == 1:
             fitted = self.theta_, self.mean_, self.scale_, self.code_scale_
@@ -343,17 +345,20 @@ class _BaseAutoencoder(
             use(slice(0, 1), send(X))
             return
         path = self._path_of(part, size)
+        is_large = self.theta_.size > MANY_PARAMETERS
+        is_long = not is_large and len(X) >= MANY_ROWS
+        n_rows, n_piece = (LONG_BLOCK, LONG_PIECE) if is_long else (BLOCK, PIECE)
 
         def send_piece(start):
-            for rows, output in blocks(X[start : start + PIECE], *path):
+            for rows, output in blocks(X[start : start + n_piece], *path, n_rows=n_rows):
                 use(slice(start + rows.start, start + rows.stop), output)
 
         if len(X) <= FEW_ROWS:
             send_piece(0)
             return
         with team() as do:
-            do = do if self.theta_.size > MANY_PARAMETERS else in_turn
-            do([partial(send_piece, start) for start in range(0, len(X), PIECE)])
+            do = do if is_large or is_long else in_turn
+            do([partial(send_piece, start) for start in range(0, len(X), n_piece)])
 
     def _path_of(self, part, size):
         """Network, parameters, scaling, layers, size and reach, as `blocks` wants them."""

@@ -150,3 +150,20 @@ def test_pieces_of_many_rows(monkeypatch):
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for a, b in zip(whole, pieces, strict=True):
         assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_very_many_rows_of_a_small_network(monkeypatch):
+    X = np.random.default_rng(0).random((1300, 6))
+    model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
+    whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
+        monkeypatch.setattr(_base, name, value)
+    idents, each_block = set(), _base.blocks
+    monkeypatch.setattr(
+        _base, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+    )
+    pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    assert len(idents) > 1
+    for a, b in zip(whole, pieces, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
