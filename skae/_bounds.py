@@ -28,21 +28,21 @@ class Bounded(Identity):
             yield np.minimum, z, self.highest.astype(z.dtype), z
 
 
-def measure_bounds(X, weights):
+def measure_bounds(X):
     """Return where each column is bounded, an ndarray of shape (2, n_features), or None.
 
     Below and above, -inf and inf where there is no bound, None if there is none at all. From
     the last value but one to the last the number of rows changes by some ratio r. Had a
     tail gone on like that, about r n rows would lie beyond the n that hold the last value
-    (n at most); where ten or more are missed, that value is a bound.
+    (n at most); where ten or more are missed, that value is a bound. Rows count, whatever their
+    weights: what is met once may have been the last of its kind, as often as it is repeated.
     """
-    chosen = evenly_spaced(len(X), COUNTED_ROWS)
-    some, weights = X[chosen], weights[chosen]
+    some = X[evenly_spaced(len(X), COUNTED_ROWS)]
     found = np.empty((2, X.shape[1]))
     for bound, extreme, sign in zip(found, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
         at_end = some == extreme
         others = np.where(at_end, -np.inf, sign * some)
-        n_end, n_next = weights @ at_end, weights @ (others == others.max(axis=0))
+        n_end, n_next = at_end.sum(axis=0), (others == others.max(axis=0)).sum(axis=0)
         missed = n_end * np.minimum(n_end / n_next, 1)
         is_bound = (missed >= MISSED_ROWS) & ~at_end.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)

@@ -139,7 +139,7 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
             directions = directions[:n_components]
     architecture = _architecture.describe(estimator, n_features, int(n_components))
     if _architecture.may_be_bounded(estimator):
-        architecture["bounds"] = _scaled_bounds(measure_bounds(target, weights), scaling)
+        architecture["bounds"] = _scaled_bounds(measure_bounds(target), scaling)
     network = _architecture.build(architecture)
     parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
     initialize_weights(network, parameters, np.random.default_rng(seed))

@@ -26,9 +26,8 @@ def cut_rows(n_rows=300, seed=0, dtype=np.float64):
     return X
 
 
-def measured(column, weights=None):
-    column = np.asarray(column, float)[:, None]
-    found = measure_bounds(column, np.ones(len(column)) if weights is None else weights)
+def measured(column):
+    found = measure_bounds(np.asarray(column, float)[:, None])
     return [-np.inf, np.inf] if found is None else found[:, 0].tolist()
 
 
@@ -62,19 +61,21 @@ def test_ten_rows_at_least_must_be_missed(n_at_end, is_bound):
     assert (measured(column)[0] == 0) is is_bound
 
 
-def test_weights_count_as_repetition():
-    rng = np.random.default_rng(0)
-    X = np.maximum(rng.normal(size=(40, 6)), rng.normal(size=6))
-    weights = rng.integers(1, 5, 40)
-    once = measure_bounds(X, weights.astype(float))
-    assert_array_equal(once, measure_bounds(np.repeat(X, weights, axis=0), np.ones(weights.sum())))
-    assert np.isfinite(once).any()
+def test_a_row_counts_once_whatever_its_weight():
+    X = cut_rows(60)
+    fits = [(X, None), (X, np.full(60, 1000.0)), (X, np.full(60, 1e-6))]
+    fits.append((np.repeat(X, 12, axis=0), None))
+    for rows, weights in fits:
+        model = AutoencoderTransformer(2, max_iter=0).fit(rows, None, weights)
+        found = np.isfinite(model.bounds_)
+        assert found[0].tolist() == 3 * [True] + 5 * [False]
+        assert not found[1].any()
 
 
 def test_of_many_rows_all_are_asked_for_what_lies_beyond():
     X = np.maximum(np.random.default_rng(0).normal(size=(20_000, 2)), 0)
     X[7, 1] = -1e-3  # which is not among the rows that are counted
-    found = measure_bounds(X, np.ones(len(X)))
+    found = measure_bounds(X)
     assert found[0].tolist() == [0, -np.inf]
 
 
