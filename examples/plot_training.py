@@ -52,7 +52,7 @@ for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
     pca_loss = pca_error / (2 * autoencoder.scale_**2)
     LossCurveDisplay.from_estimator(autoencoder, ax=ax)
     ax.axhline(pca_loss, color="C1", linestyle=":", label="PCA, training rows")
-    ax.set(title=f"d = {size}", ylim=(0, 1.6 * pca_loss))
+    ax.set(title=f"d = {size}", yscale="linear", ylim=(0, 1.6 * pca_loss))
     ax.legend(loc="upper right", ncols=2)
 
 # %%
