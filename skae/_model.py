@@ -257,7 +257,7 @@ def _count_components(explained, share):
 def resumed_model(estimator, target):
     """Return a fitted estimator's model, copied; raise ValueError for another network.
 
-    Bounds that rows of the target lie beyond are none any more.
+    Bounds that rows of the target lie beyond are none any more, nor is any for L-BFGS.
     """
     n_features, architecture = target.shape[1], dict(estimator.architecture_)
     asked = _architecture.describe(estimator, n_features, estimator.n_components_)
@@ -266,7 +266,7 @@ def resumed_model(estimator, target):
     bounded = _architecture.with_hidden_activation(asked, _architecture.BOUNDED)
     if estimator.activation == "auto" and architecture["activations"] == bounded["activations"]:
         asked = bounded
-    if not _architecture.may_be_bounded(estimator) and architecture.get("bounds") is not None:
+    if estimator.output_activation != "auto" and architecture.get("bounds") is not None:
         asked["bounds"] = None
     for key, value in asked.items():
         before = architecture.get(key, False)
@@ -282,7 +282,8 @@ def resumed_model(estimator, target):
     }
     scaling = Scaling(estimator.mean_, estimator.scale_)
     if estimator.bounds_ is not None:
-        bounds = loosened(estimator.bounds_, target)
+        is_bounded = _architecture.may_be_bounded(estimator)
+        bounds = loosened(estimator.bounds_, target) if is_bounded else None
         architecture["bounds"] = _scaled_bounds(bounds, scaling)
     theta = estimator.theta_.copy()
     names = "_decoder_weights", "_columns_read", "reach_"

@@ -177,6 +177,16 @@ def test_training_goes_on_with_the_same_output():
     assert np.isfinite(model.set_params(output_activation="auto").fit(X).bounds_).any()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_l_bfgs_goes_on_without_them():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
+    assert model.bounds_ is not None
+    error = model.set_params(output_activation="auto", solver="lbfgs").fit(X).reconstruction_err_
+    assert model.bounds_ is None
+    assert error < AutoencoderTransformer(2, **SMALL | {"max_iter": 0}).fit(X).reconstruction_err_
+
+
 def test_files_keep_them():
     X = cut_rows()
     model = AutoencoderTransformer(2, **SMALL).fit(X)
