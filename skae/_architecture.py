@@ -9,7 +9,12 @@ from skae._network import Network
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 
-TRIED_FIRST, BOUNDED = "relu", "isru"  # what activation="auto" stands for
+ALONE, TOGETHER, BOUNDED = AUTO = "relu", "silu", "isru"  # what activation="auto" stands for
+
+
+def tried_first(nested):
+    """What "auto" is at first: smooth where several decoders have a say in one code."""
+    return TOGETHER if nested else ALONE
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes):
@@ -47,7 +52,9 @@ def describe(estimator, n_features, n_components):
             f"{output_activation!r}."
         )
     hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
-    activation = TRIED_FIRST if estimator.activation == "auto" else estimator.activation
+    activation = estimator.activation
+    if activation == "auto":
+        activation = tried_first(estimator.nested)
     activations = [activation] * len(hidden) + [latent_activation]
     activations += [activation] * len(hidden) + [output_activation]
     found = {

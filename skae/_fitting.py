@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import _code
-from skae._architecture import BOUNDED, TRIED_FIRST, hidden_activation
+from skae._architecture import ALONE, BOUNDED, hidden_activation, tried_first
 from skae._feed import Rows
 from skae._model import (
     columns_to_read,
@@ -233,7 +233,8 @@ class Fit:
         if estimator.solver == "lbfgs":
             objective = self.recipe.objective(model, rows, self.fixed_encoder, len(rows))
             objective.feed.fill(np.arange(len(rows)), np.random.default_rng(self.seed_rows))
-            limit_met = lbfgs(objective, self.recipe.decay, limit, estimator.max_fun, after_epoch)
+            decay = self.recipe.decay(model.network)
+            limit_met = lbfgs(objective, decay, limit, estimator.max_fun, after_epoch)
             if limit_met is not None and n_epochs is None:
                 self._warn_unfinished(limit_met)
         else:
@@ -281,6 +282,8 @@ class Fit:
             n_components = self.model.network.n_components
             model = start_model(self.estimator, rows, self.seed_start, n_components=n_components)
             model.decoder_weights = self.model.decoder_weights
+            if self.fixed_encoder:
+                model.start_anew(self._activation_of_decoders)
             parts.append((model, held, rows))
         self._begin_phase("cross-validation", self.estimator.max_iter, parts[0][0], fold=0)
         self.judges = [(model, self.rows.part(held)) for model, held, _ in parts]
@@ -375,13 +378,12 @@ class Fit:
         if self.fixed_encoder or not self._builds_on_pca():
             return False
         is_free = self.estimator.activation == "auto"
-        activation = TRIED_FIRST if is_free else None
         nested = self.model.network.nested
-        is_first = hidden_activation(self.model.architecture) == TRIED_FIRST
+        is_first = hidden_activation(self.model.architecture) == tried_first(nested)
         if is_free and is_first and not (nested and self._is_cross_validated()):
             activation = BOUNDED
         elif nested:
-            self.fixed_encoder = True
+            self.fixed_encoder, activation = True, self._activation_of_decoders
         else:
             return False
         others = (model for model, _ in self.judges if model is not self.model)
@@ -426,6 +428,13 @@ class Fit:
         watches = self.X_val is not None or self.estimator.early_stopping
         if watches and self._builds_on_pca():  # some size that PCA leaves next to nothing at
             self.fixed_encoder = bool(np.abs(losses).min() < NOTHING * np.abs(losses).max())
+            if self.fixed_encoder:
+                model.start_anew(self._activation_of_decoders)
+
+    @property
+    def _activation_of_decoders(self):
+        """What the hidden layers have while the code is PCA's: None is what they have now."""
+        return ALONE if self.estimator.activation == "auto" else None
 
     @property
     def n_epochs_kept(self):

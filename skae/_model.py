@@ -263,13 +263,14 @@ def resumed_model(estimator, target):
     asked = _architecture.describe(estimator, n_features, estimator.n_components_)
     if isinstance(estimator.n_components, Integral):
         asked = _architecture.describe(estimator, n_features, int(estimator.n_components))
-    bounded = _architecture.with_hidden_activation(asked, _architecture.BOUNDED)
-    if estimator.activation == "auto" and architecture["activations"] == bounded["activations"]:
-        asked = bounded
+    for name in _architecture.AUTO if estimator.activation == "auto" else ():
+        possible = _architecture.with_hidden_activation(asked, name)
+        if architecture["activations"] == possible["activations"]:
+            asked = possible
     if estimator.output_activation != "auto" and architecture.get("bounds") is not None:
         asked["bounds"] = None
-    for key, value in asked.items():
-        before = architecture.get(key, False)
+    for key in ("nested", *asked):  # on which "auto" depends
+        value, before = asked[key], architecture.get(key, False)
         if value != before:
             raise ValueError(
                 f"Training cannot go on with another network: {key} is now {value!r}, was "

@@ -9,13 +9,23 @@ import math
 
 import numpy as np
 
-N_READINGS = 2.5
+N_READINGS, N_READINGS_ALONE = 2.5, 3.5  # with an encoder that is trained, or not
+LARGEST = 0.8  # how often a decoder reads all the columns that it can
+WHOLE = 2.0  # what the whole code counts, any other size one
 
 
 def sizes_of_decoders(n_components):
-    """The sizes of code that have a decoder of their own: all columns, and powers of two."""
-    powers = [2**i for i in range(n_components.bit_length()) if 2**i < n_components]
-    return (n_components, *reversed(powers))
+    """The sizes of code with a decoder of their own: all columns, 1, 2, 3, 4, 6, 8, 12, 16, ...
+
+    These are the powers of two and what lies halfway between them.
+    """
+    doubled = {base * 2**i for base in (2, 3) for i in range(n_components.bit_length())}
+    return (n_components, *sorted((n for n in {1} | doubled if n < n_components), reverse=True))
+
+
+def share_read(n_decoders, n_readings=N_READINGS):
+    """Which share of a batch a decoder reads."""
+    return min(n_readings / n_decoders, 1.0)
 
 
 def spans(n_rows, n_decoders, n_readings=N_READINGS):
@@ -25,16 +35,13 @@ def spans(n_rows, n_decoders, n_readings=N_READINGS):
     work on more parameters, two and a half make a step of about twice the cost, whatever the
     size of the code.
     """
-    length = math.ceil(n_rows * min(n_readings / n_decoders, 1))
+    length = math.ceil(n_rows * share_read(n_decoders, n_readings))
     step = (n_rows - length) / max(n_decoders - 1, 1)
     return [slice(round(step * k), round(step * k) + length) for k in range(n_decoders)]
 
 
 class SizeDraws:
-    """Draws a size for every row and decoder: half the largest, a quarter the least, or any.
-
-    The least are the ones at which a decoder has to be better than the next narrower one.
-    """
+    """Draws a size for every row and decoder: mostly its largest, else any that it is for."""
 
     def __init__(self, decoder_sizes, rng):
         self.largest = np.array(decoder_sizes)
@@ -46,7 +53,7 @@ class SizeDraws:
 
     def draw(self, out):
         """Fill an array of shape (n_rows, n_decoders)."""
-        places = np.clip(4 * self.rng.random(out.shape) - 1, 0, 1)
+        places = np.minimum(self.rng.random(out.shape) / (1 - LARGEST), 1)
         places *= self.largest - self.least + 1
         np.minimum(self.least + np.floor(places), self.largest, out=out, casting="same_kind")
 
@@ -54,9 +61,11 @@ class SizeDraws:
 def decoder_weights(losses):
     """Weigh the decoders' losses so that each counts in units of what it was at the start.
 
-    weight_k = losses_0 / (n losses_k); together they start at the loss of the whole code. A
-    loss below a thousandth of the largest counts as that: nothing is left to learn there.
+    weight_k = c_k losses_0 / (C losses_k) with C the sum of c: together they start at the loss
+    of the whole code, which counts twice, being what transform makes. A loss below a thousandth
+    of the largest counts as that: nothing is left to learn there.
     """
     losses = np.abs(losses)
     losses = np.maximum(losses, 1e-3 * losses.max()) if losses.any() else np.ones(len(losses))
-    return losses[0] / (len(losses) * losses)
+    counted = np.append(WHOLE, np.ones(len(losses) - 1))
+    return counted / counted.sum() * losses[0] / losses

@@ -7,7 +7,7 @@ that is done, rows and codes beyond the reach of what was learned are drawn in t
 layers, not for the path: far out, what the network adds to PCA stays as large as it has been.
 
 A nested network reads codes of any size, that is their first columns: it has one encoder, and
-a decoder for the whole code and for each power of two below it. Codes between two of these
+a decoder for the whole code and for each of some sizes below it. Codes between two of these
 sizes go to the larger decoder, with zeros for the columns that they lack.
 """
 

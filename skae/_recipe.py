@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from skae._feed import Feed
-from skae._nesting import N_READINGS, SizeDraws
+from skae._nesting import N_READINGS, N_READINGS_ALONE, SizeDraws, share_read
 from skae._shampoo import Shampoo
 from skae._training import SCHEDULES, Objective, Step, epochs, row_losses
 from skae.optimizers import OPTIMIZERS
@@ -29,12 +29,20 @@ class Recipe:
     seed_split: int
     total_weight: float
 
-    @property
-    def decay(self):
-        """Apart from the gradient alpha itself; as a penalty it is shared among the rows."""
-        if self.estimator.solver in ("adam", "shampoo"):
-            return self.estimator.alpha
-        return self.estimator.alpha / self.total_weight
+    def n_readings(self, fixed_encoder=False):
+        """How many decoders of a nested network read each row."""
+        if self.estimator.solver == "lbfgs":
+            return math.inf
+        return N_READINGS_ALONE if fixed_encoder else N_READINGS
+
+    def decay(self, network, fixed_encoder=False):
+        """Apart from the gradient alpha itself; as a penalty it is shared among the rows.
+
+        Decoders that read a part of the rows learn so much less in a step, and lose as much less.
+        """
+        share = share_read(len(network.decoder_sizes), self.n_readings(fixed_encoder))
+        alpha = self.estimator.alpha * share
+        return alpha if self.estimator.solver in ("adam", "shampoo") else alpha / self.total_weight
 
     def objective(self, model, rows, fixed_encoder=False, batch_size=None):
         """The mean loss of a batch, with its gradient."""
@@ -53,7 +61,7 @@ class Recipe:
             self._penalty(),
             do=self.do,
             decoder_weights=model.decoder_weights,
-            n_readings=math.inf if estimator.solver == "lbfgs" else N_READINGS,
+            n_readings=self.n_readings(fixed_encoder),
             fixed_encoder=fixed_encoder,
         )
 
@@ -82,7 +90,8 @@ class Recipe:
         )
         shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
         rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        step = Step(objective, optimizer, model.state, self.decay)
+        decay = self.decay(model.network, objective.fixed_encoder)
+        step = Step(objective, optimizer, model.state, decay)
         return epochs(objective, step, rate, shuffle, rng)
 
     def _penalty(self):

@@ -119,10 +119,12 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Whether to train codes of every size at once, which takes two to three times as long.
         The first j columns are then a code of their own, for every j, which `reconstruct` and
         `inverse_transform` decode. One encoder is trained with a decoder for the whole code
-        and one for each power of two below, from wide to narrow in `coefs_`; an epoch is
-        kept only if every size of code gains. Where that cannot be, the code stays PCA's and
-        the decoders alone are trained, each kept as it was best: `best_iter_` is then the
-        last of their epochs. A size at which held-out rows are better off with fewer columns
+        and one for each of the sizes 1, 2, 3, 4, 6, 8, 12, 16, ... below, from wide to narrow
+        in `coefs_`; ``activation="auto"`` begins with "silu". Of each batch a decoder reads a
+        part, of n decoders 2.5 / n, and `alpha` counts as much less. An epoch is kept only if
+        every size of code gains. Where that cannot be, the code stays PCA's and the decoders
+        alone are trained, each kept as it was best: `best_iter_` is then the last of their
+        epochs. A size at which held-out rows are better off with fewer columns
         is decoded from these. The columns stay in PCA's order, and
         `explained_variance_ratio_` of a column is what it adds to those before it. Where
         `n_components` is a share of the variance, the code then ends with the column by

@@ -14,8 +14,9 @@ from sklearn.decomposition import PCA
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, _feed
 from skae._layer_table import layer_table
 from skae._model import columns_to_read
-from skae._nesting import SizeDraws, decoder_weights, sizes_of_decoders, spans
+from skae._nesting import SizeDraws, decoder_weights, share_read, sizes_of_decoders, spans
 from skae._network import blocks
+from skae._recipe import Recipe
 from skae._scaling import Scaling, identity_scaling
 from skae._training import Step, epochs, row_losses
 from skae.losses import LOSSES
@@ -68,8 +69,10 @@ def test_sizes_of_decoders():
     assert sizes_of_decoders(1) == (1,)
     assert sizes_of_decoders(2) == (2, 1)
     assert sizes_of_decoders(3) == (3, 2, 1)
-    assert sizes_of_decoders(8) == (8, 4, 2, 1)
-    assert sizes_of_decoders(9) == (9, 8, 4, 2, 1)
+    assert sizes_of_decoders(4) == (4, 3, 2, 1)
+    assert sizes_of_decoders(8) == (8, 6, 4, 3, 2, 1)
+    assert sizes_of_decoders(9) == (9, 8, 6, 4, 3, 2, 1)
+    assert sizes_of_decoders(32) == (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
 @pytest.mark.parametrize("n_decoders", [1, 2, 3, 5, 8])
@@ -89,14 +92,25 @@ def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
     assert spans(n_rows, n_decoders, np.inf) == [slice(0, n_rows)] * n_decoders
 
 
-def test_sizes_are_those_of_the_decoder_and_often_its_largest_or_its_least():
+def test_sizes_are_those_of_the_decoder_and_mostly_its_largest():
     draws = SizeDraws((9, 8, 4, 2, 1), np.random.default_rng(0))
     sizes = np.empty((4000, 5), np.float32)
     draws.draw(sizes)
     for column, expected in zip(sizes.T, [{9}, {5, 6, 7, 8}, {3, 4}, {2}, {1}], strict=True):
         assert set(column) == expected
-    shares = [(sizes[:, 1] == size).mean() for size in (5, 6, 8)]
-    assert_allclose(shares, [5 / 16, 1 / 16, 9 / 16], atol=0.03)
+    shares = [(sizes[:, 1] == size).mean() for size in (5, 6, 7, 8)]
+    assert_allclose(shares, [0.05, 0.05, 0.05, 0.85], atol=0.02)
+
+
+@pytest.mark.parametrize(("solver", "share"), [("adam", 0.5), ("sgd", 0.5), ("lbfgs", 1)])
+def test_decoders_that_read_a_part_of_the_rows_lose_as_much_less(solver, share):
+    network, _ = make_network((7, 4, 5), nested=True)
+    plain, _ = make_network((7, 4, 5))
+    assert share_read(len(network.decoder_sizes)) == 0.5
+    recipe = Recipe(AutoencoderTransformer(solver=solver, alpha=3.0), None, 0, 0, 20.0)
+    alpha = 3.0 if solver == "adam" else 3.0 / 20
+    assert recipe.decay(plain) == alpha
+    assert recipe.decay(network) == share * alpha
 
 
 def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
@@ -112,9 +126,9 @@ def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
 def test_decoders_count_in_units_of_their_start():
     losses = np.array([0.5, 1.0, 4.0])
     weights = decoder_weights(losses)
-    assert_allclose(weights * losses, [0.5 / 3] * 3)
-    assert_allclose(decoder_weights(np.array([0.0, 2.0])) * [2e-3, 2.0], [1e-3] * 2)
-    assert_array_equal(decoder_weights(np.zeros(2)), [0.5, 0.5])
+    assert_allclose(weights * losses, [0.25, 0.125, 0.125])  # the whole code counts twice
+    assert_allclose(decoder_weights(np.array([0.0, 2.0])) * [2e-3, 2.0], [4e-3 / 3, 2e-3 / 3])
+    assert_allclose(decoder_weights(np.zeros(2)), [2 / 3, 1 / 3])
     assert_allclose(decoder_weights(np.array([-3.0])), 1)
 
 
@@ -123,13 +137,16 @@ def test_decoders_count_in_units_of_their_start():
 
 def test_description_of_a_nested_network():
     network, _ = make_network((7, 4, 5), nested=True, linear_path=True)
-    assert network.decoder_sizes == (5, 4, 2, 1)
-    assert network.watched_sizes == (5, 4, 2, 1, 3)
-    assert network.watched_by_decoder == [[0], [1, 4], [2], [3]]
-    assert [network.decoder_of(size) for size in range(1, 6)] == [3, 2, 1, 1, 0]
-    ends = ((5, 4), (4, 7), (4, 4), (4, 7), (2, 4), (4, 7), (1, 4), (4, 7))
+    assert network.decoder_sizes == (5, 4, 3, 2, 1)
+    assert network.watched_sizes == (5, 4, 3, 2, 1)
+    assert network.watched_by_decoder == [[0], [1], [2], [3], [4]]
+    wider, _ = make_network((9, 4, 7), nested=True)
+    assert wider.watched_sizes == (7, 6, 4, 3, 2, 1, 5)
+    assert wider.watched_by_decoder == [[0], [1, 6], [2], [3], [4], [5]]
+    assert [wider.decoder_of(size) for size in range(1, 8)] == [5, 4, 3, 2, 1, 1, 0]
+    ends = ((5, 4), (4, 7), (4, 4), (4, 7), (3, 4), (4, 7), (2, 4), (4, 7), (1, 4), (4, 7))
     assert network.shapes == ((7, 4), (4, 5), *ends)
-    for decoder in range(4):
+    for decoder in range(5):
         assert [network.layer(i, decoder) for i in (1, 2)] == [0, 1]
         assert [network.layer(i, decoder) for i in (3, 4)] == [2 + 2 * decoder, 3 + 2 * decoder]
     plain, _ = make_network((7, 4, 5), linear_path=True)
@@ -197,7 +214,7 @@ def test_value_of_the_loss(loss, weighted):
     objective = make_objective(network, parameters, make_rows(X, target, weights))
     fill(objective)
     exact = 0.0
-    for k, span in enumerate(spans(len(X), 4)):
+    for k, span in enumerate(spans(len(X), len(network.decoder_sizes))):
         found = []
         for i in range(span.start, span.stop):
             size = int(objective.feed.sizes[i, k])
@@ -393,7 +410,7 @@ def test_sizes_that_are_none(n_components):
 def test_a_code_of_one_column_has_one_decoder():
     """One size of code: the network, and but for rounding the training, of a plain fit."""
     X = rows()
-    options = SMALL | {"max_iter": 20}
+    options = SMALL | {"max_iter": 20, "activation": "relu"}
     nested = AutoencoderTransformer(1, **options).fit(X)
     plain = AutoencoderTransformer(1, **options | {"nested": False}).fit(X)
     assert_allclose(nested.theta_, plain.theta_, rtol=1e-6, atol=1e-8)
@@ -435,8 +452,9 @@ def test_the_columns_stay_in_pca_s_order():
 
 def test_one_fit_beats_pca_at_every_size_on_unseen_rows():
     X = load_digits().data / 16
-    model = AutoencoderTransformer(9, hidden_layer_sizes=(64,), max_iter=30, nested=True)
+    model = AutoencoderTransformer(9, hidden_layer_sizes=(64,), max_iter=40, nested=True)
     model.set_params(random_state=0).fit(X[:1400])
+    assert model.architecture_["activations"][0] == "silu"
     sizes = range(1, 10)
     gains = 1 - errors(model, X[1400:], sizes) / pca_errors(X[:1400], X[1400:], sizes)
     assert gains.min() > 0.03
@@ -465,11 +483,12 @@ CURVED |= {"max_iter": 60, "random_state": 0}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_rows", [300, 800])
+@pytest.mark.parametrize("n_rows", [300, 1500])
 def test_where_pca_leaves_nothing_at_some_size_the_code_stays_pca_s(n_rows, dtype):
     """Decoders alone are trained, and of those the ones that gain are kept."""
     X, unseen = (curved_rows(n, 0, seed).astype(dtype) for n, seed in ((n_rows, 0), (500, 1)))
-    model = AutoencoderTransformer(6, **CURVED).fit(X)
+    model = AutoencoderTransformer(6, **CURVED | {"activation": "auto"}).fit(X)
+    assert model.architecture_["activations"][0] == "relu"
     assert 0 < model.best_iter_ <= model.n_iter_ == len(model.validation_loss_curve_)
     assert model.best_loss_ < model.validation_loss_curve_[0]
     expected = PCA(5).fit(X).transform(unseen)
@@ -573,6 +592,17 @@ def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
     assert np.isfinite(steady.reconstruct(X, 3)).all()
 
 
+def test_decoders_with_a_given_code_go_on_as_they_are():
+    """They have another activation than a network whose code is learned."""
+    X = curved_rows(300, 0)
+    options = CURVED | {"activation": "auto", "warm_start": True, "max_iter": 5}
+    model = AutoencoderTransformer(6, **options).fit(X)
+    assert model.fit(X).architecture_["activations"][0] == "relu"
+    model.set_params(activation="silu")
+    with pytest.raises(ValueError, match="activations is now"):
+        model.fit(X)
+
+
 def test_warm_start_goes_on():
     X = rows()
     model = AutoencoderTransformer(
@@ -614,15 +644,15 @@ def test_fitted_state():
     X = rows()
     model = AutoencoderTransformer(5, **SMALL).fit(X)
     assert model.architecture_["nested"] is True
-    shapes = [(7, 8), (8, 5), (5, 8), (8, 7), (4, 8), (8, 7), (2, 8), (8, 7), (1, 8), (8, 7)]
+    shapes = [(7, 8), (8, 5), (5, 8), (8, 7)]
+    shapes += [shape for size in (4, 3, 2, 1) for shape in ((size, 8), (8, 7))]
     assert [W.shape for W in model.coefs_] == shapes
     assert [b.shape for b in model.intercepts_] == [(n_out,) for _, n_out in shapes]
     assert all(np.shares_memory(W, model.theta_) for W in model.coefs_)
     table = layer_table(model.architecture_, "Nested")
     assert table.n_parameters == model.theta_.size
-    assert [layer.name for layer in table.layers[4:7]] == [
-        *("decoder of 4", "decoder of 2", "decoder of 1")
-    ]
+    names = [layer.name for layer in table.layers[4:8]]
+    assert names == ["decoder of 4", "decoder of 3", "decoder of 2", "decoder of 1"]
     assert table.layers[4].n_parameters == 4 * 8 + 8 + 8 * 7 + 7
 
 
