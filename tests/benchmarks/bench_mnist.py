@@ -21,7 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, DenoisingAutoencoder
 
 
 def load(path):
@@ -70,7 +70,10 @@ def train_deep(options):
     """Train the deep network against the clock."""
     (X, X_test), _ = load(options.data)
     X = X[: options.max_rows]
-    model = AutoencoderTransformer(
+    Model, noise = AutoencoderTransformer, {}
+    if options.noise:
+        Model, noise = DenoisingAutoencoder, {"noise_level": options.noise}
+    model = Model(
         30,
         hidden_layer_sizes=(1000, 500, 250),
         activation=options.activation,
@@ -86,7 +89,8 @@ def train_deep(options):
         max_iter=options.epochs,
         tol=0,
         n_iter_no_change=options.epochs,
-        random_state=0,
+        random_state=options.seed,
+        **noise,
     )
     watch = Stopwatch(X_test, 60 * options.minutes)
     print(f"PCA(30): {test_error(PCA(30).fit(X), X_test):.3f}")
@@ -134,6 +138,8 @@ def main():
     parser.add_argument("--solver", choices=["adam", "shampoo"], default="adam")
     parser.add_argument("--plain", action="store_true", help="no linear path")
     parser.add_argument("--alpha", type=float, default=0.0)
+    parser.add_argument("--noise", type=float, default=0.0, help="deviation, to be removed")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--averaging", type=float, default=0.998)
     parser.add_argument("--output", help="write the figures to this file, as JSON")
     options = parser.parse_args()
