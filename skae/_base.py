@@ -40,7 +40,8 @@ from skae.penalties import PENALTIES
 FEW_ROWS = 100
 GLANCE, JUDGED = 1000, 10_000  # rows
 BLOCK, PIECE = 512, 4096  # rows; pieces are whole blocks, so that they change no result
-MANY_ROWS, LONG_BLOCK, LONG_PIECE = 2**15, 4096, 2**14  # of small networks
+MANY_ROWS, LONG_BLOCK, LONG_PIECE = 2**15, 2048, 2**14  # of small networks
+MOST_PIECES = 16
 
 
 def is_plain(X, n_columns):
@@ -348,6 +349,7 @@ class _BaseAutoencoder(
         is_large = self.theta_.size > MANY_PARAMETERS
         is_long = not is_large and len(X) >= MANY_ROWS
         n_rows, n_piece = (LONG_BLOCK, LONG_PIECE) if is_long else (BLOCK, PIECE)
+        n_piece *= max(len(X) // (MOST_PIECES * n_piece), 1)
 
         def send_piece(start):
             for rows, output in blocks(X[start : start + n_piece], *path, n_rows=n_rows):
@@ -361,15 +363,16 @@ class _BaseAutoencoder(
             do([partial(send_piece, start) for start in range(0, len(X), n_piece)])
 
     def _path_of(self, part, size):
-        """Network, parameters, scaling, layers, size and reach, as `blocks` wants them."""
+        """Network, parameters, scaling, layers, size, reach and unscaling, as `blocks` has them."""
         network, parameters, code = self._network, self._parameters, self._network.n_encoder_layers
         if part == "encode":
-            return network, parameters, self._scaling, 0, code, None, self._reach
+            return network, parameters, self._scaling, 0, code, None, self._reach, None
+        scaling, first, unscale = self._scaling, 0, self._target_scaling
         if part == "decode":
             n_columns = network.n_components if size is None else size
-            unscale = Scaling(np.zeros(n_columns, parameters.flat.dtype), self.code_scale_)
-            return network, parameters, unscale, code, network.n_layers, size, self._reach
-        return network, parameters, self._scaling, 0, network.n_layers, size, self._reach
+            scaling = Scaling(np.zeros(n_columns, parameters.flat.dtype), self.code_scale_)
+            first = code
+        return network, parameters, scaling, first, network.n_layers, size, self._reach, unscale
 
     @property
     def _reach(self):
@@ -393,10 +396,8 @@ class _BaseAutoencoder(
 
     def _reconstruct(self, X, size=None, part="reconstruct"):
         result = np.empty((len(X), self.n_features_in_), X.dtype)
-        target_scaling = self._target_scaling
 
         def use(rows, output):
-            target_scaling.undo(output)
             result[rows] = output
 
         self._each_block(X, part, use, size)
@@ -405,13 +406,12 @@ class _BaseAutoencoder(
     def _mean_squared_errors(self, X):
         """Mean squared error of each row, in the squared units of X."""
         errors = np.empty(len(X), X.dtype)
-        target_scaling = self._target_scaling
+        shares = np.full(X.shape[1], 1 / X.shape[1], X.dtype)
 
         def use(rows, output):
-            target_scaling.undo(output)
             output -= X[rows]
             np.multiply(output, output, out=output)
-            errors[rows] = output.mean(axis=1)
+            output.dot(shares, out=errors[rows])
 
         self._each_block(X, "reconstruct", use)
         return errors

@@ -21,6 +21,10 @@ from skae._parameters import Parameters, count_parameters
 from skae.activations import Activation
 from skae.losses import Loss
 
+FEW, MANY = 64, 512  # rows of a product
+SMALL = 10**6  # numbers that are multiplied in one product
+OFTEN = 4  # blocks
+
 
 @dataclass(frozen=True)
 class Network:
@@ -118,18 +122,35 @@ def draw_in(z, square, ones, norms, near):
     yield np.multiply, z, norms.reshape(-1, 1), near
 
 
+def product(a, W, out):
+    """Yield the call of out = a W.
+
+    Many rows go through a small layer a few at a time: OpenBLAS then has kernels that copy
+    nothing, which take a fifth off.
+    """
+    n_rows, n_in = a.shape
+    if n_rows >= MANY and n_rows % FEW == 0 and FEW * W.size <= SMALL and a.flags.c_contiguous:
+        yield np.matmul, a.reshape(-1, FEW, n_in), W, out.reshape(-1, FEW, W.shape[1])
+    else:
+        yield a.dot, W, out
+
+
 class Workspace:
     """Room for the layers `first` to `last` on up to n_rows rows, and the calls of a pass.
 
     The calls are bound to their arrays once and then replayed: on small networks a third of
     the time of a loop over layers goes into looking things up. `size` says how many columns
     of the code are decoded, all of them by default. `reach`, if given, are the greatest norms
-    of rows and of codes that layers beside a linear path are to read.
+    of rows and of codes that layers beside a linear path are to read. With `steady=True` the
+    parameters stay as they are: biases are written out for every row.
     """
 
-    def __init__(self, network, parameters, n_rows, first=0, last=None, size=None, reach=None):
+    def __init__(
+        self, network, parameters, n_rows, first=0, last=None, size=None, reach=None, steady=False
+    ):
         self.network = network
         self.parameters = parameters
+        self.steady = steady
         self.first = first
         self.last = network.n_layers if last is None else last
         self.size = network.n_components if size is None else size
@@ -187,12 +208,12 @@ class Workspace:
                 near = near[:n_rows]
                 yield from draw_in(read, square, ones, norms[:n_rows], near)
                 read = near
-            yield read.dot, W, z
-            yield np.add, z, b.reshape(1, -1), z
+            yield from product(read, W, z)
+            yield np.add, z, np.tile(b, (n_rows, 1)) if self.steady else b.reshape(1, -1), z
             if i in self.path_room:
                 source, which = path[i]
                 P, room = self.parameters.path[which], self.path_room[i][:n_rows]
-                yield outputs[source].dot, P[: outputs[source].shape[1]], room
+                yield from product(outputs[source], P[: outputs[source].shape[1]], room)
                 yield np.add, z, room, z
             if link or i < network.n_layers:
                 yield from network.activations[i - 1].forward(z, *self._scratch(i, n_rows))
@@ -334,13 +355,28 @@ class TrainingWorkspace(Workspace):
 
 
 class Pass:
-    """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand."""
+    """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand.
+
+    `unscale`, if given, is the scaling to undo on the output. `steady` is as for a workspace.
+    """
 
     def __init__(
-        self, network, parameters, scaling, first=0, last=None, size=None, reach=None, *, n_rows
+        self,
+        network,
+        parameters,
+        scaling,
+        first=0,
+        last=None,
+        size=None,
+        reach=None,
+        unscale=None,
+        *,
+        n_rows,
+        steady=False,
     ):
-        self.scaling = scaling
-        self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach)
+        self.scalings = scaling, unscale
+        self.steady = steady
+        self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach, steady)
         width = network.widths[first]
         if first == network.n_encoder_layers:
             width = self.workspace.n_columns_read
@@ -351,25 +387,45 @@ class Pass:
         """Return the rows' output, which the next call overwrites."""
         n_rows = len(rows)
         if n_rows not in self.bound:
-            room = self.room[:n_rows]
-            output = self.workspace.outputs[self.workspace.last][:n_rows]
-            self.bound[n_rows] = room, bind(self.workspace.forward(room)), output
-        room, calls, output = self.bound[n_rows]
-        self.scaling.apply(rows, room[:, : rows.shape[1]])
+            self.bound[n_rows] = self._bind(n_rows)
+        room, calls, output, scaling, unscale = self.bound[n_rows]
+        scaling.apply(rows, room[:, : rows.shape[1]])
         for call in calls:
             call()
+        if unscale is not None:
+            unscale.undo(output)
         return output
 
+    def _bind(self, n_rows):
+        scalings = self.scalings
+        if self.steady:
+            scalings = [scaling and scaling.written_out(n_rows) for scaling in scalings]
+        room = self.room[:n_rows]
+        output = self.workspace.outputs[self.workspace.last][:n_rows]
+        return room, bind(self.workspace.forward(room)), output, *scalings
 
-def blocks(X, network, parameters, scaling, first=0, last=None, size=None, reach=None, n_rows=512):
+
+def blocks(
+    X,
+    network,
+    parameters,
+    scaling,
+    first=0,
+    last=None,
+    size=None,
+    reach=None,
+    unscale=None,
+    n_rows=512,
+):
     """Send X through layers `first` to `last`, a block of rows at a time.
 
-    `size` is how many columns of the code are decoded, `reach` as for a workspace. Yield each
-    block's slice of X and its output, which the next block overwrites: memory does not grow
-    with the rows of X.
+    `size` is how many columns of the code are decoded, `reach` as for a workspace, `unscale`
+    as for a pass. Yield each block's slice of X and its output, which the next block
+    overwrites: memory does not grow with the rows of X.
     """
     n_rows = max(min(n_rows, len(X)), 1)
-    send = Pass(network, parameters, scaling, first, last, size, reach, n_rows=n_rows)
+    path = network, parameters, scaling, first, last, size, reach, unscale
+    send = Pass(*path, n_rows=n_rows, steady=len(X) >= OFTEN * n_rows)
     for start in range(0, len(X), n_rows):
         rows = slice(start, min(start + n_rows, len(X)))
         yield rows, send(X[rows])

@@ -35,6 +35,14 @@ class Scaling:
         X *= self.scale
         X += self.mean
 
+    def written_out(self, n_rows):
+        """The same for blocks of so many rows alone.
+
+        On short rows NumPy takes half the time where it need not begin anew at each of them.
+        """
+        mean, scale = (np.tile(a, (n_rows, 1)) if a.ndim else a for a in (self.mean, self.scale))
+        return Scaling(mean, scale)
+
 
 def identity_scaling(n_features, dtype):
     """The scaling that leaves everything as it is."""

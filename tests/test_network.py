@@ -342,6 +342,28 @@ def test_blocks_allocate_no_more_for_more_rows(peak_memory):
         for _ in blocks(X, network, parameters, scaling, n_rows=100):
             pass
 
-    short, long = (np.zeros((n, 30)) for n in (250, 20050))
+    short, long = (np.zeros((n, 30)) for n in (450, 20050))
     run(long)
     assert peak_memory(lambda: run(long)) < peak_memory(lambda: run(short)) + ALLOWED
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("per_feature", [False, True])
+@pytest.mark.parametrize("reach", [None, (2.0, 1.0)])
+def test_many_rows_take_another_route_to_the_same_result(dtype, per_feature, reach):
+    """Products of a few rows at a time, biases and scalings written out, and what is left over."""
+    rng = np.random.default_rng(0)
+    network, _ = make_network((7, 20, 3), linear_path=True)
+    parameters = make_parameters(network, rng, dtype)
+    X = rng.normal(size=(4 * 512 + 70, 7)).astype(dtype)
+    scale = rng.uniform(1, 2, 7 if per_feature else ()).astype(dtype)
+    scaling = Scaling(rng.normal(size=7).astype(dtype), np.asarray(scale))
+
+    def run(rows, **options):
+        path = network, parameters, scaling, 0, network.n_layers, None, reach, scaling
+        return np.concatenate([a.copy() for _, a in blocks(rows, *path, **options)])
+
+    found = run(X)
+    expected = np.concatenate([run(X[i : i + 100], n_rows=100) for i in range(0, len(X), 100)])
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
