@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skae._network import blocks
+from skae._passes import blocks
 from skae._scaling import identity_scaling
 from skae._spread import evenly_spaced
 from skae._threads import MANY_PARAMETERS, in_turn

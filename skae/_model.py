@@ -16,7 +16,7 @@ from skae._initialization import (
     principal_directions,
     regress_path,
 )
-from skae._network import blocks
+from skae._passes import blocks
 from skae._scaling import Scaling, identity_scaling, measure_scaling
 from skae._threads import MANY_PARAMETERS, in_turn
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._calls import bind
 from skae._nesting import sizes_of_decoders
 from skae._parameters import Parameters, count_parameters
 from skae.activations import Activation
@@ -23,7 +22,6 @@ from skae.losses import Loss
 
 FEW, MANY = 64, 512  # rows of a product
 SMALL = 10**6  # numbers that are multiplied in one product
-OFTEN = 4  # blocks
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ class Workspace:
                 yield from draw_in(read, square, ones, norms[:n_rows], near)
                 read = near
             yield from product(read, W, z)
-            yield np.add, z, np.tile(b, (n_rows, 1)) if self.steady else b.reshape(1, -1), z
+            yield np.add, z, self._bias(b, n_rows), z
             if i in self.path_room:
                 source, which = path[i]
                 P, room = self.parameters.path[which], self.path_room[i][:n_rows]
@@ -217,6 +215,9 @@ class Workspace:
                 yield np.add, z, room, z
             if link or i < network.n_layers:
                 yield from network.activations[i - 1].forward(z, *self._scratch(i, n_rows))
+
+    def _bias(self, b, n_rows):
+        return np.tile(b, (n_rows, 1)) if self.steady else b.reshape(1, -1)
 
     def _rows(self, arrays, n_rows):
         return {i: a[:n_rows] for i, a in arrays.items()}
@@ -352,80 +353,3 @@ class TrainingWorkspace(Workspace):
             yield ones.dot, delta, db
             if i > 1:
                 yield delta.dot, W.T, deltas[i - 1]
-
-
-class Pass:
-    """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand.
-
-    `unscale`, if given, is the scaling to undo on the output. `steady` is as for a workspace.
-    """
-
-    def __init__(
-        self,
-        network,
-        parameters,
-        scaling,
-        first=0,
-        last=None,
-        size=None,
-        reach=None,
-        unscale=None,
-        *,
-        n_rows,
-        steady=False,
-    ):
-        self.scalings = scaling, unscale
-        self.steady = steady
-        self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach, steady)
-        width = network.widths[first]
-        if first == network.n_encoder_layers:
-            width = self.workspace.n_columns_read
-        self.room = np.zeros((n_rows, width), parameters.flat.dtype)
-        self.bound = {}
-
-    def __call__(self, rows):
-        """Return the rows' output, which the next call overwrites."""
-        n_rows = len(rows)
-        if n_rows not in self.bound:
-            self.bound[n_rows] = self._bind(n_rows)
-        room, calls, output, scaling, unscale = self.bound[n_rows]
-        scaling.apply(rows, room[:, : rows.shape[1]])
-        for call in calls:
-            call()
-        if unscale is not None:
-            unscale.undo(output)
-        return output
-
-    def _bind(self, n_rows):
-        scalings = self.scalings
-        if self.steady:
-            scalings = [scaling and scaling.written_out(n_rows) for scaling in scalings]
-        room = self.room[:n_rows]
-        output = self.workspace.outputs[self.workspace.last][:n_rows]
-        return room, bind(self.workspace.forward(room)), output, *scalings
-
-
-def blocks(
-    X,
-    network,
-    parameters,
-    scaling,
-    first=0,
-    last=None,
-    size=None,
-    reach=None,
-    unscale=None,
-    n_rows=512,
-):
-    """Send X through layers `first` to `last`, a block of rows at a time.
-
-    `size` is how many columns of the code are decoded, `reach` as for a workspace, `unscale`
-    as for a pass. Yield each block's slice of X and its output, which the next block
-    overwrites: memory does not grow with the rows of X.
-    """
-    n_rows = max(min(n_rows, len(X)), 1)
-    path = network, parameters, scaling, first, last, size, reach, unscale
-    send = Pass(*path, n_rows=n_rows, steady=len(X) >= OFTEN * n_rows)
-    for start in range(0, len(X), n_rows):
-        rows = slice(start, min(start + n_rows, len(X)))
-        yield rows, send(X[rows])

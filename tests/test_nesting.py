@@ -15,7 +15,7 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAu
 from skae._layer_table import layer_table
 from skae._model import columns_to_read
 from skae._nesting import SizeDraws, decoder_weights, share_read, sizes_of_decoders, spans
-from skae._network import blocks
+from skae._passes import blocks
 from skae._recipe import Recipe
 from skae._scaling import Scaling, identity_scaling
 from skae._training import Step, epochs, row_losses

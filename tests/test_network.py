@@ -6,7 +6,8 @@ import pytest
 import reference
 
 from skae._calls import bind
-from skae._network import Workspace, blocks
+from skae._network import Workspace
+from skae._passes import blocks
 from skae._scaling import Scaling, identity_scaling
 from skae._training import Step
 from skae.activations import ACTIVATIONS

@@ -9,7 +9,13 @@ from numpy.testing import assert_array_equal
 import pandas as pd
 import pytest
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, _base
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    _base,
+    _fitted,
+)
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 3, "early_stopping": False, "random_state": 0}
@@ -46,7 +52,7 @@ def test_short_cuts_change_no_number(Estimator, dtype, monkeypatch):
         found = answers(model, X)
         with monkeypatch.context() as patched:
             patched.setattr(_base, "is_plain", lambda X, n_columns: False)
-            patched.setattr(_base, "_single_rows", _base._SingleRows())
+            patched.setattr(_fitted, "_single_rows", _fitted._SingleRows())
             expected = answers(model, X)
         for a, b in zip(found, expected, strict=True):
             assert a.dtype == b.dtype
@@ -123,7 +129,7 @@ def test_threads_have_their_own():
 def test_nothing_outlives_its_estimator():
     model = AutoencoderTransformer(**SMALL).fit(rows())
     answers(model, rows(1))
-    assert model in _base._single_rows.passes
+    assert model in _fitted._single_rows.passes
     assert "theta_" in vars(model)
     theta = weakref.ref(model.theta_)
     del model

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, _base, _threads, _training
+from skae import AutoencoderTransformer, _fitted, _threads, _training
 from skae._threads import in_turn, team
 
 LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
@@ -146,7 +146,7 @@ def test_pieces_of_many_rows(monkeypatch):
     model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
     assert model.theta_.size > _threads.MANY_PARAMETERS
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    monkeypatch.setattr(_base, "PIECE", 512)
+    monkeypatch.setattr(_fitted, "PIECE", 512)
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for a, b in zip(whole, pieces, strict=True):
         assert_array_equal(a, b)
@@ -158,10 +158,10 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
     model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
-        monkeypatch.setattr(_base, name, value)
-    idents, each_block = set(), _base.blocks
+        monkeypatch.setattr(_fitted, name, value)
+    idents, each_block = set(), _fitted.blocks
     monkeypatch.setattr(
-        _base, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+        _fitted, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
     )
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     assert len(idents) > 1
