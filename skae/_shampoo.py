@@ -32,6 +32,8 @@ class Shampoo(Adam):
     steps of Adam, and so do matrices with more than 2048 rows and columns.
     """
 
+    prepares = True
+
     shapes: tuple[tuple[int, int], ...] = ()
 
     def init(self, theta):
@@ -42,7 +44,7 @@ class Shampoo(Adam):
             np.fill_diagonal(root, 1)
         return super().init(theta) | {"curvatures": curvatures, "roots": roots}
 
-    def parts(self, theta, gradient, state, *factors):
+    def parts(self, theta, gradient, state, *factors, n_least=1):
         """Yield the slice of each matrix and its step, then those of what follows them."""
         roots = self._squares(state["roots"])
         state = {key: state[key] for key in ("first", "second")}

@@ -49,6 +49,12 @@ def count_parts(network, batch_size, dtype):
     return next((n for n in (8, 4) if batch_size >= 256 * n), 2)
 
 
+def add_up(total, others):
+    """total += the others, one after the other."""
+    for other in others:
+        yield np.add, total, other, total
+
+
 class Objective:
     """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use.
 
@@ -95,6 +101,7 @@ class Objective:
             )
         self.backward = backward
         self.bound = {}
+        self.adds_up = True
         self.limit = math.inf
 
     def __call__(self, index, n_rows):
@@ -131,15 +138,28 @@ class Objective:
             found.append(self._bind_part(workspace, n_rows, *part))
         parts, sums, row_errors = zip(*found)
         sums = [sum_errors for of_part in sums for sum_errors in of_part]
-        if len(parts) == 1:
-            return (), parts[0], sums, row_errors[0]
-        total, *others = (w.gradient.trained for w in self.workspaces[: len(parts)])
+        side_by_side, calls = (), parts[0]
+        if len(parts) > 1:
+            side_by_side, calls = [partial(replay, part) for part in parts], []
+        return side_by_side, calls + self._bind_sum(len(parts)), sums, row_errors[0]
+
+    def leave_sum(self):
+        """Return the gradients that whoever calls adds to `gradient`, from now on."""
+        self.adds_up = False
+        self.bound.clear()
+        return [w.gradient.trained for w in self.workspaces[1:]]
+
+    def _bind_sum(self, n_parts):
+        """Return the calls that add up the gradients of so many parts, or empty the others."""
+        gradients = [w.gradient.trained for w in self.workspaces]
+        if not self.adds_up:
+            return bind([(np.add, 0, 0, unused) for unused in gradients[n_parts:]])
+        total, *others = gradients[:n_parts]
         additions = [
-            partial(replay, bind([(np.add, total[of], other[of], total[of]) for other in others]))
-            for of in slices(total.size)
+            partial(replay, bind(add_up(total[of], [other[of] for other in others])))
+            for of in slices(total.size, len(self.workspaces))
         ]
-        calls = [partial(self.do, additions)]
-        return [partial(replay, part) for part in parts], calls, sums, row_errors[0]
+        return [partial(self.do, additions)] if others else []
 
     def _readings(self, n_rows, sizes):
         """Who reads which of n_rows rows, and by what its mean loss counts."""
@@ -231,20 +251,24 @@ class Step:
         parameters, gradient = objective.workspace.parameters, objective.gradient.trained
         self.optimizer, self.state, self.decay = optimizer, state, decay
         self.gradient = gradient
+        n_parts = len(objective.workspaces)
+        self.others = [] if optimizer.prepares else objective.leave_sum()
         dtype = gradient.dtype
         self.kept, self.weight = np.ones((), dtype), np.zeros((), dtype)
         self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
         self.averages = "average" in state
-        parts = optimizer.parts(parameters.trained, gradient, state, *self.factors)
+        vectors = parameters.trained, gradient, state
+        parts = optimizer.parts(*vectors, *self.factors, n_least=n_parts)
         parts = [bind(self._part(parameters, of, step)) for of, step in parts]
-        self.do = objective.do if len(objective.workspaces) > 1 else in_turn
+        self.do = objective.do if n_parts > 1 else in_turn
         self.calls = parts[0]
         if len(parts) > 1:
             self.calls = [partial(self.do, [partial(replay, part) for part in parts])]
 
     def _part(self, parameters, of, step):
-        """Yield the calls for a slice of the vector."""
+        """Yield the calls for a slice of the vector: first the gradient's parts are added up."""
         theta = parameters.trained
+        yield from add_up(self.gradient[of], [other[of] for other in self.others])
         if self.decay and of.start < parameters.weights.size:
             weights = parameters.weights[of]
             yield np.multiply, weights, self.kept, weights

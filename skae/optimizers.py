@@ -13,12 +13,14 @@ import math
 import numpy as np
 
 PIECE = 2**18  # numbers: long enough calls for two threads not to wait for each other
+ALIGNED = 16  # numbers that processors take at a time
 
 
 class Optimizer(ABC):
     """A rule for the next vector, given the gradient at this one; `n_factors` change."""
 
     n_factors = 1
+    prepares = False  # whether some steps need the whole gradient before they begin
 
     @abstractmethod
     def init(self, theta):
@@ -32,18 +34,23 @@ class Optimizer(ABC):
     def step(self, theta, gradient, state, *factors):
         """Yield the calls of a step, which spend the gradient."""
 
-    def parts(self, theta, gradient, state, *factors):
-        """Yield slices of the vector and their steps, which do not depend on each other."""
-        for of in slices(theta.size):
+    def parts(self, theta, gradient, state, *factors, n_least=1):
+        """Yield slices of the vector and their steps, which do not depend on each other.
+
+        There are `n_least` of them or more: of a short vector one is enough.
+        """
+        for of in slices(theta.size, n_least):
             yield of, self.step(*pieces(of, theta, gradient, state), *factors)
 
     def prepare(self, gradient, state, do):  # noqa: B027, most have nothing to prepare
         """Do what is due before a step, but not before each one, by jobs that `do` does."""
 
 
-def slices(size):
-    """Cut a vector into pieces, one if it is short."""
-    return [slice(start, min(start + PIECE, size)) for start in range(0, size, PIECE)]
+def slices(size, n_least=1):
+    """Cut a vector into equal pieces, a multiple of n_least."""
+    n_pieces = n_least * math.ceil(size / (n_least * PIECE))
+    length = ALIGNED * math.ceil(size / (n_pieces * ALIGNED))
+    return [slice(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 def pieces(of, theta, gradient, state):

@@ -16,6 +16,7 @@ import pytest
 import reference
 
 from skae import AutoencoderTransformer, _feed
+from skae._shampoo import Shampoo
 from skae._training import (
     SCHEDULES,
     DivergedError,
@@ -25,7 +26,7 @@ from skae._training import (
     row_losses,
 )
 from skae.corruptions import UserNoise
-from skae.optimizers import OPTIMIZERS
+from skae.optimizers import OPTIMIZERS, slices
 from skae.penalties import PENALTIES
 
 
@@ -477,3 +478,32 @@ def test_penalties_of_batches_add_up(name):
         values.append([next(passes) for _ in range(3)][-1])
     assert values[1] == pytest.approx(values[0], rel=0.02)
     assert make_penalty(name).weight > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "shampoo"])
+@pytest.mark.parametrize("n_rows", [400, 430, 530])
+def test_batches_in_parts_take_the_steps_of_whole_ones(monkeypatch, optimizer, n_rows):
+    """The last batch has as many parts as the others, fewer rows, or a single part."""
+    rows, found = make_rows(rows_of(n_rows)), []
+    for large in (math.inf, 0):
+        monkeypatch.setattr("skae._training.LARGE", large)
+        make = {"shampoo": Shampoo(shapes=((5, 4), (4, 2), (2, 4), (4, 5)))}
+        make |= {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
+        parameters, _, losses = train(
+            rows, batch_size=200, optimizer=make[optimizer], rate=0.01, decay=0.1
+        )
+        found.append((parameters.trained.copy(), losses))
+    np.testing.assert_allclose(*(theta for theta, _ in found), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(*(losses for _, losses in found), rtol=1e-9)
+
+
+def test_vectors_are_cut_into_equal_pieces():
+    for size, n_least in ((5, 1), (2**18 + 1, 1), (10**6, 2), (7, 4), (2**20, 2)):
+        found = slices(size, n_least)
+        assert found[0].start == 0
+        assert found[-1].stop == size
+        assert [of.stop for of in found[:-1]] == [of.start for of in found[1:]]
+        lengths = [of.stop - of.start for of in found]
+        assert max(lengths) <= 2**18
+        assert len(found) >= n_least or size < 16 * n_least
+        assert max(lengths) - min(lengths) <= 16 * len(found)
