@@ -155,12 +155,12 @@ class FittedNetwork:
     def _mean_squared_errors(self, X):
         """Mean squared error of each row, in the squared units of X."""
         errors = np.empty(len(X), X.dtype)
-        shares = np.full(X.shape[1], 1 / X.shape[1], X.dtype)
+        shares = np.full(X.shape[1], 1 / X.shape[1], self.theta_.dtype)
 
         def use(rows, output):
             output -= X[rows]
             np.multiply(output, output, out=output)
-            output.dot(shares, out=errors[rows])
+            errors[rows] = output.dot(shares)
 
         self._each_block(X, "reconstruct", use)
         return errors
