@@ -26,7 +26,7 @@ from skae._layer_table import layer_table
 from skae._scaling import columns_on_another_scale
 from skae._silence import SILENCE
 from skae._spread import evenly_spaced
-from skae._threads import team
+from skae._threads import place, team
 from skae._training import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
@@ -122,7 +122,7 @@ class _BaseAutoencoder(
                 X_val = self._validate_more(X_val, X, "X_val")
                 self._compare_scales(X_val, X if weights.all() else X[weights > 0])
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
-            with team() as do:
+            with place(), team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
                 tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
                 fit = _sizing.run(fit, tasks)

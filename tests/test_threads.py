@@ -1,7 +1,8 @@
 """Threads: what is lent is given back, and which of them does what changes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, get_ident
+from threading import Barrier, BoundedSemaphore, Lock, get_ident
+from time import sleep
 
 import numpy as np
 from numpy.testing import assert_array_equal
@@ -9,7 +10,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, _fitted, _threads, _training
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _threads, _training
 from skae._threads import in_turn, team
 
 LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
@@ -167,3 +168,53 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
     assert len(idents) > 1
     for a, b in zip(whole, pieces, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- places
+
+
+def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
+    monkeypatch.setitem(_threads._places, "of fits", BoundedSemaphore(2))
+    lock, at_work, most = Lock(), [], []
+
+    def noise(X, rng):
+        with lock:
+            at_work.append(get_ident())
+            most.append(len(set(at_work)))
+        sleep(0.01)
+        with lock:
+            at_work.remove(get_ident())
+        return X
+
+    def fit(_):
+        DenoisingAutoencoder(1, noise=noise, **LARGE | {"hidden_layer_sizes": ()}).fit(np.eye(40))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(fit, range(5)))
+    assert 1 <= max(most) <= 2
+    assert _threads._places["of fits"].acquire(timeout=0)
+    assert _threads._places["of fits"].acquire(timeout=0)
+
+
+def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
+    monkeypatch.setitem(_threads._places, "of fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_threads, "LONGEST_WAIT", 3600)
+    with _threads.place(), _threads.place():
+        assert not _threads._places["of fits"].acquire(timeout=0)
+    assert _threads._places["of fits"].acquire(timeout=0)
+
+
+def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
+    monkeypatch.setitem(_threads._places, "of fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_threads, "LONGEST_WAIT", 0.01)
+    done = []
+
+    def work():
+        with _threads.place():
+            done.append(get_ident())
+
+    with _threads.place(), ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+    assert len(done) == 1
+    assert _threads._places["of fits"].acquire(timeout=0)
+    assert not _threads._places["of fits"].acquire(timeout=0)
