@@ -212,6 +212,16 @@ def features(results):
     yield from table(["features", "seconds", "training error", "test error"], rows)
 
 
+def concurrency(results):
+    """Seconds of several fits, one after the other and at once."""
+    ways = list(results[0]["seconds"])
+    rows = [
+        [f"{r['data']}, {r['dtype']}", *(f"{r['seconds'][way]:.2f}" for way in ways)]
+        for r in results
+    ]
+    yield from table(["eight fits, seconds", *ways], rows)
+
+
 SHOWN = {
     "bench_mnist.py": mnist,
     "bench_time_to_quality.py": time_to_quality,
@@ -221,6 +231,7 @@ SHOWN = {
     "bench_speed.py": speed,
     "bench_outliers.py": outliers,
     "bench_calibration.py": calibration,
+    "bench_concurrency.py": concurrency,
 }
 
 
