@@ -11,7 +11,8 @@ OFTEN = 4  # blocks
 class Pass:
     """Sends up to n_rows rows at a time through layers `first` to `last`, scaled beforehand.
 
-    `unscale`, if given, is the scaling to undo on the output. `steady` is as for a workspace.
+    `size`, `reach` and `steady` are as for a workspace. `unscale`, if given, is the scaling to
+    undo on the output.
     """
 
     def __init__(
@@ -59,27 +60,14 @@ class Pass:
         return room, bind(self.workspace.forward(room)), output, *scalings
 
 
-def blocks(
-    X,
-    network,
-    parameters,
-    scaling,
-    first=0,
-    last=None,
-    size=None,
-    reach=None,
-    unscale=None,
-    n_rows=512,
-):
-    """Send X through layers `first` to `last`, a block of rows at a time.
+def blocks(X, *path, n_rows=512, **options):
+    """Send X through some layers, a block of rows at a time, as `Pass(*path, **options)` does.
 
-    `size` is how many columns of the code are decoded, `reach` as for a workspace, `unscale`
-    as for a pass. Yield each block's slice of X and its output, which the next block
-    overwrites: memory does not grow with the rows of X.
+    Yield each block's slice of X and its output, which the next block overwrites: memory does
+    not grow with the rows of X.
     """
     n_rows = max(min(n_rows, len(X)), 1)
-    path = network, parameters, scaling, first, last, size, reach, unscale
-    send = Pass(*path, n_rows=n_rows, steady=len(X) >= OFTEN * n_rows)
+    send = Pass(*path, n_rows=n_rows, steady=len(X) >= OFTEN * n_rows, **options)
     for start in range(0, len(X), n_rows):
         rows = slice(start, min(start + n_rows, len(X)))
         yield rows, send(X[rows])
