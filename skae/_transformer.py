@@ -116,7 +116,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     sparsity_weight : float, default=1.0
         Weight of the penalty beside the loss.
     nested : bool, default=False
-        Whether to train codes of every size at once, which takes two to three times as long.
+        Whether to train codes of every size at once, which takes about three times as long.
         The first j columns are then a code of their own, for every j, which `reconstruct` and
         `inverse_transform` decode. One encoder is trained with a decoder for the whole code
         and one for each of the sizes 1, 2, 3, 4, 6, 8, 12, 16, ... below, from wide to narrow
