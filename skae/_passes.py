@@ -30,7 +30,6 @@ class Pass:
         steady=False,
     ):
         self.scalings = scaling, unscale
-        self.steady = steady
         self.workspace = Workspace(network, parameters, n_rows, first, last, size, reach, steady)
         width = network.widths[first]
         if first == network.n_encoder_layers:
@@ -53,7 +52,7 @@ class Pass:
 
     def _bind(self, n_rows):
         scalings = self.scalings
-        if self.steady:
+        if self.workspace.steady:
             scalings = [scaling and scaling.written_out(n_rows) for scaling in scalings]
         room = self.room[:n_rows]
         output = self.workspace.outputs[self.workspace.last][:n_rows]

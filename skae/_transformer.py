@@ -124,11 +124,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
         part, of n decoders 2.5 / n, and `alpha` counts as much less. An epoch is kept only if
         every size of code gains. Where that cannot be, the code stays PCA's and the decoders
         alone are trained, each kept as it was best: `best_iter_` is then the last of their
-        epochs. A size at which held-out rows are better off with fewer columns
-        is decoded from these. The columns stay in PCA's order, and
-        `explained_variance_ratio_` of a column is what it adds to those before it. Where
-        `n_components` is a share of the variance, the code then ends with the column by
-        which the reconstruction of held-out rows explains it, at PCA's number at the latest.
+        epochs. A size at which held-out rows are better off with fewer columns is decoded from
+        these. The columns stay in PCA's order, and `explained_variance_ratio_` of a column is
+        what it adds to those before it. Where `n_components` is a share of the variance, the
+        code then ends with the column by which the reconstruction of held-out rows explains it,
+        at PCA's number at the latest.
 
     Attributes
     ----------

@@ -138,7 +138,9 @@ def main():
     parser.add_argument("--solver", choices=["adam", "shampoo"], default="adam")
     parser.add_argument("--plain", action="store_true", help="no linear path")
     parser.add_argument("--alpha", type=float, default=0.0)
-    parser.add_argument("--noise", type=float, default=0.0, help="deviation, to be removed")
+    parser.add_argument(
+        "--noise", type=float, default=0.0, help="deviation of noise to learn to remove"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--averaging", type=float, default=0.998)
     parser.add_argument("--output", help="write the figures to this file, as JSON")
