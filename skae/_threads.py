@@ -96,9 +96,11 @@ def team():
 
                 def together(jobs):
                     others = [pool.submit(in_turn, jobs[i::n_threads]) for i in range(1, n_threads)]
-                    in_turn(jobs[::n_threads])
-                    for other in others:
-                        other.result()
+                    try:
+                        in_turn(jobs[::n_threads])
+                    finally:  # none is at work any more, whatever comes of it
+                        for other in others:
+                            other.result()
 
                 _mine.team = together
                 try:

@@ -111,6 +111,21 @@ def test_every_job_is_done_once_and_errors_arrive():
                 do([lambda i=i, bad=bad: 1 / (i != bad) for i in range(2)])
 
 
+@pytest.mark.usefixtures("two_blas_threads")
+def test_no_job_is_at_work_any_more_after_an_error():
+    done = []
+
+    def late():
+        sleep(0.05)
+        done.append(True)
+
+    with team() as do, pytest.raises(ZeroDivisionError):
+        try:
+            do([lambda: 1 / 0, late])
+        finally:
+            assert done
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
