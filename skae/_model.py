@@ -125,7 +125,7 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     """
     X, target, weights = rows.arrays()
     n_features = X.shape[1]
-    scaling = measure_scaling(X, weights, estimator._scale_per_feature)
+    scaling = measure_scaling(X, weights, estimator._scale_per_feature, do)
     n_components = estimator.n_components if n_components is None else n_components
     directions = explained_by_pca = None
     if estimator.linear_path == "pca" or not isinstance(n_components, Integral):

@@ -1,14 +1,16 @@
 """Centre and scale: the geometry that networks compute in, and its measurement."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 import math
 
 import numpy as np
 
 from skae._spread import evenly_spaced
+from skae._threads import in_turn
 
 CACHED = 2**15  # numbers in float64 that stay near the processor
+SPREAD, MOST_JOBS = 2**22, 8  # numbers from which threads take part, and the parts they take
 COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
 USUAL = 0.75
 
@@ -49,16 +51,16 @@ def identity_scaling(n_features, dtype):
     return Scaling(np.zeros(n_features, dtype), np.ones((), dtype))
 
 
-def measure_scaling(X, weights, per_feature):
+def measure_scaling(X, weights, per_feature, do=in_turn):
     """Centre at the weighted mean; scale by the root mean square of the rest.
 
     One number over all features, as PCA's geometry asks, or one a feature, larger where values
     other than the usual one are rare. What does not vary is left unscaled: means are taken about
-    the first row, so that equal values have exactly their own mean.
+    the first row, so that equal values have exactly their own mean. `do` does jobs.
     """
     first = X[0].astype(np.float64)
-    mean = first + _column_means(X, weights, first, power=1)
-    variance = _column_means(X, weights, mean, power=2)
+    mean = first + _column_means(X, weights, first, power=1, do=do)
+    variance = _column_means(X, weights, mean, power=2, do=do)
     rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
     least = np.maximum(rounding, np.finfo(X.dtype).tiny)
     constant = np.sqrt(variance) <= least
@@ -91,18 +93,29 @@ def _spread_of_rare_values(values, weights):
     return math.sqrt(mean / (-2 * math.log(share)))
 
 
-def _column_means(X, weights, center, power):
-    """Weighted mean over the rows of (X - center) to a power, in float64, block by block."""
-    total, room = np.zeros(X.shape[1]), None
-    n_rows = max(CACHED // X.shape[1], 1)
-    for start in range(0, len(X), n_rows):
-        block = X[start : start + n_rows]
-        room = np.empty(block.shape) if room is None else room[: len(block)]
-        np.subtract(block, center, out=room)
-        if power == 2:
-            np.multiply(room, room, out=room)
-        total += weights[start : start + n_rows] @ room
-    return total / weights.sum()
+def _column_means(X, weights, center, power, do=in_turn):
+    """Weighted mean over the rows of (X - center) to a power, in float64, block by block.
+
+    Of many numbers `do` is given some blocks at a time, always the same ones.
+    """
+    n_rows = min(max(CACHED // X.shape[1], 1), len(X))
+    n_jobs = MOST_JOBS if X.size > SPREAD else 1
+    n_rows_of_job = n_rows * math.ceil(len(X) / (n_rows * n_jobs))
+    starts = range(0, len(X), n_rows_of_job)
+    totals = np.zeros((len(starts), X.shape[1]))
+
+    def add_up(total, start):
+        end, room = min(start + n_rows_of_job, len(X)), np.empty((n_rows, X.shape[1]))
+        for first in range(start, end, n_rows):
+            block = X[first : min(first + n_rows, end)]
+            rest = room[: len(block)]
+            np.subtract(block, center, out=rest)
+            if power == 2:
+                np.multiply(rest, rest, out=rest)
+            total += weights[first : first + len(block)] @ rest
+
+    do([partial(add_up, *job) for job in zip(totals, starts)])
+    return totals.sum(axis=0) / weights.sum()
 
 
 def columns_on_another_scale(X, other):

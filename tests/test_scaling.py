@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skae import _scaling
 from skae._scaling import CACHED, Scaling, identity_scaling, measure_scaling
 
 DTYPES = [np.float32, np.float64]
@@ -38,6 +39,23 @@ def test_weighted_mean_and_deviation(n_rows, per_feature, dtype):
     X = rows(n_rows, dtype)
     weights = np.random.default_rng(1).random(n_rows)
     assert_measured(X, weights, per_feature, 1e-5 if dtype == np.float32 else 1e-11)
+
+
+def test_many_numbers_are_measured_in_several_jobs(monkeypatch):
+    X, weights = rows(3 * BLOCK + 7), np.arange(3 * BLOCK + 7)
+    whole = measure_scaling(X, weights, per_feature=False)
+    monkeypatch.setattr(_scaling, "SPREAD", 4)
+    n_jobs = []
+
+    def backwards(jobs):
+        n_jobs.append(len(jobs))
+        for job in reversed(jobs):
+            job()
+
+    parts = measure_scaling(X, weights, per_feature=False, do=backwards)
+    assert n_jobs == [4, 4]
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-14)
+    np.testing.assert_allclose(parts.scale, whole.scale, rtol=1e-14)
 
 
 @pytest.mark.parametrize("per_feature", [False, True])
