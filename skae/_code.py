@@ -31,9 +31,12 @@ def explained_variance_ratios(
     reconstruction explains. Of nested codes a column's part is what it adds to the columns
     before it, and none if that is negative or more than the whole code explains;
     `columns_read` says how many of 1, 2, ... columns are decoded. Estimated on at most
-    max_decoded / n_components rows, evenly spaced, by jobs that `do` does.
+    max_decoded / n_components rows, evenly spaced, and half of that by a large network, by
+    jobs that `do` does.
     """
     n_components = network.n_components
+    is_large = parameters.flat.size > MANY_PARAMETERS
+    max_decoded = max_decoded // 2 if is_large else max_decoded
     some = X, weights, scaling, target_scaling, max_decoded
     if network.nested:
         errors, variance = errors_by_size(network, parameters, *some)
@@ -54,7 +57,7 @@ def explained_variance_ratios(
         held[:, j] = weights @ code[:, j]
         lost[j] = max(squared_error(held) - error, 0.0)
 
-    do = do if parameters.flat.size > MANY_PARAMETERS else in_turn
+    do = do if is_large else in_turn
     do([partial(hold, j) for j in range(n_components)])
     explained = max(1 - error / variance, 0.0)
     return lost / (lost.sum() or 1.0) * explained
