@@ -270,10 +270,11 @@ class TrainingWorkspace(Workspace):
         if self.network.nested:
             yield np.add, 0, 0, self.deltas[code][: len(X)]
 
-    def read(self, reading, target, row_errors):
+    def read(self, reading, target, found, share=None):
         """Yield the calls, after those of `encode`, that decode and compare with the target.
 
-        Each row's loss is left in `row_errors`.
+        Each row's loss is left in `found`; or with a `share` their sum, times the share, which
+        takes a loss that `sums`.
         """
         network, n_rows = self.network, len(reading)
         loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
@@ -288,8 +289,12 @@ class TrainingWorkspace(Workspace):
             outputs[code] = read
         yield from self._layers(code, last, outputs, reading.decoder, link=not loss.fused)
         errors, delta = self.errors[:n_rows], self.deltas[last][:n_rows]
+        if share is not None:
+            share = share / network.widths[-1]
+            yield from loss.sum_and_delta(target, outputs[last], share, found, delta)
+            return
         yield from loss.errors_and_delta(target, outputs[last], errors, delta)
-        yield errors.dot, self.feature_shares, row_errors
+        yield errors.dot, self.feature_shares, found
 
     def code(self, n_rows):
         """Return the code of the last forward pass, and room for its delta."""

@@ -192,9 +192,15 @@ class Objective:
                 factors = factors * np.asarray(scale, dtype)
                 if weights is not None:
                     calls += bind([(np.multiply, shares[reading.rows], scale, factors)])
-            row_errors.append(np.empty(len(reading), dtype))
-            sums.append(partial(factors.dot, row_errors[-1]))
-            calls += bind(workspace.read(reading, targets[reading.rows], row_errors[-1]))
+            target = targets[reading.rows]
+            if self.backward and weights is None and self.network.loss.sums:
+                total = np.empty(1, dtype)
+                sums.append(total.item)
+                calls += bind(workspace.read(reading, target, total, float(factors[0])))
+            else:
+                row_errors.append(np.empty(len(reading), dtype))
+                sums.append(partial(factors.dot, row_errors[-1]))
+                calls += bind(workspace.read(reading, target, row_errors[-1]))
             if not self.backward:
                 continue
             column = factors[:1].reshape(()) / np.asarray(n_features, dtype)

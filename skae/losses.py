@@ -3,7 +3,8 @@
 A row's loss is the mean of the errors over its features. A loss has a default `link`, the
 activation of the output. With `fused = True` it owns its link: it is handed the output
 before that activation (the logits), so that stable forms stay in one place, and no other
-output activation is allowed.
+output activation is allowed. With `sums = True` a batch's sum of errors can be had for less
+than the errors.
 """
 
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ class Loss(ABC):
 
     link = "identity"
     fused = False
+    sums = False
     lowest, highest = -np.inf, np.inf
 
     @abstractmethod
@@ -26,10 +28,19 @@ class Loss(ABC):
 class SquaredError(Loss):
     """(z - x)**2 / 2,  delta = z - x."""
 
+    sums = True
+
     def errors_and_delta(self, X, Z, errors, delta):
         yield np.subtract, Z, X, delta
         yield np.multiply, delta, 0.5, errors
         yield np.multiply, errors, delta, errors
+
+    def sum_and_delta(self, X, Z, share, total, delta):
+        """Yield the calls of total = share sum (z - x)**2 / 2, of shape (1,), and of the slope."""
+        yield np.subtract, Z, X, delta
+        flat = delta.reshape(-1)
+        yield flat.dot, flat, total.reshape(())
+        yield np.multiply, total, 0.5 * share, total
 
 
 class AbsoluteError(Loss):

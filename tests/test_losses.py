@@ -53,6 +53,20 @@ def test_errors_and_delta(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.sums])
+def test_the_sum_is_that_of_the_errors(name, dtype):
+    loss = LOSSES[name]
+    X = targets(loss, dtype)
+    Z = np.random.default_rng(1).normal(size=X.shape).astype(dtype)
+    errors, delta = run(loss, X, Z)
+    total, slope = np.full(1, np.nan, dtype), np.full_like(X, np.nan)
+    calls.run(loss.sum_and_delta(X.copy(), Z.copy(), 0.3, total, slope))
+    rtol = 100 * np.finfo(dtype).eps
+    np.testing.assert_allclose(total, 0.3 * errors.sum(dtype=float), rtol=rtol)
+    np.testing.assert_array_equal(slope, delta)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_far_away_and_exact_hits(name, dtype):
     loss = LOSSES[name]
