@@ -253,6 +253,10 @@ class TrainingWorkspace(Workspace):
         dtype = parameters.flat.dtype
         self.gradient = parameters.empty_like()
         self.deltas = {i: np.empty_like(a) for i, a in self.outputs.items()}
+        self.is_single = n_rows == 1 and not network.nested
+        if self.is_single:  # its deltas are the gradients of the biases
+            for i, (_, db) in enumerate(self.gradient.layers, start=1):
+                self.deltas[i] = db.reshape(1, -1)
         self.errors = np.empty_like(self.outputs[network.n_layers])
         self.ones_over_rows = np.ones(n_rows, dtype)
         self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
@@ -355,6 +359,7 @@ class TrainingWorkspace(Workspace):
                 scratch = self._scratch(i, n_rows)
                 yield from network.activations[i - 1].backward(outputs[i], delta, *scratch)
             yield outputs[i - 1].T.dot, delta, dW
-            yield ones.dot, delta, db
+            if not self.is_single:
+                yield ones.dot, delta, db
             if i > 1:
                 yield delta.dot, W.T, deltas[i - 1]
