@@ -82,16 +82,29 @@ class Feed:
         if not np.all(weights == weights[0]):
             self.all_weights = (weights / weights.mean()).astype(dtype)
             self.weights = np.empty(self.n_rows, dtype)
+        self.found = np.empty(self.n_rows, rows.index.dtype)
+        self.is_deferred = False
         self.size_draws, self.sizes = size_draws, None
         if size_draws is not None:
             self.sizes = np.empty((self.n_rows, len(size_draws)), dtype)
 
     def fill(self, chosen, rng):
-        """Gather the chosen rows, at most n_rows of them, counted among those that take part."""
-        rows, n_rows = self.rows, len(chosen)
-        inputs, targets = self.inputs[:n_rows], self.targets[:n_rows]
-        found, source = rows.index[chosen], inputs
+        """Take the chosen rows, at most n_rows of them, counted among those that take part."""
+        n_rows = len(chosen)
+        np.take(self.rows.index, chosen, out=self.found[:n_rows], mode="clip")
+        if not self.is_deferred:
+            self.gather(slice(0, n_rows), rng)
+        if self.weights is not None:
+            np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
+        if self.sizes is not None:
+            self.size_draws.draw(self.sizes[:n_rows])
+
+    def gather(self, view, rng=None):
+        """Copy some of the rows that were taken to where their slots are, scaled."""
+        rows, found, inputs, targets = self.rows, self.found[view], self.inputs[view], None
+        source = inputs
         if self.has_own_target:
+            targets = self.targets[view]
             np.take(rows.target, found, axis=0, out=targets, mode="clip")
         if rows.corruption is not None:
             rows.corruption.corrupt(targets, inputs, rng)
@@ -102,10 +115,14 @@ class Feed:
         self.scaling.apply(source, out=inputs)
         if self.has_own_target and not self.target_scaling.is_identity:
             self.target_scaling.apply(targets, out=targets)
-        if self.weights is not None:
-            np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
-        if self.sizes is not None:
-            self.size_draws.draw(self.sizes[:n_rows])
+
+    def defer(self):
+        """Leave it to those who use a slot to gather it, a part each: return whether they must.
+
+        Noise is drawn for all rows in turn.
+        """
+        self.is_deferred = self.rows.corruption is None
+        return self.is_deferred
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of the batches that n_rows filled rows make."""
@@ -114,15 +131,16 @@ class Feed:
 
     def slot(self, index, n_rows):
         """Return views of a slot: inputs, targets, weights or None."""
-        view = self._view(index, n_rows)
+        view = self.view(index, n_rows)
         weights = None if self.weights is None else self.weights[view]
         return self.inputs[view], self.targets[view], weights
 
     def slot_sizes(self, index, n_rows):
         """Return a view of the sizes drawn for a slot, or None."""
-        return None if self.sizes is None else self.sizes[self._view(index, n_rows)]
+        return None if self.sizes is None else self.sizes[self.view(index, n_rows)]
 
-    def _view(self, index, n_rows):
+    def view(self, index, n_rows):
+        """Return where a slot is among the rows that were taken."""
         start = index * self.batch_size
         return slice(start, start + n_rows)
 

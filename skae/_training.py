@@ -101,7 +101,7 @@ class Objective:
             )
         self.backward = backward
         self.bound = {}
-        self.adds_up = True
+        self.adds_up, self.gathers = True, False
         self.limit = math.inf
 
     def __call__(self, index, n_rows):
@@ -132,16 +132,27 @@ class Objective:
         """Return the parts of a slot's work, the calls after them, those of its loss; errors."""
         slot = (*self.feed.slot(index, n_rows), self.feed.slot_sizes(index, n_rows))
         length = self.n_part_rows
+        taken = range(len(self.feed.found))[self.feed.view(index, n_rows)]
         found = []
         for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
             part = [None if a is None else a[start : start + length] for a in slot]
-            found.append(self._bind_part(workspace, n_rows, *part))
+            calls, *rest = self._bind_part(workspace, n_rows, *part)
+            if self.gathers:
+                rows = taken[start : start + length]
+                calls = [partial(self.feed.gather, slice(rows.start, rows.stop)), *calls]
+            found.append((calls, *rest))
         parts, sums, row_errors = zip(*found)
         sums = [sum_errors for of_part in sums for sum_errors in of_part]
         side_by_side, calls = (), parts[0]
         if len(parts) > 1:
             side_by_side, calls = [partial(replay, part) for part in parts], []
         return side_by_side, calls + self._bind_sum(len(parts)), sums, row_errors[0]
+
+    def gather_in_parts(self):
+        """Gather the rows of a batch where they are worked on, from now on."""
+        if len(self.workspaces) > 1:
+            self.gathers = self.feed.defer()
+            self.bound.clear()
 
     def leave_sum(self):
         """Return the gradients that whoever calls adds to `gradient`, from now on."""
@@ -318,6 +329,7 @@ def epochs(objective, step, rate, shuffle, rng):
     Raise DivergedError when a batch's loss is not finite, or above 10**4 (1 + the first's).
     """
     feed, state = objective.feed, step.state
+    objective.gather_in_parts()
     while True:
         total = 0.0
         for chosen in feed.chunks(feed.order(shuffle, rng)):

@@ -67,6 +67,34 @@ def test_part_of_the_rows(batch_size):
         np.testing.assert_allclose(found, weights[mask] / weights[mask].mean())
 
 
+@pytest.mark.parametrize("own_target", [False, True])
+def test_rows_gathered_later_in_parts_are_the_same(own_target):
+    X, weights = rows_of(), np.random.default_rng(1).random(20)
+    target = rows_of(seed=1) if own_target else X
+    rows, order = make_rows(X, target, weights), np.random.default_rng(2).permutation(20)
+    at_once, in_parts = make_feed(rows, 8), make_feed(rows, 8)
+    assert in_parts.defer()
+    for chosen in at_once.chunks(order):
+        at_once.fill(chosen, None)
+        in_parts.fill(chosen, None)
+        for index, n_rows in in_parts.slots(len(chosen)):
+            view = in_parts.view(index, n_rows)
+            middle = view.start + 3
+            in_parts.gather(slice(middle, view.stop))
+            in_parts.gather(slice(view.start, middle))
+            pairs = zip(in_parts.slot(index, n_rows), at_once.slot(index, n_rows), strict=True)
+            for found, expected in pairs:
+                np.testing.assert_array_equal(found, expected)
+
+
+def test_noisy_rows_are_not_left_for_later():
+    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape))
+    feed = make_feed(make_rows(rows_of(), corruption=noise), 8)
+    assert not feed.defer()
+    feed.fill(np.arange(20), np.random.default_rng(0))
+    assert np.abs(feed.slot(0, 8)[0]).min() > 0
+
+
 def test_weights_of_one_size_are_none():
     feed = make_feed(make_rows(rows_of(), weights=np.full(20, 3.0)), 4)
     feed.fill(np.arange(20), None)

@@ -119,11 +119,10 @@ def test_no_job_is_at_work_any_more_after_an_error():
         sleep(0.05)
         done.append(True)
 
-    with team() as do, pytest.raises(ZeroDivisionError):
-        try:
+    with team() as do:
+        with pytest.raises(ZeroDivisionError):
             do([lambda: 1 / 0, late])
-        finally:
-            assert done
+        assert done
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
