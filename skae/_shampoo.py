@@ -77,7 +77,10 @@ class Shampoo(Adam):
         yield np.subtract, theta, gradient, theta
 
     def prepare(self, gradient, state, do):
-        """Update the curvatures and make their roots, where the step is one of those."""
+        """Update the curvatures and make their roots, where the step is one of those.
+
+        `do` does the jobs that it takes.
+        """
         t = state["t"]
         is_power_of_two = t & (t - 1) == 0
         makes_roots = t % ROOTS_EVERY == 0 or (t <= FIRST and is_power_of_two)

@@ -299,7 +299,8 @@ class Step:
         state["steps"] += 1
         for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
             factor[...] = value
-        self.optimizer.prepare(self.gradient, state, self.do)
+        if self.optimizer.prepares:
+            self.optimizer.prepare(self.gradient, state, self.do)
         if self.decay:
             self.kept[...] = 1 - learning_rate * self.decay
         if self.averages:

@@ -20,7 +20,7 @@ class Optimizer(ABC):
     """A rule for the next vector, given the gradient at this one; `n_factors` change."""
 
     n_factors = 1
-    prepares = False  # whether some steps need the whole gradient before they begin
+    prepares = False  # whether `prepare` is to see the whole gradient before a step begins
 
     @abstractmethod
     def init(self, theta):
@@ -41,9 +41,6 @@ class Optimizer(ABC):
         """
         for of in slices(theta.size, n_least):
             yield of, self.step(*pieces(of, theta, gradient, state), *factors)
-
-    def prepare(self, gradient, state, do):  # noqa: B027, most have nothing to prepare
-        """Do what is due before a step, but not before each one, by jobs that `do` does."""
 
 
 def slices(size, n_least=1):
