@@ -253,19 +253,31 @@ class Course:
         return choice
 
     def _refit(self, choice):
-        """Train on all rows for as long as was best over the folds, for each decoder if alone."""
+        """Train on all rows for as long as was best over the folds, for each decoder if alone.
+
+        What is worse than the start on these very rows by then is not kept: a row far from all
+        others can upset the first epochs, and was elsewhere in the folds.
+        """
+        model, n_done = self.model, 0
+        learned = self._choice(self.recipe.watch(model, self.rows)(), self.rows.weights, caution=0)
+        start = model.kept.flat.copy()
         if not self.fixed_encoder:
             self._run(self.rows, n_epochs=choice.epoch)
-            self.best_iter = self.n_before + choice.epoch if choice.epoch else 0
+            if learned.improves(self.recipe.watch(model, self.rows)(), choice.epoch):
+                self.best_iter = self.n_before + choice.epoch
+            else:
+                model.kept.flat[...] = start
+                self.best_iter = 0
             return
-        n_done = 0
 
         def keep_those_due():
             nonlocal n_done
             n_done += 1
-            for part, epoch in zip(choice.parts, choice.epochs):
-                if epoch == n_done:
-                    self.model.keep(part)
+            due = [k for k, epoch in zip(choice.parts, choice.epochs) if epoch == n_done]
+            losses = self.recipe.watch(model, self.rows)() if due else None
+            for part in due:
+                if learned.improves_part(part, losses, n_done):
+                    model.keep(part)
                     self.best_iter = self.n_before + n_done
             return False
 

@@ -104,9 +104,12 @@ class ChoiceOfEach:
 
     def improved(self, losses, epoch):
         """Compare an epoch with the best ones before it; return the parts that it improves."""
-        found = []
-        for part, choice, chosen in zip(self.parts, self.each, self.columns):
-            if choice.improves(losses[:, chosen], epoch):
-                self.kept[:, chosen] = losses[:, chosen]
-                found.append(part)
+        return [part for part in self.parts if self.improves_part(part, losses, epoch)]
+
+    def improves_part(self, part, losses, epoch):
+        """Compare an epoch with the best one before it for one part alone."""
+        chosen = self.columns[part]
+        found = self.each[part].improves(losses[:, chosen], epoch)
+        if found:
+            self.kept[:, chosen] = losses[:, chosen]
         return found

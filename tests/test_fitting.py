@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 import warnings
 
 from curved import curved_rows
@@ -13,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, _course
 from skae.activations import ACTIVATIONS
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -612,6 +613,27 @@ def test_divergence_with_early_stopping_falls_back_to_the_start(solver, n_rows):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X)
     assert -model.score_samples(X).mean() <= pca_error(2, X, X) * 1.02
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(("rate", "n_epochs"), [(1e-3, 40), (0.3, 1)])
+def test_a_last_training_that_is_worse_than_the_start_is_not_kept(
+    rate, n_epochs, nested, monkeypatch
+):
+    """Folds may find epochs good that are bad on all rows, as a row far from them is in some."""
+    X = curved_rows(100, noise=0.05)
+    monkeypatch.setattr(
+        _course.Course, "_cross_validate", lambda _: SimpleNamespace(epoch=n_epochs)
+    )
+    options = {"max_iter": 40, "learning_rate_init": rate, "nested": nested, "random_state": 0}
+    model = AutoencoderTransformer(2, **options).fit(X)
+    error = model.reconstruction_err_ / pca_error(2, X, X)
+    if rate == 1e-3:
+        assert model.best_iter_ == n_epochs
+        assert error < 0.99
+    else:
+        assert model.best_iter_ == 0
+        assert error == pytest.approx(1)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])

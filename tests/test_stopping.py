@@ -153,6 +153,14 @@ def test_each_part_has_its_own_epoch():
     assert choice.progress(start * 2) == choice.mean(start * 2) == pytest.approx(2)
 
 
+def test_a_part_is_compared_alone():
+    start = np.tile([1.0, 2.0, 0.1], (6, 1))
+    choice = ChoiceOfEach(start, np.ones(6), 0.0, [[0, 2], [1]])
+    assert choice.improves_part(0, start * [0.9, 0.1, 0.8], 3)
+    assert not choice.improves_part(1, start * [0.1, 1.1, 0.1], 5)
+    assert choice.epochs == [3, 0]
+
+
 def choose_over_sizes(curves, caution=1.0):
     """Feed a Choice the losses of rows at several sizes; the epoch that it ends with."""
     choice = Choice(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
