@@ -100,7 +100,7 @@ def build(architecture):
         ACTIVATIONS[name].of_width(n_units, share) for n_units, name in zip(widths[1:], names)
     ]
     if architecture.get("bounds") is not None:
-        activations[-1] = Bounded(*architecture["bounds"])
+        activations[-1] = Bounded(*architecture["bounds"], architecture.get("margin", np.inf))
     return Network(
         widths=tuple(widths),
         activations=tuple(activations),

@@ -7,25 +7,44 @@ from skae.activations import Identity
 
 COUNTED_ROWS = 4096
 MISSED_ROWS = 10
+MARGIN = 3  # ranges of a column
 
 
 class Bounded(Identity):
-    """a = min(max(z, lowest), highest), column by column;  da/dz = 1 all the same.
+    """a = min(max(z, lowest), highest) + what of z is further beyond than a margin;  da/dz = 1.
 
-    With a squared error that is the matching loss of this output, convex in z, as the
-    cross-entropy is that of the logistic function: z may lie beyond a bound for nothing where
-    the target is at it, and is called back where it is not (Auer, Herbster & Warmuth, 1996,
-    NIPS 8, "Exponentially many local minima for single neurons").
+    The slope is one all the same: with a squared error that is, up to the margin, the matching
+    loss of this output, convex in z, as the cross-entropy is that of the logistic function. z
+    may lie beyond a bound for nothing where the target is at it, and is called back where it
+    is not (Auer, Herbster & Warmuth, 1996, NIPS 8, "Exponentially many local minima for single
+    neurons"). Beyond the margin lies what no training row was like: there a linear path goes on.
     """
 
-    def __init__(self, lowest, highest):
-        self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
+    n_scratch = 1
 
-    def forward(self, z):
-        if np.isfinite(self.lowest).any():
-            yield np.maximum, z, self.lowest.astype(z.dtype), z
-        if np.isfinite(self.highest).any():
-            yield np.minimum, z, self.highest.astype(z.dtype), z
+    def __init__(self, lowest, highest, margin=np.inf):
+        self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
+        self.least, self.most = self.lowest - margin, self.highest + margin
+
+    def forward(self, z, far):
+        bounds = [(np.maximum, self.least, self.lowest), (np.minimum, self.most, self.highest)]
+        bounds = [(cut, a.astype(z.dtype), b.astype(z.dtype)) for cut, a, b in bounds if is_any(b)]
+        beside = z
+        for cut, limit, _ in bounds:
+            yield cut, beside, limit, far
+            beside = far
+        yield np.subtract, z, beside, far
+        for cut, _, bound in bounds:
+            yield cut, z, bound, z
+        yield np.add, z, far, z
+
+    def backward(self, a, da, far):
+        yield from ()
+
+
+def is_any(bounds):
+    """Whether some column has a bound."""
+    return np.isfinite(bounds).any()
 
 
 def measure_bounds(X):
@@ -46,7 +65,7 @@ def measure_bounds(X):
         missed = n_end * np.minimum(n_end / n_next, 1)
         is_bound = (missed >= MISSED_ROWS) & ~at_end.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)
-    return found if np.isfinite(found).any() else None
+    return found if is_any(found) else None
 
 
 def loosened(bounds, X):

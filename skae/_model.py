@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from skae import _architecture, _code
-from skae._bounds import loosened, measure_bounds
+from skae._bounds import MARGIN, loosened, measure_bounds
 from skae._initialization import (
     initialize_means,
     initialize_output,
@@ -138,8 +138,10 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
                 n_components = min(n_components, max(n_features - 1, 1))
             directions = directions[:n_components]
     architecture = _architecture.describe(estimator, n_features, int(n_components))
-    if _architecture.may_be_bounded(estimator):
-        architecture["bounds"] = _scaled_bounds(measure_bounds(target), scaling)
+    bounds = measure_bounds(target) if _architecture.may_be_bounded(estimator) else None
+    if bounds is not None:
+        architecture["bounds"] = _scaled_bounds(bounds, scaling)
+        architecture["margin"] = (MARGIN * np.ptp(target, axis=0) / scaling.scale).tolist()
     network = _architecture.build(architecture)
     parameters = network.parameters(np.empty(network.n_parameters, X.dtype))
     initialize_weights(network, parameters, np.random.default_rng(seed))

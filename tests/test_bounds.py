@@ -93,12 +93,28 @@ def test_bounds_are_loosened_by_rows_beyond():
 def test_output_and_slope(dtype):
     bounds = np.array([[-1.0, -np.inf, -np.inf], [0.5, 2.0, np.inf]])
     z = (5 * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
-    a, da = z.copy(), np.ones_like(z)
-    calls.run(Bounded(*bounds).forward(a))
-    calls.run(Bounded(*bounds).backward(a.copy(), da))
+    a, da, room = z.copy(), np.ones_like(z), np.zeros_like(z)
+    calls.run(Bounded(*bounds).forward(a, room))
+    calls.run(Bounded(*bounds).backward(a.copy(), da, room))
     assert a.dtype == dtype
     assert_array_equal(a, np.clip(z, *bounds.astype(dtype)))
     assert_array_equal(da, 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sides", ["both", "lowest", "highest"])
+def test_output_beyond_the_margin(sides, dtype):
+    lowest = [-np.inf, -np.inf] if sides == "highest" else [-1.0, -np.inf]
+    highest = [np.inf, np.inf] if sides == "lowest" else [0.5, 2.0]
+    margin = np.array([2.0, 1.0])
+    z = (5 * np.random.default_rng(0).normal(size=(50, 2))).astype(dtype)
+    a = z.copy()
+    calls.run(Bounded(lowest, highest, margin).forward(a, np.zeros_like(z)))
+    within = np.clip(z, np.array(lowest, dtype), np.array(highest, dtype))
+    rest = z - within
+    expected = within + np.sign(rest) * np.maximum(np.abs(rest) - margin, 0)
+    assert_allclose(a, expected, rtol=1e-6, atol=1e-6)
+    assert (np.abs(rest) > margin).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -109,7 +125,7 @@ def test_nothing_is_restored_beyond_a_bound(Estimator, dtype):
     assert_allclose(model.bounds_[0, :3], 0, atol=1e-6)
     assert (model.bounds_[0, 3:] == -np.inf).all()
     assert (model.bounds_[1] == np.inf).all()
-    for rows in (model.reconstruct(X), model.inverse_transform(5 * model.transform(X))):
+    for rows in (model.reconstruct(X), model.inverse_transform(1.2 * model.transform(X))):
         assert rows[:, :3].min() >= -1e-6
         assert rows[:, 3:].min() < -0.1
 
@@ -128,6 +144,25 @@ def test_the_start_is_pca_cut_to_the_bounds():
     assert_array_equal(np.isfinite(model.bounds_[0]), (n_black >= 10) & (n_black < len(X)))
     errors = [np.square(m.reconstruct(X) - X).mean() for m in (model, free)]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("max_iter", [0, 20])
+def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
+    """What is no end after all, once in a while: a bound must not cost more than some ranges."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)) + 0.01 * rng.normal(size=(300, 6))
+    X[:, 0] = rng.integers(0, 2, 300)
+    model = AutoencoderTransformer(4, **SMALL | {"max_iter": max_iter}).fit(X)
+    assert model.bounds_[:, 0].round(6).tolist() == [0, 1]
+    pca, row = PCA(4).fit(X), X[:1].copy()
+    for value in (-50.0, 50.0, 1000.0):
+        row[0, 0] = value
+        found = model.reconstruct(row)[0, 0]
+        by_pca = pca.inverse_transform(pca.transform(row))[0, 0]
+        assert abs(value) > 10 * abs(found - by_pca)
+        assert abs(found - by_pca) < 5
+    del model.architecture_["margin"]  # as in files of versions that cut all
+    assert_allclose(model.reconstruct(np.repeat(row, 2, axis=0))[:, 0], 1)
 
 
 def test_bounds_help_on_unseen_rows():
