@@ -269,16 +269,20 @@ def resumed_model(estimator, target):
         possible = _architecture.with_hidden_activation(asked, name)
         if architecture["activations"] == possible["activations"]:
             asked = possible
+    changes = [
+        (key, asked[key], architecture.get(key, False))
+        for key in ("nested", *asked)  # on which "auto" depends
+        if asked[key] != architecture.get(key, False)
+    ]
     if estimator.output_activation != "auto" and architecture.get("bounds") is not None:
-        asked["bounds"] = None
-    for key in ("nested", *asked):  # on which "auto" depends
-        value, before = asked[key], architecture.get(key, False)
-        if value != before:
-            raise ValueError(
-                f"Training cannot go on with another network: {key} is now {value!r}, was "
-                f"{before!r}. Set the parameter back, or fit with "
-                "warm_start=False."
-            )
+        changes.append(("output_activation", estimator.output_activation, "auto, with bounds"))
+    if changes:
+        key, value, before = changes[0]
+        raise ValueError(
+            f"Training cannot go on with another network: {key} is now {value!r}, was "
+            f"{before!r}. Set the parameter back, or fit with "
+            "warm_start=False."
+        )
     state = {
         key: value.copy() if isinstance(value, np.ndarray) else value
         for key, value in estimator._optimizer_state.items()

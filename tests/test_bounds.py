@@ -206,7 +206,8 @@ def test_training_goes_on_with_the_same_output():
     X = cut_rows()
     model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
     before = model.theta_.copy()
-    with pytest.raises(ValueError, match="cannot go on with another network: bounds"):
+    message = "network: output_activation is now 'identity', was 'auto, with bounds'. Set"
+    with pytest.raises(ValueError, match=message):
         model.set_params(output_activation="identity").fit(X)
     assert_array_equal(model.theta_, before)
     assert np.isfinite(model.set_params(output_activation="auto").fit(X).bounds_).any()
