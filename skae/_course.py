@@ -9,12 +9,13 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._architecture import ALONE, BOUNDED, hidden_activation, tried_first
 from skae._model import resumed_model, start_model
 from skae._nesting import decoder_weights
+from skae._objective import DivergedError
 from skae._recipe import EVALUATION_ROWS, Recipe
 from skae._silence import SILENCE
 from skae._splitting import fold_numbers
 from skae._spread import evenly_spaced
 from skae._stopping import Choice, ChoiceOfEach, Patience
-from skae._training import DivergedError, lbfgs
+from skae._training import lbfgs
 
 CROSS_VALIDATED_ROWS, CROSS_VALIDATED_CELLS = 500, 200_000
 N_FOLDS = 5

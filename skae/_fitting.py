@@ -16,10 +16,10 @@ from skae._model import (
     shortened,
     start_model,
 )
+from skae._objective import DivergedError
 from skae._random import generator
 from skae._silence import SILENCE
 from skae._splitting import merge_equal_rows
-from skae._training import DivergedError
 
 MERGED_ROWS = 1000
 MAX_REACHED = 10_000  # rows

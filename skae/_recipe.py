@@ -8,8 +8,9 @@ import numpy as np
 
 from skae._feed import Feed
 from skae._nesting import N_READINGS, N_READINGS_ALONE, SizeDraws, share_read
+from skae._objective import Objective, row_losses
 from skae._shampoo import Shampoo
-from skae._training import SCHEDULES, Objective, Step, epochs, row_losses
+from skae._training import SCHEDULES, Step, epochs
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
 

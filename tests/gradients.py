@@ -6,8 +6,8 @@ import reference
 from skae._feed import Feed, Rows
 from skae._nesting import SizeDraws
 from skae._network import Network
+from skae._objective import Objective
 from skae._scaling import identity_scaling
-from skae._training import Objective
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.penalties import PENALTIES

@@ -15,10 +15,11 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAu
 from skae._layer_table import layer_table
 from skae._model import columns_to_read
 from skae._nesting import SizeDraws, decoder_weights, share_read, sizes_of_decoders, spans
+from skae._objective import row_losses
 from skae._passes import blocks
 from skae._recipe import Recipe
 from skae._scaling import Scaling, identity_scaling
-from skae._training import Step, epochs, row_losses
+from skae._training import Step, epochs
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
@@ -266,7 +267,7 @@ def test_large_batches_are_read_in_parts(monkeypatch):
     network, _, parameters, X, target, weights, _ = nested_case(n_rows=230)
     rows_in = make_rows(X, target, weights)
     whole = make_objective(network, parameters, rows_in, n_readings=np.inf)
-    monkeypatch.setattr("skae._training.LARGE", 0)
+    monkeypatch.setattr("skae._objective.LARGE", 0)
     objective = make_objective(network, parameters, rows_in, n_readings=np.inf)
     fill(whole)
     fill(objective)

@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _threads, _training
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _objective, _threads
 from skae._threads import in_turn, team
 
 LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
@@ -131,8 +131,8 @@ def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
     X = np.random.default_rng(0).random((512, 300)).astype(dtype)
     weights = np.arange(1, 513) if weighted else None
     found, seen = [], set()
-    real = _training.replay
-    monkeypatch.setattr(_training, "replay", lambda calls: seen.add(get_ident()) or real(calls))
+    real = _objective.replay
+    monkeypatch.setattr(_objective, "replay", lambda calls: seen.add(get_ident()) or real(calls))
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="blas"):
             model = AutoencoderTransformer(4, batch_size=200, **LARGE).fit(X, None, weights)
@@ -148,7 +148,7 @@ def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
     weights = np.random.default_rng(1).random(batch_size)
     found = []
     for large in (0, np.inf):
-        monkeypatch.setattr(_training, "LARGE", large)
+        monkeypatch.setattr(_objective, "LARGE", large)
         model = AutoencoderTransformer(4, batch_size=batch_size, solver="sgd", **LARGE)
         found.append(model.fit(X, None, weights))
     np.testing.assert_allclose(found[0].theta_, found[1].theta_, rtol=1e-9, atol=1e-12)

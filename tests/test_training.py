@@ -16,15 +16,9 @@ import pytest
 import reference
 
 from skae import AutoencoderTransformer, _feed
+from skae._objective import DivergedError, row_losses
 from skae._shampoo import Shampoo
-from skae._training import (
-    SCHEDULES,
-    DivergedError,
-    Step,
-    epochs,
-    lbfgs,
-    row_losses,
-)
+from skae._training import SCHEDULES, Step, epochs, lbfgs
 from skae.corruptions import UserNoise
 from skae.optimizers import OPTIMIZERS, slices
 from skae.penalties import PENALTIES
@@ -486,7 +480,7 @@ def test_batches_in_parts_take_the_steps_of_whole_ones(monkeypatch, optimizer, n
     """The last batch has as many parts as the others, fewer rows, or a single part."""
     rows, found = make_rows(rows_of(n_rows)), []
     for large in (math.inf, 0):
-        monkeypatch.setattr("skae._training.LARGE", large)
+        monkeypatch.setattr("skae._objective.LARGE", large)
         make = {"shampoo": Shampoo(shapes=((5, 4), (4, 2), (2, 4), (4, 5)))}
         make |= {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
         parameters, _, losses = train(
