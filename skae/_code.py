@@ -37,9 +37,10 @@ def explained_variance_ratios(
     n_components = network.n_components
     is_large = parameters.flat.size > MANY_PARAMETERS
     max_decoded = max_decoded // 2 if is_large else max_decoded
+    do = do if is_large else in_turn
     some = X, weights, scaling, target_scaling, max_decoded
     if network.nested:
-        errors, variance = errors_by_size(network, parameters, *some)
+        errors, variance = errors_by_size(network, parameters, *some, do)
         if variance == 0:
             return np.zeros(n_components)
         explained = np.maximum(1 - errors / variance, 0)
@@ -57,26 +58,31 @@ def explained_variance_ratios(
         held[:, j] = weights @ code[:, j]
         lost[j] = max(squared_error(held) - error, 0.0)
 
-    do = do if is_large else in_turn
     do([partial(hold, j) for j in range(n_components)])
     explained = max(1 - error / variance, 0.0)
     return lost / (lost.sum() or 1.0) * explained
 
 
 def errors_by_size(
-    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED
+    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED, do=in_turn
 ):
     """Squared error with 1, 2, ... columns of nested codes, and that of the model's mean.
 
     Of a plain code with all columns alone. Both are means over the rows, as many as above, and
-    sums over the features, in the target's scale.
+    sums over the features, in the target's scale. `do` does a job for each size.
     """
     center = np.empty_like(scaling.mean)
     target_scaling.apply(scaling.mean, out=center)
     some = X, weights, scaling, target_scaling, max_decoded
     code, _, variance, squared_error = _decoding(network, parameters, *some, center)
     sizes = range(1 if network.nested else network.n_components, network.n_components + 1)
-    return np.array([squared_error(code[:, :size]) for size in sizes]), variance
+    errors = np.empty(len(sizes))
+
+    def measure(i):
+        errors[i] = squared_error(code[:, : sizes[i]])
+
+    do([partial(measure, i) for i in range(len(sizes))])
+    return errors, variance
 
 
 def _decoding(network, parameters, X, weights, scaling, target_scaling, max_decoded, center=None):

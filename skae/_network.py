@@ -245,14 +245,20 @@ class TrainingWorkspace(Workspace):
     """A workspace for whole steps: forward, loss, and backward into `gradient`.
 
     A batch is encoded, then read by one decoder after the other, forward and backward, and
-    their gradients by the code go back through the encoder together.
+    their gradients by the code go back through the encoder together. A workspace `beside`
+    another one has room for decoders alone: it reads the code of the other and writes into its
+    gradient, but keeps the delta of the code to itself.
     """
 
-    def __init__(self, network, parameters, n_rows):
-        super().__init__(network, parameters, n_rows)
+    def __init__(self, network, parameters, n_rows, beside=None):
+        code = network.n_encoder_layers
+        super().__init__(network, parameters, n_rows, first=0 if beside is None else code)
         dtype = parameters.flat.dtype
-        self.gradient = parameters.empty_like()
+        self.gradient = parameters.empty_like() if beside is None else beside.gradient
         self.deltas = {i: np.empty_like(a) for i, a in self.outputs.items()}
+        if beside is not None:
+            self.outputs[code] = beside.outputs[code]
+            self.deltas[code] = np.empty_like(beside.deltas[code])
         self.is_single = n_rows == 1 and not network.nested
         if self.is_single:  # its deltas are the gradients of the biases
             for i, (_, db) in enumerate(self.gradient.layers, start=1):
@@ -268,11 +274,13 @@ class TrainingWorkspace(Workspace):
         ]
 
     def encode(self, X):
-        """Yield the calls that leave the code of X in its output, and no delta beside it."""
+        """Yield the calls that leave the code of X in its output."""
         code = self.network.n_encoder_layers
         yield from self._layers(0, code, {0: X} | self._rows(self.outputs, len(X)))
-        if self.network.nested:
-            yield np.add, 0, 0, self.deltas[code][: len(X)]
+
+    def begin_delta(self, n_rows):
+        """Yield the call that leaves no delta beside the code, for decoders to add theirs."""
+        yield np.add, 0, 0, self.code(n_rows)[1]
 
     def read(self, reading, target, found, share=None):
         """Yield the calls, after those of `encode`, that decode and compare with the target.

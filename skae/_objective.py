@@ -6,12 +6,13 @@ import math
 import numpy as np
 
 from skae._calls import bind, replay
-from skae._nesting import N_READINGS, spans
+from skae._nesting import N_READINGS, share_read, spans
 from skae._network import Reading, TrainingWorkspace
 from skae._threads import in_turn
 from skae.optimizers import slices
 
 LARGE = 10**8  # floating-point operations of a step in float32: about a millisecond
+MOST_READERS = 4
 
 
 class DivergedError(FloatingPointError):
@@ -40,7 +41,8 @@ class Objective:
     on the threads.
 
     Of a nested network each decoder reads some of the rows, cut to sizes that the feed draws,
-    and its mean loss counts by `decoder_weights`. With `backward=False` every decoder reads
+    and its mean loss counts by `decoder_weights`. There the decoders are the parts: what each
+    does is large enough, where a part of the rows is not. With `backward=False` every decoder reads
     all rows, cut to the sizes that are watched. With `fixed_encoder=True` the decoders alone
     have a gradient.
     """
@@ -65,11 +67,21 @@ class Objective:
         n_parts = 1
         if backward and penalty is None:
             n_parts = count_parts(network, feed.batch_size, parameters.flat.dtype)
-        n_rows = math.ceil(feed.batch_size / n_parts)
+        self.n_parts = n_parts
+        n_rows = feed.batch_size if network.nested else math.ceil(feed.batch_size / n_parts)
         self.n_part_rows = n_rows
-        self.workspaces = [TrainingWorkspace(network, parameters, n_rows) for _ in range(n_parts)]
+        n_copies = 1 if network.nested else n_parts
+        self.workspaces = [TrainingWorkspace(network, parameters, n_rows) for _ in range(n_copies)]
         self.workspace = self.workspaces[0]
         self.gradient = self.workspace.gradient
+        self.readers = [self.workspace]
+        if network.nested and n_parts > 1:
+            n_decoders = len(network.decoder_sizes)
+            n_read = math.ceil(n_rows * share_read(n_decoders, n_readings))
+            self.readers += [
+                TrainingWorkspace(network, parameters, n_read, beside=self.workspace)
+                for _ in range(min(n_decoders, MOST_READERS) - 1)
+            ]
         self.penalty = penalty
         self.penalty_value = 0.0
         if penalty is not None:
@@ -87,10 +99,12 @@ class Objective:
         bound = self.bound.get(self.last)
         if bound is None:
             bound = self.bound[self.last] = self._bind(index, n_rows)
-        parts, calls, sums, self.row_errors = bound
+        before, parts, after, sums, self.row_errors = bound
+        for call in before:
+            call()
         if parts:
             self.do(parts)
-        for call in calls:
+        for call in after:
             call()
         return sum([float(sum_errors()) for sum_errors in sums]) + self.penalty_value
 
@@ -106,24 +120,26 @@ class Objective:
         self.check(self(*self.last))
 
     def _bind(self, index, n_rows):
-        """Return the parts of a slot's work, the calls after them, those of its loss; errors."""
+        """Return the calls of a slot, jobs, the calls after them, those of its loss; errors."""
         slot = (*self.feed.slot(index, n_rows), self.feed.slot_sizes(index, n_rows))
+        if len(self.workspaces) == 1:
+            before, reads, after, sums, row_errors = self._bind_part(self.workspace, n_rows, *slot)
+            if len(reads) > 1:
+                return before, [partial(replay, each) for each in reads], after, sums, row_errors
+            return before + reads[0] + after, (), (), sums, row_errors
         length = self.n_part_rows
         taken = range(len(self.feed.found))[self.feed.view(index, n_rows)]
-        found = []
+        parts, sums = [], []
         for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
             part = [None if a is None else a[start : start + length] for a in slot]
-            calls, *rest = self._bind_part(workspace, n_rows, *part)
+            before, [reads], after, of_part, _ = self._bind_part(workspace, n_rows, *part)
+            calls = before + reads + after
             if self.gathers:
                 rows = taken[start : start + length]
                 calls = [partial(self.feed.gather, slice(rows.start, rows.stop)), *calls]
-            found.append((calls, *rest))
-        parts, sums, row_errors = zip(*found)
-        sums = [sum_errors for of_part in sums for sum_errors in of_part]
-        side_by_side, calls = (), parts[0]
-        if len(parts) > 1:
-            side_by_side, calls = [partial(replay, part) for part in parts], []
-        return side_by_side, calls + self._bind_sum(len(parts)), sums, row_errors[0]
+            parts.append(partial(replay, calls))
+            sums += of_part
+        return (), parts, self._bind_sum(len(parts)), sums, None
 
     def gather_in_parts(self):
         """Gather the rows of a batch where they are worked on, from now on."""
@@ -167,45 +183,58 @@ class Objective:
         ]
 
     def _bind_part(self, workspace, n_batch, inputs, targets, weights, sizes):
-        n_rows, n_features = inputs.shape
-        dtype = inputs.dtype
+        """Return the calls that encode some rows, those of each reader, and those back."""
+        n_rows, dtype = len(inputs), inputs.dtype
         shares = np.full(n_rows, 1 / n_batch, dtype)
-        calls = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
-        calls += bind(workspace.encode(inputs))
+        before = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
+        before += bind(workspace.encode(inputs))
+        readers = self.readers if workspace is self.workspace else [workspace]
+        adds = self.backward and self.network.nested
+        reads = [bind(reader.begin_delta(n_rows)) if adds else [] for reader in readers]
         row_errors, sums = [], []
-        for reading, weight in self._readings(n_rows, sizes):
-            factors = shares[reading.rows]
-            scale = weight * n_rows / len(reading)
-            if scale != 1:
-                factors = factors * np.asarray(scale, dtype)
-                if weights is not None:
-                    calls += bind([(np.multiply, shares[reading.rows], scale, factors)])
-            target = targets[reading.rows]
-            if self.backward and weights is None and self.network.loss.sums:
-                total = np.empty(1, dtype)
-                sums.append(total.item)
-                calls += bind(workspace.read(reading, target, total, float(factors[0])))
-            else:
-                row_errors.append(np.empty(len(reading), dtype))
-                sums.append(partial(factors.dot, row_errors[-1]))
-                calls += bind(workspace.read(reading, target, row_errors[-1]))
-            if not self.backward:
-                continue
-            column = factors[:1].reshape(()) / np.asarray(n_features, dtype)
-            if weights is not None:
-                column = np.empty((len(reading), 1), dtype)
-                calls += bind([(np.divide, factors[:, None], n_features, column)])
-            calls += bind(workspace.read_backward(reading, column))
+        for k, (reading, weight) in enumerate(self._readings(n_rows, sizes)):
+            scale, which = weight * n_rows / len(reading), k % len(readers)
+            of_rows = targets[reading.rows], shares[reading.rows], weights is not None
+            calls, of_reading, errors = self._bind_reading(readers[which], reading, scale, *of_rows)
+            reads[which] += calls
+            sums.append(of_reading)
+            row_errors.append(errors)
+        delta, *others = [reader.code(n_rows)[1] for reader in readers]
+        after = bind(add_up(delta, others))
         penalize = None
         if self.penalty is not None:
             share = n_rows / len(self.feed.rows) if self.backward else 1.0
             column = shares[:1].reshape(()) if weights is None else shares[:, None]
             penalize = partial(self._penalize, column=column, share=share)
         if self.backward:
-            calls += bind(workspace.encode_backward(inputs, penalize, self.fixed_encoder))
+            after += bind(workspace.encode_backward(inputs, penalize, self.fixed_encoder))
         elif penalize is not None:
-            calls.append(partial(penalize, *workspace.code(n_rows)))
-        return calls, sums, row_errors
+            after.append(partial(penalize, *workspace.code(n_rows)))
+        return before, reads, after, sums, row_errors
+
+    def _bind_reading(self, workspace, reading, scale, target, shares, weighted):
+        """Return the calls of one decoder, that of its loss, and each row's loss or None."""
+        n_rows, n_features = target.shape
+        dtype, calls, row_errors = target.dtype, [], None
+        factors = shares
+        if scale != 1:
+            factors = shares * np.asarray(scale, dtype)
+            calls += bind([(np.multiply, shares, scale, factors)] if weighted else [])
+        if self.backward and not weighted and self.network.loss.sums:
+            total = np.empty(1, dtype)
+            sum_errors = total.item
+            calls += bind(workspace.read(reading, target, total, float(factors[0])))
+        else:
+            row_errors = np.empty(n_rows, dtype)
+            sum_errors = partial(factors.dot, row_errors)
+            calls += bind(workspace.read(reading, target, row_errors))
+        if self.backward:
+            column = factors[:1].reshape(()) / np.asarray(n_features, dtype)
+            if weighted:
+                column = np.empty((n_rows, 1), dtype)
+                calls += bind([(np.divide, factors[:, None], n_features, column)])
+            calls += bind(workspace.read_backward(reading, column))
+        return calls, sum_errors, row_errors
 
     def _penalize(self, code, delta, column, share):
         self.penalty_value = self.penalty.value_and_add_gradient(

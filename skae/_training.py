@@ -44,7 +44,7 @@ class Step:
         parameters, gradient = objective.workspace.parameters, objective.gradient.trained
         self.optimizer, self.state, self.decay = optimizer, state, decay
         self.gradient = gradient
-        n_parts = len(objective.workspaces)
+        n_parts = objective.n_parts
         self.others = [] if optimizer.prepares else objective.leave_sum()
         dtype = gradient.dtype
         self.kept, self.weight = np.ones((), dtype), np.zeros((), dtype)

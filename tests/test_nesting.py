@@ -262,21 +262,33 @@ def test_gradient_of_the_decoders_alone(penalty):
             assert_array_equal(a, b if i >= code else np.zeros_like(b))
 
 
-def test_large_batches_are_read_in_parts(monkeypatch):
-    """Of each part every decoder reads some rows, and parts count by their rows."""
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("n_readings", [1.5, np.inf])
+def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted, monkeypatch):
+    """In whichever order, each on its own workspace: the code's deltas are added up after."""
     network, _, parameters, X, target, weights, _ = nested_case(n_rows=230)
-    rows_in = make_rows(X, target, weights)
-    whole = make_objective(network, parameters, rows_in, n_readings=np.inf)
+    rows_in = make_rows(X, target, weights if weighted else None)
+    options = {"batch_size": 200, "n_readings": n_readings, "fixed_encoder": fixed}
+    whole = make_objective(network, parameters, rows_in, **options)
     monkeypatch.setattr("skae._objective.LARGE", 0)
-    objective = make_objective(network, parameters, rows_in, n_readings=np.inf)
-    fill(whole)
-    fill(objective)
-    assert len(objective.workspaces) == 2
-    assert objective(0, 230) == pytest.approx(whole(0, 230), rel=1e-12)
-    assert_allclose(objective.gradient.trained, whole.gradient.trained, rtol=1e-9, atol=1e-13)
-    some = make_objective(network, parameters, rows_in)
-    by_differences, by_gradient = slopes(some, np.random.default_rng(2))
-    assert by_gradient == pytest.approx(by_differences, rel=1e-6)
+    n_jobs = []
+
+    def backwards(jobs):
+        n_jobs.append(len(jobs))
+        for job in reversed(jobs):
+            job()
+
+    objective = make_objective(network, parameters, rows_in, do=backwards, **options)
+    assert len(whole.readers) == 1
+    assert (len(objective.readers), len(network.decoder_sizes)) == (4, 5)
+    for n_rows in (200, 30, 200):
+        fill(whole)
+        fill(objective)
+        found, expected = objective(0, n_rows), whole(0, n_rows)
+        assert found == pytest.approx(expected, rel=1e-12)
+        assert_allclose(objective.gradient.trained, whole.gradient.trained, rtol=1e-9, atol=1e-13)
+    assert n_jobs == [4, 4, 4]
 
 
 def test_losses_of_rows_at_the_sizes_that_are_watched():
