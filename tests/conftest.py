@@ -16,8 +16,9 @@ collect_ignore = ["benchmarks"]
 def peak_memory():
     """Return a function that runs a call and returns how many bytes it held at once.
 
-    The first run is to warm up, and the least of the others counts: what other threads of
-    the test runner allocate meanwhile is seen too.
+    The first runs are to warm up, as the interpreter adapts to what it meets several times, and
+    the least of the others counts: what other threads of the test runner allocate meanwhile is
+    seen too.
     An iterator of NumPy's own may buffer an operand that it broadcasts, up to `getbufsize()`
     elements whatever the arrays: as few as NumPy allows here, so that arrays are what counts.
     """
@@ -26,7 +27,8 @@ def peak_memory():
         buffer_size = np.setbufsize(16)
         tracemalloc.start()
         try:
-            call()
+            for _ in range(5):
+                call()
             found = []
             for _ in range(3):
                 before = tracemalloc.get_traced_memory()[0]
