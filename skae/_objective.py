@@ -41,10 +41,9 @@ class Objective:
     on the threads.
 
     Of a nested network each decoder reads some of the rows, cut to sizes that the feed draws,
-    and its mean loss counts by `decoder_weights`. There the decoders are the parts: what each
-    does is large enough, where a part of the rows is not. With `backward=False` every decoder reads
-    all rows, cut to the sizes that are watched. With `fixed_encoder=True` the decoders alone
-    have a gradient.
+    and its mean loss counts by `decoder_weights`. There a part is what some of the decoders do:
+    they read few rows each as it is. With `backward=False` every decoder reads all rows, cut to
+    the sizes that are watched. With `fixed_encoder=True` the decoders alone have a gradient.
     """
 
     def __init__(
