@@ -208,6 +208,7 @@ class Objective:
         if self.backward:
             after += bind(workspace.encode_backward(inputs, penalize, self.fixed_encoder))
         elif penalize is not None:
+            after += bind(workspace.begin_delta(n_rows))
             after.append(partial(penalize, *workspace.code(n_rows)))
         return before, reads, after, sums, row_errors
 

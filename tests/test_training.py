@@ -343,6 +343,19 @@ def test_row_losses(penalty):
         assert row_losses(priced, None).mean() == pytest.approx(whole(0, 23), rel=0.1)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_row_losses_take_nothing_from_unwritten_memory(penalty, nested):
+    """A penalty adds to the code's delta, which nothing has written without a backward pass."""
+    network, _ = make_network(latent="logistic", nested=nested)
+    parameters = make_parameters(network, np.random.default_rng(0))
+    objective = make_objective(network, parameters, make_rows(rows_of()), 5, penalty, False)
+    delta = objective.workspace.deltas[network.n_encoder_layers]
+    delta[...] = np.inf
+    assert np.isfinite(row_losses(objective, None)).all()
+    assert np.isfinite(delta).all()
+
+
 def test_row_losses_leave_the_parameters_and_see_one_noise():
     noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape))
     network, _ = make_network()
