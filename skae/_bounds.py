@@ -38,9 +38,6 @@ class Bounded(Identity):
             yield cut, z, bound, z
         yield np.add, z, far, z
 
-    def backward(self, a, da, far):
-        yield from ()
-
 
 def is_any(bounds):
     """Whether some column has a bound."""

@@ -259,12 +259,18 @@ class Course:
         What is worse than the start on these very rows by then is not kept: a row far from all
         others can upset the first epochs, and was elsewhere in the folds.
         """
+        if not choice.epoch:
+            return
         model, n_done = self.model, 0
-        learned = self._choice(self.recipe.watch(model, self.rows)(), self.rows.weights, caution=0)
-        start = model.kept.flat.copy()
+
+        def losses():
+            return self.recipe.watch(model, self.rows)()
+
+        learned = self._choice(losses(), self.rows.weights, caution=0)
         if not self.fixed_encoder:
+            start = model.kept.flat.copy()
             self._run(self.rows, n_epochs=choice.epoch)
-            if learned.improves(self.recipe.watch(model, self.rows)(), choice.epoch):
+            if learned.improves(losses(), choice.epoch):
                 self.best_iter = self.n_before + choice.epoch
             else:
                 model.kept.flat[...] = start
@@ -275,9 +281,9 @@ class Course:
             nonlocal n_done
             n_done += 1
             due = [k for k, epoch in zip(choice.parts, choice.epochs) if epoch == n_done]
-            losses = self.recipe.watch(model, self.rows)() if due else None
+            found = losses() if due else None
             for part in due:
-                if learned.improves_part(part, losses, n_done):
+                if learned.improves_part(part, found, n_done):
                     model.keep(part)
                     self.best_iter = self.n_before + n_done
             return False

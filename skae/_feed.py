@@ -101,10 +101,10 @@ class Feed:
 
     def gather(self, view, rng=None):
         """Copy some of the rows that were taken to where their slots are, scaled."""
-        rows, found, inputs, targets = self.rows, self.found[view], self.inputs[view], None
+        rows, found = self.rows, self.found[view]
+        inputs, targets = self.inputs[view], self.targets[view]
         source = inputs
         if self.has_own_target:
-            targets = self.targets[view]
             np.take(rows.target, found, axis=0, out=targets, mode="clip")
         if rows.corruption is not None:
             rows.corruption.corrupt(targets, inputs, rng)

@@ -12,7 +12,7 @@ from skae._threads import in_turn
 from skae.optimizers import slices
 
 LARGE = 10**8  # floating-point operations of a step in float32: about a millisecond
-MOST_READERS = 4
+MOST_READERS = 4  # groups of decoders at work side by side
 
 
 class DivergedError(FloatingPointError):
@@ -126,16 +126,15 @@ class Objective:
             if len(reads) > 1:
                 return before, [partial(replay, each) for each in reads], after, sums, row_errors
             return before + reads[0] + after, (), (), sums, row_errors
-        length = self.n_part_rows
-        taken = range(len(self.feed.found))[self.feed.view(index, n_rows)]
+        length, first = self.n_part_rows, self.feed.view(index, n_rows).start
         parts, sums = [], []
         for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
             part = [None if a is None else a[start : start + length] for a in slot]
             before, [reads], after, of_part, _ = self._bind_part(workspace, n_rows, *part)
             calls = before + reads + after
             if self.gathers:
-                rows = taken[start : start + length]
-                calls = [partial(self.feed.gather, slice(rows.start, rows.stop)), *calls]
+                rows = slice(first + start, first + min(start + length, n_rows))
+                calls = [partial(self.feed.gather, rows), *calls]
             parts.append(partial(replay, calls))
             sums += of_part
         return (), parts, self._bind_sum(len(parts)), sums, None

@@ -105,9 +105,9 @@ def _column_means(X, weights, center, power, do=in_turn):
     totals = np.zeros((len(starts), X.shape[1]))
 
     def add_up(total, start):
-        end, room = min(start + n_rows_of_job, len(X)), np.empty((n_rows, X.shape[1]))
-        for first in range(start, end, n_rows):
-            block = X[first : min(first + n_rows, end)]
+        room = np.empty((n_rows, X.shape[1]))
+        for first in range(start, min(start + n_rows_of_job, len(X)), n_rows):
+            block = X[first : first + n_rows]
             rest = room[: len(block)]
             np.subtract(block, center, out=rest)
             if power == 2:

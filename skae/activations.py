@@ -51,7 +51,7 @@ class Identity(Activation):
     def forward(self, z):
         yield from ()
 
-    def backward(self, a, da):
+    def backward(self, a, da, *scratch):
         yield from ()
 
     def inverse(self, a):
