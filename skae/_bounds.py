@@ -7,7 +7,7 @@ from skae.activations import Identity
 
 COUNTED_ROWS = 4096
 MISSED_ROWS = 10
-MARGIN = 3  # ranges of a column
+MARGIN = 3.0  # ranges of a column while training, then greatest distances of outputs from rows
 
 
 class Bounded(Identity):

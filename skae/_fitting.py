@@ -12,6 +12,7 @@ from skae._model import (
     columns_to_read,
     count_columns,
     judge_sizes,
+    measure_margin,
     measure_reach,
     shortened,
     start_model,
@@ -22,7 +23,7 @@ from skae._silence import SILENCE
 from skae._splitting import merge_equal_rows
 
 MERGED_ROWS = 1000
-MAX_REACHED = 10_000  # rows
+MAX_REACHED, MAX_RESTORED = 10_000, 2000  # rows
 
 
 class Fit(Course):
@@ -84,7 +85,7 @@ class Fit(Course):
         model = self.model
         self.n_samples_seen += len(self.rows)
         model.state = {"steps": model.state["steps"]}
-        self._measure_reach()
+        self._measure_extent()
         if not in_order:
             return
         if model.network.nested:
@@ -118,7 +119,7 @@ class Fit(Course):
         self.n_samples_seen += len(self.rows)
         self.n_iter = self.best_iter = len(self.loss_curve)
         self.best_loss = min(self.loss_curve, default=None)
-        self._measure_reach()
+        self._measure_extent()
         self.ratios = self._explained_variance_ratios()
 
     # ------------------------------------------------------------ its parts
@@ -149,10 +150,14 @@ class Fit(Course):
 
     # ------------------------------------------------------------ what there is to keep
 
-    def _measure_reach(self):
+    def _measure_extent(self):
+        """Note how far rows, codes and outputs have been, and what lies beyond."""
         model = self.model
         rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
         model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.do)
+        margin = measure_margin(model, self.rows, MAX_RESTORED, self.resumed, self.do)
+        if margin is not None:
+            model.cut_from(margin)
 
     def _explained_variance_ratios(self):
         model = self.model

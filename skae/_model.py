@@ -18,6 +18,7 @@ from skae._initialization import (
 )
 from skae._passes import blocks
 from skae._scaling import Scaling, identity_scaling, measure_scaling
+from skae._spread import evenly_spaced
 from skae._threads import MANY_PARAMETERS, in_turn
 
 NOISY_ROWS = 5000
@@ -112,6 +113,11 @@ class Model:
                 W, _ = self.kept.layers[network.layer(i, decoder)]
                 W *= new.gain / old.gain
 
+    def cut_from(self, margin):
+        """Cut outputs that are beyond the bounds by up to a margin, a list of one a column."""
+        self.architecture = self.architecture | {"margin": margin}
+        self.network = _architecture.build(self.architecture)
+
     def take_back(self):
         """Keep what was kept before, after all."""
         self.kept.flat[...] = self.before.flat
@@ -164,6 +170,35 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
         size *= float(scaling.scale)
     model.code_scale = np.asarray(size, X.dtype)
     return model
+
+
+def measure_margin(model, rows, max_rows, resumed, do=in_turn):
+    """How far beyond its bounds to cut each column, a list; None where there are no bounds.
+
+    Three times the greatest distance of the output, before it is cut, from the rows, of which
+    about `max_rows`, evenly spaced, are looked at by jobs that `do` does. What is further beyond
+    is no error but a row that lies there: where PCA is all but exact, so is what is restored of
+    it. Not more than in the first training, nor less than before another one.
+    """
+    architecture = model.architecture
+    if architecture.get("bounds") is None:
+        return None
+    X, target, _ = rows.arrays()
+    chosen = evenly_spaced(len(X), max_rows)
+    path = _architecture.build(architecture | {"bounds": None}), model.parameters, model.scaling
+    found = []
+
+    def look(some):
+        for of, output in blocks(X[some], *path):
+            expected = np.empty_like(output)
+            model.target_scaling.apply(target[some][of], out=expected)
+            found.append(np.abs(output - expected).max(axis=0))
+
+    do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
+    do([partial(look, chosen[start : start + PIECE]) for start in range(0, len(chosen), PIECE)])
+    margin = MARGIN * np.max(found, axis=0).astype(np.float64)
+    before = architecture.get("margin", np.inf)
+    return (np.maximum if resumed else np.minimum)(margin, before).tolist()
 
 
 def _scaled_bounds(bounds, scaling):

@@ -160,10 +160,10 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Least and greatest value that each column is restored to, -inf and inf where there is
         no bound; None if no column has one. Where many training rows hold the last value of a
         column, as pixels do at black, nothing lies beyond it: training pays no heed to how far
-        the network's output would. Of an output that is further beyond than three times the
-        column's range only those three ranges are cut off: a row like none in training is
-        restored about as by PCA. Only with ``output_activation="auto"``, a loss that has a
-        linear output, and another solver than "lbfgs"; a detector has none.
+        the network's output would. Of an output that is further beyond than three times what
+        it was from any training row, before it was cut, only as much is cut off: a row like
+        none in training is restored about as by PCA. Only with ``output_activation="auto"``, a
+        loss that has a linear output, and another solver than "lbfgs"; a detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training rows that each column of the code explains,
         in descending order: what is lost when the column is held at its mean, scaled so

@@ -148,7 +148,7 @@ def test_the_start_is_pca_cut_to_the_bounds():
 
 @pytest.mark.parametrize("max_iter", [0, 20])
 def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
-    """What is no end after all, once in a while: a bound must not cost more than some ranges."""
+    """What is no end after all, once in a while: a bound must not cost more than some errors."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)) + 0.01 * rng.normal(size=(300, 6))
     X[:, 0] = rng.integers(0, 2, 300)
@@ -163,6 +163,38 @@ def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
         assert abs(found - by_pca) < 5
     del model.architecture_["margin"]  # as in files of versions that cut all
     assert_allclose(model.reconstruct(np.repeat(row, 2, axis=0))[:, 0], 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("linear_path", ["pca", None])
+def test_the_margin_is_three_times_how_far_outputs_were_from_rows(linear_path, dtype):
+    X = cut_rows(dtype=dtype)
+    model = AutoencoderTransformer(3, linear_path=linear_path, warm_start=True, **SMALL).fit(X)
+    free = pickle.loads(pickle.dumps(model))
+    del free.architecture_["bounds"]
+    far = 3 * np.abs(free.reconstruct(X) - X).max(axis=0) / model.scale_
+    expected = np.minimum(far, 3 * np.ptp(X, axis=0) / model.scale_)
+    margin = model.architecture_["margin"]
+    assert_allclose(margin, expected, rtol=1e-4)
+    assert (expected == far).any()
+    again = model.fit(X).architecture_["margin"]
+    assert (np.array(again) >= margin).all()
+    assert again != margin
+
+
+def test_where_pca_is_all_but_exact_so_are_rows_beyond_a_bound():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 6))
+    X[:, 0] = np.minimum(X[:, 0], 0.5)
+    X[:, 5] = X[:, :5].sum(axis=1) + 1e-4 * rng.normal(size=60)
+    model, pca = AutoencoderTransformer(5, random_state=0).fit(X), PCA(5).fit(X)
+    assert np.isclose(model.bounds_[1, 0], 0.5)
+    beyond = X[:1].copy()
+    beyond[0, 0] += 3
+    beyond[0, 5] += 3
+    errors = [np.abs(m.inverse_transform(m.transform(beyond)) - beyond).max() for m in (pca, model)]
+    assert beyond[0, 0] > 1
+    assert errors[1] < errors[0] + 1e-3
 
 
 def test_bounds_help_on_unseen_rows():
