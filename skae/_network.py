@@ -17,6 +17,7 @@ import numpy as np
 
 from skae._nesting import sizes_of_decoders
 from skae._parameters import Parameters, count_parameters
+from skae._scaling import written_out
 from skae.activations import Activation
 from skae.losses import Loss
 
@@ -217,7 +218,7 @@ class Workspace:
                 yield from network.activations[i - 1].forward(z, *self._scratch(i, n_rows))
 
     def _bias(self, b, n_rows):
-        return np.tile(b, (n_rows, 1)) if self.steady else b.reshape(1, -1)
+        return written_out(b, n_rows) if self.steady else b.reshape(1, -1)
 
     def _rows(self, arrays, n_rows):
         return {i: a[:n_rows] for i, a in arrays.items()}

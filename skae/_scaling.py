@@ -10,6 +10,7 @@ from skae._spread import evenly_spaced
 from skae._threads import in_turn
 
 CACHED = 2**15  # numbers in float64 that stay near the processor
+MOST_WRITTEN = 2**20  # bytes of a row written out, half of what cores keep nearby
 SPREAD, MOST_JOBS = 2**22, 8  # numbers from which threads take part, and the parts they take
 COMPARED_ROWS, FEWEST_COMPARED = 1000, 20
 USUAL = 0.75
@@ -27,10 +28,15 @@ class Scaling:
         """Whether it leaves everything as it is."""
         return bool(np.all(self.scale == 1) and not self.mean.any())
 
+    @cached_property
+    def factor(self):
+        """1 / scale: to multiply takes two thirds of the time that dividing does."""
+        return 1 / self.scale
+
     def apply(self, X, out):
-        """out = (X - mean) / scale."""
+        """out = (X - mean) factor."""
         np.subtract(X, self.mean, out=out)
-        out /= self.scale
+        out *= self.factor
 
     def undo(self, X):
         """X = X scale + mean, in place."""
@@ -38,12 +44,18 @@ class Scaling:
         X += self.mean
 
     def written_out(self, n_rows):
-        """The same for blocks of so many rows alone.
+        """The same for blocks of so many rows alone."""
+        return Scaling(*(written_out(a, n_rows) for a in (self.mean, self.scale)))
 
-        On short rows NumPy takes half the time where it need not begin anew at each of them.
-        """
-        mean, scale = (np.tile(a, (n_rows, 1)) if a.ndim else a for a in (self.mean, self.scale))
-        return Scaling(mean, scale)
+
+def written_out(row, n_rows):
+    """A row, or one number, as what is added to so many rows or multiplied by them.
+
+    On short rows NumPy takes half the time where it need not begin anew at each of them. A row
+    that is long enough stays what it is.
+    """
+    is_short = row.ndim and n_rows * row.nbytes <= MOST_WRITTEN
+    return np.tile(row, (n_rows, 1)) if is_short else row
 
 
 def identity_scaling(n_features, dtype):

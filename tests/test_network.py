@@ -351,8 +351,12 @@ def test_blocks_allocate_no_more_for_more_rows(peak_memory):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize("reach", [None, (2.0, 1.0)])
-def test_many_rows_take_another_route_to_the_same_result(dtype, per_feature, reach):
+@pytest.mark.parametrize("most_written", [0, 2**20])
+def test_many_rows_take_another_route_to_the_same_result(
+    dtype, per_feature, reach, most_written, monkeypatch
+):
     """Products of a few rows at a time, biases and scalings written out, and what is left over."""
+    monkeypatch.setattr("skae._scaling.MOST_WRITTEN", most_written)
     rng = np.random.default_rng(0)
     network, _ = make_network((7, 20, 3), linear_path=True)
     parameters = make_parameters(network, rng, dtype)

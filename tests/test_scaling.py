@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skae import _scaling
-from skae._scaling import CACHED, Scaling, identity_scaling, measure_scaling
+from skae._scaling import CACHED, Scaling, identity_scaling, measure_scaling, written_out
 
 DTYPES = [np.float32, np.float64]
 BLOCK = CACHED // 4
@@ -165,6 +165,16 @@ def test_apply_in_place():
     scaling.apply(X, expected)
     scaling.apply(X, X)
     np.testing.assert_array_equal(X, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_short_rows_are_written_out(dtype):
+    short, long, one = np.arange(3, dtype=dtype), np.ones(10_000, dtype), np.ones((), dtype)
+    found = written_out(short, 4)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, [short] * 4)
+    assert written_out(long, 100) is long
+    assert written_out(one, 4) is one
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
