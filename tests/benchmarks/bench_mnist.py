@@ -7,14 +7,19 @@ of an image, averaged over the 10,000 test images. There: PCA 13.87, Hinton & Sa
 
     python bench_mnist.py --data mnist.npz          # x_train, y_train, x_test, y_test
 
-The clock stands still while test images are reconstructed.
+The clock stands still while test images are reconstructed. With `--copies` training images are
+there in so many distorted versions besides, each turned, stretched, sheared and moved a little:
+what is learned is then no longer of the 60,000 images alone, as it was in the literature. An epoch
+goes through all versions, and the clock runs while they are made.
 """
 
 import argparse
 import json
 from time import perf_counter
 
+from joblib import Parallel, delayed
 import numpy as np
+from scipy import ndimage
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -32,6 +37,20 @@ def load(path):
     return [x.reshape(len(x), -1).astype(np.float32) / 255 for x in images], labels
 
 
+def distorted(X, rng):
+    """Return images turned up to 8 degrees, stretched 8 %, sheared 0.1 and moved half a pixel."""
+    found = np.empty_like(X)
+    center = np.full(2, 13.5)
+    for image, out in zip(X.reshape(-1, 28, 28), found.reshape(-1, 28, 28)):
+        angle = np.deg2rad(rng.uniform(-8, 8))
+        turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        shear = [[1, 0], [rng.uniform(-0.1, 0.1), 1]]
+        matrix = turn @ (shear * (1 + rng.uniform(-0.08, 0.08, 2)))
+        offset = center - matrix @ center + rng.uniform(-0.5, 0.5, 2)
+        ndimage.affine_transform(image, matrix, offset, output=out)
+    return np.clip(found, 0, 1, out=found)
+
+
 def test_error(model, X):
     """Squared error summed over pixels, averaged over images."""
     errors = (model.inverse_transform(model.transform(X)) - X) ** 2
@@ -43,10 +62,10 @@ class Stopwatch:
 
     def __init__(self, X_test, seconds):
         self.X_test, self.limit = X_test, seconds
+        self.start, self.found = perf_counter(), []
 
     def setup(self, estimator, context):
-        """Start the clock."""
-        self.start, self.found = perf_counter(), []
+        """The clock runs already."""
 
     def teardown(self, estimator, context):
         """Nothing is left to do."""
@@ -92,9 +111,12 @@ def train_deep(options):
         random_state=options.seed,
         **noise,
     )
-    watch = Stopwatch(X_test, 60 * options.minutes)
     print(f"PCA(30): {test_error(PCA(30).fit(X), X_test):.3f}")
-    model.set_callbacks(watch).fit(X)
+    watch = Stopwatch(X_test, 60 * options.minutes)
+    versions = [X]
+    rngs = np.random.default_rng(options.seed).spawn(options.copies)
+    versions += Parallel(n_jobs=2)(delayed(distorted)(X, rng) for rng in rngs)
+    model.set_callbacks(watch).fit(np.concatenate(versions))
     print(f"best test error {min(error for _, error in watch.found):.3f}")
     print(f"training error {test_error(model, X[:10_000]):.3f}, of 10,000 images at most")
     return watch.found
@@ -140,6 +162,9 @@ def main():
     parser.add_argument("--alpha", type=float, default=0.0)
     parser.add_argument(
         "--noise", type=float, default=0.0, help="deviation of noise to learn to remove"
+    )
+    parser.add_argument(
+        "--copies", type=int, default=0, help="distorted versions of each image besides itself"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--averaging", type=float, default=0.998)
