@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 N_READINGS, N_READINGS_ALONE = 2.5, 3.5  # with an encoder that is trained, or not
-LARGEST = 0.8  # how often a decoder reads all the columns that it can
+OFTEN, OFTEN_WHOLE = 0.35, 0.7  # how often a decoder reads all that it can, or the whole code
 WHOLE = 2.0  # what the whole code counts, any other size one
 
 
@@ -41,11 +41,16 @@ def spans(n_rows, n_decoders, n_readings=N_READINGS):
 
 
 class SizeDraws:
-    """Draws a size for every row and decoder: mostly its largest, else any that it is for."""
+    """Draws a size for every row and decoder: often its largest, else any that it is for.
+
+    The whole code is drawn mostly, being what transform makes. The others are there for the
+    sizes below them as well.
+    """
 
     def __init__(self, decoder_sizes, rng):
         self.largest = np.array(decoder_sizes)
         self.least = np.append(self.largest[1:], 0) + 1
+        self.often = np.append(OFTEN_WHOLE, np.full(len(self.largest) - 1, OFTEN))
         self.rng = rng
 
     def __len__(self):
@@ -53,7 +58,7 @@ class SizeDraws:
 
     def draw(self, out):
         """Fill an array of shape (n_rows, n_decoders)."""
-        places = np.minimum(self.rng.random(out.shape) / (1 - LARGEST), 1)
+        places = np.minimum(self.rng.random(out.shape) / (1 - self.often), 1)
         places *= self.largest - self.least + 1
         np.minimum(self.least + np.floor(places), self.largest, out=out, casting="same_kind")
 
