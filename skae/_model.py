@@ -191,7 +191,7 @@ def measure_margin(model, rows, max_rows, resumed, do=in_turn):
     def look(some):
         for of, output in blocks(X[some], *path):
             expected = np.empty_like(output)
-            model.target_scaling.apply(target[some][of], out=expected)
+            model.target_scaling.apply(target[some[of]], out=expected)
             found.append(np.abs(output - expected).max(axis=0))
 
     do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
