@@ -178,7 +178,8 @@ def measure_margin(model, rows, max_rows, resumed, do=in_turn):
     Three times the greatest distance of the output, before it is cut, from the rows, of which
     about `max_rows`, evenly spaced, are looked at by jobs that `do` does. What is further beyond
     is no error but a row that lies there: where PCA is all but exact, so is what is restored of
-    it. Not more than in the first training, nor less than before another one.
+    it. After the first training not more than while it ran, unless the distance itself is; after
+    another one not less than before.
     """
     architecture = model.architecture
     if architecture.get("bounds") is None:
@@ -196,9 +197,11 @@ def measure_margin(model, rows, max_rows, resumed, do=in_turn):
 
     do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
     do([partial(look, chosen[start : start + PIECE]) for start in range(0, len(chosen), PIECE)])
-    margin = MARGIN * np.max(found, axis=0).astype(np.float64)
-    before = architecture.get("margin", np.inf)
-    return (np.maximum if resumed else np.minimum)(margin, before).tolist()
+    distance = np.max(found, axis=0).astype(np.float64)
+    margin, before = MARGIN * distance, architecture.get("margin", np.inf)
+    if resumed:
+        return np.maximum(margin, before).tolist()
+    return np.minimum(margin, np.maximum(before, distance)).tolist()
 
 
 def _scaled_bounds(bounds, scaling):

@@ -172,11 +172,12 @@ def test_the_margin_is_three_times_how_far_outputs_were_from_rows(linear_path, d
     model = AutoencoderTransformer(3, linear_path=linear_path, warm_start=True, **SMALL).fit(X)
     free = pickle.loads(pickle.dumps(model))
     del free.architecture_["bounds"]
-    far = 3 * np.abs(free.reconstruct(X) - X).max(axis=0) / model.scale_
-    expected = np.minimum(far, 3 * np.ptp(X, axis=0) / model.scale_)
+    distance = np.abs(free.reconstruct(X) - X).max(axis=0) / model.scale_
+    three_ranges = 3 * np.ptp(X, axis=0) / model.scale_
     margin = model.architecture_["margin"]
+    expected = np.minimum(3 * distance, np.maximum(three_ranges, distance))
     assert_allclose(margin, expected, rtol=1e-4)
-    assert (expected == far).any()
+    assert (expected == 3 * distance).any()
     again = model.fit(X).architecture_["margin"]
     assert (np.array(again) >= margin).all()
     assert again != margin
