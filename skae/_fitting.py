@@ -155,7 +155,7 @@ class Fit(Course):
         model = self.model
         rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
         model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.do)
-        margin = measure_margin(model, self.rows, MAX_RESTORED, self.resumed, self.do)
+        margin = measure_margin(model, self.rows, MAX_RESTORED, self.resumed)
         if margin is not None:
             model.cut_from(margin)
 

@@ -172,32 +172,27 @@ def start_model(estimator, rows, seed, do=in_turn, n_components=None):
     return model
 
 
-def measure_margin(model, rows, max_rows, resumed, do=in_turn):
+def measure_margin(model, rows, max_rows, resumed):
     """How far beyond its bounds to cut each column, a list; None where there are no bounds.
 
     Three times the greatest distance of the output, before it is cut, from the rows, of which
-    about `max_rows`, evenly spaced, are looked at by jobs that `do` does. What is further beyond
-    is no error but a row that lies there: where PCA is all but exact, so is what is restored of
-    it. After the first training not more than while it ran, unless the distance itself is; after
-    another one not less than before.
+    at most `max_rows`, evenly spaced, are looked at. What is further beyond is no error but a
+    row that lies there: where PCA is all but exact, so is what is restored of it. After the
+    first training not more than while it ran, unless the distance itself is; after another one
+    not less than before.
     """
     architecture = model.architecture
     if architecture.get("bounds") is None:
         return None
     X, target, _ = rows.arrays()
     chosen = evenly_spaced(len(X), max_rows)
-    path = _architecture.build(architecture | {"bounds": None}), model.parameters, model.scaling
-    found = []
-
-    def look(some):
-        for of, output in blocks(X[some], *path):
-            expected = np.empty_like(output)
-            model.target_scaling.apply(target[some[of]], out=expected)
-            found.append(np.abs(output - expected).max(axis=0))
-
-    do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
-    do([partial(look, chosen[start : start + PIECE]) for start in range(0, len(chosen), PIECE)])
-    distance = np.max(found, axis=0).astype(np.float64)
+    X, target = X[chosen], target[chosen]
+    uncut = _architecture.build(architecture | {"bounds": None})
+    distance = np.zeros(X.shape[1])
+    for of, output in blocks(X, uncut, model.parameters, model.scaling):
+        expected = np.empty_like(output)
+        model.target_scaling.apply(target[of], out=expected)
+        distance = np.maximum(distance, np.abs(output - expected).max(axis=0))
     margin, before = MARGIN * distance, architecture.get("margin", np.inf)
     if resumed:
         return np.maximum(margin, before).tolist()
