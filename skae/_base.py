@@ -9,8 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _architecture, _onnx, _persistence, _sizing
-from skae._callbacks import start_tasks
+from skae import _persistence
 from skae._compat import (
     CallbackSupportMixin,
     Interval,
@@ -19,15 +18,19 @@ from skae._compat import (
     check_sample_weight,
     root_context,
 )
+from skae._containers import FLOATS, contain, floats
 from skae._fitted import FEW_ROWS, FittedNetwork
-from skae._fitting import Fit
-from skae._frames import FLOATS, contain, floats
-from skae._layer_table import layer_table
-from skae._scaling import columns_on_another_scale
-from skae._silence import SILENCE
-from skae._spread import evenly_spaced
-from skae._threads import place, team
-from skae._training import SCHEDULES
+from skae._network import spec
+from skae._network.scaling import columns_on_another_scale
+from skae._network.summary import layer_table
+from skae._onnx import exporter
+from skae._parallel import place, team
+from skae._sampling import evenly_spaced
+from skae._training import component_search
+from skae._training.callbacks import start_tasks
+from skae._training.fit import Fit
+from skae._training.loop import SCHEDULES
+from skae._training.null_tasks import SILENCE
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
@@ -57,7 +60,7 @@ def is_stochastic(estimator):
 
 class _BaseAutoencoder(
     FittedNetwork,
-    _onnx.OnnxExport,
+    exporter.OnnxExport,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -125,7 +128,7 @@ class _BaseAutoencoder(
             with place(), team() as do:
                 fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
                 tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
-                fit = _sizing.run(fit, tasks)
+                fit = component_search.run(fit, tasks)
                 vars(self).update(fit.attributes())
                 self._finish_fit(X, weights, fit, tasks)
             tasks.end()
@@ -186,7 +189,7 @@ class _BaseAutoencoder(
         X = validate_data(
             self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples
         )
-        _architecture.check_range(X, self.loss)
+        spec.check_range(X, self.loss)
         return X
 
     def _validate_weights(self, sample_weight, X):
@@ -198,7 +201,7 @@ class _BaseAutoencoder(
         """Rows given beside X: the same columns, the same dtype."""
         try:
             X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
-            _architecture.check_range(X_more, self.loss)
+            spec.check_range(X_more, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not go with X. {error}") from error
         return X_more
@@ -281,10 +284,10 @@ class _BaseAutoencoder(
         return {"code": self.n_components_}
 
     def _onnx_nodes(self, X):
-        return [_onnx.encode(self, X)]
+        return [exporter.encode(self, X)]
 
     def _onnx_score_samples(self, X):
-        return -_onnx.squared_errors(self, X)
+        return -exporter.squared_errors(self, X)
 
     # ---------------------------------------------------------------- public
 

@@ -6,11 +6,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from skae import _architecture
-from skae._model import target_scaling
-from skae._passes import Pass, blocks
-from skae._scaling import Scaling
-from skae._threads import MANY_PARAMETERS, in_turn, team
+from skae._network import spec
+from skae._network.inference import Pass, blocks
+from skae._network.scaling import Scaling
+from skae._parallel import MANY_PARAMETERS, in_turn, team
+from skae._training.start import target_scaling
 
 FEW_ROWS = 100
 BLOCK, PIECE = 512, 4096  # rows; pieces are whole blocks, so that they change no result
@@ -33,7 +33,7 @@ class FittedNetwork:
 
     @property
     def _network(self):
-        return _architecture.build(self.architecture_)
+        return spec.build(self.architecture_)
 
     @property
     def _parameters(self):

@@ -7,14 +7,15 @@ import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
 
-from skae import _onnx, _persistence
+from skae import _persistence
 from skae._base import _BaseAutoencoder, is_stochastic
-from skae._calibration import Calibration, calibrate, draw
 from skae._compat import Interval, StrOptions, fit_context
-from skae._density import Density, fit_density
-from skae._frames import contain
-from skae._mixture import BLOCK
-from skae._robust import Ellipsoid, fit_ellipsoid, weighted_quantile
+from skae._containers import contain
+from skae._onnx import exporter
+from skae._outliers.calibration import Calibration, calibrate, draw
+from skae._outliers.density import Density, fit_density
+from skae._outliers.mixture import BLOCK
+from skae._outliers.robust import Ellipsoid, fit_ellipsoid, weighted_quantile
 
 FALSE_ALARM_RATE = 0.05
 MEMORY = 1000
@@ -532,7 +533,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         return [(decision >= 0).choose(decision.lift(1, np.int64), -1), decision]
 
     def _onnx_score_samples(self, X):
-        return _onnx.detector_scores(self, X)
+        return exporter.detector_scores(self, X)
 
     # ---------------------------------------------------------------- public
 

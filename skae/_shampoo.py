@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skae._parameters import views
+from skae._network.parameters import views
 from skae.optimizers import Adam, pieces
 
 LARGEST = 2048  # rows of a curvature: beyond, its eigenvectors take seconds

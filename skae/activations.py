@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from skae._calls import mark_greatest
+from skae._kernels import mark_greatest
 
 
 class Activation(ABC):

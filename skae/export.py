@@ -7,13 +7,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skae import _onnx
 from skae._base import _BaseAutoencoder
+from skae._onnx import exporter
 
 __all__ = ["Decoder", "Encoder", "Reconstructor", "SampleScorer"]
 
 
-class _Part(_onnx.OnnxExport, TransformerMixin, BaseEstimator):
+class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
     """One method of a fitted estimator as `transform`; frozen, as FrozenEstimator is."""
 
     def __init__(self, estimator):
@@ -201,7 +201,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
         return {"code": self.estimator.n_components_}
 
     def _onnx_nodes(self, X):
-        return [_onnx.encode(self.estimator, X)]
+        return [exporter.encode(self.estimator, X)]
 
 
 class Decoder(_NamedAsInput):
@@ -266,7 +266,7 @@ class Decoder(_NamedAsInput):
         return {"reconstruction": self.estimator.n_features_in_}
 
     def _onnx_nodes(self, X):
-        return [_onnx.decode(self.estimator, X)]
+        return [exporter.decode(self.estimator, X)]
 
 
 class Reconstructor(_NamedAsInput):
@@ -326,7 +326,7 @@ class Reconstructor(_NamedAsInput):
         return {"reconstruction": self.estimator.n_features_in_}
 
     def _onnx_nodes(self, X):
-        return [_onnx.reconstruct(self.estimator, X)]
+        return [exporter.reconstruct(self.estimator, X)]
 
 
 class SampleScorer(_Part):

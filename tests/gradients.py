@@ -3,11 +3,11 @@
 import numpy as np
 import reference
 
-from skae._feed import Feed, Rows
-from skae._nesting import SizeDraws
-from skae._network import Network
-from skae._objective import Objective
-from skae._scaling import identity_scaling
+from skae._network.nested import SizeDraws
+from skae._network.network import Network
+from skae._network.scaling import identity_scaling
+from skae._training.batches import Feed, Rows
+from skae._training.objective import Objective
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.penalties import PENALTIES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from skae import _calls as calls
+from skae import _kernels as kernels
 from skae.activations import ACTIVATIONS, Activation, TopK
 
 DTYPES = [np.float32, np.float64]
@@ -28,10 +28,10 @@ def run(activation, z, da=None):
     a = z.copy()
     scratch = np.zeros((activation.n_scratch, *z.shape), z.dtype)
     with np.errstate(over="ignore"):  # exp(1000) is infinite, and no kernel's fault
-        calls.run(activation.forward(a, *scratch))
+        kernels.run(activation.forward(a, *scratch))
         output = a.copy()
         slope = np.ones_like(z) if da is None else da.copy()
-        calls.run(activation.backward(a, slope, *scratch))
+        kernels.run(activation.backward(a, slope, *scratch))
     return output, slope
 
 
@@ -92,9 +92,9 @@ def test_nothing_else_is_written(name, dtype):
     a[...], da[...] = z, 1
     for array in scratch:
         array[...] = 0
-    calls.run(activation.forward(a, *scratch))
+    kernels.run(activation.forward(a, *scratch))
     assert (da == 1).all()
-    calls.run(activation.backward(a, da, *scratch))
+    kernels.run(activation.backward(a, da, *scratch))
     assert (rooms[:, :2] == 0.25).all()
     assert (rooms[:, 6:] == 0.25).all()
     np.testing.assert_array_equal(da, run(activation, z)[1])
@@ -111,9 +111,9 @@ def test_scratch_serves_again(name, dtype):
         z = rng.normal(size=(n_rows, 7)).astype(dtype)
         expected = run(activation, z)
         a, da = z.copy(), np.ones_like(z)
-        calls.run(activation.forward(a, *scratch[:, :n_rows]))
+        kernels.run(activation.forward(a, *scratch[:, :n_rows]))
         np.testing.assert_array_equal(a, expected[0])
-        calls.run(activation.backward(a, da, *scratch[:, :n_rows]))
+        kernels.run(activation.backward(a, da, *scratch[:, :n_rows]))
         np.testing.assert_array_equal(da, expected[1])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from skae import _calls as calls
+from skae import _kernels as kernels
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 
@@ -16,7 +16,7 @@ def run(loss, X, Z):
     """Errors and delta of copies; X must stay as it is, and Z unless the loss is fused."""
     x, z = X.copy(), Z.copy()
     errors, delta = np.full_like(X, np.nan), np.full_like(X, np.nan)
-    calls.run(loss.errors_and_delta(x, z, errors, delta))
+    kernels.run(loss.errors_and_delta(x, z, errors, delta))
     np.testing.assert_array_equal(x, X)
     if not loss.fused:
         np.testing.assert_array_equal(z, Z)
@@ -60,7 +60,7 @@ def test_the_sum_is_that_of_the_errors(name, dtype):
     Z = np.random.default_rng(1).normal(size=X.shape).astype(dtype)
     errors, delta = run(loss, X, Z)
     total, slope = np.full(1, np.nan, dtype), np.full_like(X, np.nan)
-    calls.run(loss.sum_and_delta(X.copy(), Z.copy(), 0.3, total, slope))
+    kernels.run(loss.sum_and_delta(X.copy(), Z.copy(), 0.3, total, slope))
     rtol = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(total, 0.3 * errors.sum(dtype=float), rtol=rtol)
     np.testing.assert_array_equal(slope, delta)
@@ -110,7 +110,7 @@ def test_nothing_else_is_written(name):
     loss = LOSSES[name]
     rooms = np.full((4, 8, 6), 0.25)
     X, Z, errors, delta = (room[2:6] for room in rooms)
-    calls.run(loss.errors_and_delta(X, Z, errors, delta))
+    kernels.run(loss.errors_and_delta(X, Z, errors, delta))
     assert (rooms[:, :2] == 0.25).all()
     assert (rooms[:, 6:] == 0.25).all()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 
-from skae import _calls as calls
+from skae import _kernels as kernels
 from skae.optimizers import OPTIMIZERS
 
 RATE = 0.05
@@ -31,7 +31,7 @@ def start(dtype=np.float64):
 
 
 def step(optimizer, theta, gradient, state, rate=RATE):
-    calls.run(optimizer.step(theta, gradient, state, *optimizer.factors(state, rate)))
+    kernels.run(optimizer.step(theta, gradient, state, *optimizer.factors(state, rate)))
 
 
 def descend(optimizer, theta, state, n_steps):

@@ -14,8 +14,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, _recipe
-from skae._density import fit_density
+from skae import AutoencoderOutlierDetector
+from skae._outliers.density import fit_density
+from skae._training import trainer
 from skae.metrics import reconstruction_score
 
 QUICK = {"max_iter": 5, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -517,7 +518,7 @@ def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_train
     """Five epochs train the model, the later ones those that calibrate it."""
     X = normal_rows()
     detector = AutoencoderOutlierDetector(**QUICK, early_stopping=False)
-    epochs, done = _recipe.epochs, []
+    epochs, done = trainer.epochs, []
 
     def interrupted(*arguments):
         for loss in epochs(*arguments):
@@ -526,7 +527,7 @@ def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_train
                 raise KeyboardInterrupt
             yield loss
 
-    monkeypatch.setattr(_recipe, "epochs", interrupted)
+    monkeypatch.setattr(trainer, "epochs", interrupted)
     with pytest.warns(UserWarning, match="nterrupted") as caught:
         detector.fit(X)
     messages = ["the best model so far is kept", "threshold rests on scores of the training rows"]

@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 )
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._scaling import columns_on_another_scale
+from skae._network.scaling import columns_on_another_scale
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}

@@ -10,9 +10,9 @@ import pytest
 import reference
 
 from skae import _shampoo
-from skae._calls import bind, replay
+from skae._kernels import bind, replay
+from skae._parallel import in_turn
 from skae._shampoo import Shampoo
-from skae._threads import in_turn
 
 SHAPES = ((3, 5), (5, 2), (1, 4), (4, 4))
 N = sum(n * m for n, m in SHAPES)

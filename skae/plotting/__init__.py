@@ -5,8 +5,8 @@ from skae.plotting._distortion import DistortionDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._network import NetworkDisplay
 from skae.plotting._outliers import FeatureScoreDisplay, ReconstructionErrorDisplay
-from skae.plotting._path import InterpolationDisplay, TraversalDisplay
 from skae.plotting._reconstruction import DenoisingDisplay, ReconstructionDisplay
+from skae.plotting._traversal import InterpolationDisplay, TraversalDisplay
 from skae.plotting._weights import WeightsDisplay
 
 __all__ = [

@@ -9,7 +9,7 @@ from sklearn.utils.validation import column_or_1d
 from skae._random import generator
 from skae.metrics import check_reducer, reconstruction_score
 from skae.plotting._drawing import cycle_colors, several_axes, styled, visible_map
-from skae.plotting._given import check_columns, final_step
+from skae.plotting._validation import check_columns, final_step
 
 MAX_CLASSES = 20
 

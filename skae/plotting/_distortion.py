@@ -11,7 +11,7 @@ from skae._denoising import DenoisingAutoencoder
 from skae._transformer import AutoencoderTransformer
 from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
-from skae.plotting._given import final_step
+from skae.plotting._validation import final_step
 
 LINEAR_BELOW, NARROW = 1e-3, 100
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae.plotting._drawing import one_axes, styled
-from skae.plotting._given import final_step
+from skae.plotting._validation import final_step
 
 WIDE = 10
 

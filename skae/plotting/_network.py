@@ -4,9 +4,9 @@ import math
 
 from sklearn.utils.validation import check_is_fitted
 
-from skae._layer_table import layer_table
+from skae._network.summary import layer_table
 from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
-from skae.plotting._given import final_step
+from skae.plotting._validation import final_step
 
 
 class NetworkDisplay:

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skae.metrics import check_reducer
 from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
-from skae.plotting._given import (
+from skae.plotting._validation import (
     as_rows,
     check_count,
     check_feature_names,

@@ -5,7 +5,8 @@ import numpy as np
 from skae._denoising import DenoisingAutoencoder
 from skae._random import generator
 from skae.metrics import check_reducer, explained_variance
-from skae.plotting._given import (
+from skae.plotting._image_grid import Strip, draw_strips, row_format
+from skae.plotting._validation import (
     as_rows,
     as_rows_like,
     check_feature_names,
@@ -15,7 +16,6 @@ from skae.plotting._given import (
     find_feature_names,
     named_reducers,
 )
-from skae.plotting._strips import Strip, draw_strips, row_format
 
 
 class ReconstructionDisplay:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae.plotting._drawing import one_axes, styled
-from skae.plotting._given import check_count, check_image_shape, final_step
+from skae.plotting._validation import check_count, check_image_shape, final_step
 
 
 class WeightsDisplay:

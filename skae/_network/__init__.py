@@ -1,0 +1,1 @@
+"""Networks, their parameters and geometry: NumPy only, with no knowledge of training."""

@@ -1,0 +1,261 @@
+"""Export to ONNX: what skl2onnx asks a model for, and the graph behind it.
+
+skl2onnx converts whatever has the three methods of `OnnxExport`, inside a Pipeline or alone,
+and nothing needs to be registered. The package's own NumPy code, the kernels of activations
+included, runs once on symbols, which turn what is done to them into nodes: no formula stands
+here a second time but those of the density and of the reach. A graph computes in the dtype that
+the model was fitted in, whatever goes in.
+"""
+
+import math
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae._onnx.symbol import ON_SYMBOLS, Symbol
+from skae._outliers.density import Density
+
+# ---------------------------------------------------------------- what models compute
+
+
+def forward(model, x, first=0, last=None):
+    """Layers `first` to `last` of a fitted model, as `Workspace.forward` binds them."""
+    network, parameters = model._network, model._parameters
+    code = network.n_encoder_layers
+    path = {code: (0, 0), network.n_layers: (code, 1)} if network.linear_path else {}
+    outputs = {first: x}
+    for i in range(first + 1, (network.n_layers if last is None else last) + 1):
+        W, b = parameters.layers[i - 1]
+        read = outputs[i - 1]
+        if path and model._reach is not None and i in (1, code + 1):
+            read = drawn_in(read, model._reach[int(i > 1)], network.widths[i - 1])
+        z = read @ W
+        z += b
+        if i in path:
+            source, which = path[i]
+            z += outputs[source] @ parameters.path[which]
+        activation = network.activations[i - 1]
+        scratch = [z.empty(z.dtype) for _ in range(activation.n_scratch)]
+        for function, *operands, out in activation.forward(z, *scratch):
+            ON_SYMBOLS.get(function, function)(*operands, out=out)
+        outputs[i] = z
+    return z
+
+
+def drawn_in(z, limit, width):
+    """Rows with norms up to a limit, as `draw_in` has them."""
+    norms = np.square(z).sum_columns(width)
+    return z * np.sqrt(limit * limit / np.maximum(norms, limit * limit))
+
+
+def scaled(model, X):
+    """Rows in the geometry of the network."""
+    x = X.empty(model.theta_.dtype)
+    model._scaling.apply(X, out=x)
+    return x
+
+
+def unscaled(model, output, dtype):
+    """The network's output in the units of X."""
+    if model._network.output_activation.is_identity:
+        model._target_scaling.undo(output)
+    return output.astype(dtype)
+
+
+def encode(model, X):
+    """The code of rows: `transform`."""
+    code = forward(model, scaled(model, X), last=model._network.n_encoder_layers)
+    code *= model.code_scale_
+    return code.astype(X.dtype)
+
+
+def decode(model, code):
+    """The rows of codes: `inverse_transform`."""
+    x = code.empty(model.theta_.dtype)
+    np.divide(code, model.code_scale_, out=x)
+    output = forward(model, x, first=model._network.n_encoder_layers)
+    return unscaled(model, output, code.dtype)
+
+
+def reconstruct(model, X):
+    """Rows through the whole network: `reconstruct`."""
+    return unscaled(model, forward(model, scaled(model, X)), X.dtype)
+
+
+def squared_errors(model, X):
+    """Mean squared error of each row, as a column."""
+    errors = unscaled(model, forward(model, scaled(model, X)), model.theta_.dtype)
+    errors -= X
+    total = np.square(errors).sum_columns(model.n_features_in_)
+    total /= model.n_features_in_
+    return total.astype(X.dtype)
+
+
+def detector_scores(model, X):
+    """The detector's score of each row, as a column of float64."""
+    code = encode(model, X)
+    residuals = X.astype(np.float64) - decode(model, code).astype(np.float64)
+    residuals /= model.scale_
+    if model.criterion == "reconstruction":
+        scores = np.square(residuals).sum_columns(model.n_features_in_)
+        scores /= -model.n_features_in_
+        return scores
+    return log_density(Density.from_dict(model.density_), code, residuals)
+
+
+def log_density(density, code, residuals):
+    """log p of rows by code and residual, as a column: `Density.log_density`."""
+    T = density.straighten(code, residuals)
+    P = T @ density.axes
+    result = mixture_log_density(density.mixtures[0], P)
+    for mixture in density.mixtures[1:]:
+        result += mixture_log_density(mixture, P)
+    result /= len(density.mixtures)
+    n_features, n_axes = density.axes.shape
+    n_rest = n_features - n_axes
+    if n_rest:
+        rest = np.square(T - P @ density.axes.T).sum_columns(n_features)
+        result -= 0.5 * rest / density.rest_variance
+        result -= 0.5 * n_rest * math.log(2 * math.pi * density.rest_variance)
+    return result
+
+
+def mixture_log_density(mixture, P):
+    """log sum_j exp(log joint_j), about the greatest: `Mixture.log_density`."""
+    n_axes = mixture.means.shape[1]
+    joint = []
+    for mean, root, log_norm in zip(mixture.means, mixture.roots, mixture.log_norms, strict=True):
+        whitened = P @ root
+        whitened -= mean @ root
+        joint.append(-0.5 * np.square(whitened).sum_columns(n_axes) + log_norm)
+    highest = P.node("Max", joint, P.dtype)
+    return np.log(P.node("Sum", [np.exp(one - highest) for one in joint], P.dtype)) + highest
+
+
+# ---------------------------------------------------------------- what skl2onnx asks for
+
+
+class OnnxExport:
+    """The three methods by which skl2onnx knows a class that it has never heard of.
+
+    A class names its outputs in `_onnx_outputs`, {name: number of columns}, and computes
+    them in `_onnx_nodes(X)`, in this order; what is called label is int64. `n_features_in_`
+    is the number of columns of its input.
+    """
+
+    def onnx_parser(self):
+        """Return the function that declares the outputs of the ONNX graph, for skl2onnx.
+
+        Returns
+        -------
+        parser : callable
+            Takes the scope and the inputs, returns the outputs.
+        """
+        check_is_fitted(self)
+        types = tensor_types()
+
+        def parser(scope, inputs):
+            dtypes = self._output_dtypes(inputs)
+            return [
+                scope.declare_local_variable(name, types[dtype]()) for name, dtype in dtypes.items()
+            ]
+
+        return parser
+
+    def onnx_shape_calculator(self):
+        """Return the function that states types and shapes of the outputs, for skl2onnx.
+
+        Returns
+        -------
+        shape_calculator : callable
+            Takes the operator, whose outputs it describes.
+        """
+        types = tensor_types()
+
+        def shape_calculator(operator):
+            self._check_width(operator.inputs)
+            self._check_consumers(operator.outputs)
+            n_rows = operator.inputs[0].get_first_dimension()
+            dtypes = self._output_dtypes(operator.inputs)
+            for variable, (name, dtype) in zip(operator.outputs, dtypes.items(), strict=True):
+                variable.type = types[dtype]([n_rows, self._onnx_outputs[name]])
+
+        return shape_calculator
+
+    def onnx_converter(self):
+        """Return the function that writes the nodes of the ONNX graph, for skl2onnx.
+
+        Returns
+        -------
+        converter : callable
+            Takes the scope, the operator and the container of the nodes.
+        """
+        types = tensor_types()
+
+        def converter(scope, operator, container):
+            dtype = input_dtype(operator.inputs)
+            columns = []
+            for variable in operator.inputs:
+                known = [d for d, kind in types.items() if isinstance(variable.type, kind)]
+                x = Symbol(scope, container, (known or [bool])[0], variable.onnx_name)
+                columns.append(x.astype(dtype))
+            X = columns[0]
+            if len(columns) > 1:
+                X = X.node("Concat", columns, dtype, axis=1)
+            results = self._onnx_nodes(X)
+            dtypes = self._output_dtypes(operator.inputs).values()
+            for variable, result, dtype in zip(operator.outputs, results, dtypes, strict=True):
+                result = result.astype(dtype)
+                container.add_node(
+                    "Identity",
+                    [result.name],
+                    [variable.onnx_name],
+                    name=scope.get_unique_operator_name("Identity"),
+                )
+
+        return converter
+
+    def _output_dtypes(self, inputs):
+        floats = input_dtype(inputs)
+        return {name: np.int64 if name == "label" else floats for name in self._onnx_outputs}
+
+    def _check_width(self, inputs):
+        widths = [variable.type.shape[1] for variable in inputs]
+        if None not in widths and sum(widths) != self.n_features_in_:
+            raise ValueError(
+                f"The input of the graph has {sum(widths)} columns, but {type(self).__name__} "
+                f"expects {self.n_features_in_}."
+            )
+
+    def _check_consumers(self, outputs):
+        """Refuse to hand labels to a next step, which in scikit-learn receives codes."""
+        if "label" not in self._onnx_outputs:
+            return
+        for variable in outputs:
+            for consumer in variable.operators_inputs_:
+                if consumer.type not in {"SklearnCast", "SklearnIdentity"}:
+                    name = type(self).__name__
+                    raise ValueError(
+                        f"{name} is exported with the outputs label and scores, which the next "
+                        f"step cannot take: put skae.export.Encoder({name}(...).fit(X)) in its "
+                        "place."
+                    )
+
+
+def tensor_types():
+    """The types of skl2onnx for the dtypes of NumPy; ImportError says how to get it."""
+    try:
+        from skl2onnx.common import data_types
+    except ImportError as error:
+        raise ImportError('Export to ONNX needs skl2onnx: pip install "skae[onnx]".') from error
+    return {
+        np.float32: data_types.FloatTensorType,
+        np.float64: data_types.DoubleTensorType,
+        np.int64: data_types.Int64TensorType,
+    }
+
+
+def input_dtype(inputs):
+    """float32 if all inputs are, else float64: what validation makes of X."""
+    single = tensor_types()[np.float32]
+    return np.float32 if all(isinstance(v.type, single) for v in inputs) else np.float64

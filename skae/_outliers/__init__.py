@@ -1,0 +1,1 @@
+"""Robust statistics, densities and calibration of outlier scores."""

@@ -1,0 +1,1 @@
+"""Training: from prepared samples and options to a result."""

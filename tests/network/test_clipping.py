@@ -1,0 +1,273 @@
+"""Bounds of columns: where they are seen, and what they do to outputs and training."""
+
+import pickle
+
+from curved import curved_rows
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import _kernels as kernels
+from skae._network.clipping import Bounded, loosened, measure_bounds
+
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 20, "learning_rate_init": 0.01}
+SMALL |= {"early_stopping": False, "random_state": 0}
+DTYPES = [np.float32, np.float64]
+
+
+def cut_rows(n_rows=300, seed=0, dtype=np.float64):
+    """Curved rows, of which the first three columns go no lower than zero."""
+    X = curved_rows(n_rows, seed=seed).astype(dtype)
+    X[:, :3] = np.maximum(X[:, :3], 0)
+    return X
+
+
+def measured(column):
+    found = measure_bounds(np.asarray(column, float)[:, None])
+    return [-np.inf, np.inf] if found is None else found[:, 0].tolist()
+
+
+# ---------------------------------------------------------------- where they are seen
+
+
+def test_many_rows_at_an_end_are_a_bound():
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=400)
+    assert measured(normal) == [-np.inf, np.inf]
+    assert measured(np.maximum(normal, -0.5)) == [-0.5, np.inf]
+    assert measured(np.minimum(normal, 1)) == [-np.inf, 1]
+    assert measured(np.clip(normal, -1, 0.5)) == [-1, 0.5]
+    assert measured(rng.integers(0, 2, 100)) == [0, 1]
+    assert measured(np.full(100, 3.0)) == [-np.inf, np.inf]
+
+
+def test_a_tail_that_thins_out_is_none():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, 2000)
+    assert measured(counts) == [0, np.inf]
+    assert measured(np.round(rng.normal(size=4000))) == [-np.inf, np.inf]
+    rare = np.zeros(500)
+    rare[:15] = 1
+    assert measured(rare) == [0, np.inf]  # ones are so few that twos may come
+
+
+@pytest.mark.parametrize(("n_at_end", "is_bound"), [(9, False), (10, True)])
+def test_ten_rows_at_least_must_be_missed(n_at_end, is_bound):
+    column = np.append(np.zeros(n_at_end), np.arange(1.0, 50))
+    assert (measured(column)[0] == 0) is is_bound
+
+
+def test_a_row_counts_once_whatever_its_weight():
+    X = cut_rows(60)
+    fits = [(X, None), (X, np.full(60, 1000.0)), (X, np.full(60, 1e-6))]
+    fits.append((np.repeat(X, 12, axis=0), None))
+    for rows, weights in fits:
+        model = AutoencoderTransformer(2, max_iter=0).fit(rows, None, weights)
+        found = np.isfinite(model.bounds_)
+        assert found[0].tolist() == 3 * [True] + 5 * [False]
+        assert not found[1].any()
+
+
+def test_of_many_rows_all_are_asked_for_what_lies_beyond():
+    X = np.maximum(np.random.default_rng(0).normal(size=(20_000, 2)), 0)
+    X[7, 1] = -1e-3  # which is not among the rows that are counted
+    found = measure_bounds(X)
+    assert found[0].tolist() == [0, -np.inf]
+
+
+def test_bounds_are_loosened_by_rows_beyond():
+    bounds = np.array([[0.0, -np.inf, 0.0], [1.0, np.inf, 1.0]])
+    X = np.array([[0.5, 9.0, -0.1], [1 + 1e-9, -9.0, 1.0]])
+    expected = np.array([[0.0, -np.inf, -np.inf], [1.0, np.inf, 1.0]])
+    assert_array_equal(loosened(bounds, X), expected)
+
+
+# ---------------------------------------------------------------- what they do
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_output_and_slope(dtype):
+    bounds = np.array([[-1.0, -np.inf, -np.inf], [0.5, 2.0, np.inf]])
+    z = (5 * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
+    a, da, room = z.copy(), np.ones_like(z), np.zeros_like(z)
+    kernels.run(Bounded(*bounds).forward(a, room))
+    kernels.run(Bounded(*bounds).backward(a.copy(), da, room))
+    assert a.dtype == dtype
+    assert_array_equal(a, np.clip(z, *bounds.astype(dtype)))
+    assert_array_equal(da, 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sides", ["both", "lowest", "highest"])
+def test_output_beyond_the_margin(sides, dtype):
+    lowest = [-np.inf, -np.inf] if sides == "highest" else [-1.0, -np.inf]
+    highest = [np.inf, np.inf] if sides == "lowest" else [0.5, 2.0]
+    margin = np.array([2.0, 1.0])
+    z = (5 * np.random.default_rng(0).normal(size=(50, 2))).astype(dtype)
+    a = z.copy()
+    kernels.run(Bounded(lowest, highest, margin).forward(a, np.zeros_like(z)))
+    within = np.clip(z, np.array(lowest, dtype), np.array(highest, dtype))
+    rest = z - within
+    expected = within + np.sign(rest) * np.maximum(np.abs(rest) - margin, 0)
+    assert_allclose(a, expected, rtol=1e-6, atol=1e-6)
+    assert (np.abs(rest) > margin).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
+def test_nothing_is_restored_beyond_a_bound(Estimator, dtype):
+    X = cut_rows(dtype=dtype)
+    model = Estimator(2, **SMALL).fit(X)
+    assert_allclose(model.bounds_[0, :3], 0, atol=1e-6)
+    assert (model.bounds_[0, 3:] == -np.inf).all()
+    assert (model.bounds_[1] == np.inf).all()
+    for rows in (model.reconstruct(X), model.inverse_transform(1.2 * model.transform(X))):
+        assert rows[:, :3].min() >= -1e-6
+        assert rows[:, 3:].min() < -0.1
+
+
+def test_the_start_is_pca_cut_to_the_bounds():
+    X = load_digits().data / 16
+    pca = PCA(5).fit(X)
+    expected = pca.inverse_transform(pca.transform(X))
+    free = AutoencoderTransformer(5, output_activation="identity", max_iter=0).fit(X)
+    assert free.bounds_ is None
+    assert_allclose(free.reconstruct(X), expected, atol=1e-9)
+    model = AutoencoderTransformer(5, max_iter=0).fit(X)
+    assert_allclose(model.transform(X), free.transform(X), atol=1e-9)
+    assert_allclose(model.reconstruct(X), np.clip(expected, *model.bounds_), atol=1e-9)
+    n_black = (X == 0).sum(axis=0)
+    assert_array_equal(np.isfinite(model.bounds_[0]), (n_black >= 10) & (n_black < len(X)))
+    errors = [np.square(m.reconstruct(X) - X).mean() for m in (model, free)]
+    assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("max_iter", [0, 20])
+def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
+    """What is no end after all, once in a while: a bound must not cost more than some errors."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)) + 0.01 * rng.normal(size=(300, 6))
+    X[:, 0] = rng.integers(0, 2, 300)
+    model = AutoencoderTransformer(4, **SMALL | {"max_iter": max_iter}).fit(X)
+    assert model.bounds_[:, 0].round(6).tolist() == [0, 1]
+    pca, row = PCA(4).fit(X), X[:1].copy()
+    for value in (-50.0, 50.0, 1000.0):
+        row[0, 0] = value
+        found = model.reconstruct(row)[0, 0]
+        by_pca = pca.inverse_transform(pca.transform(row))[0, 0]
+        assert abs(value) > 10 * abs(found - by_pca)
+        assert abs(found - by_pca) < 5
+    del model.architecture_["margin"]  # as in files of versions that cut all
+    assert_allclose(model.reconstruct(np.repeat(row, 2, axis=0))[:, 0], 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("linear_path", ["pca", None])
+def test_the_margin_is_three_times_how_far_outputs_were_from_rows(linear_path, dtype):
+    X = cut_rows(dtype=dtype)
+    model = AutoencoderTransformer(3, linear_path=linear_path, warm_start=True, **SMALL).fit(X)
+    free = pickle.loads(pickle.dumps(model))
+    del free.architecture_["bounds"]
+    distance = np.abs(free.reconstruct(X) - X).max(axis=0) / model.scale_
+    three_ranges = 3 * np.ptp(X, axis=0) / model.scale_
+    margin = model.architecture_["margin"]
+    expected = np.minimum(3 * distance, np.maximum(three_ranges, distance))
+    assert_allclose(margin, expected, rtol=1e-4)
+    assert (expected == 3 * distance).any()
+    again = model.fit(X).architecture_["margin"]
+    assert (np.array(again) >= margin).all()
+    assert again != margin
+
+
+def test_where_pca_is_all_but_exact_so_are_rows_beyond_a_bound():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 6))
+    X[:, 0] = np.minimum(X[:, 0], 0.5)
+    X[:, 5] = X[:, :5].sum(axis=1) + 1e-4 * rng.normal(size=60)
+    model, pca = AutoencoderTransformer(5, random_state=0).fit(X), PCA(5).fit(X)
+    assert np.isclose(model.bounds_[1, 0], 0.5)
+    beyond = X[:1].copy()
+    beyond[0, 0] += 3
+    beyond[0, 5] += 3
+    errors = [np.abs(m.inverse_transform(m.transform(beyond)) - beyond).max() for m in (pca, model)]
+    assert beyond[0, 0] > 1
+    assert errors[1] < errors[0] + 1e-3
+
+
+def test_bounds_help_on_unseen_rows():
+    X, unseen = np.split(load_digits().data / 16, [1200])
+    bounded = AutoencoderTransformer(16, **SMALL).fit(X)
+    free = AutoencoderTransformer(16, output_activation="identity", **SMALL).fit(X)
+    assert 1 - bounded.score(unseen) < 0.9 * (1 - free.score(unseen))
+
+
+def test_who_has_none():
+    X = cut_rows()
+    assert AutoencoderTransformer(2, **SMALL).fit(curved_rows(300)).bounds_ is None
+    assert AutoencoderTransformer(2, loss="poisson", **SMALL).fit(np.abs(X)).bounds_ is None
+    with pytest.warns(ConvergenceWarning):
+        assert AutoencoderTransformer(2, solver="lbfgs", **SMALL).fit(X).bounds_ is None
+    assert AutoencoderOutlierDetector(2, **SMALL).fit(X).bounds_ is None
+    with pytest.raises(AttributeError, match="not fitted"):
+        AutoencoderTransformer().bounds_  # noqa: B018
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_other_losses_with_a_linear_output(loss):
+    X = cut_rows()
+    model = AutoencoderTransformer(2, loss=loss, **SMALL).fit(X)
+    assert model.reconstruct(X)[:, :3].min() >= -1e-9
+    assert model.loss_ < model.loss_curve_[0]
+
+
+def test_chunks_that_go_beyond_take_a_bound_away():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, **SMALL).partial_fit(X)
+    assert np.isfinite(model.bounds_[0, :3]).all()
+    beyond = X[:50].copy()
+    beyond[0, 1] = -1
+    model.partial_fit(beyond)
+    assert np.isfinite(model.bounds_[0]).tolist() == [True, False, True] + 5 * [False]
+    assert_allclose(model.bounds_[0, [0, 2]], 0, atol=1e-9)
+
+
+def test_training_goes_on_with_the_same_output():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
+    before = model.theta_.copy()
+    message = "network: output_activation is now 'identity', was 'auto, with bounds'. Set"
+    with pytest.raises(ValueError, match=message):
+        model.set_params(output_activation="identity").fit(X)
+    assert_array_equal(model.theta_, before)
+    assert np.isfinite(model.set_params(output_activation="auto").fit(X).bounds_).any()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_l_bfgs_goes_on_without_them():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
+    assert model.bounds_ is not None
+    error = model.set_params(output_activation="auto", solver="lbfgs").fit(X).reconstruction_err_
+    assert model.bounds_ is None
+    assert error < AutoencoderTransformer(2, **SMALL | {"max_iter": 0}).fit(X).reconstruction_err_
+
+
+def test_files_keep_them():
+    X = cut_rows()
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.reconstruct(X), model.reconstruct(X))
+    del again.architecture_["bounds"]  # as in files of versions that had none
+    assert again.bounds_ is None
+    assert again.reconstruct(X)[:, :3].min() < 0
+
+
+def test_codes_of_every_size_are_bounded():
+    X = cut_rows()
+    model = AutoencoderTransformer(3, nested=True, **SMALL).fit(X)
+    for size in (1, 2, 3):
+        assert model.reconstruct(X, n_components=size)[:, :3].min() >= -1e-9

@@ -1,0 +1,123 @@
+"""Mixtures of Gaussians: densities, learning, contributions."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from skae._outliers.mixture import Mixture, fit_mixture
+
+
+def clustered_rows(n_rows=300, n_features=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n_rows, n_features)) + 6 * rng.integers(0, 2, (n_rows, 1))
+
+
+def fitted(X, n_components=2, weights=None, seed=0):
+    weights = np.ones(len(X)) if weights is None else weights
+    return fit_mixture(X, weights, n_components, np.random.default_rng(seed))
+
+
+def covariances(mixture):
+    inverses = mixture.roots @ mixture.roots.transpose(0, 2, 1)
+    return np.linalg.inv(inverses)
+
+
+def test_log_density_is_that_of_the_normal_distributions():
+    X = clustered_rows()
+    mixture = fitted(X)
+    shares = (mixture.counts + 1) / (mixture.counts.sum() + 2)
+    expected = sum(
+        share * multivariate_normal(mean, covariance).pdf(X)
+        for share, mean, covariance in zip(shares, mixture.means, covariances(mixture), strict=True)
+    )
+    np.testing.assert_allclose(mixture.log_density(X), np.log(expected), rtol=1e-8)
+
+
+def test_the_density_integrates_to_one():
+    mixture = fitted(clustered_rows(n_features=1))
+    grid = np.linspace(-20, 30, 20_001)[:, None]
+    density = np.exp(mixture.log_density(grid))
+    assert density.sum() * (grid[1, 0] - grid[0, 0]) == pytest.approx(1)
+
+
+def test_clusters_are_found():
+    means = np.sort(fitted(clustered_rows()).means[:, 0])
+    np.testing.assert_allclose(means, [0, 6], atol=0.3)
+
+
+def test_one_component_is_a_gaussian_with_a_shrunk_covariance():
+    X = np.random.default_rng(0).standard_normal((5000, 3)) * [1, 2, 3]
+    mixture = fitted(X, 1)
+    np.testing.assert_allclose(mixture.means[0], X.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(
+        covariances(mixture)[0], np.cov(X.T, bias=True), rtol=0.02, atol=0.02
+    )
+
+
+def test_weights_count_as_copies():
+    X, weights = clustered_rows(80), np.random.default_rng(1).integers(0, 4, 80)
+    order = np.lexsort(X.T)
+    X, weights = X[order], weights[order]
+    repeated = fitted(np.repeat(X, weights, axis=0))
+    np.testing.assert_allclose(
+        fitted(X, weights=weights.astype(float)).log_density(X),
+        repeated.log_density(X),
+        rtol=1e-9,
+    )
+
+
+def test_rows_of_weight_zero_count_as_absent():
+    X = clustered_rows(100)
+    weights = np.ones(100)
+    weights[::3] = 0
+    expected = fitted(X[weights > 0]).log_density(X)
+    np.testing.assert_allclose(fitted(X, weights=weights).log_density(X), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_axes", [3, 5])
+def test_contributions_add_up_and_their_part_of_the_row_has_one_sign(n_axes):
+    X = np.random.default_rng(0).standard_normal((200, n_axes))
+    axes = np.linalg.qr(np.random.default_rng(1).standard_normal((5, n_axes)))[0]
+    mixture = fitted(X, 3)
+    found = mixture.contributions(X, axes)
+    assert found.shape == (200, 5)
+    np.testing.assert_allclose(found.sum(axis=1), mixture.log_density(X), rtol=1e-12)
+    joint = mixture.log_joint(X)
+    shares = np.exp(joint - joint.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    exponents = np.stack(
+        [np.square((X - m) @ r).sum(axis=1) for m, r in zip(mixture.means, mixture.roots)],
+        axis=1,
+    )
+    constant = (mixture.log_density(X) + 0.5 * (shares * exponents).sum(axis=1)) / 5
+    assert np.all(found - constant[:, None] <= 1e-12)
+
+
+def test_an_update_without_memory_learns_the_new_rows_alone():
+    X = clustered_rows()
+    moved = X + 3
+    mixture = fitted(X, 1).update(moved, np.ones(len(X)), decay=0.0)
+    np.testing.assert_allclose(mixture.means[0], moved.mean(axis=0))
+
+
+def test_an_update_with_all_memory_is_a_fit_of_all_rows():
+    X = clustered_rows()
+    mixture = fitted(X[:100], 1).update(X[100:], np.ones(200), decay=1.0)
+    np.testing.assert_allclose(mixture.log_density(X), fitted(X, 1).log_density(X), rtol=1e-9)
+
+
+def test_the_covariances_stay_within_bounds_where_rows_are_few():
+    X = clustered_rows(12, n_features=8)
+    mixture = fitted(X, 4)
+    assert np.linalg.eigvalsh(covariances(mixture)).min() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.ones((10, 3)), np.zeros((1, 2)), np.repeat(np.eye(3), 5, axis=0)],
+    ids=["equal", "one", "copies"],
+)
+def test_odd_rows_have_a_density(X):
+    mixture = fitted(X, 2)
+    assert isinstance(mixture, Mixture)
+    assert np.isfinite(mixture.log_density(np.vstack([X, X + 100]))).all()

@@ -1,0 +1,235 @@
+"""Threads: what is lent is given back, and which of them does what changes nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BoundedSemaphore, Lock, get_ident
+from time import sleep
+
+import numpy as np
+from numpy.testing import assert_array_equal
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+from versions import needs
+
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _parallel
+from skae._parallel import in_turn, team
+from skae._training import objective
+
+LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
+
+
+def blas_threads():
+    return [b["num_threads"] for b in ThreadpoolController().select(user_api="blas").info()]
+
+
+@pytest.fixture
+def two_blas_threads():
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+@pytest.fixture
+def one_blas_thread():
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_blas_is_held_to_one_and_given_back():
+    before = blas_threads()
+    with team() as do:
+        assert set(blas_threads()) == {1}
+        assert do is not in_turn
+        with team() as again:
+            assert again is do
+        assert set(blas_threads()) == {1}
+        with team() as again:
+            assert again is do
+    assert blas_threads() == before
+    with pytest.raises(ZeroDivisionError), team():
+        raise ZeroDivisionError
+    assert blas_threads() == before
+
+
+def test_of_those_who_work_at_the_same_time_one_has_the_threads():
+    before, barrier = blas_threads(), Barrier(3)
+
+    def work(i):
+        with team() as do:
+            barrier.wait()
+            found = blas_threads()
+            barrier.wait()
+            return found, do
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(work, range(3)))
+    assert all(set(threads) == {1} for threads, _ in found)
+    assert sum(do is in_turn for _, do in found) == (2 if max(before) > 1 else 3)
+    assert blas_threads() == before
+    assert not _parallel._holding.locked()
+
+
+@needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
+def test_limits_held_by_another_thread_are_left():
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
+
+        def work():
+            with team() as do:
+                return do, blas_threads()
+
+        do, threads = pool.submit(work).result()
+    assert do is in_turn
+    assert set(threads) == {2}
+
+
+@pytest.mark.usefixtures("one_blas_thread")
+def test_the_limit_of_the_user_is_the_limit():
+    with team() as do:
+        assert do is in_turn
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_a_job_may_have_jobs():
+    done = []
+    with team() as do:
+
+        def job(i):
+            with team() as again:
+                again([lambda j=j: done.append((i, j)) for j in range(3)])
+
+        do([lambda i=i: job(i) for i in range(5)])
+    assert sorted(done) == [(i, j) for i in range(5) for j in range(3)]
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_every_job_is_done_once_and_errors_arrive():
+    done = []
+    with team() as do:
+        do([lambda i=i: done.append((i, get_ident())) for i in range(7)])
+        assert sorted(i for i, _ in done) == list(range(7))
+        assert len({thread for _, thread in done}) == 2
+        for bad in range(2):
+            with pytest.raises(ZeroDivisionError):
+                do([lambda i=i, bad=bad: 1 / (i != bad) for i in range(2)])
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_no_job_is_at_work_any_more_after_an_error():
+    done = []
+
+    def late():
+        sleep(0.05)
+        done.append(True)
+
+    with team() as do:
+        with pytest.raises(ZeroDivisionError):
+            do([lambda: 1 / 0, late])
+        assert done
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
+    X = np.random.default_rng(0).random((512, 300)).astype(dtype)
+    weights = np.arange(1, 513) if weighted else None
+    found, seen = [], set()
+    real = objective.replay
+    monkeypatch.setattr(objective, "replay", lambda calls: seen.add(get_ident()) or real(calls))
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            model = AutoencoderTransformer(4, batch_size=200, **LARGE).fit(X, None, weights)
+            found.append([model.theta_, model.transform(X), model.score_samples(X)])
+        assert len(seen) == n_threads
+    for a, b in zip(*found, strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("batch_size", [100, 200, 255, 301, 1100])
+def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
+    X = np.random.default_rng(0).random((batch_size, 300))
+    weights = np.random.default_rng(1).random(batch_size)
+    found = []
+    for large in (0, np.inf):
+        monkeypatch.setattr(objective, "LARGE", large)
+        model = AutoencoderTransformer(4, batch_size=batch_size, solver="sgd", **LARGE)
+        found.append(model.fit(X, None, weights))
+    np.testing.assert_allclose(found[0].theta_, found[1].theta_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found[0].loss_curve_, found[1].loss_curve_, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_pieces_of_many_rows(monkeypatch):
+    X = np.random.default_rng(0).random((1300, 300))
+    model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
+    assert model.theta_.size > _parallel.MANY_PARAMETERS
+    whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    monkeypatch.setattr(_fitted, "PIECE", 512)
+    pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    for a, b in zip(whole, pieces, strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_very_many_rows_of_a_small_network(monkeypatch):
+    X = np.random.default_rng(0).random((1300, 6))
+    model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
+    whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
+        monkeypatch.setattr(_fitted, name, value)
+    idents, each_block = set(), _fitted.blocks
+    monkeypatch.setattr(
+        _fitted, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+    )
+    pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
+    assert len(idents) > 1
+    for a, b in zip(whole, pieces, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- places
+
+
+def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
+    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(2))
+    lock, at_work, most = Lock(), [], []
+
+    def noise(X, rng):
+        with lock:
+            at_work.append(get_ident())
+            most.append(len(set(at_work)))
+        sleep(0.01)
+        with lock:
+            at_work.remove(get_ident())
+        return X
+
+    def fit(_):
+        DenoisingAutoencoder(1, noise=noise, **LARGE | {"hidden_layer_sizes": ()}).fit(np.eye(40))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(fit, range(5)))
+    assert 1 <= max(most) <= 2
+    assert _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._places["of fits"].acquire(timeout=0)
+
+
+def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
+    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 3600)
+    with _parallel.place(), _parallel.place():
+        assert not _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._places["of fits"].acquire(timeout=0)
+
+
+def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
+    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 0.01)
+    done = []
+
+    def work():
+        with _parallel.place():
+            done.append(get_ident())
+
+    with _parallel.place(), ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+    assert len(done) == 1
+    assert _parallel._places["of fits"].acquire(timeout=0)
+    assert not _parallel._places["of fits"].acquire(timeout=0)

@@ -1,0 +1,169 @@
+"""When to stop, and what to keep."""
+
+import math
+
+import numpy as np
+import pytest
+
+from skae._training.early_stopping import Choice, ChoiceOfEach, Patience
+
+
+def epochs_until_exhausted(losses, tol, n_epochs):
+    patience = Patience(tol, n_epochs)
+    for epoch, loss in enumerate(losses, start=1):
+        if patience.exhausted(loss):
+            return epoch
+    return None
+
+
+def test_patience_with_a_loss_that_falls():
+    assert epochs_until_exhausted(0.9 ** np.arange(100), 1e-3, 3) is None
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3, 10])
+def test_patience_ends_after_so_many_epochs_without_gain(n_epochs):
+    losses = [3, 2, 1] + [1] * 20
+    assert epochs_until_exhausted(losses, 1e-3, n_epochs) == 3 + n_epochs
+
+
+def test_patience_with_a_loss_that_rises_or_is_zero():
+    assert epochs_until_exhausted([1, 2, 3, 4, 5], 1e-3, 3) == 4
+    assert epochs_until_exhausted([1] + [0] * 9, 1e-3, 3) == 5
+
+
+def test_patience_adds_up_small_gains():
+    """What counts is the fall within the epochs together, not that of each of them."""
+    slow = 1 - 0.0004 * np.arange(60)
+    assert epochs_until_exhausted(slow, 1e-3, 10) is None
+    assert epochs_until_exhausted(slow, 1e-3, 2) == 3
+
+
+def test_patience_is_relative_to_the_loss():
+    losses = np.array([1.0, 0.9, 0.899, 0.898, 0.8975, 0.897, 0.8965, 0.896])
+    for scale in (1e-12, 1.0, 1e12):
+        assert epochs_until_exhausted(scale * losses, 0.01, 3) == 5
+        assert epochs_until_exhausted(scale * (losses - 2), 0.01, 3) == 5
+
+
+def test_patience_with_losses_that_are_not_numbers():
+    assert epochs_until_exhausted([1, math.nan, math.nan, math.nan], 1e-3, 3) == 4
+    assert epochs_until_exhausted([1, math.inf, math.inf, math.inf], 1e-3, 3) == 4
+
+
+def choose(curves, weights=None, caution=1.0):
+    """Feed a Choice the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
+    curves = np.asarray(curves, float)
+    weights = np.ones(curves.shape[1]) if weights is None else weights
+    choice = Choice(curves[0], weights, caution)
+    kept = 0
+    for epoch, losses in enumerate(curves[1:], start=1):
+        if choice.improves(losses, epoch):
+            kept = epoch
+    assert choice.epoch == kept
+    assert choice.loss == pytest.approx(np.average(curves[kept], weights=weights))
+    return kept
+
+
+def test_choice_of_the_best_epoch():
+    assert choose([[4, 4, 4], [3, 3, 3], [1, 1, 1], [2, 2, 2]]) == 2
+
+
+def test_choice_of_the_start_where_nothing_is_better():
+    assert choose([[4, 4, 4], [5, 5, 5], [4, 4, 4]]) == 0
+
+
+def test_choice_is_cautious_where_rows_disagree():
+    disagreeing = [[4, 4, 4, 4], [0, 5, 0, 5]]
+    assert choose(disagreeing, caution=0.0) == 1
+    assert choose(disagreeing, caution=2.5) == 0
+    assert choose([[4, 4, 4, 4], [3.9, 3.8, 3.9, 3.8]], caution=2.5) == 1
+
+
+def test_choice_weighs_rows():
+    curves = [[4, 4, 4], [5, 5, 1]]
+    assert choose(curves, np.array([1, 1, 10]), caution=0.5) == 1
+    assert choose(curves, np.array([10, 10, 1]), caution=0.5) == 0
+
+
+def test_choice_of_rows_whose_losses_have_no_unit():
+    curves = np.array([[4, 4, 4, 3], [3, 2, 3, 3], [2, 4, 3, 1], [1, 1, 1, 1]], float)
+    assert choose(curves) == choose(1e9 * curves) == choose(1e-9 * curves)
+
+
+def test_choice_over_sizes_wants_a_gain_at_each():
+    start = np.tile([1.0, 0.1], (6, 1))
+    all_gain, one_loses = start * [0.5, 0.9], start * [0.1, 1.01]
+    assert choose_over_sizes([start, all_gain]) == 1
+    assert choose_over_sizes([start, one_loses]) == 0
+    assert choose_over_sizes([start, one_loses, all_gain, one_loses]) == 2
+    assert choose_over_sizes([start, start]) == 0
+
+
+def test_loss_over_sizes_is_that_of_the_first_at_the_start():
+    start = np.tile([3.0, 0.1], (6, 1))
+    choice = Choice(start, np.ones(6), 1.0)
+    assert choice.loss == pytest.approx(3)
+    assert choice.mean(start * [1, 0.5]) == pytest.approx(3 * 0.75)
+
+
+def test_choice_over_sizes_measures_each_in_units_of_its_start():
+    """A tenth less of what is small counts as much as a tenth less of what is large."""
+    start = np.tile([1.0, 1e-2], (6, 1))
+    curves = [start, start * [0.9, 0.5], start * [0.6, 0.9]]
+    assert choose_over_sizes(curves) == 1
+    assert choose_over_sizes([start, curves[2], curves[1]]) == 2
+    assert choose_over_sizes(1e9 * np.array(curves)) == 1
+
+
+def test_choice_over_sizes_is_half_as_cautious_with_each():
+    """All gain for certain together, the second one half for certain."""
+    start = np.ones((4, 3))
+    disagreeing = np.array([[0.5, 0.0, 0.5], [0.5, 0.0, 0.5], [0.5, 1.2, 0.5], [0.5, 1.2, 0.5]])
+    assert choose_over_sizes([start, disagreeing], caution=1.0) == 1
+    assert choose_over_sizes([start, disagreeing], caution=4.0) == 0
+
+
+def test_choice_over_sizes_where_the_start_leaves_next_to_nothing_at_one():
+    start = np.tile([1.0, 1e-9], (6, 1))
+    assert choose_over_sizes([start, start * [0.1, 1.1]]) == 0
+    assert choose_over_sizes([0 * start, 0 * start]) == 0
+
+
+def test_progress_is_that_of_the_worst_size_until_an_epoch_is_chosen():
+    start = np.tile([2.0, 0.1], (6, 1))
+    choice = Choice(start, np.ones(6), 1.0)
+    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
+    assert choice.improved(start * [0.5, 1.5], 1) == ()
+    assert choice.improved(start * [0.5, 0.7], 2) == (None,)
+    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
+    alone = Choice(start[:, 0], np.ones(6), 1.0)
+    assert alone.progress(start[:, 0] * 3) == alone.mean(start[:, 0] * 3) == pytest.approx(6)
+
+
+def test_each_part_has_its_own_epoch():
+    start = np.tile([1.0, 2.0, 0.1], (6, 1))
+    choice = ChoiceOfEach(start, np.ones(6), 1.0, [[0, 2], [1]])
+    assert choice.loss == pytest.approx(1)
+    assert choice.improved(start * [0.9, 1.1, 0.8], 1) == [0]
+    assert choice.improved(start * [0.2, 0.5, 1.1], 2) == [1]
+    assert choice.improved(start * [0.9, 0.6, 0.9], 3) == []
+    assert choice.epochs == [1, 2]
+    assert choice.epoch == 2
+    assert choice.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)
+    assert choice.progress(start * 2) == choice.mean(start * 2) == pytest.approx(2)
+
+
+def test_a_part_is_compared_alone():
+    start = np.tile([1.0, 2.0, 0.1], (6, 1))
+    choice = ChoiceOfEach(start, np.ones(6), 0.0, [[0, 2], [1]])
+    assert choice.improves_part(0, start * [0.9, 0.1, 0.8], 3)
+    assert not choice.improves_part(1, start * [0.1, 1.1, 0.1], 5)
+    assert choice.epochs == [3, 0]
+
+
+def choose_over_sizes(curves, caution=1.0):
+    """Feed a Choice the losses of rows at several sizes; the epoch that it ends with."""
+    choice = Choice(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
+    for epoch, losses in enumerate(curves[1:], start=1):
+        choice.improves(np.asarray(losses), epoch)
+    return choice.epoch
