@@ -24,7 +24,7 @@ from skae._network import spec
 from skae._network.scaling import columns_on_another_scale
 from skae._network.summary import layer_table
 from skae._onnx import exporter
-from skae._parallel import place, team
+from skae._parallel import fit_slot, job_runner
 from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.callbacks import start_tasks
@@ -125,8 +125,8 @@ class _BaseAutoencoder(
                 X_val = self._validate_more(X_val, X, "X_val")
                 self._compare_scales(X_val, X if weights.all() else X[weights > 0])
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
-            with place(), team() as do:
-                fit = Fit(self, X, weights, do, X_val=X_val, X_clean=X_clean)
+            with fit_slot(), job_runner() as run_jobs:
+                fit = Fit(self, X, weights, run_jobs, X_val=X_val, X_clean=X_clean)
                 tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
                 fit = component_search.run(fit, tasks)
                 vars(self).update(fit.attributes())
@@ -142,8 +142,8 @@ class _BaseAutoencoder(
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
-            with team() as do:
-                fit = Fit(self, X, weights, do, X_clean=X_clean, resume=not first)
+            with job_runner() as run_jobs:
+                fit = Fit(self, X, weights, run_jobs, X_clean=X_clean, resume=not first)
                 fit.run_once()
                 vars(self).update(fit.attributes())
                 self._finish_fit(X, weights, fit, SILENCE)

@@ -9,7 +9,7 @@ import numpy as np
 from skae._network import spec
 from skae._network.inference import Pass, blocks
 from skae._network.scaling import Scaling
-from skae._parallel import MANY_PARAMETERS, in_turn, team
+from skae._parallel import MANY_PARAMETERS, job_runner, run_sequentially
 from skae._training.start import target_scaling
 
 FEW_ROWS = 100
@@ -107,9 +107,9 @@ class FittedNetwork:
         if len(X) <= FEW_ROWS:
             send_piece(0)
             return
-        with team() as do:
-            do = do if is_large or is_long else in_turn
-            do([partial(send_piece, start) for start in range(0, len(X), n_piece)])
+        with job_runner() as run_jobs:
+            run_jobs = run_jobs if is_large or is_long else run_sequentially
+            run_jobs([partial(send_piece, start) for start in range(0, len(X), n_piece)])
 
     def _path_of(self, part, size):
         """Network, parameters, scaling, layers, size, reach and unscaling, as `blocks` has them."""

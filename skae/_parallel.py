@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def place():
+def fit_slot():
     """Wait for a place among the fits at work, of which there are no more than processors.
 
     Threads make their calls to NumPy in turn: eight of them lose a third of their time in
@@ -65,47 +65,50 @@ def place():
             places.release()
 
 
-def in_turn(jobs):
+def run_sequentially(jobs):
     """Do the jobs, functions of nothing, one after the other."""
     for job in jobs:
         job()
 
 
 @contextmanager
-def team():
+def job_runner():
     """Yield a function that does jobs, functions of nothing, on the threads that BLAS had.
 
     Which thread does what has no influence on any result. Whoever comes while another one
     holds BLAS to one thread, in this module or outside, works on one thread; whoever holds
     it gives it back as it was, and is given its own team when it asks again.
     """
-    if hasattr(_mine, "team"):
-        yield _mine.team
+    if hasattr(_mine, "run_jobs"):
+        yield _mine.run_jobs
         return
     if not _holding.acquire(blocking=False):
-        yield in_turn
+        yield run_sequentially
         return
     try:
         n_threads = _count_threads()
         with _blas().limit(limits=1):
             if n_threads == 1 or _count_threads() > 1:
-                yield in_turn
+                yield run_sequentially
                 return
             quiet = {"over": "ignore", "invalid": "ignore"}
             with ThreadPoolExecutor(n_threads - 1, initializer=lambda: np.seterr(**quiet)) as pool:
 
                 def together(jobs):
-                    others = [pool.submit(in_turn, jobs[i::n_threads]) for i in range(1, n_threads)]
+                    others = [
+                        pool.submit(run_sequentially, jobs[i::n_threads])
+                        for i in range(1, n_threads)
+                    ]
                     try:
-                        in_turn(jobs[::n_threads])
+                        run_sequentially(jobs[::n_threads])
                     finally:  # none is at work any more, whatever comes of it
                         for other in others:
                             other.result()
 
-                _mine.team = together
+                _mine.run_jobs = together
                 try:
                     yield together
                 finally:
-                    del _mine.team
+                    del _mine.run_jobs
     finally:
         _holding.release()

@@ -76,10 +76,10 @@ class Shampoo(Adam):
             yield np.multiply, room, length, gradient
         yield np.subtract, theta, gradient, theta
 
-    def prepare(self, gradient, state, do):
+    def prepare(self, gradient, state, run_jobs):
         """Update the curvatures and make their roots, where the step is one of those.
 
-        `do` does the jobs that it takes.
+        `run_jobs` does the jobs that it takes.
         """
         t = state["t"]
         is_power_of_two = t & (t - 1) == 0
@@ -88,7 +88,7 @@ class Shampoo(Adam):
             return
         matrices = views(gradient, self.shapes)
         curvatures, roots = (self._squares(state[key]) for key in ("curvatures", "roots"))
-        do(
+        run_jobs(
             [
                 partial(_prepare, G, C, root, min(MEMORY, 1 - 1 / t), makes_roots)
                 for G, C, root in zip(matrices, curvatures, roots)

@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _parallel
-from skae._parallel import in_turn, team
+from skae._parallel import job_runner, run_sequentially
 from skae._training import objective
 
 LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
@@ -36,16 +36,16 @@ def one_blas_thread():
 @pytest.mark.usefixtures("two_blas_threads")
 def test_blas_is_held_to_one_and_given_back():
     before = blas_threads()
-    with team() as do:
+    with job_runner() as run_jobs:
         assert set(blas_threads()) == {1}
-        assert do is not in_turn
-        with team() as again:
-            assert again is do
+        assert run_jobs is not run_sequentially
+        with job_runner() as again:
+            assert again is run_jobs
         assert set(blas_threads()) == {1}
-        with team() as again:
-            assert again is do
+        with job_runner() as again:
+            assert again is run_jobs
     assert blas_threads() == before
-    with pytest.raises(ZeroDivisionError), team():
+    with pytest.raises(ZeroDivisionError), job_runner():
         raise ZeroDivisionError
     assert blas_threads() == before
 
@@ -54,16 +54,18 @@ def test_of_those_who_work_at_the_same_time_one_has_the_threads():
     before, barrier = blas_threads(), Barrier(3)
 
     def work(i):
-        with team() as do:
+        with job_runner() as run_jobs:
             barrier.wait()
             found = blas_threads()
             barrier.wait()
-            return found, do
+            return found, run_jobs
 
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(work, range(3)))
     assert all(set(threads) == {1} for threads, _ in found)
-    assert sum(do is in_turn for _, do in found) == (2 if max(before) > 1 else 3)
+    assert sum(run_jobs is run_sequentially for _, run_jobs in found) == (
+        2 if max(before) > 1 else 3
+    )
     assert blas_threads() == before
     assert not _parallel._holding.locked()
 
@@ -73,43 +75,43 @@ def test_limits_held_by_another_thread_are_left():
     with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
 
         def work():
-            with team() as do:
-                return do, blas_threads()
+            with job_runner() as run_jobs:
+                return run_jobs, blas_threads()
 
-        do, threads = pool.submit(work).result()
-    assert do is in_turn
+        run_jobs, threads = pool.submit(work).result()
+    assert run_jobs is run_sequentially
     assert set(threads) == {2}
 
 
 @pytest.mark.usefixtures("one_blas_thread")
 def test_the_limit_of_the_user_is_the_limit():
-    with team() as do:
-        assert do is in_turn
+    with job_runner() as run_jobs:
+        assert run_jobs is run_sequentially
 
 
 @pytest.mark.usefixtures("two_blas_threads")
 def test_a_job_may_have_jobs():
     done = []
-    with team() as do:
+    with job_runner() as run_jobs:
 
         def job(i):
-            with team() as again:
+            with job_runner() as again:
                 again([lambda j=j: done.append((i, j)) for j in range(3)])
 
-        do([lambda i=i: job(i) for i in range(5)])
+        run_jobs([lambda i=i: job(i) for i in range(5)])
     assert sorted(done) == [(i, j) for i in range(5) for j in range(3)]
 
 
 @pytest.mark.usefixtures("two_blas_threads")
 def test_every_job_is_done_once_and_errors_arrive():
     done = []
-    with team() as do:
-        do([lambda i=i: done.append((i, get_ident())) for i in range(7)])
+    with job_runner() as run_jobs:
+        run_jobs([lambda i=i: done.append((i, get_ident())) for i in range(7)])
         assert sorted(i for i, _ in done) == list(range(7))
         assert len({thread for _, thread in done}) == 2
         for bad in range(2):
             with pytest.raises(ZeroDivisionError):
-                do([lambda i=i, bad=bad: 1 / (i != bad) for i in range(2)])
+                run_jobs([lambda i=i, bad=bad: 1 / (i != bad) for i in range(2)])
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -120,9 +122,9 @@ def test_no_job_is_at_work_any_more_after_an_error():
         sleep(0.05)
         done.append(True)
 
-    with team() as do:
+    with job_runner() as run_jobs:
         with pytest.raises(ZeroDivisionError):
-            do([lambda: 1 / 0, late])
+            run_jobs([lambda: 1 / 0, late])
         assert done
 
 
@@ -214,7 +216,7 @@ def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
 def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
     monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
     monkeypatch.setattr(_parallel, "LONGEST_WAIT", 3600)
-    with _parallel.place(), _parallel.place():
+    with _parallel.fit_slot(), _parallel.fit_slot():
         assert not _parallel._places["of fits"].acquire(timeout=0)
     assert _parallel._places["of fits"].acquire(timeout=0)
 
@@ -225,10 +227,10 @@ def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
     done = []
 
     def work():
-        with _parallel.place():
+        with _parallel.fit_slot():
             done.append(get_ident())
 
-    with _parallel.place(), ThreadPoolExecutor(1) as pool:
+    with _parallel.fit_slot(), ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert len(done) == 1
     assert _parallel._places["of fits"].acquire(timeout=0)

@@ -11,7 +11,7 @@ import reference
 
 from skae import _shampoo
 from skae._kernels import bind, replay
-from skae._parallel import in_turn
+from skae._parallel import run_sequentially
 from skae._shampoo import Shampoo
 
 SHAPES = ((3, 5), (5, 2), (1, 4), (4, 4))
@@ -35,7 +35,7 @@ def gradient_of(theta):
     return (mixing @ mixing.T @ theta + theta**3 / 10).astype(theta.dtype)
 
 
-def descend(optimizer, theta, state, n_steps, do=in_turn, gradient_of=gradient_of):
+def descend(optimizer, theta, state, n_steps, run_jobs=run_sequentially, gradient_of=gradient_of):
     factors = [np.zeros((), theta.dtype) for _ in range(optimizer.n_factors)]
     gradient = np.empty_like(theta)
     parts = [bind(part) for _, part in optimizer.parts(theta, gradient, state, *factors)]
@@ -43,8 +43,8 @@ def descend(optimizer, theta, state, n_steps, do=in_turn, gradient_of=gradient_o
         gradient[...] = gradient_of(theta)
         for factor, value in zip(factors, optimizer.factors(state, RATE)):
             factor[...] = value
-        optimizer.prepare(gradient, state, do)
-        do([partial(replay, part) for part in parts])
+        optimizer.prepare(gradient, state, run_jobs)
+        run_jobs([partial(replay, part) for part in parts])
 
 
 def plain(theta, n_steps):
@@ -109,9 +109,9 @@ def test_large_matrices_take_the_steps_of_adam(monkeypatch):
 
 def test_threads_change_nothing():
     found = []
-    for do in (in_turn, in_threads):
+    for run_jobs in (run_sequentially, in_threads):
         theta, optimizer = start(), Shampoo(shapes=SHAPES)
-        descend(optimizer, theta, optimizer.init(theta), 20, do)
+        descend(optimizer, theta, optimizer.init(theta), 20, run_jobs)
         found.append(theta)
     assert_array_equal(*found)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from skae._network.inference import blocks
 from skae._network.scaling import identity_scaling
-from skae._parallel import MANY_PARAMETERS, in_turn
+from skae._parallel import MANY_PARAMETERS, run_sequentially
 from skae._sampling import evenly_spaced
 
 MAX_DECODED = 2**15
@@ -21,7 +21,7 @@ def explained_variance_ratios(
     scaling,
     target_scaling,
     max_decoded=MAX_DECODED,
-    do=in_turn,
+    run_jobs=run_sequentially,
     columns_read=None,
 ):
     """Share of the variance of X that each column of the code explains.
@@ -32,15 +32,15 @@ def explained_variance_ratios(
     before it, and none if that is negative or more than the whole code explains;
     `columns_read` says how many of 1, 2, ... columns are decoded. Estimated on at most
     max_decoded / n_components rows, evenly spaced, and half of that by a large network, by
-    jobs that `do` does.
+    jobs that `run_jobs` does.
     """
     n_components = network.n_components
     is_large = parameters.flat.size > MANY_PARAMETERS
     max_decoded = max_decoded // 2 if is_large else max_decoded
-    do = do if is_large else in_turn
+    run_jobs = run_jobs if is_large else run_sequentially
     some = X, weights, scaling, target_scaling, max_decoded
     if network.nested:
-        errors, variance = errors_by_size(network, parameters, *some, do)
+        errors, variance = errors_by_size(network, parameters, *some, run_jobs)
         if variance == 0:
             return np.zeros(n_components)
         explained = np.maximum(1 - errors / variance, 0)
@@ -58,18 +58,25 @@ def explained_variance_ratios(
         held[:, j] = weights @ code[:, j]
         lost[j] = max(squared_error(held) - error, 0.0)
 
-    do([partial(hold, j) for j in range(n_components)])
+    run_jobs([partial(hold, j) for j in range(n_components)])
     explained = max(1 - error / variance, 0.0)
     return lost / (lost.sum() or 1.0) * explained
 
 
 def errors_by_size(
-    network, parameters, X, weights, scaling, target_scaling, max_decoded=MAX_DECODED, do=in_turn
+    network,
+    parameters,
+    X,
+    weights,
+    scaling,
+    target_scaling,
+    max_decoded=MAX_DECODED,
+    run_jobs=run_sequentially,
 ):
     """Squared error with 1, 2, ... columns of nested codes, and that of the model's mean.
 
     Of a plain code with all columns alone. Both are means over the rows, as many as above, and
-    sums over the features, in the target's scale. `do` does a job for each size.
+    sums over the features, in the target's scale. `run_jobs` does a job for each size.
     """
     center = np.empty_like(scaling.mean)
     target_scaling.apply(scaling.mean, out=center)
@@ -81,7 +88,7 @@ def errors_by_size(
     def measure(i):
         errors[i] = squared_error(code[:, : sizes[i]])
 
-    do([partial(measure, i) for i in range(len(sizes))])
+    run_jobs([partial(measure, i) for i in range(len(sizes))])
     return errors, variance
 
 

@@ -8,7 +8,7 @@ from scipy import linalg, optimize
 from scipy.sparse.linalg import LinearOperator, svds
 
 from skae._kernels import run
-from skae._parallel import in_turn
+from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
 MAX_DENSE = 1500
@@ -156,13 +156,13 @@ def _best_gain(network, output, bias, target, share):
     return optimize.minimize_scalar(mean_loss, bounds=bounds, method="bounded").x
 
 
-def principal_directions(X, weights, scaling, n_components, do=in_turn):
+def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequentially):
     """PCA of the scaled rows: variances, directions and the sum of all variances.
 
     Returns ndarrays of shape (n,) and (n, n_features), n at most n_components, in
     descending order, each direction's largest entry positive. Where there are ten times as
     many rows as columns they are the eigenvectors of the covariance, as in scikit-learn's PCA;
-    of many rows it is added up by jobs that `do` does, their number the same whoever does them.
+    of many rows it is added up in a fixed number of jobs, which `run_jobs` executes.
     """
     n_rows, n_features = X.shape
     share = np.sqrt(weights / weights.sum())
@@ -182,7 +182,7 @@ def principal_directions(X, weights, scaling, n_components, do=in_turn):
                 rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), dtype)
                 parts[part] += rows.T @ rows
 
-        do([partial(add_up, part) for part in range(N_PARTS)])
+        run_jobs([partial(add_up, part) for part in range(N_PARTS)])
         covariance = parts.sum(axis=0)
         total = float(np.trace(covariance))
         variances, vectors = linalg.eigh(covariance, overwrite_a=True)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skae._parallel import in_turn
+from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
 CACHED = 2**15  # numbers in float64 that stay near the processor
@@ -63,16 +63,16 @@ def identity_scaling(n_features, dtype):
     return Scaling(np.zeros(n_features, dtype), np.ones((), dtype))
 
 
-def measure_scaling(X, weights, per_feature, do=in_turn):
+def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     """Centre at the weighted mean; scale by the root mean square of the rest.
 
     One number over all features, as PCA's geometry asks, or one a feature, larger where values
     other than the usual one are rare. What does not vary is left unscaled: means are taken about
-    the first row, so that equal values have exactly their own mean. `do` does jobs.
+    the first row, so that equal values have exactly their own mean. `run_jobs` does jobs.
     """
     first = X[0].astype(np.float64)
-    mean = first + _column_means(X, weights, first, power=1, do=do)
-    variance = _column_means(X, weights, mean, power=2, do=do)
+    mean = first + _column_means(X, weights, first, power=1, run_jobs=run_jobs)
+    variance = _column_means(X, weights, mean, power=2, run_jobs=run_jobs)
     rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
     least = np.maximum(rounding, np.finfo(X.dtype).tiny)
     constant = np.sqrt(variance) <= least
@@ -105,10 +105,10 @@ def _spread_of_rare_values(values, weights):
     return math.sqrt(mean / (-2 * math.log(share)))
 
 
-def _column_means(X, weights, center, power, do=in_turn):
+def _column_means(X, weights, center, power, run_jobs=run_sequentially):
     """Weighted mean over the rows of (X - center) to a power, in float64, block by block.
 
-    Of many numbers `do` is given some blocks at a time, always the same ones.
+    Of many numbers `run_jobs` is given some blocks at a time, always the same ones.
     """
     n_rows = min(max(CACHED // X.shape[1], 1), len(X))
     n_jobs = MOST_JOBS if X.size > SPREAD else 1
@@ -126,7 +126,7 @@ def _column_means(X, weights, center, power, do=in_turn):
                 np.multiply(rest, rest, out=rest)
             total += weights[first : first + len(block)] @ rest
 
-    do([partial(add_up, *job) for job in zip(totals, starts)])
+    run_jobs([partial(add_up, *job) for job in zip(totals, starts)])
     return totals.sum(axis=0) / weights.sum()
 
 

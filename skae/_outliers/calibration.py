@@ -105,7 +105,7 @@ def _trained_anew(detector, X, weights, like, tasks):
     if detector.activation == "auto":
         other.activation = hidden_activation(detector.architecture_) or "auto"
     other.n_features_in_ = detector.n_features_in_
-    fit = Fit(other, X, weights, like.do)
+    fit = Fit(other, X, weights, like.run_jobs)
     fit.run(like.n_epochs_kept, tasks)
     vars(other).update(fit.attributes())
     likely = detector.criterion == "likelihood"

@@ -27,17 +27,19 @@ class Course:
     """Trains a model on rows, by an estimator's parameters, and counts what it does.
 
     `seeds` are those of the start, of splits and of the rows' order. With `resumed` the model
-    is the estimator's own, and goes on. `do` does the jobs that parts of a batch are.
+    is the estimator's own, and goes on. `run_jobs` does the jobs that parts of a batch are.
     """
 
-    def __init__(self, estimator, rows, X_val, seeds, resumed, do):
+    def __init__(self, estimator, rows, X_val, seeds, resumed, run_jobs):
         self.estimator = estimator
         self.rows, self.X_val = rows, X_val
         self.learned = rows  # unless some of them only say when to stop
         self.seed_start, self.seed_split, self.seed_rows = seeds
         self.resumed = resumed
-        self.do = do
-        self.recipe = Recipe(estimator, do, self.seed_rows, self.seed_split, rows.weights.sum())
+        self.run_jobs = run_jobs
+        self.recipe = Recipe(
+            estimator, run_jobs, self.seed_rows, self.seed_split, rows.weights.sum()
+        )
         self.loss_curve, self.validation_loss_curve = [], []
         self.fixed_encoder = False
         if resumed:
@@ -45,7 +47,7 @@ class Course:
             self.loss_curve += estimator.loss_curve_
             self.validation_loss_curve += estimator.validation_loss_curve_
         else:
-            self.model = start_model(estimator, rows, self.seed_start, do)
+            self.model = start_model(estimator, rows, self.seed_start, run_jobs)
             if self.model.network.nested:
                 self._weigh_decoders()
         self.n_iter = self.n_before = 0

@@ -30,10 +30,10 @@ class Fit(Course):
     """Prepares the rows, trains a model on them, and names what there is to keep.
 
     Reads the estimator's parameters and, with `resume=True` or a warm start, its fitted
-    attributes; writes nothing on it. `do` does the jobs that parts of a batch are.
+    attributes; writes nothing on it. `run_jobs` does the jobs that parts of a batch are.
     """
 
-    def __init__(self, estimator, X, weights, do, X_val=None, X_clean=None, resume=False):
+    def __init__(self, estimator, X, weights, run_jobs, X_val=None, X_clean=None, resume=False):
         seeds = generator(estimator.random_state).integers(2**63, size=3)
         seed_start, seed_split, _ = seeds
         resumed = resume or (estimator.warm_start and hasattr(estimator, "theta_"))
@@ -54,7 +54,7 @@ class Fit(Course):
         corruption = estimator._make_corruption(X) if X_clean is None else None
         target = X if X_clean is None else X_clean
         rows = Rows(X, target, weights, np.arange(len(X)), corruption)
-        super().__init__(estimator, rows, X_val, seeds, resumed, do)
+        super().__init__(estimator, rows, X_val, seeds, resumed, run_jobs)
         self.resume = resume
         self.n_samples_seen = estimator.n_samples_seen_ if self.resumed else 0
         self.ratios = None
@@ -63,7 +63,9 @@ class Fit(Course):
     def of_size(self, n_components):
         """Return a fit that is the same but for the size of its code; neither has been run."""
         other = copy(self)
-        other.model = start_model(self.estimator, self.rows, self.seed_start, self.do, n_components)
+        other.model = start_model(
+            self.estimator, self.rows, self.seed_start, self.run_jobs, n_components
+        )
         other.judges, other.is_judged = [(other.model, self.rows)], True
         other.loss_curve, other.validation_loss_curve = [], []
         return other
@@ -154,7 +156,7 @@ class Fit(Course):
         """Note how far rows, codes and outputs have been, and what lies beyond."""
         model = self.model
         rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
-        model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.do)
+        model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.run_jobs)
         margin = measure_margin(model, self.rows, MAX_RESTORED, self.resumed)
         if margin is not None:
             model.cut_from(margin)
@@ -169,7 +171,7 @@ class Fit(Course):
             model.scaling,
             model.target_scaling,
             self.max_decoded,
-            self.do,
+            self.run_jobs,
             model.columns_read,
         )
 

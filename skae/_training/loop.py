@@ -7,7 +7,7 @@ import numpy as np
 from scipy import optimize
 
 from skae._kernels import bind, replay
-from skae._parallel import in_turn
+from skae._parallel import run_sequentially
 from skae._training.objective import add_up
 
 
@@ -53,10 +53,10 @@ class Step:
         vectors = parameters.trained, gradient, state
         parts = optimizer.parts(*vectors, *self.factors, n_least=n_parts)
         parts = [bind(self._part(parameters, of, step)) for of, step in parts]
-        self.do = objective.do if n_parts > 1 else in_turn
+        self.run_jobs = objective.run_jobs if n_parts > 1 else run_sequentially
         self.calls = parts[0]
         if len(parts) > 1:
-            self.calls = [partial(self.do, [partial(replay, part) for part in parts])]
+            self.calls = [partial(self.run_jobs, [partial(replay, part) for part in parts])]
 
     def _part(self, parameters, of, step):
         """Yield the calls for a slice of the vector: first the gradient's parts are added up."""
@@ -76,7 +76,7 @@ class Step:
         for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
             factor[...] = value
         if self.optimizer.prepares:
-            self.optimizer.prepare(self.gradient, state, self.do)
+            self.optimizer.prepare(self.gradient, state, self.run_jobs)
         if self.decay:
             self.kept[...] = 1 - learning_rate * self.decay
         if self.averages:

@@ -8,7 +8,7 @@ import numpy as np
 from skae._kernels import bind, replay
 from skae._network.nested import N_READINGS, share_read, spans
 from skae._network.network import Reading, TrainingWorkspace
-from skae._parallel import in_turn
+from skae._parallel import run_sequentially
 from skae.optimizers import slices
 
 LARGE = 10**8  # floating-point operations of a step in float32: about a millisecond
@@ -36,7 +36,7 @@ def add_up(total, others):
 class Objective:
     """Mean loss of a batch, with its gradient: the calls of every slot, bound on first use.
 
-    Batches of large networks are cut into parts that `do`, given the jobs, may spread over
+    Batches of large networks are cut into parts that `run_jobs`, given the jobs, may spread over
     threads. The parts depend on the network and the batch alone, so results do not depend
     on the threads.
 
@@ -53,14 +53,14 @@ class Objective:
         feed,
         penalty=None,
         backward=True,
-        do=in_turn,
+        run_jobs=run_sequentially,
         decoder_weights=(1.0,),
         n_readings=N_READINGS,
         fixed_encoder=False,
     ):
         self.network = network
         self.feed = feed
-        self.do = do
+        self.run_jobs = run_jobs
         self.decoder_weights, self.n_readings = decoder_weights, n_readings
         self.fixed_encoder = fixed_encoder
         n_parts = 1
@@ -102,7 +102,7 @@ class Objective:
         for call in before:
             call()
         if parts:
-            self.do(parts)
+            self.run_jobs(parts)
         for call in after:
             call()
         return sum([float(sum_errors()) for sum_errors in sums]) + self.penalty_value
@@ -161,7 +161,7 @@ class Objective:
             partial(replay, bind(add_up(total[of], [other[of] for other in others])))
             for of in slices(total.size, len(self.workspaces))
         ]
-        return [partial(self.do, additions)] if others else []
+        return [partial(self.run_jobs, additions)] if others else []
 
     def _readings(self, n_rows, sizes):
         """Who reads which of n_rows rows, and by what its mean loss counts."""

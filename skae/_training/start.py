@@ -18,7 +18,7 @@ from skae._network.initialization import (
     regress_path,
 )
 from skae._network.scaling import Scaling, identity_scaling, measure_scaling
-from skae._parallel import MANY_PARAMETERS, in_turn
+from skae._parallel import MANY_PARAMETERS, run_sequentially
 from skae._sampling import evenly_spaced
 
 NOISY_ROWS = 5000
@@ -123,20 +123,20 @@ class Model:
         self.kept.flat[...] = self.before.flat
 
 
-def start_model(estimator, rows, seed, do=in_turn, n_components=None):
+def start_model(estimator, rows, seed, run_jobs=run_sequentially, n_components=None):
     """Return the model that training starts with: random weights, PCA on the linear path.
 
     The random numbers depend on the seed and the widths, not on the rows. `n_components` is
-    the size of the code if not what the estimator's parameters ask for; `do` does jobs.
+    the size of the code if not what the estimator's parameters ask for; `run_jobs` does jobs.
     """
     X, target, weights = rows.arrays()
     n_features = X.shape[1]
-    scaling = measure_scaling(X, weights, estimator._scale_per_feature, do)
+    scaling = measure_scaling(X, weights, estimator._scale_per_feature, run_jobs)
     n_components = estimator.n_components if n_components is None else n_components
     directions = explained_by_pca = None
     if estimator.linear_path == "pca" or not isinstance(n_components, Integral):
         n_needed = n_components if isinstance(n_components, Integral) else n_features
-        variances, directions, total = principal_directions(X, weights, scaling, n_needed, do)
+        variances, directions, total = principal_directions(X, weights, scaling, n_needed, run_jobs)
         if not isinstance(n_components, Integral):
             explained_by_pca = np.cumsum(variances) / total if len(variances) else np.zeros(1)
             n_components = _count_components(explained_by_pca, n_components)
@@ -219,10 +219,10 @@ def judge_sizes(judges, max_decoded):
     return total, variance
 
 
-def measure_reach(model, rows, max_rows, rng, do=in_turn):
+def measure_reach(model, rows, max_rows, rng, run_jobs=run_sequentially):
     """The greatest norms of rows, noisy ones too, and of their codes, and half of these more.
 
-    None is less than before. Of many rows about `max_rows`, evenly spaced, by jobs that `do`
+    None is less than before. Of many rows about `max_rows`, evenly spaced, by jobs that `run_jobs`
     does. None without a linear path.
     """
     network, dtype = model.network, model.parameters.flat.dtype
@@ -234,9 +234,9 @@ def measure_reach(model, rows, max_rows, rng, do=in_turn):
     def look(X):
         found.append(_greatest_norms(model, X))
 
-    do = do if model.parameters.flat.size > MANY_PARAMETERS else in_turn
+    run_jobs = run_jobs if model.parameters.flat.size > MANY_PARAMETERS else run_sequentially
     for X in (clean, noisy) if rows.is_noisy else (clean,):
-        do([partial(look, X[start : start + PIECE]) for start in range(0, len(X), PIECE)])
+        run_jobs([partial(look, X[start : start + PIECE]) for start in range(0, len(X), PIECE)])
     return np.max(found, axis=0).astype(dtype)
 
 

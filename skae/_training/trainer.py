@@ -21,11 +21,11 @@ EVALUATION_ROWS = 512
 class Recipe:
     """Makes the parts of a training, for any model and rows, by an estimator's parameters.
 
-    `do` does the jobs that parts of a batch are.
+    `run_jobs` does the jobs that parts of a batch are.
     """
 
     estimator: object
-    do: object
+    run_jobs: object
     seed_rows: int
     seed_split: int
     total_weight: float
@@ -60,7 +60,7 @@ class Recipe:
             model.parameters,
             feed,
             self._penalty(),
-            do=self.do,
+            run_jobs=self.run_jobs,
             decoder_weights=model.decoder_weights,
             n_readings=self.n_readings(fixed_encoder),
             fixed_encoder=fixed_encoder,

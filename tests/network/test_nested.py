@@ -282,7 +282,7 @@ def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted
         for job in reversed(jobs):
             job()
 
-    objective = make_objective(network, parameters, rows_in, do=backwards, **options)
+    objective = make_objective(network, parameters, rows_in, run_jobs=backwards, **options)
     assert len(whole.readers) == 1
     assert (len(objective.readers), len(network.decoder_sizes)) == (4, 5)
     for n_rows in (200, 30, 200):

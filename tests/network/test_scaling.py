@@ -52,7 +52,7 @@ def test_many_numbers_are_measured_in_several_jobs(monkeypatch):
         for job in reversed(jobs):
             job()
 
-    parts = measure_scaling(X, weights, per_feature=False, do=backwards)
+    parts = measure_scaling(X, weights, per_feature=False, run_jobs=backwards)
     assert n_jobs == [4, 4]
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-14)
     np.testing.assert_allclose(parts.scale, whole.scale, rtol=1e-14)
