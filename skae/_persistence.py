@@ -10,7 +10,7 @@ import warnings
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-from skae._network import spec
+from skae._network.network import build
 from skae._version import __version__
 
 STAMP = "_skae_version"
@@ -87,7 +87,7 @@ def _problem(state, needed):
     if missing:
         return f"it has no {', '.join(missing)}"
     try:
-        n_parameters = spec.build(state["architecture_"]).n_parameters
+        n_parameters = build(state["architecture_"]).n_parameters
     except (KeyError, TypeError) as error:
         return f"its architecture_ is not understood ({type(error).__name__}: {error})"
     if state["theta_"].shape != (n_parameters,):

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from skae._random import generator
+from skae._sampling import generator
 from skae.metrics import check_reducer, reconstruction_score
 from skae.plotting._drawing import cycle_colors, several_axes, styled, visible_map
 from skae.plotting._validation import check_columns, final_step

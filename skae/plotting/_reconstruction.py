@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae._denoising import DenoisingAutoencoder
-from skae._random import generator
+from skae._sampling import generator
 from skae.metrics import check_reducer, explained_variance
 from skae.plotting._image_grid import Strip, draw_strips, row_format
 from skae.plotting._validation import (
