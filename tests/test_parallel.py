@@ -67,7 +67,7 @@ def test_of_those_who_work_at_the_same_time_one_has_the_threads():
         2 if max(before) > 1 else 3
     )
     assert blas_threads() == before
-    assert not _parallel._holding.locked()
+    assert not _parallel._blas_lock.locked()
 
 
 @needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
@@ -191,7 +191,7 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
 
 
 def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(2))
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(2))
     lock, at_work, most = Lock(), [], []
 
     def noise(X, rng):
@@ -209,21 +209,21 @@ def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(fit, range(5)))
     assert 1 <= max(most) <= 2
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
 def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 3600)
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 3600)
     with _parallel.fit_slot(), _parallel.fit_slot():
-        assert not _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+        assert not _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
 def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 0.01)
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 0.01)
     done = []
 
     def work():
@@ -233,5 +233,5 @@ def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
     with _parallel.fit_slot(), ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert len(done) == 1
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert not _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert not _parallel._slots["fits"].acquire(timeout=0)
