@@ -384,8 +384,4 @@ class DenoisingAutoencoder(_BaseAutoencoder):
                 f"noise_level is a probability for noise={self.noise!r}: it must be at most 1, "
                 f"got {self.noise_level!r}."
             )
-        if self.noise == "salt_pepper":
-            return CORRUPTIONS[self.noise](level, X.min(axis=0), X.max(axis=0))
-        if self.noise == "swap":
-            return CORRUPTIONS[self.noise](level, X)
-        return CORRUPTIONS[self.noise](level)
+        return CORRUPTIONS[self.noise](level).for_samples(X)

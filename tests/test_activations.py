@@ -10,9 +10,7 @@ from skae.activations import ACTIVATIONS, Activation, TopK
 DTYPES = [np.float32, np.float64]
 # Slopes may be any between those of the two sides where a function has a kink.
 KINKS = {"relu": (0, 1), "leaky_relu": (0.01, 1)}
-WITH_INVERSE = [
-    name for name, a in ACTIVATIONS.items() if type(a).inverse is not Activation.inverse
-]
+WITH_INVERSE = [name for name, A in ACTIVATIONS.items() if A.inverse is not Activation.inverse]
 
 
 def inputs(dtype):
@@ -43,7 +41,7 @@ def test_every_activation_has_a_reference():
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_forward_and_backward(name, dtype):
     z = inputs(dtype)
-    output, slope = run(ACTIVATIONS[name], z)
+    output, slope = run(ACTIVATIONS[name](), z)
     function, derivative = reference.ACTIVATIONS[name]
     with np.errstate(over="ignore"):
         exact, exact_slope = function(z.astype(float)), derivative(z.astype(float))
@@ -65,8 +63,8 @@ def test_forward_and_backward(name, dtype):
 def test_backward_multiplies_da(name, dtype):
     z = np.random.default_rng(1).normal(size=(6, 5)).astype(dtype)
     da = np.random.default_rng(2).normal(size=(6, 5)).astype(dtype)
-    _, slope = run(ACTIVATIONS[name], z)
-    _, dz = run(ACTIVATIONS[name], z, da)
+    _, slope = run(ACTIVATIONS[name](), z)
+    _, dz = run(ACTIVATIONS[name](), z, da)
     np.testing.assert_allclose(dz, da * slope, rtol=10 * np.finfo(dtype).eps)
 
 
@@ -84,7 +82,7 @@ def test_references_agree_with_finite_differences(name):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nothing_else_is_written(name, dtype):
     """Kernels get views of larger arrays: what lies around these stays as it was."""
-    activation = ACTIVATIONS[name]
+    activation = ACTIVATIONS[name]()
     z = np.random.default_rng(4).normal(size=(4, 6)).astype(dtype)
     rooms = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
     arrays = [room[2:6] for room in rooms]
@@ -104,7 +102,7 @@ def test_nothing_else_is_written(name, dtype):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_scratch_serves_again(name, dtype):
     """Scratch is zero before the first forward only: later batches find what was left."""
-    activation = ACTIVATIONS[name]
+    activation = ACTIVATIONS[name]()
     scratch = np.zeros((activation.n_scratch, 10, 7), dtype)
     rng = np.random.default_rng(5)
     for n_rows in (10, 10, 3, 10):
@@ -123,8 +121,8 @@ def test_negative_zero_at_every_length(name, dtype):
     """Vectorised loops and their remainders treat the sign of a zero alike."""
     for n in range(1, 40):
         z = np.full(n, -0.0, dtype)
-        output, slope = run(ACTIVATIONS[name], z)
-        positive, positive_slope = run(ACTIVATIONS[name], -z)
+        output, slope = run(ACTIVATIONS[name](), z)
+        positive, positive_slope = run(ACTIVATIONS[name](), -z)
         assert (output == positive).all()
         assert (slope == positive_slope).all()
 
@@ -132,7 +130,7 @@ def test_negative_zero_at_every_length(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WITH_INVERSE)
 def test_inverse(name, dtype):
-    activation = ACTIVATIONS[name]
+    activation = ACTIVATIONS[name]()
     z = np.linspace(-2, 2, 25).astype(dtype)
     a, _ = run(activation, z)
     kept = a.copy()
@@ -148,7 +146,7 @@ def test_inverse(name, dtype):
 @pytest.mark.parametrize("name", WITH_INVERSE)
 def test_inverse_is_moderate_everywhere(name, dtype):
     a = np.array([-100, -1, -0.0, 0, 1, 100], dtype)
-    found = ACTIVATIONS[name].inverse(a)
+    found = ACTIVATIONS[name]().inverse(a)
     assert np.isfinite(found).all()
     assert (np.abs(found) <= 1e4).all()
     assert (np.diff(found) >= 0).all()
@@ -157,7 +155,7 @@ def test_inverse_is_moderate_everywhere(name, dtype):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_is_identity_says_what_it_is(name):
     z = np.linspace(-2, 2, 9)
-    assert ACTIVATIONS[name].is_identity == np.array_equal(run(ACTIVATIONS[name], z)[0], z)
+    assert ACTIVATIONS[name]().is_identity == np.array_equal(run(ACTIVATIONS[name](), z)[0], z)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -165,7 +163,7 @@ def test_is_identity_says_what_it_is(name):
 @pytest.mark.parametrize("shape", [(1, 7), (12, 7), (7,)])
 def test_top_k_keeps_k_of_each_row(shape, k, dtype):
     z = np.random.default_rng(6).normal(size=shape).astype(dtype)
-    output, slope = run(TopK(k), z)
+    output, slope = run(TopK(k / 7).for_width(7), z)
     np.testing.assert_array_equal(output, reference.top_k(z, k))
     np.testing.assert_array_equal(slope, reference.is_kept(z, k))
     assert (slope.sum(axis=-1) == k).all()
@@ -174,7 +172,7 @@ def test_top_k_keeps_k_of_each_row(shape, k, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_top_k_treats_equal_numbers_alike(dtype):
     z = np.array([[3, 1, 2, 2, 2], [0, 0, 0, 0, -0.0], [-1, -1, -2, -3, -4]], dtype)
-    output, slope = run(TopK(2), z)
+    output, slope = run(TopK(0.4).for_width(5), z)
     np.testing.assert_array_equal(slope, [[1, 0, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
     np.testing.assert_array_equal(output, z * slope)
 
@@ -183,4 +181,8 @@ def test_top_k_treats_equal_numbers_alike(dtype):
     ("n_units", "share", "k"), [(1000, 0.025, 25), (3, 0.05, 1), (1, 0.9, 1), (10, 0.99, 10)]
 )
 def test_top_k_keeps_a_share_and_at_least_one(n_units, share, k):
-    assert ACTIVATIONS["top_k"].of_width(n_units, share) == TopK(k)
+    bound = TopK(share).for_width(n_units)
+    assert bound._n_kept == k
+    assert bound.get_params() == {"share": share}
+    assert bound == TopK(share).for_width(n_units)
+    assert (bound == TopK(share)) == (k == 1)

@@ -16,7 +16,7 @@ def rows(n_rows=400, dtype=np.float64):
 
 
 def make(name, level, X):
-    return CORRUPTIONS[name](level, *reference.CORRUPTIONS[name][1](X))
+    return CORRUPTIONS[name](level).for_samples(X)
 
 
 def corrupt(corruption, X, seed=10):
@@ -40,7 +40,7 @@ def test_distribution(name, level, dtype):
     X = rows(dtype=dtype)
     out = corrupt(make(name, level, X), X)
     rng = np.random.default_rng(1)
-    cell = reference.CORRUPTIONS[name][0]
+    cell = reference.CORRUPTIONS[name]
     expected = np.array(
         [[cell(x, X[:, j], level, rng) for j, x in enumerate(row)] for row in X.astype(float)]
     )
@@ -119,3 +119,23 @@ def test_user_noise():
     np.testing.assert_array_equal(out, 2 * X)
     np.testing.assert_array_equal(X, kept)
     assert seen == [rng]
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruptions_are_bound_to_samples_by_a_copy(name):
+    """Parameters are the same; without samples those that are corrupted stand for them."""
+    X = rows(20)
+    corruption = CORRUPTIONS[name](0.5)
+    bound = corruption.for_samples(X)
+    assert bound == corruption
+    assert repr(bound) == repr(corruption)
+    np.testing.assert_array_equal(corrupt(bound, X), corrupt(corruption, X))
+    assert vars(corruption) == vars(CORRUPTIONS[name](0.5))
+
+
+@pytest.mark.parametrize("name", ["salt_pepper", "swap"])
+def test_values_come_from_the_samples_that_a_corruption_is_bound_to(name):
+    X = rows(200)
+    out = corrupt(CORRUPTIONS[name](1.0).for_samples(X), X[:5])
+    assert all(np.isin(out[:, j], X[:, j]).all() for j in range(X.shape[1]))
+    assert not np.isin(out, X[:5]).all()

@@ -131,3 +131,9 @@ def test_kl_of_one_batch_forgets_the_last():
     alone = run(penalty, codes(seed=6), scale)
     assert later[0] == pytest.approx(alone[0], rel=1e-12)
     np.testing.assert_allclose(later[1], alone[1], rtol=1e-12)
+
+
+def test_kl_says_what_its_codes_must_be():
+    penalty = PENALTIES["kl"](target=0.1)
+    assert (penalty.latent_activation, penalty.initial_mean) == ("logistic", 0.1)
+    assert (PENALTIES["l1"]().latent_activation, PENALTIES["l1"]().initial_mean) == (None, None)

@@ -3,12 +3,6 @@
 import numpy as np
 
 
-def views(vector, shapes):
-    """Return views of a vector as matrices of these shapes, one after the other."""
-    ends = np.cumsum([n_rows * n_columns for n_rows, n_columns in shapes], dtype=int)
-    return [a.reshape(shape) for a, shape in zip(np.split(vector, ends), shapes)]
-
-
 class Parameters:
     """`flat`, laid out `[W_0 | W_1 | ... | b_0 | b_1 | ... | P_0 | P_1]`, and views of it.
 

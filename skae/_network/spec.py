@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._network.clipping import Bounded
 from skae._network.network import Network
-from skae.activations import ACTIVATIONS
+from skae.activations import ACTIVATIONS, TopK
 from skae.losses import LOSSES
 
 ALONE, TOGETHER, BOUNDED = AUTO = "relu", "silu", "isru"  # what activation="auto" stands for
@@ -34,7 +34,7 @@ def describe(estimator, n_features, n_components):
 
     Raise ValueError where two parameters contradict each other.
     """
-    loss = LOSSES[estimator.loss]
+    loss = LOSSES[estimator.loss]()
     latent_activation = estimator.latent_activation
     if latent_activation == "auto":
         latent_activation = "logistic" if estimator.sparsity == "kl" else "identity"
@@ -75,7 +75,7 @@ def may_be_bounded(estimator):
 
     L-BFGS needs the gradient of the very loss that it is told, which a bounded output has not.
     """
-    is_free = estimator.output_activation == "auto" and LOSSES[estimator.loss].link == "identity"
+    is_free = estimator.output_activation == "auto" and LOSSES[estimator.loss]().link == "identity"
     return is_free and estimator.solver != "lbfgs" and not estimator._scale_per_feature
 
 
@@ -96,9 +96,8 @@ def build(architecture):
     """Return the Network that a plain dict describes."""
     widths, names = architecture["widths"], architecture["activations"]
     share = architecture.get("sparsity_target")  # there with "top_k" alone
-    activations = [
-        ACTIVATIONS[name].of_width(n_units, share) for n_units, name in zip(widths[1:], names)
-    ]
+    activations = [TopK(share) if name == "top_k" else ACTIVATIONS[name]() for name in names]
+    activations = [a.for_width(n_units) for a, n_units in zip(activations, widths[1:])]
     if architecture.get("bounds") is not None:
         activations[-1] = Bounded(*architecture["bounds"], architecture.get("margin", np.inf))
     return Network(
@@ -106,7 +105,7 @@ def build(architecture):
         activations=tuple(activations),
         n_encoder_layers=architecture["n_encoder_layers"],
         linear_path=architecture["linear_path"],
-        loss=LOSSES[architecture["loss"]],
+        loss=LOSSES[architecture["loss"]](),
         nested=architecture.get("nested", False),  # which was always so before there was a choice
     )
 
@@ -116,7 +115,7 @@ def check_range(X, loss_name):
 
     What rounding adds is let through: MinMaxScaler ends a little beyond 1 now and then.
     """
-    loss = LOSSES[loss_name]
+    loss = LOSSES[loss_name]()
     lowest, highest = X.min(), X.max()
     largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
     if max(-lowest, highest) > largest:

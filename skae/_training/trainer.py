@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from skae._network.nested import N_READINGS, N_READINGS_ALONE, SizeDraws, share_read
-from skae._shampoo import Shampoo
 from skae._training.batches import Feed
 from skae._training.loop import SCHEDULES, Step, epochs
 from skae._training.objective import Objective, row_losses
@@ -109,6 +108,4 @@ class Recipe:
         if estimator.solver == "sgd":
             return OPTIMIZERS["sgd"](estimator.momentum, estimator.nesterovs_momentum)
         options = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-        if estimator.solver == "shampoo":
-            return Shampoo(*options, shapes=model.parameters.shapes)
-        return OPTIMIZERS["adam"](*options)
+        return OPTIMIZERS[estimator.solver](*options).for_shapes(model.parameters.shapes)
