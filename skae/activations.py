@@ -161,7 +161,7 @@ class Activation(Parametrized, ABC):
 
 @dataclass(frozen=True)
 class Identity(Activation):
-    """The identity: a = z,  da/dz = 1."""
+    """The identity: ``a = z,  da/dz = 1``."""
 
     is_identity = True
 
@@ -177,7 +177,7 @@ class Identity(Activation):
 
 @dataclass(frozen=True)
 class Logistic(Activation):
-    """The logistic function: a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)."""
+    """The logistic function: ``a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)``."""
 
     def forward(self, z):
         yield np.multiply, z, 0.5, z
@@ -197,7 +197,7 @@ class Logistic(Activation):
 
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """Hyperbolic tangent: a = tanh(z),  da/dz = 1 - a**2."""
+    """Hyperbolic tangent: ``a = tanh(z),  da/dz = 1 - a**2``."""
 
     gain = 5 / 3
 
@@ -215,7 +215,7 @@ class Tanh(Activation):
 
 @dataclass(frozen=True)
 class Isru(Activation):
-    """Inverse square root unit: a = z / sqrt(1 + z**2),  da/dz = (1 + z**2)**-3/2.
+    """Inverse square root unit: ``a = z / sqrt(1 + z**2),  da/dz = (1 + z**2)**-3/2``.
 
     Carlile et al., 2017, arXiv 1710.09967, with alpha = 1. The curve resembles tanh and takes
     an eighth of its time in float64, a quarter in float32.
@@ -242,7 +242,7 @@ class Isru(Activation):
 
 @dataclass(frozen=True)
 class Relu(Activation):
-    """Rectified linear unit: a = max(z, 0),  da/dz = 1 if a > 0 else 0.
+    """Rectified linear unit: ``a = max(z, 0),  da/dz = 1 if a > 0 else 0``.
 
     NumPy's maximum of two arrays is several times faster than that of an array and a scalar:
     the scratch array holds zeros. The slope is the sign of the bits of a, read as integers. An
@@ -267,9 +267,9 @@ class Relu(Activation):
 
 @dataclass(frozen=True)
 class Softplus(Activation):
-    """Smooth ReLU: a = log(1 + exp(z)),  da/dz = 1 - exp(-a).
+    """Smooth ReLU: ``a = log(1 + exp(z)),  da/dz = 1 - exp(-a)``.
 
-    Computed as max(z, 0) + log(1 + exp(-|z|)), which does not overflow.
+    Computed as ``max(z, 0) + log(1 + exp(-|z|))``, which does not overflow.
     """
 
     n_scratch = 1
@@ -295,7 +295,7 @@ class Softplus(Activation):
 
 @dataclass(frozen=True)
 class Exponential(Activation):
-    """The exponential function: a = exp(z),  da/dz = a."""
+    """The exponential function: ``a = exp(z),  da/dz = a``."""
 
     def forward(self, z):
         yield np.exp, z, z
@@ -319,7 +319,7 @@ class _SlopeActivation(Activation):
 
 @dataclass(frozen=True)
 class LeakyRelu(_SlopeActivation):
-    """Leaky ReLU: a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100.
+    """Leaky ReLU: ``a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100``.
 
     Where z = 0 the slope is the mean of both, 0.505.
     """
@@ -336,7 +336,7 @@ class LeakyRelu(_SlopeActivation):
 
 @dataclass(frozen=True)
 class Elu(_SlopeActivation):
-    """Exponential linear unit: a = z if z > 0 else exp(z) - 1,  da/dz = 1 if z > 0 else exp(z).
+    """Exponential linear unit: ``a = z if z > 0 else exp(z) - 1,  da/dz = 1 if z > 0 else exp(z)``.
 
     Clevert, Unterthiner & Hochreiter, 2016, arXiv 1511.07289, equation 15.
     """
@@ -354,7 +354,7 @@ class Elu(_SlopeActivation):
 
 @dataclass(frozen=True)
 class TopK(_SlopeActivation):
-    """Top-k activation: a = z if z is among the k greatest of its row else 0.
+    """Top-k activation: ``a = z if z is among the k greatest of its row else 0``.
 
     The slope is 1 where z is kept, else 0 (Makhzani & Frey, 2013, arXiv 1312.5663, section 2.1).
     This is the only activation that looks at a whole row. Of values equal to the k-th greatest
@@ -396,7 +396,7 @@ class _GatedActivation(Activation):
 
 @dataclass(frozen=True)
 class Silu(_GatedActivation):
-    """Sigmoid linear unit: a = z s,  s = logistic(z),  da/dz = s + a (1 - s).
+    """Sigmoid linear unit: ``a = z s,  s = logistic(z),  da/dz = s + a (1 - s)``.
 
     Elfwing, Uchibe & Doya, 2018, Neural Networks 107, equations 9 and 10.
     """
@@ -416,10 +416,10 @@ class Silu(_GatedActivation):
 
 @dataclass(frozen=True)
 class Gelu(_GatedActivation):
-    """Gaussian error linear unit: a = z s,  s = logistic(2u),  u = c (z + 0.044715 z**3).
+    """Gaussian error linear unit: ``a = z s,  s = logistic(2u),  u = c (z + 0.044715 z**3)``.
 
-    c = sqrt(2 / pi),  da/dz = s + w (1 - s),  w = 2 a c (1 + 0.134145 z**2). This is the form
-    with tanh of Hendrycks & Gimpel, 2016, arXiv 1606.08415, section 2.
+    ``c = sqrt(2 / pi),  da/dz = s + w (1 - s),  w = 2 a c (1 + 0.134145 z**2)``. This is the
+    form with tanh of Hendrycks & Gimpel, 2016, arXiv 1606.08415, section 2.
     """
 
     n_scratch = 2

@@ -46,6 +46,7 @@ class Loss(Parametrized, ABC):
     --------
     The logarithm of the hyperbolic cosine, whose derivative is tanh:
 
+    >>> import math
     >>> import numpy as np
     >>> from skae.losses import Loss
     >>> class LogCosh(Loss):
@@ -53,7 +54,7 @@ class Loss(Parametrized, ABC):
     ...         yield np.subtract, Z, X, delta
     ...         yield np.negative, delta, errors
     ...         yield np.logaddexp, delta, errors, errors
-    ...         yield np.subtract, errors, np.log(2), errors
+    ...         yield np.subtract, errors, math.log(2), errors
     ...         yield np.tanh, delta, delta
     >>> X, Z = np.array([[0.0, 1.0]]), np.array([[0.0, 3.0]])
     >>> errors, delta = np.empty((2, 1, 2))
@@ -120,7 +121,7 @@ class Loss(Parametrized, ABC):
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """Squared error: (z - x)**2 / 2,  delta = z - x."""
+    """Squared error: ``(z - x)**2 / 2,  delta = z - x``."""
 
     sums = True
 
@@ -138,7 +139,7 @@ class SquaredError(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """Absolute error: |z - x|,  delta = sign(z - x)."""
+    """Absolute error: ``|z - x|,  delta = sign(z - x)``."""
 
     def errors_and_delta(self, X, Z, errors, delta):
         yield np.subtract, Z, X, errors
@@ -148,9 +149,9 @@ class AbsoluteError(Loss):
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Huber loss: delta (r - delta / 2),  r = z - x,  delta = min(max(r, -k), k).
+    """Huber loss: ``delta (r - delta / 2),  r = z - x,  delta = min(max(r, -k), k)``.
 
-    That is r**2 / 2 up to |r| = k and k |r| - k**2 / 2 beyond (Huber, 1964, Annals of
+    That is ``r**2 / 2`` up to ``|r| = k`` and ``k |r| - k**2 / 2`` beyond (Huber, 1964, Annals of
     Mathematical Statistics 35, page 73).
 
     Parameters
@@ -175,10 +176,10 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class LogLoss(Loss):
-    """Log loss: -x log p - (1 - x) log(1 - p),  delta = p - x,  p = logistic(z).
+    """Log loss: ``-x log p - (1 - x) log(1 - p),  delta = p - x,  p = logistic(z)``.
 
-    Computed as max(z, 0) - x z - log((1 + |t|) / 2) with t = tanh(z / 2) and p = (1 + t) / 2,
-    so that no logarithm meets a zero. Z is spent.
+    Computed as ``max(z, 0) - x z - log((1 + |t|) / 2)`` with ``t = tanh(z / 2)`` and
+    ``p = (1 + t) / 2``, so that no logarithm meets a zero. Z is spent.
     """
 
     link = "logistic"
@@ -203,7 +204,7 @@ class LogLoss(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Poisson loss: exp(z) - x z,  delta = exp(z) - x. Z is spent."""
+    """Poisson loss: ``exp(z) - x z,  delta = exp(z) - x``; Z is spent."""
 
     link = "exponential"
     fused = True

@@ -216,10 +216,10 @@ def pieces(section, theta, gradient, state):
 
 @dataclass(frozen=True)
 class Sgd(Optimizer):
-    """Stochastic gradient descent: theta += v,  v = momentum v - rate g.
+    """Stochastic gradient descent: ``theta += v,  v = momentum v - rate g``.
 
-    With Nesterov's momentum theta += momentum v - rate g instead: equations 1 to 4 of Sutskever,
-    Martens, Dahl & Hinton, 2013, ICML, written for the parameters after the look-ahead.
+    With Nesterov's momentum ``theta += momentum v - rate g`` instead: equations 1 to 4 of
+    Sutskever, Martens, Dahl & Hinton, 2013, ICML, written for the parameters after the look-ahead.
 
     Parameters
     ----------
@@ -257,10 +257,11 @@ class Sgd(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adam: theta -= rate m / (sqrt(v) + epsilon), m and v running means of g and g**2.
+    """Adam: ``theta -= rate m / (sqrt(v) + epsilon)``.
 
+    m is a running mean of the gradient g, v one of ``g**2``:
     Kingma & Ba, 2015, arXiv 1412.6980, algorithm 1, with the bias corrections in two factors. The
-    state holds m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over the vector.
+    state holds ``m / (1 - beta_1)`` and ``v / (1 - beta_2)``, which saves two passes.
 
     Parameters
     ----------
@@ -313,10 +314,11 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class Shampoo(Adam):
-    """Shampoo: W -= |U| D / |D|,  D = C**(-1/2) M,  U the step of Adam for the matrix W.
+    """Shampoo: ``W -= |U| D / |D|,  D = C**(-1/2) M``.
 
-    M is the running mean of the gradient G of W. C is that of G G' if W has no more rows than
-    columns; otherwise D = M C**(-1/2) with the running mean of G' G. This is one side of the
+    U is the step of Adam for the matrix W and M the running mean of its gradient G. C is that of
+    ``G G'`` if W has no more rows than columns; otherwise ``D = M C**(-1/2)`` with the running
+    mean of ``G' G``. This is one side of the
     preconditioner of Gupta, Koren & Singer, 2018, arXiv 1802.09568, algorithm 1, which has the
     power -1/2 when used alone. The lengths are those of Adam (grafting: Agarwal, Anil, Hazan,
     Koren & Zhang, 2020, arXiv 2002.11803), so that Adam's learning rates are appropriate. C is

@@ -111,7 +111,7 @@ class Penalty(Parametrized, ABC):
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """L1 penalty: weight sum_j mean_i |code_ij|.
+    """L1 penalty: ``weight sum_j mean_i |code_ij|``.
 
     Parameters
     ----------
@@ -136,12 +136,12 @@ class L1(Penalty):
 
 @dataclass(frozen=True)
 class KullbackLeibler(Penalty):
-    """Kullback-Leibler penalty: weight sum_j r log(r / q_j) + (1 - r) log((1 - r) / (1 - q_j)).
+    """Kullback-Leibler penalty: ``weight sum_j r log(r / q_j) + (1-r) log((1-r) / (1 - q_j))``.
 
-    r is the target and q_j the mean of code_ij over all training samples i (Ng, 2011, CS294A
-    lecture notes "Sparse autoencoder", pages 14 to 16). It is estimated by a running mean over
-    batches. A batch weighs as much as its share of the training samples; the first ones weigh
-    equally. With a single batch it is the mean of that batch.
+    r is the target and ``q_j`` the mean of column j of the code over all training samples (Ng,
+    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16). It is estimated by a running
+    mean over batches. A batch weighs as much as its share of the training samples; the first
+    ones weigh equally. With a single batch it is the mean of that batch.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def test_every_layer_of_top_k_keeps_its_share():
     changed = parameters(activation="top_k", latent_activation="top_k", sparsity_target=0.3)
     described = describe(changed, 10, 3)
     assert described["sparsity_target"] == 0.3
-    assert [a.k for a in build(described).activations[:-1]] == [2, 2, 1, 2, 2]
+    assert [a._n_kept for a in build(described).activations[:-1]] == [2, 2, 1, 2, 2]
     assert "sparsity_target" not in describe(parameters(sparsity_target=0.3), 10, 3)
 
 
