@@ -14,7 +14,7 @@ WITH_INVERSE = [name for name, A in ACTIVATIONS.items() if A.inverse is not Acti
 
 
 def inputs(dtype):
-    """Ordinary numbers, both zeros, and the ends of what may come."""
+    """Return ordinary numbers, both zeros, and extremes."""
     tiny = np.finfo(dtype).tiny
     extremes = [0.0, -0.0, 1e3, -1e3, 60, -60, tiny, -tiny, tiny / 8, -tiny / 8, 1e-6, -1e-6]
     ordinary = np.random.default_rng(0).normal(size=58) * 3
@@ -22,7 +22,7 @@ def inputs(dtype):
 
 
 def run(activation, z, da=None):
-    """Forward, then backward, on copies: the output and the rewritten da."""
+    """Run forward and backward on copies; return the output and the rewritten da."""
     a = z.copy()
     scratch = np.zeros((activation.n_scratch, *z.shape), z.dtype)
     with np.errstate(over="ignore"):  # exp(1000) is infinite, and no kernel's fault
@@ -81,11 +81,11 @@ def test_references_agree_with_finite_differences(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nothing_else_is_written(name, dtype):
-    """Kernels get views of larger arrays: what lies around these stays as it was."""
+    """Kernels get views of larger arrays and leave the rest of these as it is."""
     activation = ACTIVATIONS[name]()
     z = np.random.default_rng(4).normal(size=(4, 6)).astype(dtype)
-    rooms = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
-    arrays = [room[2:6] for room in rooms]
+    buffers = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
+    arrays = [buffer[2:6] for buffer in buffers]
     a, da, *scratch = arrays
     a[...], da[...] = z, 1
     for array in scratch:
@@ -93,15 +93,15 @@ def test_nothing_else_is_written(name, dtype):
     kernels.run(activation.forward(a, *scratch))
     assert (da == 1).all()
     kernels.run(activation.backward(a, da, *scratch))
-    assert (rooms[:, :2] == 0.25).all()
-    assert (rooms[:, 6:] == 0.25).all()
+    assert (buffers[:, :2] == 0.25).all()
+    assert (buffers[:, 6:] == 0.25).all()
     np.testing.assert_array_equal(da, run(activation, z)[1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_scratch_serves_again(name, dtype):
-    """Scratch is zero before the first forward only: later batches find what was left."""
+    """Scratch is zero only before the first forward; later batches find old values in it."""
     activation = ACTIVATIONS[name]()
     scratch = np.zeros((activation.n_scratch, 10, 7), dtype)
     rng = np.random.default_rng(5)
@@ -133,23 +133,23 @@ def test_inverse(name, dtype):
     activation = ACTIVATIONS[name]()
     z = np.linspace(-2, 2, 25).astype(dtype)
     a, _ = run(activation, z)
-    kept = a.copy()
-    found = activation.inverse(a)
-    np.testing.assert_array_equal(a, kept)
-    assert not np.shares_memory(found, a)
-    assert found.dtype == dtype
-    again, _ = run(activation, found)
-    np.testing.assert_allclose(again, a, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-6)
+    original = a.copy()
+    z_again = activation.inverse(a)
+    np.testing.assert_array_equal(a, original)
+    assert not np.shares_memory(z_again, a)
+    assert z_again.dtype == dtype
+    a_again, _ = run(activation, z_again)
+    np.testing.assert_allclose(a_again, a, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WITH_INVERSE)
 def test_inverse_is_moderate_everywhere(name, dtype):
     a = np.array([-100, -1, -0.0, 0, 1, 100], dtype)
-    found = ACTIVATIONS[name]().inverse(a)
-    assert np.isfinite(found).all()
-    assert (np.abs(found) <= 1e4).all()
-    assert (np.diff(found) >= 0).all()
+    z_again = ACTIVATIONS[name]().inverse(a)
+    assert np.isfinite(z_again).all()
+    assert (np.abs(z_again) <= 1e4).all()
+    assert (np.diff(z_again) >= 0).all()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

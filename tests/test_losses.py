@@ -13,7 +13,7 @@ FUSED = [name for name, loss in LOSSES.items() if loss.fused]
 
 
 def run(loss, X, Z):
-    """Errors and delta of copies; X must stay as it is, and Z unless the loss is fused."""
+    """Return errors and delta; check that X is unchanged, and Z unless the loss is fused."""
     x, z = X.copy(), Z.copy()
     errors, delta = np.full_like(X, np.nan), np.full_like(X, np.nan)
     kernels.run(loss.errors_and_delta(x, z, errors, delta))
@@ -25,7 +25,7 @@ def run(loss, X, Z):
 
 
 def targets(loss, dtype):
-    """Rows on which every loss is defined, whole numbers and the bounds among them."""
+    """Return rows on which every loss is defined, with whole numbers and bounds among them."""
     X = np.random.default_rng(0).random((9, 7))
     X[:3] = np.round(X[:3])
     assert loss.lowest <= 0
@@ -95,7 +95,7 @@ def test_delta_is_the_slope_of_the_errors(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_best_output_is_the_target(name):
-    """The link of a loss reaches every target, and nothing is better than it."""
+    """The link of a loss reaches every target, where the error is least."""
     loss = LOSSES[name]()
     X = np.random.default_rng(3).uniform(0.05, 0.95, size=(5, 4))
     Z = ACTIVATIONS[loss.link]().inverse(X) if loss.fused else X
@@ -108,11 +108,11 @@ def test_the_best_output_is_the_target(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_nothing_else_is_written(name):
     loss = LOSSES[name]()
-    rooms = np.full((4, 8, 6), 0.25)
-    X, Z, errors, delta = (room[2:6] for room in rooms)
+    buffers = np.full((4, 8, 6), 0.25)
+    X, Z, errors, delta = (buffer[2:6] for buffer in buffers)
     kernels.run(loss.errors_and_delta(X, Z, errors, delta))
-    assert (rooms[:, :2] == 0.25).all()
-    assert (rooms[:, 6:] == 0.25).all()
+    assert (buffers[:, :2] == 0.25).all()
+    assert (buffers[:, 6:] == 0.25).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
