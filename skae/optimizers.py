@@ -210,8 +210,8 @@ def slices(size, n_least=1):
 
 def pieces(section, theta, gradient, state):
     """Return views of a section of the vector, of the gradient and of the arrays of the state."""
-    part = {key: a[section] if isinstance(a, np.ndarray) else a for key, a in state.items()}
-    return theta[section], gradient[section], part
+    cut = {key: a[section] if isinstance(a, np.ndarray) else a for key, a in state.items()}
+    return theta[section], gradient[section], cut
 
 
 @dataclass(frozen=True)

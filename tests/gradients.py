@@ -29,10 +29,10 @@ def make_network(
     names.append(LOSSES[loss].link if output is None else output)
     network = Network(
         widths=(*encoder, *reversed(encoder[:-1])),
-        activations=tuple(ACTIVATIONS[name] for name in names),
+        activations=tuple(ACTIVATIONS[name]() for name in names),
         n_encoder_layers=len(encoder) - 1,
         linear_path=linear_path,
-        loss=LOSSES[loss],
+        loss=LOSSES[loss](),
         nested=nested,
     )
     return network, names

@@ -12,9 +12,9 @@ import skae
 
 # A floor knows nothing of those above it, nor modules of one floor of each other in a circle.
 FLOORS = [
-    ["_kernels", "_parallel", "_random", "_sampling", "_version"],
+    ["_kernels", "_parallel", "_parametrized", "_random", "_sampling", "_version"],
     ["activations", "corruptions", "losses", "optimizers", "penalties"],
-    ["_network", "_shampoo"],
+    ["_network"],
     ["_compat", "_training", "_outliers"],
     ["_containers", "_fitted", "_onnx", "_persistence", "metrics"],
     ["_base", "_denoising", "_outlier", "_transformer", "export"],
@@ -115,6 +115,9 @@ GENERATORS = ["activations", "losses", "optimizers"]
 KERNELS = [*ELEMENTWISE, "_network.network", "_network.inference"]
 # Where arrays are born, and what is asked once before training starts.
 NO_KERNELS = {"__init__", "init", "inverse", "parts", "pieces", "slices"}
+NO_KERNELS |= {"_sides", "is_wide", "views"}  # of Shampoo: views of matrices, by their shapes
+# Of Shampoo: in every fifth step at most, eigenvectors that LAPACK has to allocate.
+NO_KERNELS |= {"prepare", "update_root"}
 
 # fmt: off
 VOCABULARY = {

@@ -1,4 +1,4 @@
-"""Threads: what is lent is given back, and which of them does what changes nothing."""
+"""Threads: BLAS gets its limit back, and results do not depend on who runs which job."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, BoundedSemaphore, Lock, get_ident
@@ -56,18 +56,18 @@ def test_of_those_who_work_at_the_same_time_one_has_the_threads():
     def work(i):
         with job_runner() as run_jobs:
             barrier.wait()
-            found = blas_threads()
+            results = blas_threads()
             barrier.wait()
-            return found, run_jobs
+            return results, run_jobs
 
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(work, range(3)))
-    assert all(set(threads) == {1} for threads, _ in found)
-    assert sum(run_jobs is run_sequentially for _, run_jobs in found) == (
+        results = list(pool.map(work, range(3)))
+    assert all(set(threads) == {1} for threads, _ in results)
+    assert sum(run_jobs is run_sequentially for _, run_jobs in results) == (
         2 if max(before) > 1 else 3
     )
     assert blas_threads() == before
-    assert not _parallel._holding.locked()
+    assert not _parallel._blas_lock.locked()
 
 
 @needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
@@ -133,15 +133,15 @@ def test_no_job_is_at_work_any_more_after_an_error():
 def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
     X = np.random.default_rng(0).random((512, 300)).astype(dtype)
     weights = np.arange(1, 513) if weighted else None
-    found, seen = [], set()
+    results, seen = [], set()
     real = objective.replay
     monkeypatch.setattr(objective, "replay", lambda calls: seen.add(get_ident()) or real(calls))
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="blas"):
             model = AutoencoderTransformer(4, batch_size=200, **LARGE).fit(X, None, weights)
-            found.append([model.theta_, model.transform(X), model.score_samples(X)])
+            results.append([model.theta_, model.transform(X), model.score_samples(X)])
         assert len(seen) == n_threads
-    for a, b in zip(*found, strict=True):
+    for a, b in zip(*results, strict=True):
         assert_array_equal(a, b)
 
 
@@ -149,13 +149,13 @@ def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
 def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
     X = np.random.default_rng(0).random((batch_size, 300))
     weights = np.random.default_rng(1).random(batch_size)
-    found = []
+    results = []
     for large in (0, np.inf):
         monkeypatch.setattr(objective, "LARGE", large)
         model = AutoencoderTransformer(4, batch_size=batch_size, solver="sgd", **LARGE)
-        found.append(model.fit(X, None, weights))
-    np.testing.assert_allclose(found[0].theta_, found[1].theta_, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(found[0].loss_curve_, found[1].loss_curve_, rtol=1e-12)
+        results.append(model.fit(X, None, weights))
+    np.testing.assert_allclose(results[0].theta_, results[1].theta_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(results[0].loss_curve_, results[1].loss_curve_, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -187,11 +187,11 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-# ---------------------------------------------------------------- places
+# ---------------------------------------------------------------- slots
 
 
-def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(2))
+def test_no_more_fits_run_than_there_are_slots(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(2))
     lock, at_work, most = Lock(), [], []
 
     def noise(X, rng):
@@ -209,21 +209,21 @@ def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(fit, range(5)))
     assert 1 <= max(most) <= 2
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
-def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 3600)
+def test_a_fit_inside_a_fit_uses_its_slot(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 3600)
     with _parallel.fit_slot(), _parallel.fit_slot():
-        assert not _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+        assert not _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
-def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 0.01)
+def test_a_fit_that_another_one_waits_for_proceeds(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 0.01)
     done = []
 
     def work():
@@ -233,5 +233,5 @@ def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
     with _parallel.fit_slot(), ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert len(done) == 1
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert not _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert not _parallel._slots["fits"].acquire(timeout=0)

@@ -22,7 +22,7 @@ from skae._network.scaling import identity_scaling, measure_scaling
 from skae.activations import ACTIVATIONS, Activation
 from skae.losses import LOSSES
 
-OUTPUTS = [name for name, a in ACTIVATIONS.items() if type(a).inverse is not Activation.inverse]
+OUTPUTS = [name for name, a in ACTIVATIONS.items() if a.inverse is not Activation.inverse]
 
 
 def rows(n_rows, n_features, seed=0):

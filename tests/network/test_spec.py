@@ -32,9 +32,9 @@ def test_the_decoder_mirrors_the_encoder():
     assert network.n_encoder_layers == 3
     assert network.n_components == 3
     assert network.linear_path
-    tanh, identity = ACTIVATIONS["tanh"], ACTIVATIONS["identity"]
+    tanh, identity = ACTIVATIONS["tanh"](), ACTIVATIONS["identity"]()
     assert network.activations == (tanh, tanh, identity, tanh, tanh, identity)
-    assert network.loss is LOSSES["squared_error"]
+    assert network.loss == LOSSES["squared_error"]()
 
 
 def test_no_hidden_layers_and_no_linear_path():
@@ -57,7 +57,7 @@ def test_a_description_is_plain():
 def test_the_output_follows_the_loss(loss):
     described = describe(parameters(loss=loss), 10, 3)
     assert described["activations"][-1] == LOSSES[loss].link
-    assert build(described).loss is LOSSES[loss]
+    assert build(described).loss == LOSSES[loss]()
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -88,7 +88,7 @@ def test_every_layer_of_top_k_keeps_its_share():
     changed = parameters(activation="top_k", latent_activation="top_k", sparsity_target=0.3)
     described = describe(changed, 10, 3)
     assert described["sparsity_target"] == 0.3
-    assert [a.k for a in build(described).activations[:-1]] == [2, 2, 1, 2, 2]
+    assert [a._n_kept for a in build(described).activations[:-1]] == [2, 2, 1, 2, 2]
     assert "sparsity_target" not in describe(parameters(sparsity_target=0.3), 10, 3)
 
 

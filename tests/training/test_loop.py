@@ -16,7 +16,6 @@ import pytest
 import reference
 
 from skae import AutoencoderTransformer
-from skae._shampoo import Shampoo
 from skae._training import batches
 from skae._training.loop import SCHEDULES, Step, epochs, lbfgs
 from skae._training.objective import DivergedError, row_losses
@@ -495,8 +494,8 @@ def test_batches_in_parts_take_the_steps_of_whole_ones(monkeypatch, optimizer, n
     rows, found = make_rows(rows_of(n_rows)), []
     for large in (math.inf, 0):
         monkeypatch.setattr("skae._training.objective.LARGE", large)
-        make = {"shampoo": Shampoo(shapes=((5, 4), (4, 2), (2, 4), (4, 5)))}
-        make |= {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
+        make = {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
+        make["shampoo"] = make["shampoo"].for_shapes(((5, 4), (4, 2), (2, 4), (4, 5)))
         parameters, _, losses = train(
             rows, batch_size=200, optimizer=make[optimizer], rate=0.01, decay=0.1
         )
