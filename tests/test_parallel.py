@@ -14,7 +14,12 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _paralle
 from skae._parallel import job_runner, run_sequentially
 from skae._training import objective
 
-LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
+LARGE = {
+    "hidden_layer_sizes": (300,),
+    "early_stopping": False,
+    "max_iter": 2,
+    "random_state": 0,
+}
 
 
 def blas_threads():
@@ -151,7 +156,7 @@ def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
     weights = np.random.default_rng(1).random(batch_size)
     results = []
     for large in (0, np.inf):
-        monkeypatch.setattr(objective, "LARGE", large)
+        monkeypatch.setattr(objective, "MIN_PARALLEL_FLOPS", large)
         model = AutoencoderTransformer(4, batch_size=batch_size, solver="sgd", **LARGE)
         results.append(model.fit(X, None, weights))
     np.testing.assert_allclose(results[0].theta_, results[1].theta_, rtol=1e-9, atol=1e-12)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae._random import generator
+from skae._sampling import generator
 
 
 def test_an_int_repeats_itself():

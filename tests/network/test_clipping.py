@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae import _kernels as kernels
-from skae._network.clipping import Bounded, loosened, measure_bounds
+from skae._network.clipping import ClippedOutput, loosened, measure_bounds
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 20, "learning_rate_init": 0.01}
 SMALL |= {"early_stopping": False, "random_state": 0}
@@ -94,8 +94,8 @@ def test_output_and_slope(dtype):
     bounds = np.array([[-1.0, -np.inf, -np.inf], [0.5, 2.0, np.inf]])
     z = (5 * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
     a, da, room = z.copy(), np.ones_like(z), np.zeros_like(z)
-    kernels.run(Bounded(*bounds).forward(a, room))
-    kernels.run(Bounded(*bounds).backward(a.copy(), da, room))
+    kernels.run(ClippedOutput(*bounds).forward(a, room))
+    kernels.run(ClippedOutput(*bounds).backward(a.copy(), da, room))
     assert a.dtype == dtype
     assert_array_equal(a, np.clip(z, *bounds.astype(dtype)))
     assert_array_equal(da, 1)
@@ -109,7 +109,7 @@ def test_output_beyond_the_margin(sides, dtype):
     margin = np.array([2.0, 1.0])
     z = (5 * np.random.default_rng(0).normal(size=(50, 2))).astype(dtype)
     a = z.copy()
-    kernels.run(Bounded(lowest, highest, margin).forward(a, np.zeros_like(z)))
+    kernels.run(ClippedOutput(lowest, highest, margin).forward(a, np.zeros_like(z)))
     within = np.clip(z, np.array(lowest, dtype), np.array(highest, dtype))
     rest = z - within
     expected = within + np.sign(rest) * np.maximum(np.abs(rest) - margin, 0)

@@ -97,7 +97,7 @@ def test_without_a_path_the_output_starts_near_the_mean(name, dtype):
 # ---------------------------------------------------------------- PCA
 
 
-# Rows, columns and the largest that counts as dense: every way the directions are found.
+# TrainingRows, columns and the largest that counts as dense: every way the directions are found.
 SHAPES = [(60, 8, 1500), (8, 60, 1500), (6, 6, 1500), (8, 60, 16), (60, 8, 16), (60, 25, 5)]
 SHAPES += [(80, 8, 1500)]
 
@@ -294,7 +294,7 @@ def test_no_start_is_worse_than_the_mean(loss, output, latent):
         scaling.apply(X, inputs)
         target_scaling.apply(X, target)
         objective = make_objective(network, parameters, make_rows(inputs, target))
-        objective.feed.fill(np.arange(len(X)), None)
+        objective.loader.fill(np.arange(len(X)), None)
         return objective(0, len(X))
 
     found = loss_of(parameters)

@@ -8,19 +8,24 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 import reference
+from skae._training.start import columns_to_read
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae._network.inference import blocks
-from skae._network.nested import SizeDraws, decoder_weights, share_read, sizes_of_decoders, spans
+from skae._network.nested import (
+    CodeSizeSampler,
+    decoder_weights,
+    share_read,
+    sizes_of_decoders,
+    spans,
+)
 from skae._network.scaling import Scaling, identity_scaling
 from skae._network.summary import layer_table
 from skae._training import batches
-from skae._training.loop import Step, epochs
-from skae._training.objective import row_losses
-from skae._training.start import columns_to_read
-from skae._training.trainer import Recipe
+from skae._training.objective import sample_losses
+from skae._training.trainer import Recipe, Step, epochs
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
@@ -95,7 +100,7 @@ def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
 
 
 def test_sizes_are_those_of_the_decoder_and_often_its_largest():
-    draws = SizeDraws((11, 8, 4, 2, 1), np.random.default_rng(0))
+    draws = CodeSizeSampler((11, 8, 4, 2, 1), np.random.default_rng(0))
     sizes = np.empty((4000, 5), np.float32)
     draws.draw(sizes)
     expected = [{9, 10, 11}, {5, 6, 7, 8}, {3, 4}, {2}, {1}]
@@ -119,8 +124,8 @@ def test_decoders_that_read_a_part_of_the_rows_lose_as_much_less(solver, share):
 
 def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
     at_once = np.empty((20, 3))
-    SizeDraws((5, 4, 2), np.random.default_rng(0)).draw(at_once)
-    draws, found = SizeDraws((5, 4, 2), np.random.default_rng(0)), np.empty((20, 3))
+    CodeSizeSampler((5, 4, 2), np.random.default_rng(0)).draw(at_once)
+    draws, found = CodeSizeSampler((5, 4, 2), np.random.default_rng(0)), np.empty((20, 3))
     for start in (0, 1, 7):
         stop = {0: 1, 1: 7, 7: 20}[start]
         draws.draw(found[start:stop])
@@ -221,7 +226,7 @@ def test_value_of_the_loss(loss, weighted):
     for k, span in enumerate(spans(len(X), len(network.decoder_sizes))):
         found = []
         for i in range(span.start, span.stop):
-            size = int(objective.feed.sizes[i, k])
+            size = int(objective.loader.sizes[i, k])
             output = decoded(network, names, parameters, code[i : i + 1], size)
             error = reference.LOSSES[loss][0](target[i : i + 1], output).mean()
             found.append(weights[i] * error)
@@ -255,9 +260,9 @@ def test_gradient_of_the_decoders_alone(penalty):
         objective = make_objective(
             network, parameters, make_rows(X, target, weights), penalty=penalty, fixed_encoder=fixed
         )
-        objective.gradient.flat[...] = 7.0  # what the step before has left there
+        objective.workspace.gradient.flat[...] = 7.0  # what the step before has left there
         fill(objective)
-        found[fixed] = objective(0, len(X)), objective.gradient.layers
+        found[fixed] = objective(0, len(X)), objective.workspace.gradient.layers
     assert found[True][0] == found[False][0]
     code = network.n_encoder_layers
     for i, (alone, together) in enumerate(zip(found[True][1], found[False][1], strict=True)):
@@ -274,7 +279,7 @@ def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted
     rows_in = make_rows(X, target, weights if weighted else None)
     options = {"batch_size": 200, "n_readings": n_readings, "fixed_encoder": fixed}
     whole = make_objective(network, parameters, rows_in, **options)
-    monkeypatch.setattr("skae._training.objective.LARGE", 0)
+    monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", 0)
     n_jobs = []
 
     def backwards(jobs):
@@ -290,7 +295,9 @@ def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted
         fill(objective)
         found, expected = objective(0, n_rows), whole(0, n_rows)
         assert found == pytest.approx(expected, rel=1e-12)
-        assert_allclose(objective.gradient.trained, whole.gradient.trained, rtol=1e-9, atol=1e-13)
+        assert_allclose(
+            objective.workspace.gradient.trained, whole.gradient.trained, rtol=1e-9, atol=1e-13
+        )
     assert n_jobs == [4, 4, 4]
 
 
@@ -299,7 +306,7 @@ def test_losses_of_rows_at_the_sizes_that_are_watched():
     objective = make_objective(
         network, parameters, make_rows(X, target, weights), batch_size=5, backward=False
     )
-    found = row_losses(objective, None)
+    found = sample_losses(objective, None)
     assert found.shape == (23, 5)
     for size, losses in zip(network.watched_sizes, found.T, strict=True):
         output = decoded(network, names, parameters, code, size)
@@ -319,7 +326,7 @@ def test_a_step_allocates_nothing(peak_memory, penalty, dtype):
     fill(objective)
 
     def steps():
-        for index, n_rows in objective.feed.slots(50):
+        for index, n_rows in objective.loader.slots(50):
             objective(index, n_rows)
             step(1e-3)
 
@@ -347,15 +354,15 @@ def test_chunks_change_nothing(monkeypatch, shuffle):
 def test_every_decoder_meets_every_row_even_without_shuffling():
     """Places in a batch are drawn anew; the batches stay as they are."""
     X = np.arange(12.0)[:, None]
-    feed = batches.Feed(
+    loader = batches.BatchLoader(
         make_rows(X),
         identity_scaling(1, X.dtype),
         identity_scaling(1, X.dtype),
         4,
-        SizeDraws((2, 1), np.random.default_rng(0)),
+        CodeSizeSampler((2, 1), np.random.default_rng(0)),
     )
     rng = np.random.default_rng(0)
-    orders = np.array([feed.order(False, rng) for _ in range(50)])
+    orders = np.array([loader.order(False, rng) for _ in range(50)])
     for start in (0, 4, 8):
         part = orders[:, start : start + 4]
         assert_array_equal(np.sort(part), np.tile(np.arange(start, start + 4), (50, 1)))

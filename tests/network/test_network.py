@@ -7,9 +7,9 @@ import reference
 
 from skae._kernels import bind
 from skae._network.inference import blocks
-from skae._network.network import Workspace
 from skae._network.scaling import Scaling, identity_scaling
-from skae._training.loop import Step
+from skae._network.workspace import Workspace
+from skae._training.trainer import Step
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
@@ -159,7 +159,7 @@ def test_gradient_equals_backpropagation_row_by_row():
         reference.backpropagate(x, t, parameters.layers, names)
         for x, t in zip(X, target, strict=True)
     ]
-    for i, (dW, db) in enumerate(objective.gradient.layers):
+    for i, (dW, db) in enumerate(objective.workspace.gradient.layers):
         np.testing.assert_allclose(dW, np.mean([g[i][0] for g in by_rows], axis=0), rtol=1e-10)
         np.testing.assert_allclose(db, np.mean([g[i][1] for g in by_rows], axis=0), rtol=1e-10)
 
@@ -173,7 +173,7 @@ def test_a_shorter_batch_in_the_same_buffers(name):
     X, target = rows_and_targets(11)
     objective = make_objective(network, parameters, make_rows(X, target), 4, penalty="l1")
     fill(objective)
-    slots = list(objective.feed.slots(11))
+    slots = list(objective.loader.slots(11))
     assert slots == [(0, 4), (1, 4), (2, 3)]
     for index, n_rows in slots + slots[::-1]:
         value = objective(index, n_rows)
@@ -183,7 +183,7 @@ def test_a_shorter_batch_in_the_same_buffers(name):
         fill(alone)
         assert value == pytest.approx(alone(0, n_rows), rel=1e-13)
         np.testing.assert_allclose(
-            objective.gradient.trained, alone.gradient.trained, rtol=1e-10, atol=1e-14
+            objective.workspace.gradient.trained, alone.gradient.trained, rtol=1e-10, atol=1e-14
         )
 
 
@@ -198,8 +198,8 @@ def test_float32_stays_near_float64(loss):
         rows = make_rows(X.astype(dtype), target.astype(dtype), np.ones(20, dtype))
         objective = make_objective(network, parameters, rows, penalty="kl")
         fill(objective)
-        found[dtype] = objective(0, 20), objective.gradient.trained
-        assert objective.gradient.flat.dtype == dtype
+        found[dtype] = objective(0, 20), objective.workspace.gradient.trained
+        assert objective.workspace.gradient.flat.dtype == dtype
     assert found[np.float32][0] == pytest.approx(found[np.float64][0], rel=1e-5)
     np.testing.assert_allclose(found[np.float32][1], found[np.float64][1], rtol=1e-3, atol=1e-5)
 
@@ -284,11 +284,11 @@ def assert_step_allocates_nothing(peak_memory, optimizer=None, dtype=np.float64,
     theta = parameters.trained
     optimizer = OPTIMIZERS["sgd"](momentum=0.0) if optimizer is None else optimizer
     step = Step(objective, optimizer, {"steps": 0} | optimizer.init(theta))
-    order = np.arange(objective.feed.n_rows)
+    order = np.arange(objective.loader.n_rows)
 
     def steps():
-        objective.feed.fill(order, None)
-        for index, n_rows in objective.feed.slots(len(order)):
+        objective.loader.fill(order, None)
+        for index, n_rows in objective.loader.slots(len(order)):
             objective(index, n_rows)
             step(1e-3)
 
@@ -356,7 +356,7 @@ def test_many_rows_take_another_route_to_the_same_result(
     dtype, per_feature, reach, most_written, monkeypatch
 ):
     """Products of a few rows at a time, biases and scalings written out, and what is left over."""
-    monkeypatch.setattr("skae._network.scaling.MOST_WRITTEN", most_written)
+    monkeypatch.setattr("skae._network.scaling.MAX_REPEATED_BYTES", most_written)
     rng = np.random.default_rng(0)
     network, _ = make_network((7, 20, 3), linear_path=True)
     parameters = make_parameters(network, rng, dtype)

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from skae._network import scaling
-from skae._network.scaling import CACHED, Scaling, identity_scaling, measure_scaling, written_out
+from skae._network.scaling import (
+    CACHED_NUMBERS,
+    Scaling,
+    identity_scaling,
+    measure_scaling,
+    written_out,
+)
 
 DTYPES = [np.float32, np.float64]
-BLOCK = CACHED // 4
+BLOCK = CACHED_NUMBERS // 4
 
 
 def rows(n_rows=50, dtype=np.float64):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skae._network.spec import build, check_hidden_layer_sizes, check_range, describe
+from skae._network.network import build, check_hidden_layer_sizes, check_range, describe
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 

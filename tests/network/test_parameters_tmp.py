@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skae._network.parameters import Parameters, count_parameters
+from skae._network.network import Parameters, count_parameters
 
 SHAPES = ((4, 3), (3, 2), (2, 3), (3, 4))
 PATH_SHAPES = ((4, 2), (2, 4))
