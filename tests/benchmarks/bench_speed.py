@@ -27,7 +27,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Workload:
-    """TrainingRows, widths from input to code (the decoder mirrors them), batch and epochs."""
+    """Rows, widths from input to code (the decoder mirrors them), batch and epochs."""
 
     n_rows: int
     widths: tuple

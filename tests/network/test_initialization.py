@@ -97,7 +97,7 @@ def test_without_a_path_the_output_starts_near_the_mean(name, dtype):
 # ---------------------------------------------------------------- PCA
 
 
-# TrainingRows, columns and the largest that counts as dense: every way the directions are found.
+# Rows, columns and the largest that counts as dense: every way the directions are found.
 SHAPES = [(60, 8, 1500), (8, 60, 1500), (6, 6, 1500), (8, 60, 16), (60, 8, 16), (60, 25, 5)]
 SHAPES += [(80, 8, 1500)]
 
