@@ -57,7 +57,7 @@ ax.set_title("Reconstruction error for every code size")
 ax.legend()
 
 # %%
-# Six test digits, each decoded from the first components of a single code. The images become
+# Six test digits, each decoded from the first d components of a single code. The images become
 # sharper with more components:
 
 code = nested.transform(X_test[:6])
@@ -66,7 +66,7 @@ fig, axes = plt.subplots(6, len(shown) + 1, figsize=(7, 6.2), layout="constraine
 for j, size in enumerate(shown):
     for ax, image in zip(axes[:, j], nested.inverse_transform(code[:, :size])):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    axes[0, j].set_title(f"{size} component" + "s" * (size > 1), fontsize=9)
+    axes[0, j].set_title(f"d = {size}", fontsize=9)
 for ax, image in zip(axes[:, -1], X_test):
     ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
 axes[0, -1].set_title("original", fontsize=9)
