@@ -1,7 +1,7 @@
 """
-============================================
-The outlier detector and an isolation forest
-============================================
+===========================================================
+Decision regions of the detector and of an isolation forest
+===========================================================
 
 `AutoencoderOutlierDetector` has the same methods and signs as `IsolationForest` and can replace it.
 This example fits both to three patterns with 15 % outliers and draws their decision regions, as in

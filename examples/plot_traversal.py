@@ -1,7 +1,7 @@
 """
-=====================================
-What each component of the code means
-=====================================
+===========================================
+Varying one component of the code at a time
+===========================================
 
 One component of a code is varied from its lowest to its highest values, while the others stay
 fixed. The decoded images show what the component means. A component of PCA adds or removes a fixed
