@@ -43,8 +43,9 @@ for size, autoencoder in zip(sizes, autoencoders):
 # Loss curves
 # -----------
 #
-# `loss_curve_` is half the mean squared error of samples divided by `scale_`. The dotted line is
-# PCA's error on this scale, at which training starts. The circle marks the epoch that was kept.
+# `loss_curve_` is half the mean squared error of samples that are divided by `scale_`. The dotted
+# line is PCA's error on this scale, at which training starts. The circle marks the epoch that was
+# kept.
 
 fig, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex=True)
 for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
