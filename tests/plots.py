@@ -113,3 +113,11 @@ CALLS = {
     "weights": lambda **more: plotting.WeightsDisplay.from_estimator(autoencoder(), SHAPE, **more),
     "network": lambda **more: plotting.NetworkDisplay.from_estimator(autoencoder()).plot(**more),
 }
+
+
+def names_of(display):
+    return [tick.get_text() for tick in display.ax_.get_yticklabels()]
+
+
+def shown(image):
+    return np.asarray(image.get_array())

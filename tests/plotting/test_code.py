@@ -1,24 +1,20 @@
-"""Displays of the code, the weights and the network."""
+"""CodeDisplay."""
 
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
-from plots import SHAPE, SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
+from plots import SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
-from skae._network.summary import layer_table
 from skae.metrics import reconstruction_score
-from skae.plotting import CodeDisplay, NetworkDisplay, WeightsDisplay
-
-# ------------------------------------------------------------ code
+from skae.plotting import CodeDisplay
 
 
 def test_codes_beside_a_pca_of_the_same_rows():
@@ -134,74 +130,3 @@ def test_too_many_classes_are_named():
 def test_too_few_classes_are_named():
     with pytest.raises(ValueError, match="y must have a value for each row: got 59 for 60"):
         CodeDisplay.from_estimator(autoencoder(), rows(), classes()[1:])
-
-
-# ------------------------------------------------------------ weights
-
-
-def test_weights_of_the_greatest_units():
-    display = WeightsDisplay.from_estimator(autoencoder(), SHAPE, n_units=3)
-    coefs = autoencoder().coefs_[0]
-    assert_array_equal(display.units, np.argsort(-np.square(coefs).sum(axis=0))[:3])
-    assert_array_equal(display.weights, coefs.T[display.units])
-    for image, weights in zip(display.images_, display.weights):
-        assert_array_equal(np.asarray(image.get_array()), weights.reshape(SHAPE))
-        assert image.get_clim() == (-np.abs(weights).max(), np.abs(weights).max())
-    assert len(display.images_) == 3
-
-
-def test_weights_of_all_units_in_their_order():
-    display = WeightsDisplay.from_estimator(pipeline(), SHAPE, n_units=None)
-    assert_array_equal(display.units, np.arange(5))
-    assert_array_equal(display.weights, pipeline()[-1].coefs_[0].T)
-
-
-def test_the_linear_path_belongs_to_weights_that_lead_to_the_code():
-    model = AutoencoderTransformer(2, **SMALL | {"hidden_layer_sizes": ()}).fit(rows())
-    display = WeightsDisplay.from_estimator(model, SHAPE, n_units=None)
-    assert_allclose(display.weights, (model.coefs_[0] + model.path_coefs_[0]).T)
-    change = np.diff(model.transform(rows()[:2]), axis=0)[0] / model.code_scale_
-    step = np.diff(rows()[:2], axis=0)[0] / model.scale_
-    assert_allclose(display.weights @ step, change)
-
-
-def test_weights_of_an_mlp_and_of_colour_images():
-    mlp = MLPRegressor(hidden_layer_sizes=(2,), max_iter=400, tol=1.0).fit(rows(), rows()[:, 0])
-    display = WeightsDisplay.from_estimator(mlp, (2, 2, 3), n_units=None)
-    expected = mlp.coefs_[0][:, 0].reshape(2, 2, 3).mean(axis=2)
-    assert_allclose(np.asarray(display.images_[0].get_array()), expected)
-
-
-@pytest.mark.parametrize("image_shape", [None, (4, 4)])
-def test_weights_need_a_shape(image_shape):
-    with pytest.raises(ValueError, match="image_shape"):
-        WeightsDisplay.from_estimator(autoencoder(), image_shape)
-
-
-def test_units_without_weights_are_drawn():
-    display = WeightsDisplay(np.zeros((2, 12)), SHAPE).plot()
-    assert display.images_[0].get_clim() == (-1, 1)
-
-
-# ------------------------------------------------------------ network
-
-
-@pytest.mark.parametrize("model", [autoencoder(), pipeline(), detector()])
-def test_the_network_is_that_of_the_estimator(model):
-    display = NetworkDisplay.from_estimator(model)
-    network = model[-1] if model is pipeline() else model
-    table = layer_table(network.architecture_, type(network).__name__)
-    assert str(display) == repr(display) == str(table)
-    assert display._repr_html_() == table.to_html()
-    assert display.n_parameters == network.theta_.size
-
-
-def test_the_drawing_has_every_layer():
-    display = NetworkDisplay.from_estimator(autoencoder()).plot()
-    assert len(display.layers_) == 4
-    assert len(display.paths_) == 2
-    texts = [text.get_text() for text in display.ax_.texts]
-    assert [text for text in texts if text.isdigit()] == ["12", "5", "3", "5", "12"]
-    assert texts.count("linear path") == 2
-    plain = AutoencoderTransformer(3, **SMALL | {"linear_path": None}).fit(rows())
-    assert NetworkDisplay.from_estimator(plain).plot().paths_ == []
