@@ -115,9 +115,9 @@ CALLS = {
 }
 
 
-def names_of(display):
+def group_names(display):
     return [tick.get_text() for tick in display.ax_.get_yticklabels()]
 
 
-def shown(image):
+def image_values(image):
     return np.asarray(image.get_array())

@@ -1,4 +1,4 @@
-"""Plots by scikit-learn's Display convention; matplotlib is imported when one is drawn."""
+"""Displays, by scikit-learn's convention. Matplotlib is imported when one is drawn."""
 
 from skae.plotting._code import CodeDisplay
 from skae.plotting._distortion import DistortionDisplay

@@ -244,7 +244,7 @@ def test_other_displays_want_what_they_show(name, message):
 @pytest.mark.parametrize(
     ("image_shape", "message"),
     [
-        ((4, 4), r"image_shape=\(4, 4\) is an image of 16 values, but a row has 12 features"),
+        ((4, 4), r"image_shape=\(4, 4\) is an image of 16 values, but a sample has 12 features"),
         (12, r"image_shape must be \(height, width\)"),
         ((3, 2, 2), r"image_shape must be \(height, width\)"),
         ((3.0, 4.0), r"image_shape must be \(height, width\)"),
@@ -281,7 +281,9 @@ def test_an_image_shape_that_does_not_fit_is_named(name, image_shape, message):
 )
 @pytest.mark.parametrize("x", [rows()[:2], rows()[:0], rows()[None, :1], 3.0])
 def test_what_is_not_one_row_is_named(call, x):
-    with pytest.raises(ValueError, match=r"x(_from|_to)? must be one row, got an array of shape"):
+    with pytest.raises(
+        ValueError, match=r"x(_from|_to)? must be a single sample, got an array of shape"
+    ):
         call(x)
 
 

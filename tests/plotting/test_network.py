@@ -9,7 +9,7 @@ from skae.plotting import NetworkDisplay
 
 
 @pytest.mark.parametrize("model", [autoencoder(), pipeline(), detector()])
-def test_the_network_is_that_of_the_estimator(model):
+def test_table_describes_the_estimator(model):
     display = NetworkDisplay.from_estimator(model)
     network = model[-1] if model is pipeline() else model
     table = layer_table(network.architecture_, type(network).__name__)
@@ -18,7 +18,7 @@ def test_the_network_is_that_of_the_estimator(model):
     assert display.n_parameters == network.theta_.size
 
 
-def test_the_drawing_has_every_layer():
+def test_drawing_has_every_layer_and_the_linear_path():
     display = NetworkDisplay.from_estimator(autoencoder()).plot()
     assert len(display.layers_) == 4
     assert len(display.paths_) == 2

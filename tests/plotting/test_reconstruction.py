@@ -9,11 +9,11 @@ from plots import (
     denoiser,
     detector,
     frame,
-    names_of,
+    group_names,
+    image_values,
     pca,
     pipeline,
     rows,
-    shown,
 )
 import polars as pl
 import pytest
@@ -42,14 +42,18 @@ def test_reconstructions_residuals_and_scores(estimator, X):
     assert_allclose(reconstruction, estimator.inverse_transform(estimator.transform(X)))
     assert_allclose(display.residuals[name], rows() - reconstruction)
     assert_allclose(display.scores[name], reconstruction_score(estimator, X), rtol=1e-12)
-    assert names_of(display) == ["original", f"{name}\nR² = {display.scores[name]:.3f}", "residual"]
+    assert group_names(display) == [
+        "original",
+        f"{name}\nR² = {display.scores[name]:.3f}",
+        "residual",
+    ]
 
 
-def test_several_estimators_stand_below_one_another():
+def test_several_estimators_are_drawn_below_each_other():
     display = ReconstructionDisplay.from_estimator(
         {"linear": pca(), "nonlinear": autoencoder()}, rows(), image_shape=SHAPE
     )
-    assert [name.split("\n")[0] for name in names_of(display)] == [
+    assert [name.split("\n")[0] for name in group_names(display)] == [
         "original",
         "linear",
         "nonlinear",
@@ -59,7 +63,7 @@ def test_several_estimators_stand_below_one_another():
     assert len(display.images_) == 5
 
 
-def test_residuals_and_scale_can_be_left_out():
+def test_residuals_and_colorbar_are_optional():
     display = ReconstructionDisplay.from_estimator(
         pca(), rows(), image_shape=SHAPE, residuals=False, samples=None
     )
@@ -75,41 +79,47 @@ def test_residuals_and_scale_can_be_left_out():
     ("samples", "expected"),
     [(2, [0, 1]), ([5, 3, -1], [5, 3, 59]), (np.array([7]), [7]), (1000, range(60))],
 )
-def test_rows_that_are_shown(samples, expected):
+def test_samples_select_what_is_image_values(samples, expected):
     display = ReconstructionDisplay.from_estimator(pca(), rows(), samples=samples)
-    spread = rows().std(axis=0)
-    assert_allclose(shown(display.images_[0][0]) * spread + rows().mean(axis=0), rows()[expected])
+    deviation = rows().std(axis=0)
+    assert_allclose(
+        image_values(display.images_[0][0]) * deviation + rows().mean(axis=0), rows()[expected]
+    )
     assert_allclose(display.scores["PCA"], reconstruction_score(pca(), rows()))
 
 
 @pytest.mark.parametrize("samples", [[60], [-61], [0.5], [], [[0]], [True]])
-def test_rows_that_do_not_exist_are_named(samples):
+def test_invalid_samples_raise(samples):
     for call in (
         lambda: ReconstructionDisplay.from_estimator(pca(), rows(), samples=samples),
         lambda: DenoisingDisplay.from_estimator(pca(), rows(), rows(), samples=samples),
     ):
-        with pytest.raises(ValueError, match=r"samples (must be|has an index beyond the 60 rows)"):
+        with pytest.raises(
+            ValueError, match=r"samples must be (a positive int|indices from -60 to 59)"
+        ):
             call()
 
 
-def test_reconstructions_of_another_shape_are_named():
-    with pytest.raises(ValueError, match=r"X_reconstructed .* shape of X: got \(60, 11\) beside"):
+def test_wrong_shape_of_a_reconstruction_raises():
+    with pytest.raises(
+        ValueError, match=r"X_reconstructed .* shape as X, \(60, 12\), but its shape is \(60, 11\)"
+    ):
         ReconstructionDisplay.from_predictions(rows(), rows()[:, 1:])
 
 
-def test_displays_made_by_hand():
+def test_display_from_the_constructor():
     display = ReconstructionDisplay(rows(), {"mine": rows()}).plot()
     assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == list(map(str, range(12)))
     with pytest.raises(ValueError, match="is an image of 4 values"):
         ReconstructionDisplay(rows(), {"mine": rows()}, image_shape=(2, 2)).plot()
 
 
-def test_no_estimators_are_named():
-    with pytest.raises(ValueError, match="a dict of estimators"):
+def test_empty_dict_of_estimators_raises():
+    with pytest.raises(ValueError, match="a non-empty dict of estimators"):
         ReconstructionDisplay.from_estimator({}, rows())
 
 
-def test_frames_of_polars():
+def test_polars_frames():
     X = pl.DataFrame(rows(), schema=NAMES)
     display = ReconstructionDisplay.from_estimator(PCA(3).fit(X), X)
     assert display.feature_names == NAMES
@@ -126,18 +136,18 @@ def test_estimators_that_return_frames():
         assert display.feature_names == NAMES
 
 
-def test_denoising_of_rows_that_are_given():
+def test_noisy_samples_can_be_passed():
     noisy = rows() + 1
     display = DenoisingDisplay.from_estimator(pca(), rows(), noisy, image_shape=SHAPE, samples=2)
     assert_allclose(display.X_restored, pca().inverse_transform(pca().transform(noisy)))
     assert_allclose(display.noisy_error, 1)
     assert_allclose(display.restored_error, np.mean((display.X_restored - rows()) ** 2))
     assert [len(images) for images in display.images_] == [2, 2, 2]
-    assert_allclose(shown(display.images_[1][1]), noisy[1].reshape(SHAPE))
-    assert names_of(display)[1] == "corrupted\nMSE 1"
+    assert_allclose(image_values(display.images_[1][1]), noisy[1].reshape(SHAPE))
+    assert group_names(display)[1] == "corrupted\nMSE 1"
 
 
-def test_a_denoiser_adds_the_noise_it_knows():
+def test_denoiser_adds_its_built_in_noise():
     one, same, other = (
         DenoisingDisplay.from_estimator(denoiser(), rows(), random_state=seed) for seed in (0, 0, 1)
     )
@@ -148,7 +158,7 @@ def test_a_denoiser_adds_the_noise_it_knows():
     assert_allclose(one.X_restored, denoiser().reconstruct(one.X_noisy))
 
 
-def test_a_denoiser_of_frames():
+def test_denoiser_of_frames():
     model = DenoisingAutoencoder(2, noise="masking", noise_level=0.5, max_iter=1, random_state=0)
     display = DenoisingDisplay.from_estimator(model.fit(frame()), frame(), random_state=0)
     assert display.feature_names == NAMES
@@ -156,12 +166,14 @@ def test_a_denoiser_of_frames():
 
 
 @pytest.mark.parametrize("estimator", [pca(), pipeline()])
-def test_without_noise_of_its_own_noisy_rows_are_needed(estimator):
+def test_missing_noisy_samples_raise_without_built_in_noise(estimator):
     X = rows() if estimator is pca() else frame()
-    with pytest.raises(ValueError, match="X_noisy is needed"):
+    with pytest.raises(ValueError, match="Pass X_noisy: only a DenoisingAutoencoder"):
         DenoisingDisplay.from_estimator(estimator, X)
 
 
-def test_noisy_rows_of_another_number_are_named():
-    with pytest.raises(ValueError, match=r"X_noisy must have the shape of X: got \(59, 12\)"):
+def test_wrong_shape_of_noisy_samples_raises():
+    with pytest.raises(
+        ValueError, match=r"X_noisy must .* as X, \(60, 12\), but its shape is \(59, 12\)"
+    ):
         DenoisingDisplay.from_estimator(pca(), rows(), rows()[1:])
