@@ -111,9 +111,9 @@ def reconstruction_scores(estimator, X, y=None, sample_weight=None):
 def rate_distortion(estimator, X, *, n_components=None, sample_weight=None):
     """Return the reconstruction error for each number of components, and that of PCA.
 
-    An autoencoder trained with ``nested=True`` decodes the first components of its latent code,
-    however many. The errors of PCA need no further fit: the linear path and the mean of the
-    estimator are PCA of the same training samples.
+    An autoencoder trained with ``nested=True`` decodes any number of leading components. The
+    errors of PCA need no further fit: the linear path and `mean_` of the estimator are PCA of
+    the same training samples.
 
     Parameters
     ----------

@@ -8,12 +8,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skae._random import generator
 from skae.metrics import check_reducer, reconstruction_score
-from skae.plotting._drawing import (
-    cycle_colors,
-    merge_keywords,
-    prepare_axes_row,
-    readable_colormap,
-)
+from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes_row, readable_colormap
 from skae.plotting._validation import check_components, final_step
 
 MAX_CLASSES = 20

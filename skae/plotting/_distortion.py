@@ -13,8 +13,7 @@ from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
 
-# Share of the largest error below which the axis is linear, as a logarithm has no zero.
-MIN_LOG_SHARE = 1e-3
+MIN_LOG_SHARE = 1e-3  # of the largest error; the axis is linear below, where zero may be
 MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
 
 
@@ -188,8 +187,8 @@ class DistortionDisplay:
         X : array-like of shape (n_samples, n_features), default=None
             Samples that the search was fitted to. If given, the curve of PCA is added: PCA
             replaces the estimator and is scored on the same folds by
-            :func:`skae.metrics.reconstruction_score`. The folds are the same only if `cv` of
-            the search is an int or a splitter that repeats its splits.
+            :func:`skae.metrics.reconstruction_score`. This requires that `cv` of the search
+            repeats its splits, as an int does.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
@@ -225,7 +224,7 @@ class DistortionDisplay:
                 "PCA is scored by the share of explained variance, but the search by "
                 f"{search.scoring!r}: leave X out, or search with scoring=reconstruction_score."
             )
-        curves = _curves_of(search, parameter, is_error)
+        curves = _search_curves(search, parameter, is_error)
         error_name = "share of the variance lost"
         if is_error:
             error_name = search.scoring.removeprefix("neg_").replace("_", " ")
@@ -290,7 +289,7 @@ class DistortionDisplay:
 
 
 def _check_errors(errors, sizes, name):
-    """Return the errors of a curve as an array; raise unless each size has a proper one."""
+    """Return the errors of a curve as an array; raise unless there is a valid one per size."""
     errors = np.atleast_1d(np.asarray(errors, dtype=np.float64))
     if errors.shape != sizes.shape or not np.isfinite(errors).all() or errors.min() < 0:
         raise ValueError(
@@ -311,7 +310,7 @@ def _curve(sizes, errors, deviations=None):
 
 
 def _scale_error_axis(ax, errors):
-    """Make the error axis logarithmic, and linear near zero if errors are as small."""
+    """Make the error axis logarithmic, or linear near zero if there are very small errors."""
     from matplotlib.ticker import LogLocator
 
     errors = np.concatenate(errors)
@@ -328,7 +327,7 @@ def _scale_error_axis(ax, errors):
 
 
 def _check_search(search, display):
-    """Raise unless the search is fitted, can reconstruct and has one score."""
+    """Raise unless the search is fitted, reconstructs and has a single score."""
     if not hasattr(search, "scoring") or not hasattr(search, "estimator"):
         raise TypeError(
             f"{display}.from_cv_results needs a search such as GridSearchCV, got "
@@ -363,20 +362,20 @@ def _check_default_scores(search):
 def _size_parameter(candidates):
     """Return the name of the searched parameter `n_components`, with the prefix of its step."""
     names = {name for params in candidates for name in params}
-    sizes_names = sorted(name for name in names if name.split("__")[-1] == "n_components")
-    if len(sizes_names) != 1 or not all(sizes_names[0] in params for params in candidates):
+    size_names = sorted(name for name in names if name.split("__")[-1] == "n_components")
+    if len(size_names) != 1 or not all(size_names[0] in params for params in candidates):
         raise ValueError(
             "The search must be over one parameter n_components, in all its candidates; it is over "
             f"{sorted(names)}."
         )
-    sizes = [params[sizes_names[0]] for params in candidates]
+    sizes = [params[size_names[0]] for params in candidates]
     if not all(isinstance(size, Integral) for size in sizes):
         raise ValueError(f"n_components must be integers, but the search is over {sizes}.")
-    return sizes_names[0]
+    return size_names[0]
 
 
-def _curves_of(search, parameter, is_error):
-    """Return one curve for each combination of the other parameters, by its label."""
+def _search_curves(search, parameter, is_error):
+    """Return {label: curve}, one curve for each combination of the other parameters."""
     results = search.cv_results_
     means = np.asarray(results["mean_test_score"])
     deviations = np.asarray(results["std_test_score"])
@@ -388,15 +387,15 @@ def _curves_of(search, parameter, is_error):
             f"{means.max():.3g}: search with scoring=reconstruction_score."
         )
     errors = -means if is_error else 1 - means
-    candidates_of = {}
+    candidates_by_label = {}
     for i, params in enumerate(results["params"]):
         label = ", ".join(_describe(key, params[key]) for key in params if key != parameter)
         label = label or type(final_step(search.estimator)).__name__
-        candidates_of.setdefault(label, []).append(i)
+        candidates_by_label.setdefault(label, []).append(i)
     sizes = np.array([params[parameter] for params in results["params"]])
     return {
         label: _curve(sizes[candidates], errors[candidates], deviations[candidates])
-        for label, candidates in candidates_of.items()
+        for label, candidates in candidates_by_label.items()
     }
 
 
@@ -418,5 +417,5 @@ def _pca_curve(search, parameter, X):
     pca_search = GridSearchCV(
         estimator, {parameter: sizes}, scoring=reconstruction_score, cv=search.cv, refit=False
     )
-    (curve,) = _curves_of(pca_search.fit(X), parameter, is_error=False).values()
+    (curve,) = _search_curves(pca_search.fit(X), parameter, is_error=False).values()
     return curve

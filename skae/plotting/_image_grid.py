@@ -26,13 +26,13 @@ class SampleGroup:
 
     @property
     def name_inches(self):
-        """Width of the name."""
+        """Width of the name, in inches."""
         return INCHES_PER_CHARACTER * max(len(line) for line in self.name.split("\n"))
 
 
 @dataclass(frozen=True)
 class ImageStyle:
-    """The user's wishes for the images: a colour bar, and keyword arguments for `imshow`."""
+    """What the user may choose: a colour bar, and keyword arguments for `imshow`."""
 
     colorbar: bool
     im_kwargs: dict | None
@@ -43,8 +43,8 @@ class ImageStyle:
 class ImageGrid:
     """One image per sample, one line per group.
 
-    All images share a grey scale, the range of `reference`. The colour scale of residuals is as
-    long and centred at zero. `sample_labels` are written above the columns.
+    All images share a grey scale, which covers the range of `reference`. Residuals have a colour
+    scale of the same width, centred at zero. `sample_labels` are written above the columns.
     """
 
     image_shape: tuple
@@ -87,7 +87,7 @@ class ImageGrid:
         return GAP_SHARE * max(self.image_shape[:2])
 
     def _keywords(self, style):
-        """Return the keyword arguments for `imshow`, by whether an image is a residual."""
+        """Return keyword arguments for `imshow`: {is_residual: keywords}."""
         lowest, highest = self._grey_range()
         half = (highest - lowest) / 2
         return {
@@ -100,11 +100,15 @@ class ImageGrid:
         }
 
     def _grey_range(self):
+        """Return the lowest and the highest value of the grey scale."""
         lowest, highest = float(self.reference.min()), float(self.reference.max())
         return (lowest, highest) if lowest < highest else (lowest - 0.5, lowest + 0.5)
 
     def _pixels(self, sample, is_residual):
-        """Return the image of a sample: colours scaled to [0, 1], colour residuals averaged."""
+        """Return the pixels of a sample.
+
+        Colour images are scaled to [0, 1]; their residuals are averaged over the channels.
+        """
         image = sample.reshape(self.image_shape)
         if image.ndim == 2:
             return image
@@ -137,7 +141,7 @@ class Heatmap:
     """One line per sample and one column per feature, values as colours, one block per group.
 
     Values are standardised by the mean and the standard deviation of their feature in
-    `reference`; residuals are only divided by the latter. The first and the last of
+    `reference`; residuals are only divided by the standard deviation. The first and the last of
     `sample_labels` are written beside each block.
     """
 
@@ -200,6 +204,7 @@ class Heatmap:
         ]
 
     def _names_fit(self):
+        """Return whether there is space for all feature names."""
         return len(self.feature_names) <= MAX_NAMED_FEATURES
 
     def _label_features(self, ax):

@@ -87,12 +87,12 @@ class LossCurveDisplay:
     ):
         """Plot the loss curves of a fitted estimator.
 
-        Losses are those of the network, whose samples are centred by `mean_` and divided by
-        `scale_`. With early stopping, a marker shows the epoch that was kept. Epoch 0 is the
-        initial model; with a linear path it is PCA.
+        Losses are computed on samples that are centred by `mean_` and divided by `scale_`. With
+        early stopping, a marker shows the epoch that was kept. Epoch 0 is the initial model;
+        with a linear path it is PCA.
 
         After `partial_fit` the marker shows the last epoch. After a warm start the validation
-        curve begins at the first epoch that has a validation loss.
+        curve covers only the epochs that had held-out samples.
 
         Parameters
         ----------

@@ -184,9 +184,9 @@ class NetworkDisplay:
         defaults = {"color": text_color(), "linestyle": "--", "arrowstyle": "->"}
         defaults |= {"mutation_scale": 14, "fill": False}
         keywords = merge_keywords("path_kwargs", path_kwargs, FancyArrowPatch, **defaults)
-        code, output = self.architecture["n_encoder_layers"], len(heights) - 1
+        code_layer, output_layer = self.architecture["n_encoder_layers"], len(heights) - 1
         arrows, top = [], 0.0
-        for start, end in ((0, code), (code, output)):
+        for start, end in ((0, code_layer), (code_layer, output_layer)):
             peak = max(heights[start : end + 1]) / 2 + 0.12
             y_start, y_end = heights[start] / 2 + 0.03, heights[end] / 2 + 0.03
             middle = (start + end) / 2

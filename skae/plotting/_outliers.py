@@ -21,15 +21,15 @@ LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the ax
 class ReconstructionErrorDisplay:
     """Histogram of reconstruction errors or outlier scores, with the threshold of a detector.
 
-    Samples beyond the threshold are flagged. If `y` says which samples are outliers, inliers and
-    outliers have a histogram each, with heights in percent of the class.
+    Samples above the threshold are flagged. If `y` says which samples are outliers, inliers and
+    outliers have a histogram each, and the heights are percentages of each class.
 
     Use `from_estimator` or `from_predictions` to create one.
 
     Parameters
     ----------
     errors : ndarray of shape (n_samples,)
-        Error of each sample; a higher error is more of an outlier.
+        Error of each sample, higher for outliers.
     threshold : float, default=None
         Samples with a higher error are flagged.
     y : ndarray of shape (n_samples,), default=None
@@ -137,7 +137,7 @@ class ReconstructionErrorDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If the estimator is no outlier detector and cannot reconstruct, `ax` is not a
+            If the estimator neither detects outliers nor reconstructs, `ax` is not a
             matplotlib Axes, or keyword arguments are not a dict.
         ValueError
             If `X`, `y` or `bins` is not as described.
@@ -182,10 +182,9 @@ class ReconstructionErrorDisplay:
         Parameters
         ----------
         errors : array-like of shape (n_samples,)
-            Error of each sample; a higher error is more of an outlier, as minus
-            `score_samples` is.
+            Error of each sample, higher for outliers: for example minus `score_samples`.
         threshold : float, default=None
-            Samples with a higher error are flagged, as above minus `offset_`.
+            Samples with a higher error are flagged. For a detector it is minus `offset_`.
         y : array-like of shape (n_samples,), default=None
             1 for inliers, -1 for outliers.
         error_name : str, default="reconstruction error"
@@ -226,8 +225,8 @@ class ReconstructionErrorDisplay:
     def plot(self, ax=None, *, bins=40, hist_kwargs=None, line_kwargs=None):
         """Draw the histograms and the threshold.
 
-        If the largest error exceeds ten times the median absolute error, the error axis is
-        logarithmic. With errors of zero or below it is logarithmic on both sides of zero.
+        The error axis is linear up to ten times the median absolute error. If the largest error
+        exceeds that, the axis is logarithmic, or asinh if there are errors of zero or below.
 
         Parameters
         ----------
@@ -285,8 +284,8 @@ class ReconstructionErrorDisplay:
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xticks([], minor=True)
             ax.set_xlim(edges[0], edges[-1])
-        whole = "all samples" if self.y is None else "the class"
-        ax.set(xlabel=self.error_name, ylabel=f"share of {whole} (%)")
+        population = "all samples" if self.y is None else "each class"
+        ax.set(xlabel=self.error_name, ylabel=f"share of {population} (%)")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -314,8 +313,8 @@ class ReconstructionErrorDisplay:
 class FeatureScoreDisplay:
     """Contribution of each feature to the score of one sample: why it is an outlier or not.
 
-    Contributions are sorted from the lowest, on top, which marks the sample as an outlier most.
-    Negative bars point to the right.
+    The lowest contribution is on top: it does most to make the sample an outlier. Bars of
+    negative contributions point to the right.
 
     Use `from_estimator` to create one.
 
@@ -504,7 +503,7 @@ def _check_outlier_labels(y, n_samples):
 
 
 def _error_name(detector):
-    """Return the name of minus `score_samples`."""
+    """Return the axis label for minus `score_samples`."""
     names = {
         "likelihood": "minus log-likelihood of the sample",
         "reconstruction": "mean squared standardised residual",

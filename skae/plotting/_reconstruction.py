@@ -115,7 +115,7 @@ class ReconstructionDisplay:
         ----------
         estimator : object or dict of {str: object}
             Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a
-            Pipeline. A dict draws the reconstruction of each estimator below its name.
+            Pipeline. A dict draws one reconstruction per estimator, labelled by its key.
         X : array-like of shape (n_samples, n_features)
             Samples to reconstruct. All of them enter the scores and the standard deviations.
         image_shape : tuple of int, default=None
@@ -197,7 +197,7 @@ class ReconstructionDisplay:
         X : array-like of shape (n_samples, n_features)
             The samples. All of them enter the scores and the standard deviations.
         X_reconstructed : array-like of shape (n_samples, n_features) or dict of such
-            Their reconstructions. A dict draws each reconstruction below its name.
+            Their reconstructions. A dict draws each, labelled by its key.
         image_shape : tuple of int, default=None
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
@@ -315,7 +315,7 @@ class ReconstructionDisplay:
 
 
 class DenoisingDisplay:
-    """Clean samples, corrupted copies and what a model restores from these.
+    """Clean samples, their corrupted copies, and the copies restored by a model.
 
     A heatmap shows each feature in standard deviations from its mean.
 
@@ -519,7 +519,7 @@ def _corrupt(estimator, X, rng):
 
 
 def _reconstruct_array(estimator, X):
-    """Reconstruct samples without feature names, also with an estimator fitted to a frame."""
+    """Reconstruct an array; an estimator that was fitted to a frame does not warn."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         return np.asarray(estimator.reconstruct(X))

@@ -23,7 +23,7 @@ class TraversalDisplay:
     """What the components of a latent code mean: samples decoded while one component varies.
 
     Each component in turn takes quantiles of its own distribution, while the others stay fixed.
-    A heatmap shows each feature in standard deviations of `X` from its mean.
+    A heatmap shows each feature in standard deviations from its mean in `X`.
 
     Use `from_estimator` to create one.
 
@@ -229,9 +229,9 @@ class TraversalDisplay:
 class InterpolationDisplay:
     """Decoded samples on the straight line between the latent codes of two samples.
 
-    The straight line between the samples themselves can be shown above. Its middle is a
-    superposition of both samples; the middle of a good latent space is a plausible sample. A
-    heatmap shows each feature in standard deviations of `X` from its mean.
+    The straight line between the samples themselves can be shown above. Halfway on it the two
+    samples are superimposed. Halfway between their latent codes, a good decoder returns a
+    plausible sample. A heatmap shows each feature in standard deviations from its mean.
 
     Use `from_estimator` to create one.
 
@@ -304,7 +304,7 @@ class InterpolationDisplay:
         ----------
         estimator : object or dict of {str: object}
             Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a
-            Pipeline. A dict draws the path of each estimator below its name.
+            Pipeline. A dict draws one path per estimator, labelled by its key.
         x_from : array-like of shape (n_features,) or (1, n_features)
             Sample at the start.
         x_to : array-like of shape (n_features,) or (1, n_features)

@@ -48,7 +48,7 @@ def as_samples_like(X_other, X, name):
 
 
 def as_single_sample(x, name):
-    """Return a sample as a table with one row; frames stay frames, series become frames."""
+    """Return a sample with shape (1, n_features); frames stay frames, series become frames."""
     n_dimensions = getattr(x, "ndim", None)
     if n_dimensions is None:
         n_dimensions = np.ndim(x)
@@ -86,9 +86,9 @@ def check_image_shape(image_shape, n_features):
     if image_shape is None:
         return None
     shape = tuple(np.ravel(np.asarray(image_shape, dtype=object)).tolist())
-    is_shape = all(isinstance(size, Integral) and size > 0 for size in shape)
+    are_sizes = all(isinstance(size, Integral) and size > 0 for size in shape)
     has_channels = len(shape) == 3 and shape[2] in (1, 3)
-    if not is_shape or not (len(shape) == 2 or has_channels):
+    if not are_sizes or not (len(shape) == 2 or has_channels):
         raise ValueError(
             "image_shape must be (height, width), or (height, width, 3) in colour, got "
             f"{image_shape!r}."
@@ -102,7 +102,7 @@ def check_image_shape(image_shape, n_features):
 
 
 def check_count(n, name, maximum=None):
-    """Return a positive int, at most the maximum; None stands for the maximum if there is one."""
+    """Return a positive int, limited to the maximum. None returns the maximum."""
     if n is None and maximum is not None:
         return maximum
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:

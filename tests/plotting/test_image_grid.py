@@ -1,18 +1,13 @@
 """Samples drawn as images and as heatmaps."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
-from plots import (
-    NAMES,
-    SHAPE,
-    image_values,
-    pca,
-    rows,
-)
+from plots import NAMES, SHAPE, image_values, pca, rows
+import pytest
 
-from skae.plotting import (
-    ReconstructionDisplay,
-)
+from skae.plotting import ReconstructionDisplay
+from skae.plotting._image_grid import Heatmap, ImageGrid, ImageStyle, SampleGroup, choose_layout
 
 
 def test_images_share_one_grey_scale():
@@ -88,3 +83,33 @@ def test_constant_images():
     X = np.full((3, 12), 4.0)
     display = ReconstructionDisplay.from_predictions(X, X, image_shape=SHAPE)
     assert display.images_[0][0].get_clim() == (3.5, 4.5)
+
+
+def test_image_shape_chooses_the_layout():
+    grid = choose_layout(rows(), SHAPE, NAMES)
+    assert isinstance(grid, ImageGrid)
+    assert grid.image_shape == SHAPE
+    heatmap = choose_layout(rows(), None, NAMES)
+    assert isinstance(heatmap, Heatmap)
+    assert heatmap.feature_names == NAMES
+    with pytest.raises(ValueError, match="is an image of 4 values"):
+        choose_layout(rows(), (2, 2), NAMES)
+
+
+@pytest.mark.parametrize("image_shape", [SHAPE, None])
+def test_figures_grow_with_the_groups_and_their_names(image_shape):
+    layout = choose_layout(rows(), image_shape, NAMES)
+    group, longer = SampleGroup("short", rows()[:5]), SampleGroup("longer\nname", rows()[:5])
+    width, height = layout.figsize([group])
+    assert layout.figsize([group, group])[0] == width
+    assert layout.figsize([group, group])[1] > height
+    assert layout.figsize([longer])[0] > width
+
+
+def test_heatmaps_label_the_first_and_the_last_sample():
+    labels = ["first", "second", "third"]
+    layout = choose_layout(rows(), None, NAMES, sample_labels=labels)
+    ax = plt.figure().add_subplot()
+    layout.draw(ax, [SampleGroup("group", rows()[:3])], ImageStyle(False, None))
+    ticks = {tick.get_text(): y for tick, y in zip(ax.get_yticklabels(), ax.get_yticks())}
+    assert ticks == {"first": 0.5, "group": 1.5, "third": 2.5}

@@ -79,7 +79,7 @@ def test_residuals_and_colorbar_are_optional():
     ("samples", "expected"),
     [(2, [0, 1]), ([5, 3, -1], [5, 3, 59]), (np.array([7]), [7]), (1000, range(60))],
 )
-def test_samples_select_what_is_image_values(samples, expected):
+def test_samples_select_what_is_drawn(samples, expected):
     display = ReconstructionDisplay.from_estimator(pca(), rows(), samples=samples)
     deviation = rows().std(axis=0)
     assert_allclose(
@@ -163,6 +163,15 @@ def test_denoiser_of_frames():
     display = DenoisingDisplay.from_estimator(model.fit(frame()), frame(), random_state=0)
     assert display.feature_names == NAMES
     assert 0.4 < np.mean(display.X_noisy == 0) < 0.6
+
+
+def test_built_in_noise_keeps_float32_and_checks_feature_names():
+    X = pl.DataFrame(rows().astype(np.float32), schema=NAMES)
+    model = DenoisingAutoencoder(2, max_iter=1, random_state=0).fit(X)
+    display = DenoisingDisplay.from_estimator(model, X, random_state=0)
+    assert display.X.dtype == display.X_noisy.dtype == display.X_restored.dtype == np.float32
+    with pytest.raises(ValueError, match="feature names should match"):
+        DenoisingDisplay.from_estimator(model, frame().rename(columns={NAMES[0]: "other"}))
 
 
 @pytest.mark.parametrize("estimator", [pca(), pipeline()])

@@ -2,23 +2,11 @@
 
 import numpy as np
 from numpy.testing import assert_allclose
-from plots import (
-    SHAPE,
-    autoencoder,
-    frame,
-    group_names,
-    image_values,
-    pca,
-    pipeline,
-    rows,
-)
+from plots import SHAPE, autoencoder, frame, group_names, image_values, pca, pipeline, rows
 import pytest
 from sklearn.decomposition import PCA
 
-from skae.plotting import (
-    InterpolationDisplay,
-    TraversalDisplay,
-)
+from skae.plotting import InterpolationDisplay, TraversalDisplay
 
 
 def test_traversal_varies_one_component_at_a_time():
