@@ -13,7 +13,7 @@ from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
 
-MIN_LOG_SHARE = 1e-3  # of the largest error; the axis is linear below, where zero may be
+LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
 MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
 
 
@@ -162,7 +162,8 @@ class DistortionDisplay:
         if pca_errors is not None:
             errors["PCA"] = pca_errors
         curves = {
-            str(name): _curve(sizes, _check_errors(e, sizes, name)) for name, e in errors.items()
+            str(name): _curve(sizes, _check_errors(values, sizes, name))
+            for name, values in errors.items()
         }
         display = cls(curves, error_name=error_name)
         return display.plot(ax=ax, line_kwargs=line_kwargs, pca_kwargs=pca_kwargs)
@@ -314,7 +315,7 @@ def _scale_error_axis(ax, errors):
     from matplotlib.ticker import LogLocator
 
     errors = np.concatenate(errors)
-    largest, linear_below = errors.max(), MIN_LOG_SHARE * errors.max()
+    largest, linear_below = errors.max(), LINEAR_SHARE * errors.max()
     if errors.min() > linear_below:
         ax.set_yscale("log")
         if largest < MAX_LABELLED_RATIO * errors.min():

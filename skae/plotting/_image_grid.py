@@ -142,7 +142,7 @@ class Heatmap:
 
     Values are standardised by the mean and the standard deviation of their feature in
     `reference`; residuals are only divided by the standard deviation. The first and the last of
-    `sample_labels` are written beside each block.
+    `sample_labels` are written beside each block that is high enough.
     """
 
     feature_names: list
@@ -208,7 +208,7 @@ class Heatmap:
         return len(self.feature_names) <= MAX_NAMED_FEATURES
 
     def _label_features(self, ax):
-        """Write the feature names below the columns, or number wide heatmaps."""
+        """Write the feature names below the columns; wide heatmaps keep numbered ticks."""
         if not self._names_fit():
             ax.set_xlabel("feature")
             return

@@ -87,9 +87,9 @@ class LossCurveDisplay:
     ):
         """Plot the loss curves of a fitted estimator.
 
-        Losses are computed on samples that are centred by `mean_` and divided by `scale_`. With
-        early stopping, a marker shows the epoch that was kept. Epoch 0 is the initial model;
-        with a linear path it is PCA.
+        An autoencoder computes its losses on samples centred by `mean_` and divided by `scale_`.
+        With early stopping, a marker shows the epoch that was kept. Epoch 0 is the initial
+        model; with a linear path it is PCA.
 
         After `partial_fit` the marker shows the last epoch. After a warm start the validation
         curve covers only the epochs that had held-out samples.

@@ -1,4 +1,4 @@
-"""ReconstructionDisplay and DenoisingDisplay: samples beside their reconstructions."""
+"""ReconstructionDisplay and DenoisingDisplay: samples and their reconstructions."""
 
 from collections.abc import Mapping
 import warnings

@@ -1,4 +1,4 @@
-"""Checks of what Displays are given: estimators, samples, image shapes, names and counts."""
+"""Checks of arguments of Displays: estimators, samples, image shapes, names and counts."""
 
 from collections.abc import Mapping
 import math

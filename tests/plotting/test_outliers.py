@@ -16,7 +16,7 @@ def legend_labels(display):
     return [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
-# ------------------------------------------------------------ errors of samples
+# ------------------------------------------------------------ ReconstructionErrorDisplay
 
 
 def test_errors_of_a_detector_are_minus_its_scores():
@@ -115,7 +115,7 @@ def test_invalid_arguments_raise(arguments, message):
         ReconstructionErrorDisplay.from_predictions(*arguments)
 
 
-# ------------------------------------------------------------ contributions of features
+# ------------------------------------------------------------ FeatureScoreDisplay
 
 
 def test_lowest_contributions_are_on_top():

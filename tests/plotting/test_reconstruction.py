@@ -29,6 +29,8 @@ from skae.plotting import (
     TraversalDisplay,
 )
 
+# ------------------------------------------------------------ ReconstructionDisplay
+
 
 @pytest.mark.parametrize(
     ("estimator", "X"),
@@ -134,6 +136,9 @@ def test_estimators_that_return_frames():
         InterpolationDisplay.from_estimator(estimator, frame().iloc[0], frame().iloc[1]),
     ):
         assert display.feature_names == NAMES
+
+
+# ------------------------------------------------------------ DenoisingDisplay
 
 
 def test_noisy_samples_can_be_passed():

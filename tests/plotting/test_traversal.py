@@ -8,6 +8,8 @@ from sklearn.decomposition import PCA
 
 from skae.plotting import InterpolationDisplay, TraversalDisplay
 
+# ------------------------------------------------------------ TraversalDisplay
+
 
 def test_traversal_varies_one_component_at_a_time():
     display = TraversalDisplay.from_estimator(pca(), rows(), n_steps=5, image_shape=SHAPE)
@@ -64,6 +66,9 @@ def test_components_that_do_not_exist_raise(columns):
 def test_invalid_quantile_range_raises(quantile_range):
     with pytest.raises(ValueError, match="quantile_range must be two increasing numbers"):
         TraversalDisplay.from_estimator(pca(), rows(), quantile_range=quantile_range)
+
+
+# ------------------------------------------------------------ InterpolationDisplay
 
 
 def test_interpolation_is_a_straight_line_in_latent_space():

@@ -179,7 +179,7 @@ def test_wrong_image_shape_raises(name, image_shape, message):
     ],
 )
 @pytest.mark.parametrize("x", [rows()[:2], rows()[:0], rows()[None, :1], 3.0])
-def test_several_samples_raise(call, x):
+def test_anything_but_a_single_sample_raises(call, x):
     with pytest.raises(
         ValueError, match=r"x(_from|_to)? must be a single sample, got an array of shape"
     ):
