@@ -38,7 +38,7 @@ ReconstructionDisplay.from_estimator(
 
 detector = AutoencoderOutlierDetector(contamination=0.04, random_state=0).fit(X)
 display = ReconstructionErrorDisplay.from_estimator(detector, X)
-print(f"flagged: {display.flagged_shares['rows']:.1%} of {len(X)} wines")
+print(f"flagged: {display.flagged_shares['samples']:.1%} of {len(X)} wines")
 
 # %%
 # Contributions of the features

@@ -3,32 +3,26 @@
 from contextlib import contextmanager
 from functools import partial
 import math
-from numbers import Integral, Real
-import threading
+from numbers import Integral
 import warnings
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _persistence
 from skae._compat import (
     CallbackSupportMixin,
-    Interval,
-    Offers,
-    RealNotInt,
-    StrOptions,
     check_sample_weight,
     root_context,
     take_rows,
 )
+from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, contain, floats
+from skae._fitted_model import FittedModel
 from skae._network import inference
-from skae._network.inference import FEW_ROWS, make_model
-from skae._network.scaling import Scaling, columns_on_another_scale
-from skae._network.summary import layer_table
+from skae._network.inference import FEW_ROWS
+from skae._network.scaling import columns_on_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import evenly_spaced
@@ -37,24 +31,11 @@ from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
 from skae._training.state import Previous
-from skae._training.trainer import SCHEDULES, Trainer
-from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS, Activation
-from skae.losses import LOSSES, Loss
+from skae._training.trainer import Trainer
+from skae.losses import LOSSES
 from skae.metrics import explained_variance
-from skae.optimizers import OPTIMIZERS, Optimizer
-from skae.penalties import PENALTIES, Penalty
 
 MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # of the reconstruction error
-
-
-class _Models(threading.local):
-    """The model of each estimator that a thread has met, with what it was made from."""
-
-    def __init__(self):
-        self.by_estimator = WeakKeyDictionary()
-
-
-_models = _Models()
 
 
 def is_plain(X, n_columns):
@@ -82,6 +63,7 @@ def warn_convergence(message):
 
 
 class _BaseAutoencoder(
+    FittedModel,
     exporter.OnnxExport,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -92,43 +74,7 @@ class _BaseAutoencoder(
 
     nested = False  # for the estimator without the parameter
 
-    _parameter_constraints = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-        ],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"auto"} | set(ACTIVATIONS)), Offers(Activation)],
-        "solver": [StrOptions({"lbfgs"} | set(OPTIMIZERS)), Offers(Optimizer)],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state", np.random.Generator],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "averaging": [Interval(Real, 0, 1, closed="left")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "latent_activation": [StrOptions({"auto"} | set(ACTIVATIONS)), Offers(Activation)],
-        "output_activation": [StrOptions({"auto"} | OUTPUT_ACTIVATIONS), Offers(Activation)],
-        "loss": [StrOptions(set(LOSSES)), Offers(Loss)],
-        "linear_path": [StrOptions({"pca"}), None],
-        "sparsity": [StrOptions(set(PENALTIES)), None, Offers(Penalty)],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     # ---------------------------------------------------------------- fitting
 
@@ -338,69 +284,6 @@ class _BaseAutoencoder(
     def _n_features_out(self):
         return self.n_components_
 
-    # ---------------------------------------------------------------- in notebooks
-
-    # The names are IPython's protocol; scikit-learn's diagram stays as it is, and the layers
-    # follow it once there are some.
-
-    @property
-    def _repr_html_(self):
-        diagram = super()._repr_html_  # AttributeError where only text is to be displayed
-        return lambda: diagram() + self._layers_html()
-
-    def _repr_mimebundle_(self, **kwargs):
-        output = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in output:
-            output["text/html"] += self._layers_html()
-        return output
-
-    def _layers_html(self):
-        if "architecture_" not in vars(self):
-            return ""
-        table = layer_table(self.architecture_, type(self).__name__)
-        return f"<details><summary>Layers</summary>{table.to_html()}</details>"
-
-    # ---------------------------------------------------------------- the fitted model
-
-    @property
-    def _model(self):
-        """Return the fitted model, made once for each thread while the fitted state stays."""
-        fitted = vars(self)
-        names = "architecture_", "theta_", "mean_", "scale_", "code_scale_"
-        optional = "reach_", "_columns_read"  # which files of older versions lack
-        state = [fitted[name] for name in names] + [fitted.get(name) for name in optional]
-        made_from, model = _models.by_estimator.get(self, ((), None))
-        if not made_from or any(a is not b for a, b in zip(made_from, state)):
-            spec, theta, mean, scale, *geometry = state
-            model = make_model(spec, theta, Scaling(mean, scale), *geometry)
-            _models.by_estimator[self] = state, model
-        return model
-
-    def _fitted_model(self):
-        if "theta_" not in vars(self):
-            raise AttributeError(f"This {type(self).__name__} instance is not fitted yet.")
-        return self._model
-
-    @property
-    def coefs_(self):
-        """Weights of each layer, ndarray of shape (n_in, n_out): views of `theta_`."""
-        return [W for W, _ in self._fitted_model().parameters.layers]
-
-    @property
-    def intercepts_(self):
-        """Biases of each layer, ndarray of shape (n_out,): views of `theta_`."""
-        return [b for _, b in self._fitted_model().parameters.layers]
-
-    @property
-    def path_coefs_(self):
-        """Matrices of the linear path, two or none: views of `theta_`."""
-        return list(self._fitted_model().parameters.path)
-
-    @property
-    def bounds_(self):
-        """Least and greatest values that columns are restored to, or None: see the class."""
-        return self._fitted_model().bounds
-
     # ---------------------------------------------------------------- samples to send
 
     def _validate(self, X):
@@ -411,16 +294,6 @@ class _BaseAutoencoder(
             return X
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=floats(X))
-
-    # ---------------------------------------------------------------- files
-
-    _needed_when_fitted = _persistence.NEEDED
-
-    def __getstate__(self):
-        return _persistence.stamped(super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(_persistence.checked(self, state, self._needed_when_fitted))
 
     # ---------------------------------------------------------------- export
 

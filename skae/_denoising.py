@@ -7,8 +7,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, Offers, StrOptions, fit_context
-from skae._parametrized import check_offers
-from skae.corruptions import CORRUPTIONS, Corruption, UserNoise
+from skae.corruptions import CORRUPTIONS, Corruption, make_corruption
 
 
 class DenoisingAutoencoder(_BaseAutoencoder):
@@ -378,21 +377,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     def _training_rows(self, X, weights, X_clean, options, previous=None):
         """Return the samples to train on, with the noise to add to them if they are clean."""
         rows = super()._training_rows(X, weights, X_clean, options, previous)
-        return rows if X_clean is not None else replace(rows, corruption=self._corruption(rows.X))
-
-    def _corruption(self, X):
-        """Return the noise that training adds to X, None for none."""
-        if self.noise is None:
-            return None
-        if not isinstance(self.noise, str):
-            if callable(self.noise):
-                return UserNoise(self.noise)
-            check_offers(self.noise, Corruption, "noise")
-            return self.noise.for_samples(X)
-        level = float(self.noise_level)
-        if self.noise != "gaussian" and level > 1:
-            raise ValueError(
-                f"noise_level is a probability for noise={self.noise!r}: it must be at most 1, "
-                f"got {self.noise_level!r}."
-            )
-        return CORRUPTIONS[self.noise](level).for_samples(X)
+        if X_clean is not None:
+            return rows
+        corruption = make_corruption(self.noise, self.noise_level, rows.X)
+        return replace(rows, corruption=corruption)

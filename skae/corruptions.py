@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skae._parametrized import Parametrized, Range
+from skae._parametrized import Parametrized, Range, check_offers
 
 __all__ = ["Corruption", "Gaussian", "Masking", "SaltPepper", "Swap", "UserNoise"]
 
@@ -206,3 +206,23 @@ CORRUPTIONS = {
     "salt_pepper": SaltPepper,
     "swap": Swap,
 }
+
+
+def make_corruption(noise, noise_level, X):
+    """Return the corruption of training samples X that parameters of an estimator ask for.
+
+    `noise` is a name, a callable, an instance, or None for no corruption.
+    """
+    if noise is None:
+        return None
+    if not isinstance(noise, str):
+        if callable(noise):
+            return UserNoise(noise)
+        check_offers(noise, Corruption, "noise")
+        return noise.for_samples(X)
+    if noise != "gaussian" and noise_level > 1:
+        raise ValueError(
+            f"noise_level is a probability for noise={noise!r}: it must be at most 1, "
+            f"got {noise_level!r}."
+        )
+    return CORRUPTIONS[noise](float(noise_level)).for_samples(X)

@@ -116,12 +116,13 @@ def _explained_variance_ratios(run, model, max_decoded):
 
 
 def _result(run, model, optimizer, decoder_weights, explained):
+    n_before = run.previous.n_samples_seen if run.resumed else 0
     return FitResult(
         model=model,
         optimizer=optimizer,
         decoder_weights=decoder_weights,
         history=run.history.copy(),
-        n_samples_seen=run.n_samples_seen + len(run.rows),
+        n_samples_seen=n_before + len(run.rows),
         explained_variance_ratio=explained,
         seeds=run.options.seeds,
         rows=run.rows,

@@ -90,10 +90,8 @@ def _start(trainer, rows, previous=None, X_val=None, n_components=None):
     if previous is not None:
         state = resumed_state(previous, trainer.options, rows.target)
         curves = list(previous.loss_curve), list(previous.validation_loss_curve)
-        run = Run(trainer, rows, state, resumed=True, history=History(*curves))
-        run.n_samples_seen = previous.n_samples_seen
-        run.judges_sizes = state.model.network.nested
-        return run
+        is_nested = state.model.network.nested
+        return Run(trainer, rows, state, previous, is_nested, History(*curves))
     state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
     run = Run(trainer, rows, state, judges_sizes=state.model.network.nested)
     if state.model.network.nested:

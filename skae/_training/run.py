@@ -7,7 +7,7 @@ import numpy as np
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.splitting import Dealing
-from skae._training.state import TrainingState
+from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
 N_FOLDS = 5
@@ -51,18 +51,18 @@ class History:
 class Run:
     """One training: a trainer and samples, the state that changes, and its history.
 
-    `learned` are the samples that the state is trained on, and `validators` pairs of a state
-    and the samples that judge it, held out where there are such. With `judges_sizes` the models
-    of cross-validation are kept for that. `tasks` are told of phases, and the `phase` of its
-    epochs. A run that is over is not restarted in another way.
+    Training goes on from a `previous` fit, if there is one. `learned` are the samples that the
+    state is trained on, and `validators` pairs of a state and the samples that judge it, held
+    out where there are such. With `judges_sizes` the models of cross-validation are kept for
+    that. `tasks` are told of phases, and the `phase` of its epochs. A run that is over is not
+    restarted in another way.
     """
 
     trainer: Trainer
     rows: TrainingRows
     state: TrainingState
-    resumed: bool = False
+    previous: Previous | None = None
     judges_sizes: bool = False
-    n_samples_seen: int = 0
     history: History = field(default_factory=History)
     tasks: object = NULL_TASKS
     phase: object = NULL_TASKS
@@ -74,6 +74,10 @@ class Run:
     def __post_init__(self):
         self.learned = self.rows
         self.validators = [(self.state, self.rows)]
+
+    @property
+    def resumed(self):
+        return self.previous is not None
 
     @property
     def options(self):

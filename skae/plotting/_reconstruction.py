@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 from skae._containers import floats
 from skae._denoising import DenoisingAutoencoder
 from skae._sampling import generator
+from skae.corruptions import make_corruption
 from skae.metrics import check_reducer, explained_variance
 from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
 from skae.plotting._validation import (
@@ -514,7 +515,8 @@ def _corrupt(estimator, X, rng):
         )
     X = validate_data(estimator, X, reset=False, dtype=floats(X))
     X_noisy = np.empty_like(X)
-    estimator._make_corruption(X).corrupt(X, X_noisy, rng)
+    corruption = make_corruption(estimator.noise, estimator.noise_level, X)
+    corruption.corrupt(X, X_noisy, rng)
     return X, X_noisy
 
 
