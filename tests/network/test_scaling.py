@@ -50,7 +50,7 @@ def test_weighted_mean_and_deviation(n_rows, per_feature, dtype):
 def test_many_numbers_are_measured_in_several_jobs(monkeypatch):
     X, weights = rows(3 * BLOCK + 7), np.arange(3 * BLOCK + 7)
     whole = measure_scaling(X, weights, per_feature=False)
-    monkeypatch.setattr(scaling, "SPREAD", 4)
+    monkeypatch.setattr(scaling, "MIN_SHARED_NUMBERS", 4)
     n_jobs = []
 
     def backwards(jobs):
