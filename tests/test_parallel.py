@@ -10,7 +10,8 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _parallel
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _parallel
+from skae._network import inference
 from skae._parallel import job_runner, run_sequentially
 from skae._training import objective
 
@@ -169,7 +170,7 @@ def test_pieces_of_many_rows(monkeypatch):
     model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
     assert model.theta_.size > _parallel.MANY_PARAMETERS
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    monkeypatch.setattr(_fitted, "PIECE", 512)
+    monkeypatch.setattr(inference, "PIECE_ROWS", 512)
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for a, b in zip(whole, pieces, strict=True):
         assert_array_equal(a, b)
@@ -180,11 +181,12 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
     X = np.random.default_rng(0).random((1300, 6))
     model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
-        monkeypatch.setattr(_fitted, name, value)
-    idents, each_block = set(), _fitted.blocks
+    limits = {"MANY_ROWS": 1000, "LONG_BLOCK_ROWS": 64, "LONG_PIECE_ROWS": 128}
+    for name, value in limits.items():
+        monkeypatch.setattr(inference, name, value)
+    idents, blocks = set(), inference.blocks
     monkeypatch.setattr(
-        _fitted, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+        inference, "blocks", lambda *a, **o: idents.add(get_ident()) or blocks(*a, **o)
     )
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     assert len(idents) > 1
