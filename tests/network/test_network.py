@@ -21,7 +21,6 @@ from skae._network.network import (
 from skae.activations import ACTIVATIONS, TopK
 from skae.losses import LOSSES
 
-
 SHAPES = ((4, 3), (3, 2), (2, 3), (3, 4))
 PATH_SHAPES = ((4, 2), (2, 4))
 
@@ -106,6 +105,7 @@ def test_empty_like_has_the_shapes_and_other_memory():
 def test_count_parameters():
     assert count_parameters(SHAPES, ()) == 12 + 6 + 6 + 12 + 3 + 2 + 3 + 4
     assert count_parameters(SHAPES, PATH_SHAPES) == count_parameters(SHAPES, ()) + 16
+
 
 # ---------------------------------------------------------------- the network
 
