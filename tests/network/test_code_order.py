@@ -123,7 +123,7 @@ def test_ratios_add_up_to_what_the_reconstruction_explains():
     assert ratios.sum() == pytest.approx(max(explained, 0))
 
 
-def test_ratios_are_estimated_on_some_of_many_rows():
+def test_ratios_of_many_samples_are_estimated_on_some():
     X = load_iris().data
     model = pca_model(X, 2)
     exact = explained_variance_ratios(model, X, np.ones(150))
@@ -132,7 +132,7 @@ def test_ratios_are_estimated_on_some_of_many_rows():
     assert (found != exact).any()
 
 
-def test_ratios_of_rows_that_are_all_alike():
+def test_ratios_of_equal_samples():
     network, _, parameters, _ = make((5, 3), linear_path=False)
     parameters.flat[...] = 0
     X = np.full((4, 5), 3.0)
@@ -149,7 +149,7 @@ def test_ratios_of_a_network_worse_than_the_mean():
     np.testing.assert_array_equal(ratios, [0, 0, 0])
 
 
-def test_ratios_leave_the_parameters_and_the_rows():
+def test_ratios_change_neither_parameters_nor_samples():
     network, _, parameters, X = make((5, 4, 3), linear_path=True)
     kept = parameters.flat.copy(), X.copy()
     explained_variance_ratios(make_model(network, parameters), X, np.ones(9))

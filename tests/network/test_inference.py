@@ -99,7 +99,7 @@ def test_blocks_allocate_no_more_for_more_rows(peak_memory):
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize("input_radius", [None, (2.0, 1.0)])
 @pytest.mark.parametrize("max_repeated", [0, 2**20])
-def test_many_rows_take_another_route_to_the_same_result(
+def test_many_rows_give_the_result_of_few(
     dtype, per_feature, input_radius, max_repeated, monkeypatch
 ):
     """Products of a few rows at a time, biases and scalings written out, and what is left over."""
@@ -150,7 +150,7 @@ def test_codes_and_reconstructions_in_the_units_of_users(size):
         np.testing.assert_allclose(inference.mean_squared_errors(model, X), errors, rtol=1e-11)
 
 
-def test_of_some_sizes_fewer_columns_are_decoded():
+def test_fewer_columns_are_decoded_where_columns_read_says_so():
     rng = np.random.default_rng(0)
     network, _ = make_network((5, 4, 3), nested=True)
     model = make_model(network, make_parameters(network, rng))
@@ -170,7 +170,7 @@ def rows(n_rows=60, seed=0):
 
 
 def answers(model, X):
-    """Everything that goes through `_validate` or decodes."""
+    """Return the result of every public method of inference."""
     code = model.transform(X)
     return [code, model.inverse_transform(code), model.reconstruct(X), model.score_samples(X)]
 
@@ -189,7 +189,7 @@ def checked(monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_short_cuts_change_no_number(Estimator, dtype, monkeypatch):
+def test_the_short_cut_changes_no_number(Estimator, dtype, monkeypatch):
     model = Estimator(**SMALL).fit(rows().astype(dtype))
     for n_rows in (1, 1, 2, 100, 101):
         X = rows(n_rows, seed=1).astype(dtype)
@@ -204,7 +204,7 @@ def test_short_cuts_change_no_number(Estimator, dtype, monkeypatch):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_who_takes_it(Estimator, checked):
+def test_only_few_plain_rows_take_the_short_cut(Estimator, checked):
     model = Estimator(**SMALL).fit(rows())
     checked.clear()
     answers(model, rows(1))
@@ -218,7 +218,7 @@ def test_who_takes_it(Estimator, checked):
         assert checked
 
 
-def test_names_are_still_compared(checked):
+def test_feature_names_are_still_compared(checked):
     frame = pd.DataFrame(rows(), columns=list("abcde"))
     model = AutoencoderTransformer(**SMALL).fit(frame)
     checked.clear()
@@ -246,7 +246,7 @@ def test_bad_rows_get_scikit_learns_message(bad):
 
 
 @pytest.mark.parametrize("change", ["fit", "partial_fit", "set"])
-def test_a_model_that_has_changed_is_bound_anew(change):
+def test_a_changed_model_is_bound_again(change):
     X, row = rows(), rows(1, seed=2)
     model = AutoencoderTransformer(**SMALL).fit(X)
     before = answers(model, row)
@@ -261,7 +261,7 @@ def test_a_model_that_has_changed_is_bound_anew(change):
     np.testing.assert_allclose(model.transform(row), both[:1], rtol=1e-12)
 
 
-def test_threads_have_their_own():
+def test_threads_have_their_own_models():
     model = AutoencoderTransformer(**SMALL).fit(rows())
     X = rows(400, seed=3)
     expected = model.transform(X)
@@ -270,7 +270,7 @@ def test_threads_have_their_own():
     np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-12)
 
 
-def test_nothing_outlives_its_estimator():
+def test_no_model_outlives_its_estimator():
     model = AutoencoderTransformer(**SMALL).fit(rows())
     answers(model, rows(1))
     assert model in _base._models.by_estimator

@@ -62,13 +62,13 @@ def test_variance_of_the_weights(hidden, dtype):
         assert (b == 0).all()
 
 
-def test_one_seed_one_start():
+def test_the_seed_decides_the_weights():
     first, again, other = (initialized(seed)[1].flat for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first[:100] != other[:100]).all()
 
 
-def test_beside_a_linear_path_the_network_starts_at_nothing():
+def test_beside_a_linear_path_the_network_starts_at_zero():
     network, parameters = initialized(encoder=(5, 4, 2), linear_path=True)
     parameters.path[0][...] = 0
     names = ["tanh", "identity", "tanh", "identity"]
@@ -186,7 +186,7 @@ def test_constant_columns_have_no_part_in_the_directions(
 
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
-def test_rows_that_are_all_alike_have_no_directions(monkeypatch, n_rows, n_features, max_dense):
+def test_equal_samples_have_no_directions(monkeypatch, n_rows, n_features, max_dense):
     monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     variances, directions, total, _ = directions_of(np.full((n_rows, n_features), 0.25), 3)
     assert len(variances) == 0
@@ -198,7 +198,7 @@ def test_rows_that_are_all_alike_have_no_directions(monkeypatch, n_rows, n_featu
 
 
 @pytest.mark.parametrize("max_dense", [1500, 5])
-def test_one_row_has_no_directions(monkeypatch, max_dense):
+def test_one_sample_has_no_directions(monkeypatch, max_dense):
     """Equal rows are merged into one, so one may be all there is, however wide."""
     monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     variances, directions, total, _ = directions_of(np.arange(30.0)[None], 3)
@@ -265,7 +265,7 @@ def test_the_start_is_weighted_pca():
 
 
 @pytest.mark.parametrize("latent", ["identity", "logistic", "relu"])
-def test_more_components_than_the_rows_have(latent):
+def test_more_components_than_the_rank(latent):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 6))
     model, names = start(X, latent=latent, n_components=4)
@@ -332,7 +332,7 @@ def test_the_start_keeps_the_dtype():
 
 @pytest.mark.parametrize("latent", ["identity", "logistic"])
 @pytest.mark.parametrize("output", ["identity", "logistic"])
-def test_the_start_of_rows_that_are_all_alike(latent, output):
+def test_the_start_of_equal_samples(latent, output):
     X = np.full((5, 6), 0.3)
     model, names = start(X, latent=latent, output=output)
     _, reconstruction = run(X, model, names)
@@ -359,7 +359,7 @@ def test_the_path_learns_to_undo_noise():
     np.testing.assert_array_equal(model.parameters.path[1], decoder)
 
 
-def test_the_path_stays_pca_where_rows_are_few():
+def test_the_path_stays_pca_of_few_samples():
     X = rows(9, 5)
     model, _ = start(X)
     kept = model.parameters.flat.copy()

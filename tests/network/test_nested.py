@@ -91,7 +91,7 @@ def errors(model, unseen, sizes):
 
 @pytest.mark.parametrize("n_decoders", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("n_rows", [1, 2, 7, 100, 200])
-def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
+def test_spans_give_each_decoder_samples_and_each_sample_decoders(n_rows, n_decoders):
     found = spans(n_rows, n_decoders)
     assert len(found) == n_decoders
     [length] = {span.stop - span.start for span in found}
@@ -119,7 +119,7 @@ def test_sizes_are_those_of_the_decoder_and_often_its_largest():
 
 
 @pytest.mark.parametrize(("solver", "share"), [("adam", 0.5), ("sgd", 0.5), ("lbfgs", 1)])
-def test_decoders_that_read_a_part_of_the_rows_lose_as_much_less(solver, share):
+def test_decay_is_scaled_by_the_share_that_a_decoder_reads(solver, share):
     network, _ = make_network((7, 4, 5), nested=True)
     plain, _ = make_network((7, 4, 5))
     assert share_read(len(network.decoder_sizes)) == 0.5
@@ -140,7 +140,7 @@ def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
     assert_array_equal(found, at_once)
 
 
-def test_decoders_count_in_units_of_their_start():
+def test_decoder_losses_are_weighed_in_units_of_their_start():
     losses = np.array([0.5, 1.0, 4.0])
     weights = decoder_weights(losses)
     assert_allclose(weights * losses, [0.25, 0.125, 0.125])  # the whole code counts twice
@@ -289,9 +289,7 @@ def test_gradient_of_the_decoders_alone(penalty):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fixed", [False, True])
 @pytest.mark.parametrize("reads_per_sample", [1.5, np.inf])
-def test_decoders_of_large_batches_work_side_by_side(
-    reads_per_sample, fixed, weighted, monkeypatch
-):
+def test_decoders_of_large_batches_run_in_parallel(reads_per_sample, fixed, weighted, monkeypatch):
     """In whichever order, each on its own workspace: the code's deltas are added up after."""
     network, _, parameters, X, target, weights, _ = nested_case(n_rows=230)
     rows_in = make_rows(X, target, weights if weighted else None)
@@ -376,7 +374,7 @@ def test_chunks_change_nothing(monkeypatch, shuffle):
         assert losses == found[0][1]
 
 
-def test_every_decoder_meets_every_row_even_without_shuffling():
+def test_every_decoder_reads_every_sample_even_without_shuffling():
     """Places in a batch are drawn anew; the batches stay as they are."""
     X = np.arange(12.0)[:, None]
     sampler = CodeSizeSampler((2, 1), np.random.default_rng(0))
@@ -488,7 +486,7 @@ def test_without_nesting_narrower_codes_are_refused(Estimator):
 
 
 @pytest.mark.parametrize("n_components", [0, 4, -1, 2.0, "2", True, [2]])
-def test_sizes_that_are_none(n_components):
+def test_invalid_sizes(n_components):
     model = AutoencoderTransformer(3, **SMALL).fit(rows())
     message = "n_components must be an int from 1 to n_components_=3, or None, got"
     with pytest.raises(ValueError, match=message):
@@ -541,7 +539,7 @@ def test_the_columns_stay_in_pca_s_order():
     assert_allclose(np.cumsum(ratios), explained, rtol=1e-6)
 
 
-def test_one_fit_beats_pca_at_every_size_on_unseen_rows():
+def test_one_fit_beats_pca_at_every_size_on_unseen_samples():
     X = load_digits().data / 16
     model = AutoencoderTransformer(9, hidden_layer_sizes=(64,), max_iter=40, nested=True)
     model.set_params(random_state=0).fit(X[:1400])
@@ -554,7 +552,7 @@ def test_one_fit_beats_pca_at_every_size_on_unseen_rows():
 
 
 @pytest.mark.parametrize("n_rows", [120, 700])
-def test_where_nothing_is_to_be_gained_every_size_is_pca(n_rows):
+def test_without_a_gain_every_size_is_pca(n_rows):
     """Cross-validated and with rows held out: noise has no curved structure."""
     X = np.random.default_rng(0).normal(size=(n_rows, 12)) * np.linspace(2, 1, 12)
     model = AutoencoderTransformer(5, nested=True, max_iter=15, random_state=0).fit(X)
@@ -575,7 +573,7 @@ CURVED |= {"max_iter": 60, "random_state": 0}
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_rows", [300, 1500])
-def test_where_pca_leaves_nothing_at_some_size_the_code_stays_pca_s(n_rows, dtype):
+def test_the_code_stays_that_of_pca_where_some_size_is_exact(n_rows, dtype):
     """Decoders alone are trained, and of those the ones that gain are kept."""
     X, unseen = (curved_rows(n, 0, seed).astype(dtype) for n, seed in ((n_rows, 0), (500, 1)))
     model = AutoencoderTransformer(6, **CURVED | {"activation": "auto"}).fit(X)
@@ -590,7 +588,7 @@ def test_where_pca_leaves_nothing_at_some_size_the_code_stays_pca_s(n_rows, dtyp
     assert errors(model, unseen, [5, 6]).max() < 1e-9
 
 
-def test_where_one_size_only_loses_the_others_gain_with_the_code_of_pca():
+def test_sizes_that_gain_are_kept_where_one_loses():
     X, unseen = curved_rows(800, 0.3), curved_rows(2000, 0.3, seed=1)
     model = AutoencoderTransformer(7, **CURVED).fit(X)
     pca = PCA(7).fit(X)
@@ -614,7 +612,7 @@ def test_a_warm_start_keeps_its_code():
     assert_array_equal(model.theta_, theta)
 
 
-def test_sizes_for_which_fewer_columns_are_better_read_these():
+def test_sizes_with_a_lower_error_of_fewer_columns_read_those():
     assert columns_to_read(np.array([4.0, 3.0, 3.5, 2.0, 2.0, 2.5])) == [1, 2, 2, 4, 4, 6]
     assert columns_to_read(np.array([1.0])) == [1]
     X = rows()
@@ -631,7 +629,7 @@ def test_sizes_for_which_fewer_columns_are_better_read_these():
     assert again._columns_read == model._columns_read
 
 
-def test_the_curve_does_not_rise_on_the_rows_it_is_judged_by():
+def test_validation_errors_do_not_rise_with_the_size():
     X = load_digits().data[:700] / 16
     model = AutoencoderTransformer(
         18, hidden_layer_sizes=(32,), max_iter=12, nested=True, random_state=0
@@ -644,7 +642,7 @@ def test_the_curve_does_not_rise_on_the_rows_it_is_judged_by():
 
 @quiet
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_given_rows_are_watched_at_every_size(solver):
+def test_x_val_is_validated_at_every_size(solver):
     t = np.random.default_rng(0).uniform(-1, 1, (700, 2))
     X = np.column_stack([t, t**2, t[:, :1] * t[:, 1:], np.sin(3 * t)])
     model = AutoencoderTransformer(
@@ -683,7 +681,7 @@ def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
     assert np.isfinite(steady.reconstruct(X, 3)).all()
 
 
-def test_decoders_with_a_given_code_go_on_as_they_are():
+def test_a_warm_start_keeps_the_activation_of_decoders_alone():
     """They have another activation than a network whose code is learned."""
     X = curved_rows(300, 0)
     options = CURVED | {"activation": "auto", "warm_start": True, "max_iter": 5}
@@ -719,7 +717,7 @@ def test_another_network_cannot_go_on(nested):
     assert pickle.dumps(model.set_params(nested=nested)) == before
 
 
-def test_what_was_nested_stays_so_whatever_the_parameter():
+def test_a_fitted_model_stays_nested_whatever_the_parameter():
     X = rows()
     model = AutoencoderTransformer(3, **SMALL).fit(X)
     found = model.reconstruct(X, 2)
