@@ -53,14 +53,14 @@ def make_penalty(name):
 
 
 def make_rows(X, target=None, weights=None, corruption=None):
-    """Return Rows all of which take part."""
+    """Return TrainingRows all of which take part."""
     target = X if target is None else target
     weights = np.ones(len(X)) if weights is None else weights
     return TrainingRows(X, target, weights, np.arange(len(X)), corruption)
 
 
 def make_model(network, parameters, scaling=None):
-    """Return a Model of a network that no description exists of, unscaled by default."""
+    """Return a Model of a network without a description, unscaled by default."""
     dtype = parameters.flat.dtype
     scaling = identity_scaling(network.widths[0], dtype) if scaling is None else scaling
     model = Model.__new__(Model)
@@ -108,7 +108,7 @@ def fill(objective, rng=None):
 
 
 def slopes(objective, rng, epsilon=1e-6):
-    """Slope of the loss of all rows in a random direction: by differences, by the gradient."""
+    """Return the slope of the loss in a random direction: by differences, by the gradient."""
     fill(objective, rng)
     n_rows = len(objective.loader.rows)
     theta = objective.workspace.parameters.trained

@@ -1,4 +1,4 @@
-"""Threads: BLAS gets its limit back, and results do not depend on who runs which job."""
+"""Threads: the limit of BLAS is restored, and results do not depend on threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, BoundedSemaphore, Lock, get_ident
@@ -10,7 +10,8 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _parallel
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _parallel
+from skae._network import inference
 from skae._parallel import job_runner, run_sequentially
 from skae._training import objective
 
@@ -39,7 +40,7 @@ def one_blas_thread():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_blas_is_held_to_one_and_given_back():
+def test_blas_is_limited_to_one_thread_and_restored():
     before = blas_threads()
     with job_runner() as run_jobs:
         assert set(blas_threads()) == {1}
@@ -55,7 +56,7 @@ def test_blas_is_held_to_one_and_given_back():
     assert blas_threads() == before
 
 
-def test_of_those_who_work_at_the_same_time_one_has_the_threads():
+def test_only_one_of_concurrent_callers_gets_threads():
     before, barrier = blas_threads(), Barrier(3)
 
     def work(i):
@@ -76,7 +77,7 @@ def test_of_those_who_work_at_the_same_time_one_has_the_threads():
 
 
 @needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
-def test_limits_held_by_another_thread_are_left():
+def test_limits_of_another_thread_stay():
     with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
 
         def work():
@@ -89,13 +90,13 @@ def test_limits_held_by_another_thread_are_left():
 
 
 @pytest.mark.usefixtures("one_blas_thread")
-def test_the_limit_of_the_user_is_the_limit():
+def test_a_limit_set_by_the_user_is_respected():
     with job_runner() as run_jobs:
         assert run_jobs is run_sequentially
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_job_may_have_jobs():
+def test_jobs_may_run_jobs():
     done = []
     with job_runner() as run_jobs:
 
@@ -108,7 +109,7 @@ def test_a_job_may_have_jobs():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_every_job_is_done_once_and_errors_arrive():
+def test_every_job_runs_once_and_errors_are_raised():
     done = []
     with job_runner() as run_jobs:
         run_jobs([lambda i=i: done.append((i, get_ident())) for i in range(7)])
@@ -120,7 +121,7 @@ def test_every_job_is_done_once_and_errors_arrive():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_no_job_is_at_work_any_more_after_an_error():
+def test_all_jobs_have_ended_after_an_error():
     done = []
 
     def late():
@@ -169,7 +170,7 @@ def test_pieces_of_many_rows(monkeypatch):
     model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
     assert model.theta_.size > _parallel.MANY_PARAMETERS
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    monkeypatch.setattr(_fitted, "PIECE", 512)
+    monkeypatch.setattr(inference, "PIECE_ROWS", 512)
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for a, b in zip(whole, pieces, strict=True):
         assert_array_equal(a, b)
@@ -180,11 +181,12 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
     X = np.random.default_rng(0).random((1300, 6))
     model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
-        monkeypatch.setattr(_fitted, name, value)
-    idents, each_block = set(), _fitted.blocks
+    limits = {"MANY_ROWS": 1000, "LONG_BLOCK_ROWS": 64, "LONG_PIECE_ROWS": 128}
+    for name, value in limits.items():
+        monkeypatch.setattr(inference, name, value)
+    idents, blocks = set(), inference.blocks
     monkeypatch.setattr(
-        _fitted, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+        inference, "blocks", lambda *a, **o: idents.add(get_ident()) or blocks(*a, **o)
     )
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     assert len(idents) > 1
@@ -226,7 +228,7 @@ def test_a_fit_inside_a_fit_uses_its_slot(monkeypatch):
     assert _parallel._slots["fits"].acquire(timeout=0)
 
 
-def test_a_fit_that_another_one_waits_for_proceeds(monkeypatch):
+def test_a_fit_proceeds_without_a_slot_after_a_while(monkeypatch):
     monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
     monkeypatch.setattr(_parallel, "MAX_WAIT", 0.01)
     done = []
