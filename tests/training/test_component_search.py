@@ -1,4 +1,4 @@
-"""How many columns a share of the variance takes: of the autoencoder, and PCA's at the latest."""
+"""The search for the fewest components that explain a share of the variance."""
 
 import pickle
 
@@ -9,8 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training import component_search
-from skae._training.fit import Fit
+from skae._training import component_search, fit, validation
 
 TRANSFORMERS = [AutoencoderTransformer, DenoisingAutoencoder]
 QUICK = {
@@ -34,14 +33,14 @@ def rows(n_rows, seed=0):
 @pytest.fixture
 def tried(monkeypatch):
     """The sizes of which fits are made."""
-    found, of_size = [], Fit.of_size
+    sizes, run_size = [], fit._run_size
 
-    def noted(fit, n_components):
-        found.append(n_components)
-        return of_size(fit, n_components)
+    def noted(run, X_val, n_components, tasks):
+        sizes.append(n_components)
+        return run_size(run, X_val, n_components, tasks)
 
-    monkeypatch.setattr(Fit, "of_size", noted)
-    return found
+    monkeypatch.setattr(fit, "_run_size", noted)
+    return sizes
 
 
 # ---------------------------------------------------------------- the search
@@ -170,13 +169,13 @@ def test_rows_that_are_given_judge():
 def test_a_denoiser_is_judged_by_what_it_makes_of_clean_rows(monkeypatch):
     X = rows(300)
     noisy = X + np.random.default_rng(1).normal(scale=0.1, size=X.shape)
-    judged, judge = [], component_search.judge_sizes
+    judged, errors_of_sizes = [], component_search.errors_of_sizes
 
-    def noted(judges, max_decoded):
-        judged.extend(part.arrays()[1] for _, part in judges)
-        return judge(judges, max_decoded)
+    def noted(validators, max_decoded):
+        judged.extend(rows.arrays()[1] for _, rows in validators)
+        return errors_of_sizes(validators, max_decoded)
 
-    monkeypatch.setattr(component_search, "judge_sizes", noted)
+    monkeypatch.setattr(component_search, "errors_of_sizes", noted)
     model = DenoisingAutoencoder(0.8, **QUICK | {"max_iter": 4}).fit(noisy, X_clean=X)
     assert 1 <= model.n_components_ <= PCA(0.8).fit(noisy).n_components_
     assert_array_equal(np.unique(np.vstack(judged[:5]), axis=0), np.unique(X, axis=0))
@@ -228,25 +227,22 @@ def test_a_warm_start_keeps_its_size(tried):
 
 def interrupted(monkeypatch, which, n_epochs=3):
     """Have the trial with a number be interrupted after some epochs."""
-    run, n_run = Fit.run, 0
+    run_size, report, n_trials, n_reported = fit._run_size, validation.report, 0, 0
 
-    def run_and_stop(fit, *args, **options):
-        nonlocal n_run
-        n_run += 1
-        if n_run == which:
-            n_reported, report = 0, fit._report
+    def counted(*args):
+        nonlocal n_trials, n_reported
+        n_trials, n_reported = n_trials + 1, 0
+        return run_size(*args)
 
-            def stop(*losses):
-                nonlocal n_reported
-                n_reported += 1
-                if n_reported == n_epochs:
-                    raise KeyboardInterrupt
-                report(*losses)
+    def report_and_stop(run):
+        nonlocal n_reported
+        n_reported += 1
+        if (n_trials, n_reported) == (which, n_epochs):
+            raise KeyboardInterrupt
+        report(run)
 
-            fit._report = stop
-        return run(fit, *args, **options)
-
-    monkeypatch.setattr(Fit, "run", run_and_stop)
+    monkeypatch.setattr(fit, "_run_size", counted)
+    monkeypatch.setattr(validation, "report", report_and_stop)
 
 
 @pytest.mark.parametrize("n_rows", [300, 900])
@@ -286,7 +282,7 @@ def test_an_interrupt_leaves_the_fewest_columns_found(monkeypatch, tried):
 
 def test_verbose_says_what_is_tried(tried, capsys):
     AutoencoderTransformer(0.7, **QUICK, verbose=True).fit(rows(900))
-    lines = [line for line in capsys.readouterr().out.splitlines() if "Columns" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Components" in line]
     for size, line in zip(tried, lines, strict=True):
-        assert line.startswith(f"Columns: {size}, leaving 0.")
+        assert line.startswith(f"Components: {size}, leaving 0.")
         assert line.endswith(" of the variance")

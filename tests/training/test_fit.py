@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training import course
+from skae._training import fit as fit_module
 from skae.activations import ACTIVATIONS
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -623,7 +623,7 @@ def test_a_last_training_that_is_worse_than_the_start_is_not_kept(
 ):
     """Folds may find epochs good that are bad on all rows, as a row far from them is in some."""
     X = curved_rows(100, noise=0.05)
-    monkeypatch.setattr(course.Course, "_cross_validate", lambda _: SimpleNamespace(epoch=n_epochs))
+    monkeypatch.setattr(fit_module, "cross_validate", lambda run: SimpleNamespace(epoch=n_epochs))
     options = {"max_iter": 40, "learning_rate_init": rate, "nested": nested, "random_state": 0}
     model = AutoencoderTransformer(2, **options).fit(X)
     error = model.reconstruction_err_ / pca_error(2, X, X)
