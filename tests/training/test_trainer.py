@@ -14,13 +14,12 @@ from gradients import (
 import numpy as np
 import pytest
 import reference
+from runs import make_run
 
 from skae import AutoencoderTransformer
 from skae._training import batches
 from skae._training.objective import DivergedError
-from skae._training.options import read_options
-from skae._training.state import start_state
-from skae._training.trainer import SCHEDULES, Step, Trainer, epochs, lbfgs
+from skae._training.trainer import SCHEDULES, Step, epochs, lbfgs
 from skae.corruptions import UserNoise
 from skae.optimizers import OPTIMIZERS, slices
 from skae.penalties import PENALTIES
@@ -474,12 +473,10 @@ def test_vectors_are_cut_into_equal_pieces():
 # ---------------------------------------------------------------- what a trainer makes
 
 
-def trainer_of(X, *, corruption=None, weights=None, **parameters):
-    """Return a Trainer by the parameters of an estimator, samples, and the state at the start."""
-    estimator = AutoencoderTransformer(2, hidden_layer_sizes=(4,), random_state=0)
-    options = read_options(estimator.set_params(**parameters).get_params(deep=False))
-    rows = make_rows(X, weights=weights, corruption=corruption)
-    return Trainer(options, rows.weights.sum()), rows, start_state(rows, options)
+def trainer_of(X, **options):
+    """Return a trainer, samples, and the state at the start."""
+    run = make_run(X, **options)
+    return run.trainer, run.rows, run.state
 
 
 @pytest.mark.parametrize("noisy", [False, True])
