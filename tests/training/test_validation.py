@@ -13,8 +13,6 @@ from skae._network.nested import validated_sizes
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector
 from skae._training.state import start_state
 from skae._training.validation import (
-    N_ERRORS,
-    N_ERRORS_OF_FEW,
     cross_validate,
     hold_out,
     refit,
@@ -79,7 +77,7 @@ def best_epoch(losses, n_errors):
 def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     run, validation = make_held_out_run(learning_rate_init=rate, averaging=averaging)
     losses, parameters = losses_of_epochs(run, new_state(run), run.learned, validation, 30)
-    expected = best_epoch(losses, N_ERRORS)
+    expected = best_epoch(losses, n_errors=1)
     assert expected > 0
     hold_out(run, validation)
     history = run.history
@@ -94,9 +92,10 @@ def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
 
 
 @pytest.mark.parametrize("judges_sizes", [False, True])
-def test_folds_select_the_epoch_of_plain_loops(judges_sizes):
+@pytest.mark.parametrize(("rate", "is_certain"), [(0.03, True), (0.001, False)])
+def test_folds_select_the_epoch_of_plain_loops(rate, is_certain, judges_sizes):
     X = curved_rows(150)
-    run = make_run(X, **OPTIONS)
+    run = make_run(X, **OPTIONS | {"learning_rate_init": rate})
     run.judges_sizes = judges_sizes
     folds = run.dealing.folds(X)
     losses, parameters = np.empty((31, len(X))), []
@@ -105,8 +104,9 @@ def test_folds_select_the_epoch_of_plain_loops(judges_sizes):
         state = start_state(rows, run.options)
         losses[:, folds == k], of_fold = losses_of_epochs(run, state, rows, validation, 30)
         parameters.append(of_fold)
-    expected = best_epoch(losses, N_ERRORS_OF_FEW)
-    assert 0 < expected < 30
+    expected = best_epoch(losses, n_errors=2.5)
+    assert best_epoch(losses, n_errors=1) > 0
+    assert (expected > 0) == is_certain
     start = run.state.parameters.flat.copy()
     selector = cross_validate(run)
     assert selector.epoch == expected
