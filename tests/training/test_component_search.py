@@ -46,7 +46,7 @@ def tried(monkeypatch):
 # ---------------------------------------------------------------- the search
 
 
-def sought(left_by_model, left, left_by_pca=LEFT_BY_PCA):
+def search_among(left_by_model, left, left_by_pca=LEFT_BY_PCA):
     """Search among models of which is known what they leave; return the sizes tried, and found."""
     search, tried = component_search.Bisection(left_by_pca, left), []
     while search.is_open:
@@ -61,7 +61,7 @@ def sought(left_by_model, left, left_by_pca=LEFT_BY_PCA):
 @pytest.mark.parametrize("left", [0.7, 0.3, 0.0116])
 def test_where_the_model_leaves_an_even_part_of_what_pca_leaves_few_sizes_are_tried(left, part):
     left_by_pca = LEFT_BY_PCA[: np.sum(left <= LEFT_BY_PCA) + 1]
-    tried, found = sought(part * left_by_pca, left, left_by_pca)
+    tried, found = search_among(part * left_by_pca, left, left_by_pca)
     assert found == np.argmax(part * left_by_pca <= left) + 1
     assert len(tried) <= 3
 
@@ -69,7 +69,7 @@ def test_where_the_model_leaves_an_even_part_of_what_pca_leaves_few_sizes_are_tr
 def test_where_no_smaller_size_is_enough_it_is_pca_s():
     for n_most in (1, 2, 20):
         left_by_pca = LEFT_BY_PCA[:n_most]
-        tried, found = sought(1.5 * left_by_pca, left_by_pca[-1], left_by_pca)
+        tried, found = search_among(1.5 * left_by_pca, left_by_pca[-1], left_by_pca)
         assert found == n_most
         assert len(tried) <= 2
         assert n_most == 1 or tried[-1] == n_most - 1
@@ -80,7 +80,7 @@ def test_what_is_found_is_enough_and_one_less_is_not(seed):
     """Whatever the models leave, be it more than smaller ones do or nothing."""
     rng = np.random.default_rng(seed)
     left_by_model = rng.uniform(0, 2, 20) * LEFT_BY_PCA * rng.integers(0, 2, 20)
-    tried, found = sought(left_by_model, LEFT_BY_PCA[-1])
+    tried, found = search_among(left_by_model, LEFT_BY_PCA[-1])
     assert found == 20 or left_by_model[found - 1] <= LEFT_BY_PCA[-1]
     assert found == 1 or left_by_model[found - 2] > LEFT_BY_PCA[-1]
     assert len(tried) == len(set(tried)) <= component_search.MAX_GUESSES + 5
@@ -89,7 +89,7 @@ def test_what_is_found_is_enough_and_one_less_is_not(seed):
 def test_guesses_that_lead_astray_give_way_to_halves():
     left_by_pca = np.linspace(0.9, 0.05, 200)
     left_by_model = np.where(np.arange(1, 201) < 150, 1.001 * left_by_pca[-1], 0)
-    tried, found = sought(left_by_model, left_by_pca[-1], left_by_pca)
+    tried, found = search_among(left_by_model, left_by_pca[-1], left_by_pca)
     assert found == 150
     assert len(tried) <= component_search.MAX_GUESSES + 8
 
@@ -133,7 +133,7 @@ def test_it_is_the_plain_model_of_the_fewest_columns_that_explain_it(
     ids=str,
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_never_more_columns_than_pca_s(parameters, dtype):
+def test_never_more_components_than_pca_s(parameters, dtype):
     X = (load_digits().data[:120, ::2] / 16).astype(dtype)
     model = AutoencoderTransformer(0.7, **QUICK | {"max_iter": 4} | parameters).fit(X)
     assert 1 <= model.n_components_ <= PCA(0.7).fit(X).n_components_
@@ -152,7 +152,7 @@ def test_weights_are_repetitions(Estimator):
     assert_array_equal(weighted.theta_, plain.theta_)
 
 
-def test_rows_that_are_given_judge():
+def test_given_validation_samples_judge():
     """Rows along the first direction alone take one column, rows that vary in all take more."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 6)) * [4, 3, 2, 1, 1, 1]
@@ -188,7 +188,7 @@ def test_a_denoiser_is_judged_by_what_it_makes_of_clean_rows(monkeypatch):
     "parameters", [{"max_iter": 0}, {"early_stopping": False}, {"linear_path": None, "max_iter": 0}]
 )
 @pytest.mark.parametrize("Estimator", TRANSFORMERS)
-def test_without_rows_that_judge_it_is_pca_s(Estimator, parameters, tried):
+def test_without_held_out_samples_it_is_pca_s(Estimator, parameters, tried):
     X = rows(60)
     model = Estimator(0.9, **QUICK | parameters).fit(X)
     assert model.n_components_ == PCA(0.9).fit(X).n_components_
@@ -269,7 +269,7 @@ def test_an_interrupt_without_a_linear_path_leaves_what_was_on_trial(monkeypatch
     assert np.isfinite(model.score(X))
 
 
-def test_an_interrupt_leaves_the_fewest_columns_found(monkeypatch, tried):
+def test_an_interrupt_leaves_the_fewest_components_found(monkeypatch, tried):
     X = rows(900)
     free = AutoencoderTransformer(0.7, **QUICK).fit(X)
     assert tried == [free.n_components_, free.n_components_ - 1]

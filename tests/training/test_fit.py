@@ -400,7 +400,7 @@ def test_the_best_epoch_is_restored(Estimator, given):
         assert_allclose(error / (2 * model.scale_**2), model.best_loss_, rtol=1e-9)
 
 
-def test_rows_to_watch_are_not_learned_from():
+def test_validation_samples_are_not_learned_from():
     X = rows(300)
     model = AutoencoderTransformer(**SMALL | {"max_iter": 0})
     with pytest.warns(UserWarning, match="X_val is on another scale"):
@@ -425,7 +425,7 @@ def test_early_stopping_with_every_solver(Estimator, solver):
 @quiet
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
-def test_what_is_watched_is_what_is_trained(solver, given):
+def test_what_is_validated_is_what_is_trained(solver, given):
     """On rows that a network reconstructs better than PCA, that is seen and kept."""
     t = np.random.default_rng(0).uniform(-1, 1, 700)
     X = np.column_stack([t, t**2, np.sin(3 * t)])

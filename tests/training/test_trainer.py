@@ -154,7 +154,7 @@ def test_order_of_the_rows(shuffle):
     assert np.array_equal(visits[0], visits[1]) != shuffle
 
 
-def test_loss_of_an_epoch_is_the_mean_over_its_rows():
+def test_the_loss_of_an_epoch_is_the_mean_over_its_samples():
     X = rows_of(23)
     _, _, [in_batches] = train(make_rows(X), 1, batch_size=5, rate=0.0)
     _, _, [at_once] = train(make_rows(X), 1, rate=0.0)
