@@ -9,6 +9,17 @@ from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 
 
+STATE = (
+    "architecture_",
+    "theta_",
+    "mean_",
+    "scale_",
+    "code_scale_",
+    "reach_",
+    "_columns_read",
+)
+
+
 class _Models(threading.local):
     """The model of each estimator that a thread has met, with what it was made from."""
 
@@ -26,14 +37,16 @@ class FittedModel:
     def _model(self):
         """Return the fitted model, made once for each thread while the fitted state stays."""
         fitted = vars(self)
-        names = "architecture_", "theta_", "mean_", "scale_", "code_scale_"
-        optional = "reach_", "_columns_read"  # which files of older versions lack
-        state = [fitted[name] for name in names] + [fitted.get(name) for name in optional]
-        made_from, model = _models.by_estimator.get(self, ((), None))
-        if not made_from or any(a is not b for a, b in zip(made_from, state)):
-            spec, theta, mean, scale, *geometry = state
-            model = make_model(spec, theta, Scaling(mean, scale), *geometry)
-            _models.by_estimator[self] = state, model
+        state, model = _models.by_estimator.get(self, ({"theta_": None}, None))
+        for name, value in state.items():
+            if fitted.get(name) is not value:
+                break
+        else:
+            return model
+        state = {name: fitted.get(name) for name in STATE}  # older files lack the last two
+        spec, theta, mean, scale, *geometry = state.values()
+        model = make_model(spec, theta, Scaling(mean, scale), *geometry)
+        _models.by_estimator[self] = state, model
         return model
 
     def _fitted_model(self):
