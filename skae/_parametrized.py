@@ -59,6 +59,13 @@ class Parametrized:
             object.__setattr__(self, name, value)
         return self
 
+    def __eq__(self, other):
+        """Compare by value, as dataclasses do, also where a subclass is none."""
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash(type(self))
+
     def _copy_with(self, **private):
         """Return a copy with private attributes set: an object bound to widths, shapes or data."""
         bound = copy.copy(self)
