@@ -507,6 +507,14 @@ def test_calibration_has_the_activation_that_auto_settled_on():
     assert_calibrated_as(auto, X, activation="isru", max_iter=n_epochs)
 
 
+def test_calibration_trains_as_long_as_the_model_before_a_warm_start_too():
+    X = normal_rows(120)
+    options = QUICK | {"early_stopping": False, "criterion": "reconstruction"}
+    detector = AutoencoderOutlierDetector(2, warm_start=True, **options).fit(X).fit(X)
+    assert (detector.n_iter_, len(detector.loss_curve_)) == (5, 10)
+    assert_calibrated_as(detector, X, max_iter=10)
+
+
 # ------------------------------------------------------------ one batch after another
 
 
