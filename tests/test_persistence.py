@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 from pathlib import Path
 import pickle
 import subprocess
@@ -114,7 +115,9 @@ for path in folder.glob("*.pkl"):
 """
     np.save(tmp_path / "X.npy", rows())
     command = [sys.executable, "-W", "error", "-c", code, tmp_path]
-    subprocess.run(command, cwd=Path(__file__).parent, check=True)
+    paths = [Path(__file__).parent, Path(skae.__file__).parents[1]]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    subprocess.run(command, env=environment, check=True)
     for name, model in models.items():
         expected = make_fixtures.outputs(model, rows())
         for kind in ("pkl", "joblib"):
