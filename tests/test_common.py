@@ -260,7 +260,8 @@ def test_checks_left_out(Estimator, name):
     if is_older("scikit-learn", 1, 9) and not hasattr(estimator_checks, name):
         pytest.skip("a check that this scikit-learn does not have yet")
     check = getattr(estimator_checks, name)
-    estimator = Estimator(hidden_layer_sizes=(8,), max_iter=2)
+    small = QUICK if Estimator is AutoencoderOutlierDetector else SMALL
+    estimator = Estimator(**small | {"max_iter": 2})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check(Estimator.__name__, estimator)
