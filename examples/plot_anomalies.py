@@ -1,12 +1,11 @@
 """
-============================
-Everything that is not a one
-============================
+======================================
+Outlier detection: digits other than 1
+======================================
 
-`AutoencoderOutlierDetector` learns from normal rows alone, here from images of the digit 1.
-What is unlikely after that, in its code or in what the code misses, is an anomaly. How unlikely
-is too unlikely? That comes from training rows too, held out from the training for it: no test
-row is looked at before it is judged.
+`AutoencoderOutlierDetector` is trained on normal samples only, here on images of the digit 1. It
+then flags samples that are unlikely by their code or by their residual. Its threshold comes from
+training samples that are held out, so no test sample is used to set it.
 """
 
 import matplotlib.pyplot as plt
@@ -24,19 +23,19 @@ X = X.astype("float32") / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
 
 # %%
-# With ``contamination="auto"``, the default, the threshold is such that one new normal row in
-# twenty is flagged by mistake. The textbooks' score, minus the reconstruction error, is there
-# as ``criterion="reconstruction"``.
+# With ``contamination="auto"``, the default, the threshold is set so that one in twenty new normal
+# samples is a false alarm. For comparison, ``criterion="reconstruction"`` uses the score of the
+# textbooks, minus the reconstruction error.
 
 ones, anomalous = X_train[y_train == 1], y_test != 1
 detector = AutoencoderOutlierDetector(random_state=0).fit(ones)
 textbook = AutoencoderOutlierDetector(criterion="reconstruction", random_state=0).fit(ones)
 forest = IsolationForest(random_state=0).fit(ones)
 
-print(f"trained on {len(ones)} ones, tested on {np.sum(~anomalous)} other ones and")
-print(f"{np.sum(anomalous)} digits of other kinds, the anomalies\n")
+print(f"training set: {len(ones)} images of the digit 1")
+print(f"test set: {np.sum(~anomalous)} images of 1, {np.sum(anomalous)} of other digits\n")
 models = {"likelihood": detector, "reconstruction": textbook, "IsolationForest": forest}
-print(f"{'':15} {'precision':>9} {'recall':>7} {'F1':>6} {'ROC AUC':>8}  flagged ones")
+print(f"{'':15} {'precision':>9} {'recall':>7} {'F1':>6} {'ROC AUC':>8}  false alarms")
 for name, model in models.items():
     flagged = model.predict(X_test) == -1
     precision, recall, f1, _ = precision_recall_fscore_support(anomalous, flagged, average="binary")
@@ -47,23 +46,24 @@ for name, model in models.items():
     )
 
 # %%
-# The scores of digits that the detector has not seen, on both sides of the threshold.
+# Outlier scores of the test samples and the threshold:
 
 ReconstructionErrorDisplay.from_estimator(detector, X_test, np.where(anomalous, -1, 1))
 
 # %%
-# `score_features` says how much each pixel adds to a score, and so what gave a digit away: a
-# square of each pixel's own, below a constant.
+# `score_features` returns the contribution of each pixel to a score: a constant minus a square that
+# grows with how unusual the pixel is. The orange images show the square root, that is, the pixels
+# that make each digit an outlier.
 
 fig, axes = plt.subplots(3, 9, figsize=(9, 3.3), layout="constrained")
 for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):
-    row = X_test[y_test == digit][:1]
-    contributions = detector.score_features(row)
-    blame = np.sqrt(contributions.max() - contributions)
-    column[0].imshow(row.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    column[1].imshow(detector.reconstruct(row).reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    column[2].imshow(blame.reshape(8, 8), cmap="Oranges", vmin=0)
-for ax, name in zip(axes[:, 0], ["anomaly", "as a one", "blame"]):
+    sample = X_test[y_test == digit][:1]
+    contributions = detector.score_features(sample)
+    unusual = np.sqrt(contributions.max() - contributions)
+    column[0].imshow(sample.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+    column[1].imshow(detector.reconstruct(sample).reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+    column[2].imshow(unusual.reshape(8, 8), cmap="Oranges", vmin=0)
+for ax, name in zip(axes[:, 0], ["sample", "reconstruction", "unusual pixels"]):
     ax.set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])

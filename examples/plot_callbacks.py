@@ -1,10 +1,10 @@
 """
-===========================================
-Callbacks: a score of every epoch, and stop
-===========================================
+=================================================
+Callbacks: score every epoch, stop training early
+=================================================
 
-scikit-learn's callbacks (from version 1.9 on) are told of every epoch of a fit. `ScoringMonitor`
-scores each, `ProgressBar` shows how far it is, and one of our own says when it is enough.
+scikit-learn's callbacks (since version 1.9) are called at every epoch of a fit. `ScoringMonitor`
+scores each epoch, `ProgressBar` shows the progress, and a callback of our own stops the training.
 """
 
 from importlib.util import find_spec
@@ -23,31 +23,31 @@ from skae.metrics import reconstruction_score, reconstruction_scores
 X_train, X_test = train_test_split(load_digits().data / 16, test_size=0.2, random_state=42)
 
 # %%
-# A score of every epoch
-# ----------------------
+# Scoring every epoch
+# -------------------
 #
-# The monitor scores the model as it stands on the rows that it learns from. The bar needs rich,
-# which is what `pip install "skae[progress]"` brings.
+# The monitor scores the current model on its training samples. The progress bar needs rich, which
+# `pip install "skae[progress]"` installs.
 
 monitor = ScoringMonitor(scoring=reconstruction_scores)
 callbacks = [monitor, ProgressBar()] if find_spec("rich") else [monitor]
 autoencoder = AutoencoderTransformer(8, max_iter=60, random_state=0)
 autoencoder.set_callbacks(*callbacks).fit(X_train)
 
-epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-scores = [row["reconstruction_score"] for row in epochs]
-print(f"{len(scores)} epochs; R² of the rows learned from: {scores[0]:.3f} ... {scores[-1]:.3f}")
+epochs = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+scores = [entry["reconstruction_score"] for entry in epochs]
+print(f"{len(scores)} epochs; R² on training samples: {scores[0]:.3f} ... {scores[-1]:.3f}")
 
 # %%
 # A callback of our own
 # ---------------------
 #
-# Four methods make one. What `on_fit_task_end` names after the asterisk it is given: here the
-# model after the epoch. Returning True ends the training.
+# A callback has four methods. `on_fit_task_end` receives the arguments that it names after the
+# asterisk, here the model after the epoch. Training stops when it returns True.
 
 
-class Enough:
-    """Stop when rows are reconstructed well enough; keep the time and the score of each epoch."""
+class StopAtScore:
+    """Stop when a score is reached; record the time and the score of each epoch."""
 
     def __init__(self, X, score):
         self.X, self.score = X, score
@@ -69,26 +69,26 @@ class Enough:
         return self.scores[-1] >= self.score
 
 
-enough = Enough(X_test, 0.83)
-stopped = AutoencoderTransformer(8, early_stopping=False, random_state=0).set_callbacks(enough)
+stopper = StopAtScore(X_test, 0.83)
+stopped = AutoencoderTransformer(8, early_stopping=False, random_state=0).set_callbacks(stopper)
 stopped.fit(X_train)
-print(f"R² of {enough.score} on unseen rows after {stopped.n_iter_} epochs")
-assert stopped.score(X_test) >= enough.score
+print(f"R² of {stopper.score} on test samples after {stopped.n_iter_} epochs")
+assert stopped.score(X_test) >= stopper.score
 
 # %%
 
 pca = reconstruction_score(PCA(8).fit(X_train), X_train)
 fig, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
-ax.plot(np.arange(1, len(scores) + 1), scores, color="#0072B2", label="rows learned from")
+ax.plot(np.arange(1, len(scores) + 1), scores, color="#0072B2", label="training samples")
 ax.plot(
     np.arange(1, stopped.n_iter_ + 1),
-    enough.scores,
+    stopper.scores,
     color="#D55E00",
-    label="unseen rows, until it is enough",
+    label="test samples, until the stop",
 )
-ax.plot(0, pca, "kD", label="PCA, rows learned from", clip_on=False, zorder=3)
-ax.axhline(enough.score, color="#D55E00", linestyle=":", linewidth=1)
+ax.plot(0, pca, "kD", label="PCA, training samples", clip_on=False, zorder=3)
+ax.axhline(stopper.score, color="#D55E00", linestyle=":", linewidth=1)
 ax.set(xlabel="epoch", ylabel="R²", xlim=(0, None))
-ax.set_title("A score of every epoch, and a stop at the one that is asked for")
+ax.set_title("R² after every epoch, and a stop when the target is reached")
 ax.legend(loc="lower right")
 plt.show()

@@ -3,9 +3,9 @@
 Restoring noisy digits
 ======================
 
-`DenoisingAutoencoder` gets corrupted rows in training, with new noise in every epoch, and
-learns to return the clean ones. Here it meets pixels that are lost (masking) and pixels with
-Gaussian noise, on digits it has not seen.
+`DenoisingAutoencoder` is trained to restore clean samples from corrupted ones, with new noise in
+every epoch. This example restores test digits with missing pixels (masking) and with Gaussian
+noise.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ X = X.astype("float32") / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
 
 # %%
-# Two kinds of noise, in the units of the pixels (white is 0, black is 1): three pixels in ten
-# become white, or every pixel is shifted by a normal number with standard deviation 0.3.
+# Two kinds of noise, in the units of the pixels (white is 0, black is 1): masking sets three in ten
+# pixels to white, and Gaussian noise with a standard deviation of 0.3 is added to every pixel.
 
 rng = np.random.default_rng(0)
 noisy = {
@@ -38,24 +38,25 @@ fitted = Parallel(n_jobs=2)(
 denoisers = dict(zip(noisy, fitted))
 
 # %%
-# PCA removes noise too, by leaving out components. It is allowed the number of components that
-# is best for it on these very test rows.
+# PCA removes noise too, by leaving out components. For each kind of noise, PCA gets the number of
+# components that is best on these test samples.
 
 
-def error(rows):
-    """Return the mean squared distance from the clean test rows."""
-    return np.mean((rows - X_test) ** 2)
+def error(restored):
+    """Return the mean squared error against the clean test samples."""
+    return np.mean((restored - X_test) ** 2)
 
 
 pcas = [PCA(n_components).fit(X_train) for n_components in range(1, 61)]
-print(f"{'noise':10} {'noisy':>8} {'best PCA':>9} {'restored':>9}")
-for noise, rows in noisy.items():
-    best = min(error(pca.inverse_transform(pca.transform(rows))) for pca in pcas)
-    restored = error(denoisers[noise].reconstruct(rows))
-    print(f"{noise:10} {error(rows):8.4f} {best:9.4f} {restored:9.4f}")
+print("mean squared error on test samples:")
+print(f"{'noise':10} {'noisy':>8} {'best PCA':>9} {'autoencoder':>12}")
+for noise, X_noisy in noisy.items():
+    best = min(error(pca.inverse_transform(pca.transform(X_noisy))) for pca in pcas)
+    restored = error(denoisers[noise].reconstruct(X_noisy))
+    print(f"{noise:10} {error(X_noisy):8.4f} {best:9.4f} {restored:12.4f}")
 
 # %%
-# One unseen digit of each class:
+# One test digit of each class:
 
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
 for noise, denoiser in denoisers.items():

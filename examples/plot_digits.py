@@ -1,10 +1,10 @@
 """
-===========================
-The digits and their pixels
-===========================
+===================
+The digits data set
+===================
 
-The examples on images work on the handwritten digits that scikit-learn ships: 8 x 8 pixels
-each. An autoencoder is to describe each image by a few numbers. This is what it is given.
+Most examples use the handwritten digits that scikit-learn ships, images of 8 x 8 pixels. The
+autoencoders of these examples describe each image by a few numbers. This example shows the data.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ X = X / 16
 # The images
 # ----------
 #
-# Four of each class. Every image is a row of 64 numbers between 0 and 1.
+# Four images of each class. Every image is a sample with 64 features between 0 and 1.
 
 fig, axes = plt.subplots(4, 10, figsize=(9, 3.9), layout="constrained")
 for digit, column in enumerate(axes.T):
@@ -31,17 +31,17 @@ for digit, column in enumerate(axes.T):
 # The pixels
 # ----------
 #
-# Most values are white or nearly so. Pixels at the border hardly change, those in the middle
-# do, and that difference means something: all pixels have one unit, so nobody would bring
-# each to the same variance. `AutoencoderTransformer` centres the features and divides them by
-# one number for all, as if by `PCA`'s rule.
+# Most pixels are white or nearly white. Pixels at the border hardly vary, and pixels in the middle
+# vary a lot. This difference is meaningful, because all pixels have the same unit, so they should
+# not be standardised one by one. Like `PCA`, `AutoencoderTransformer` centres the features, and it
+# divides all of them by the same number.
 
 print(f"white: {np.mean(X == 0):.0%} of all values, black: {np.mean(X == 1):.0%}")
 print(f"pixels that never change: {np.sum(X.std(axis=0) == 0)} of {X.shape[1]}")
 
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained", width_ratios=[1.4, 1, 1])
 axes[0].hist(X.ravel() * 16, bins=np.arange(18) - 0.5, weights=np.full(X.size, 100 / X.size))
-axes[0].set(title="Values of all pixels", xlabel="16 x value", ylabel="share (%)")
+axes[0].set(title="Values of all pixels", xlabel="pixel value x 16", ylabel="share (%)")
 for ax, title, image in (
     (axes[1], "Mean of each pixel", X.mean(axis=0)),
     (axes[2], "Standard deviation", X.std(axis=0)),
@@ -51,7 +51,7 @@ for ax, title, image in (
     fig.colorbar(mappable, ax=ax, shrink=0.8)
 
 # %%
-# Six pixels one by one: each has a distribution of its own, and none is normal.
+# The distributions of six pixels differ, and none is normal:
 
 pixels = [10, 19, 27, 36, 42, 53]
 fig, axes = plt.subplots(1, 6, figsize=(9, 2.2), layout="constrained", sharey=True)

@@ -1,11 +1,11 @@
 """
-============================
-Distortion against code size
-============================
+======================================
+Reconstruction error against code size
+======================================
 
-How much is lost for a given width of the code? A wider code must never be worse than a
-narrower one. It is so for PCA by construction, and for an autoencoder that starts as PCA and
-is trained no further than held-out rows allow.
+How large is the reconstruction error for a given code size? A larger code should never be worse
+than a smaller one. PCA guarantees this by construction. The autoencoder achieves it because it
+starts as PCA and is stopped early.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ X = X.astype("float32") / 16
 X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
 
 # %%
-# Ten widths, up to as many as there are pixels.
+# Ten code sizes, up to the number of pixels:
 
 sizes = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64]
 models = [PCA(size) for size in sizes]
@@ -34,17 +34,17 @@ errors = [
 ]
 pca, autoencoder = np.reshape(errors, (2, -1))
 
-print(f"{'d':>3} {'PCA':>11} {'autoencoder':>12}   (mean squared error of unseen rows)")
-for row in zip(sizes, pca, autoencoder):
-    print("{:3} {:11.3g} {:12.3g}".format(*row))
-print(f"falls from each width to the next: {bool(np.all(np.diff(autoencoder) < 0))}")
+print(f"{'d':>3} {'PCA':>11} {'autoencoder':>12}   (mean squared error on test samples)")
+for figures in zip(sizes, pca, autoencoder):
+    print("{:3} {:11.3g} {:12.3g}".format(*figures))
+print(f"the error decreases with every size: {bool(np.all(np.diff(autoencoder) < 0))}")
 
 # %%
-# Read across instead of down: the autoencoder comes to PCA's error with a narrower code. With
-# 64 numbers for 64 pixels nothing is lost.
+# Compare the curves horizontally: the autoencoder reaches PCA's error with a smaller code. With 64
+# components for 64 pixels nothing is lost.
 
 display = DistortionDisplay.from_predictions(
-    sizes, autoencoder, pca, error_name="mean squared error, unseen rows"
+    sizes, autoencoder, pca, error_name="mean squared error, test samples"
 )
-display.ax_.set_title("A wider code loses less, and loses less than PCA's")
+display.ax_.set_title("Reconstruction error of PCA and the autoencoder")
 plt.show()

@@ -1,10 +1,10 @@
 """
-===========================
-In a Pipeline and in a grid
-===========================
+=====================================
+Choosing the code size by grid search
+=====================================
 
-The autoencoder is a scikit-learn transformer: it stands in a `Pipeline` between a scaler and
-a classifier, and `GridSearchCV` chooses the width of its code.
+The autoencoder is a scikit-learn transformer. In a `Pipeline` it can stand between a scaler and a
+classifier, and `GridSearchCV` chooses the code size, with or without labels.
 """
 
 import matplotlib.pyplot as plt
@@ -23,10 +23,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# For a classifier
-# ----------------
+# With labels
+# -----------
 #
-# How narrow may the code of a digit be, for a linear classifier to read it?
+# Which code size is best for a linear classifier?
 
 pipeline = make_pipeline(
     MinMaxScaler(),
@@ -38,18 +38,18 @@ classifier = GridSearchCV(
 )
 classifier.fit(X_train, y_train)
 print(f"with labels: {classifier.best_params_}")
-print(f"accuracy on unseen digits: {classifier.score(X_test, y_test):.3f}")
+print(f"accuracy on test digits: {classifier.score(X_test, y_test):.3f}")
 
 # %%
 # Without labels
 # --------------
 #
-# There is no y to score by, and none is needed: `score` is the share of variance that the
-# reconstruction of held-out rows explains. A wider code always explains more, so here the
-# narrowest one is taken that explains 70 %.
+# Without labels, `score` is the share of the variance of held-out samples that the reconstruction
+# explains. A larger code always explains more, so the smallest code that explains 70 % is chosen
+# here.
 
 
-def narrowest_enough(results):
+def smallest_sufficient(results):
     """Return the index of the first candidate that explains 70 %."""
     return int((results["mean_test_score"] > 0.7).argmax())
 
@@ -59,15 +59,15 @@ search = GridSearchCV(
     reducer,
     {"autoencodertransformer__n_components": [2, 4, 8, 16]},
     cv=3,
-    refit=narrowest_enough,
+    refit=smallest_sufficient,
     n_jobs=2,
 )
 search.fit(X_train)
 print(f"without labels: {search.best_params_}")
 
 # %%
-# On the left the accuracy of the classifier, on the right the share of variance that is lost, and
-# what PCA would lose on the same folds.
+# On the left: the accuracy of the classifier. On the right: the share of the variance that is lost,
+# for the autoencoder and for PCA on the same folds.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 results = classifier.cv_results_
@@ -75,9 +75,10 @@ sizes = results["param_autoencodertransformer__n_components"].astype(int)
 axes[0].errorbar(
     sizes, results["mean_test_score"], results["std_test_score"], marker="o", capsize=4
 )
-axes[0].set(title="With labels", xlabel="n_components", ylabel="accuracy, 3 folds", xticks=sizes)
+axes[0].set(title="Accuracy of the classifier", xlabel="n_components", xticks=sizes)
+axes[0].set_ylabel("accuracy, 3 folds")
 DistortionDisplay.from_cv_results(search, X_train, ax=axes[1])
 axes[1].axvline(search.best_params_["autoencodertransformer__n_components"], ls=":", label="chosen")
-axes[1].set_title("Without labels")
+axes[1].set_title("Variance lost, without labels")
 axes[1].legend()
 plt.show()

@@ -1,10 +1,11 @@
 """
-================
-From a 3 to an 8
-================
+================================
+Interpolation between two digits
+================================
 
-The straight line between two codes, decoded step by step. Halfway between two images lies a
-double exposure; halfway between two codes lies, if all is well, an image.
+Points on the straight line between two codes are decoded step by step, from a 3 to an 8. The mean
+of two images shows both at once. The mean of two codes should decode to an image that looks like a
+digit.
 """
 
 import matplotlib.pyplot as plt
@@ -27,32 +28,34 @@ reducers = {
 }
 
 # %%
-# An unseen 3, an unseen 8, and what lies between them in the pixels, in PCA's code and in the
-# autoencoder's.
+# A 3 and an 8 from the test set, interpolated in the pixels, in PCA's code and in the autoencoder's
+# code:
 
 InterpolationDisplay.from_estimator(
     reducers, threes[2], eights[2], image_shape=(8, 8), im_kwargs={"cmap": "gray_r"}
 )
 
 # %%
-# One pair proves little. For all pairs of an unseen 3 and an unseen 8: how far is the image
-# halfway from the nearest digit of the training rows? Nearer is more like a digit.
+# One pair proves little. For all pairs of a 3 and an 8 in the test set, measure the distance from
+# the decoded midpoint to the nearest training image. A smaller distance means that it looks more
+# like a digit.
 
 
-def distance_to_digits(rows):
-    """Return the mean distance of the rows to the nearest training row."""
+def distance_to_digits(images):
+    """Return the mean distance of the images to the nearest training image."""
     nearest = NearestNeighbors(n_neighbors=1).fit(X_train)
-    return nearest.kneighbors(rows)[0].mean()
+    return nearest.kneighbors(images)[0].mean()
 
 
-def halfway(threes, eights):
-    """Return the midpoints of all pairs."""
+def midpoints(threes, eights):
+    """Return the midpoints of all pairs of a 3 and an 8."""
     return ((threes[:, None] + eights) / 2).reshape(-1, threes.shape[1])
 
 
-print(f"halfway in pixels:      {distance_to_digits(halfway(threes, eights)):.3f}")
+print("mean distance of midpoints to the nearest training image:")
+print(f"interpolated in pixels:           {distance_to_digits(midpoints(threes, eights)):.3f}")
 for name, reducer in reducers.items():
-    codes = halfway(reducer.transform(threes), reducer.transform(eights))
+    codes = midpoints(reducer.transform(threes), reducer.transform(eights))
     distance = distance_to_digits(reducer.inverse_transform(codes))
-    print(f"halfway in {name + ':':13}{distance:.3f}")
+    print(f"interpolated in {name + ' code:':18}{distance:.3f}")
 plt.show()

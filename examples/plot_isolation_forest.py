@@ -1,11 +1,11 @@
 """
-===============================
-In place of an isolation forest
-===============================
+===========================================================
+Decision regions of the detector and of an isolation forest
+===========================================================
 
-`AutoencoderOutlierDetector` has the methods of `IsolationForest`, with the same signs: put
-one where the other was. Here both get rows that follow a pattern, with 15 % of outliers among
-them, and the picture is that of scikit-learn's comparison of outlier detectors.
+`AutoencoderOutlierDetector` has the same methods and signs as `IsolationForest` and can replace it.
+This example fits both to three patterns with 15 % outliers and draws their decision regions, as in
+scikit-learn's comparison of outlier detectors.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from skae import AutoencoderOutlierDetector
 
 # %%
-# Rows with a pattern, and outliers that keep to none.
+# Inliers follow a pattern; outliers are uniformly distributed:
 
 rng = np.random.default_rng(42)
 n_inliers, n_outliers = 255, 45
@@ -33,8 +33,8 @@ outliers = rng.uniform(-6, 6, size=(n_outliers, 2))
 truth = np.repeat([1, -1], [n_inliers, n_outliers])
 
 # %%
-# The autoencoder learns the curve, and how the rows lie along it and beside it. Rows that are
-# unlikely then are outliers: `contamination` says how many of those given to `fit` to flag.
+# The autoencoder learns the curve and the density of samples along and across it. Outliers are the
+# samples with the lowest likelihood; `contamination` sets the share of training samples to flag.
 
 detectors = {
     "IsolationForest": IsolationForest(contamination=0.15, random_state=0),

@@ -1,11 +1,11 @@
 """
-============================
-Every code size from one fit
-============================
+================================
+Codes of every size from one fit
+================================
 
-How many columns a code should have is often asked when the model is long trained: by whoever
-stores the codes, or has to send them. With `nested=True` the first columns of a code are a code
-themselves, however many are taken, and one fit gives the whole curve of error against size.
+The best code size is often unknown at training time, for instance if it depends on the storage or
+bandwidth that is available later. With `nested=True` the first components of a code are a code of
+their own, for every size, so one fit gives the whole curve of error against code size.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ X = X.astype("float32") / 16
 X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
 
 # %%
-# One fit for 32 columns and all sizes below, and for comparison four fits that know one size.
+# One nested fit with 32 components, and for comparison four fits of a single size:
 
 sizes = [2, 4, 8, 32]
 models = [AutoencoderTransformer(32, nested=True, random_state=0)]
@@ -30,34 +30,35 @@ models += [AutoencoderTransformer(size, random_state=0) for size in sizes]
 nested, *separate = Parallel(n_jobs=2)(delayed(model.fit)(X_train) for model in models)
 
 # %%
-# PCA's curve comes along: the autoencoder's linear path is PCA of the same rows.
+# `rate_distortion` also returns PCA's curve, since the linear path is PCA of the same samples.
 
 curve = rate_distortion(nested, X_test)
 errors = [np.mean((model.reconstruct(X_test) - X_test) ** 2) for model in separate]
 
-print("mean squared error of unseen rows:")
-print(f"{'columns':>7} {'PCA':>8} {'one fit':>8} {'own fit':>8}")
+print("mean squared error on test samples:")
+print(f"{'components':>10} {'PCA':>8} {'nested fit':>11} {'separate fit':>13}")
 for size, error in zip(sizes, errors):
     at = size - 1
     print(
-        f"{size:7} {curve.pca_mean_squared_error[at]:8.5f} {curve.mean_squared_error[at]:8.5f} "
-        f"{error:8.5f}"
+        f"{size:10} {curve.pca_mean_squared_error[at]:8.5f} "
+        f"{curve.mean_squared_error[at]:11.5f} {error:13.5f}"
     )
 never_worse = np.all(curve.mean_squared_error <= curve.pca_mean_squared_error)
-print(f"at none of the {len(curve.n_components)} sizes worse than PCA: {bool(never_worse)}")
+print(f"no worse than PCA at any of {len(curve.n_components)} sizes: {bool(never_worse)}")
 
 fig, ax = plt.subplots(figsize=(9, 4.8), layout="constrained")
 ax.plot(curve.n_components, curve.pca_mean_squared_error, "--", color="#555555", label="PCA")
 ax.plot(curve.n_components, curve.mean_squared_error, color="#0072B2", label="one nested fit")
-ax.plot(sizes, errors, "D", color="#D55E00", label="a fit for each size")
-ax.set(xscale="log", yscale="log", xlabel="columns of the code", ylabel="mean squared error")
+ax.plot(sizes, errors, "D", color="#D55E00", label="separate fit for each size")
+ax.set(xscale="log", yscale="log", xlabel="number of components")
+ax.set_ylabel("mean squared error, test samples")
 ax.set_xticks([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32])
-ax.set_title("One fit, all sizes: between PCA and a fit for each size")
+ax.set_title("Reconstruction error for every code size")
 ax.legend()
 
 # %%
-# A digit comes into focus as more of its code arrives. Nothing is encoded again: each picture is
-# decoded from the first columns of one code.
+# Six test digits, each decoded from the first d components of a single code. The images become
+# sharper with more components:
 
 code = nested.transform(X_test[:6])
 shown = [1, 2, 4, 8, 16, 32]
@@ -65,7 +66,7 @@ fig, axes = plt.subplots(6, len(shown) + 1, figsize=(7, 6.2), layout="constraine
 for j, size in enumerate(shown):
     for ax, image in zip(axes[:, j], nested.inverse_transform(code[:, :size])):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    axes[0, j].set_title(f"{size} column" + "s" * (size > 1), fontsize=9)
+    axes[0, j].set_title(f"d = {size}", fontsize=9)
 for ax, image in zip(axes[:, -1], X_test):
     ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
 axes[0, -1].set_title("original", fontsize=9)

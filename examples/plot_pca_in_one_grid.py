@@ -1,11 +1,12 @@
 """
-===================================
-PCA and the autoencoder in one grid
-===================================
+==========================================
+PCA and the autoencoder in one grid search
+==========================================
 
-Which is better on your data? Let them compete for one step of a `Pipeline`. Their own scores
-cannot be compared (`PCA.score` is a log-likelihood), so both are judged by
-`reconstruction_score`, the share of variance that a reconstruction explains.
+Which is better on your data? A grid search can compare both as alternatives for one step of a
+`Pipeline`. `PCA.score` is a log-likelihood and cannot be compared with the autoencoder's score.
+Both are therefore scored by `reconstruction_score`, the share of the variance that the
+reconstruction explains.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +23,7 @@ from skae.plotting import DistortionDisplay
 X, y = load_digits(return_X_y=True)
 
 # %%
-# The step `reduce` is a parameter like any other. Half of the digits, to be quick.
+# The step `reduce` is a parameter of the pipeline. Half of the digits are used, to save time.
 
 sizes = [2, 4, 8]
 search = GridSearchCV(
@@ -39,7 +40,7 @@ search.fit(X[:900].astype("float32"))
 print(f"best: {search.best_params_}")
 
 # %%
-# A curve for each value of `reduce`.
+# One curve for each value of `reduce`:
 
 display = DistortionDisplay.from_cv_results(search)
 print(f"{'share of variance lost':24}" + "".join(f"{f'd = {size}':>10}" for size in sizes))

@@ -1,11 +1,11 @@
 """
-=============
-A sparse code
-=============
+==============================
+Sparse codes with a KL penalty
+==============================
 
-With ``sparsity="kl"`` each unit of the code is to be silent for most rows: its mean activation
-over the training rows is drawn to `sparsity_target`. Units then specialise, and the weights
-that lead to them show on what.
+With ``sparsity="kl"`` each component of the code is inactive for most samples: a penalty pulls its
+mean activation over the training samples towards `sparsity_target`. The components then specialise,
+and their weights show on what.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +21,8 @@ X = X.astype("float32") / 16
 X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
 
 # %%
-# The sparse autoencoder of the lecture notes: one hidden layer, which is the code, of logistic
-# units. One is trained with the penalty and one without.
+# The sparse autoencoder of the lecture notes has one hidden layer of logistic units, which is the
+# code. It is trained here with and without the penalty.
 
 plain = {
     "hidden_layer_sizes": (),
@@ -43,22 +43,22 @@ autoencoders = {
 # Mean activations against the target
 # -----------------------------------
 #
-# The penalty costs some accuracy. It buys a code in which few units are active at a time.
+# The penalty increases the reconstruction error, but only few components are active per sample.
 
 colors = {"no penalty": "#E69F00", "KL penalty": "#0072B2"}
 fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
-print(f"{'':12} {'mean activation':>16} {'active units':>13} {'MSE, unseen rows':>17}")
+print(f"{'':12} {'mean activation':>16} {'active units':>13} {'MSE, test samples':>18}")
 for name, autoencoder in autoencoders.items():
     activations = autoencoder.transform(X_train).mean(axis=0)
     n_active = np.sum(autoencoder.transform(X_test) > 0.5, axis=1).mean()
     error = -autoencoder.score_samples(X_test).mean()
-    print(f"{name:12} {activations.mean():16.3f} {n_active:10.1f}/40 {error:17.5f}")
+    print(f"{name:12} {activations.mean():16.3f} {n_active:10.1f}/40 {error:18.5f}")
     ax.bar(np.arange(1, 41), np.sort(activations), color=colors[name], label=name)
 ax.axhline(
     sparse["sparsity_target"], color=plt.rcParams["text.color"], linestyle="--", label="target"
 )
-ax.set(xlabel="units of the code, sorted", ylabel="mean activation, training rows")
-ax.set(xlim=(0, 41), title="The penalty brings every unit near the target")
+ax.set(xlabel="components of the code, sorted", ylabel="mean activation, training set")
+ax.set(xlim=(0, 41), title="Mean activations with and without the penalty")
 ax.legend(loc="upper left", ncols=3)
 ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
 
@@ -66,10 +66,11 @@ ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
 # First-layer weights as images
 # -----------------------------
 #
-# What a unit waits for: ink turns it on where it is purple, and off where it is orange. Without
-# the penalty one sees little but noise, with it strokes, bows and whole digits.
+# Dark pixels activate a component where its weights are purple and inhibit it where they are
+# orange. Without the penalty the weights look like noise; with it they show strokes, curves and
+# whole digits.
 
 for name, autoencoder in autoencoders.items():
     display = WeightsDisplay.from_estimator(autoencoder, (8, 8), n_units=None)
-    display.ax_.set_title(f"Weights of the 40 units, {name}")
+    display.ax_.set_title(f"Weights of the 40 components, {name}")
 plt.show()

@@ -1,10 +1,10 @@
 """
-====================
-Rows that are tables
-====================
+==========================================
+Tabular data: reconstructions and outliers
+==========================================
 
-Nothing here is an image: 178 wines, 13 measurements of each in units of their own. What an
-autoencoder keeps of them, which wines are unusual, and why.
+The data are 178 wines with 13 measurements in different units. The example shows what an
+autoencoder keeps of them, which wines are outliers, and which measurements make them so.
 """
 
 import matplotlib.pyplot as plt
@@ -19,11 +19,11 @@ wine = load_wine()
 X, names = wine.data, wine.feature_names
 
 # %%
-# What a code of three numbers keeps
-# ----------------------------------
+# Reconstruction from three components
+# ------------------------------------
 #
-# Numbers are shown as standard deviations of their column. Four wines of each cultivar: what the
-# cultivars have in common comes back, what is a single wine's own does not.
+# Values are shown in standard deviations of their feature, for four wines of each cultivar. The
+# code keeps what the wines of a cultivar have in common and loses the details of single wines.
 
 pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(3, random_state=0)).fit(X)
 ReconstructionDisplay.from_estimator(
@@ -31,22 +31,22 @@ ReconstructionDisplay.from_estimator(
 )
 
 # %%
-# Which wines are unusual
-# -----------------------
+# Outliers
+# --------
 #
-# The detector needs no scaler. One wine in twenty-five is to be flagged.
+# The detector needs no scaler. `contamination` asks it to flag one wine in twenty-five.
 
 detector = AutoencoderOutlierDetector(contamination=0.04, random_state=0).fit(X)
 display = ReconstructionErrorDisplay.from_estimator(detector, X)
-print(f"flagged: {display.flagged_shares['rows']:.1%} of {len(X)} wines")
+print(f"flagged: {display.flagged_shares['samples']:.1%} of {len(X)} wines")
 
 # %%
-# And why
-# -------
+# Contributions of the features
+# -----------------------------
 #
-# What each measurement adds to the score of the least likely wine.
+# The contribution of each measurement to the score of the least likely wine:
 
 least_likely = detector.score_samples(X).argmin()
 display = FeatureScoreDisplay.from_estimator(detector, X[least_likely], feature_names=names)
-print(f"wine {least_likely}: {names[display.order[0]]} gives it away")
+print(f"wine {least_likely}: {names[display.order[0]]} contributes most to its score")
 plt.show()

@@ -1,11 +1,11 @@
 """
-=======================================
-Why the defaults are not the textbook's
-=======================================
+==============================================
+The textbook autoencoder, PCA and the defaults
+==============================================
 
-The autoencoder of the tutorials (layers of 64, 32, d, 32 and 64 units, ReLU, a logistic
-output, plain gradient descent row by row) reconstructs digits worse than PCA does. The
-defaults of `AutoencoderTransformer` reconstruct them better. The same class trains both.
+The autoencoder of many tutorials reconstructs digits worse than PCA does. It has layers of 64, 32,
+d, 32 and 64 units, ReLU, a logistic output, and plain gradient descent on single samples. The
+defaults of `AutoencoderTransformer` reconstruct digits better than PCA. The same class trains both.
 """
 
 import matplotlib.pyplot as plt
@@ -23,9 +23,9 @@ X = X.astype("float32") / 16
 X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
 
 # %%
-# The textbook's recipe, spelled out: everything that the defaults do besides is switched off, but
-# for the start near the mean of the rows, which has no switch and saves it many epochs. The loss
-# of a row is half its mean squared error, and the rate of 0.01 is meant for it.
+# The textbook's settings turn off everything that the defaults add, except the start near the mean
+# of the data. That has no parameter, and saves the textbook many epochs. The loss of a sample is
+# half its mean squared error, and the learning rate of 0.01 is meant for this loss.
 
 textbook = {
     "hidden_layer_sizes": (64, 32),
@@ -48,11 +48,11 @@ models += [AutoencoderTransformer(size, random_state=42) for size in sizes]
 models = Parallel(n_jobs=2)(delayed(model.fit)(X_train) for model in models)
 
 # %%
-# On unseen rows, with the improvement over PCA:
+# Mean squared errors on test samples, with the improvement over PCA:
 
 
 def test_error(model):
-    """Return the mean squared error of the reconstructed test rows."""
+    """Return the mean squared error of the reconstructed test samples."""
     return np.mean((model.inverse_transform(model.transform(X_test)) - X_test) ** 2)
 
 
@@ -66,20 +66,20 @@ for size, *errors in zip(sizes, pca, tutorial, default):
     )
 
 # %%
-# On the left the table as a plot. On the right the reason: after 20 epochs the textbook's
-# training has not yet come to where PCA is, and the defaults begin there. Three things make
-# the difference, a linear path that is PCA from the start, Adam with averaged parameters in
-# place of plain gradient descent, and held-out rows that say when to stop.
+# On the left: the table as a plot. On the right: the reason. After 20 epochs, the textbook's
+# training has not yet reached PCA's error, at which the defaults start. Three things make the
+# difference: a linear path that starts as PCA, Adam with averaged parameters instead of plain
+# gradient descent, and early stopping on held-out samples.
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 display = DistortionDisplay.from_predictions(
     sizes,
     {"textbook": tutorial, "defaults": default},
     pca,
-    error_name="mean squared error, unseen rows",
+    error_name="mean squared error, test samples",
     ax=axes[0],
 )
-axes[0].set_title("Error for each width of the code", fontsize=11)
+axes[0].set_title("Error for each code size", fontsize=11)
 
 i = sizes.index(16)
 shown = {"textbook": models[5 + i], "PCA": models[i], "defaults": models[10 + i]}
@@ -95,6 +95,6 @@ for name, model in shown.items():
         axes[1].plot(np.arange(1, len(curve) + 1), curve, color=color)
         height = curve[-1]
     axes[1].annotate(name, (24, height), xytext=(0, 5), textcoords="offset points", color=color)
-axes[1].set(yscale="log", xlabel="epoch", ylabel="mean squared error, training rows")
+axes[1].set(yscale="log", xlabel="epoch", ylabel="mean squared error, training samples")
 axes[1].set_title("Training with d = 16", fontsize=11)
 plt.show()

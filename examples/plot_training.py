@@ -1,10 +1,10 @@
 """
-=====================================
-Training, for codes of several widths
-=====================================
+================================
+Training with several code sizes
+================================
 
-An autoencoder with its defaults starts as PCA and learns what PCA misses. Loss curves and
-reconstructed digits show what codes of 2, 8, 16 and 32 numbers come to.
+With its default parameters, an autoencoder starts as PCA and learns what PCA misses. This example
+shows loss curves and reconstructed digits for codes of 2, 8, 16 and 32 components.
 """
 
 import matplotlib.pyplot as plt
@@ -22,28 +22,30 @@ X = X.astype("float32") / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
 
 # %%
-# The digits are turned into float32: good enough for pixels, and twice as fast. Four fits, two
-# at a time; each holds a tenth of the training rows out to know when to stop.
+# The digits are converted to float32, which is precise enough for pixels and twice as fast. Four
+# models are fitted, two at a time. Each holds out a tenth of the training samples for early
+# stopping.
 
 sizes = [2, 8, 16, 32]
 autoencoders = Parallel(n_jobs=2)(
     delayed(AutoencoderTransformer(size, random_state=0).fit)(X_train) for size in sizes
 )
 
-print(f"{'d':>3} {'epochs':>7} {'MSE on training rows':>21} {'on unseen rows':>15}")
+print(f"{'d':>3} {'epochs':>7} {'MSE, training samples':>22} {'test samples':>13}")
 for size, autoencoder in zip(sizes, autoencoders):
     test_error = -autoencoder.score_samples(X_test).mean()
     print(
-        f"{size:3} {autoencoder.n_iter_:7} {autoencoder.reconstruction_err_:21.5f} "
-        f"{test_error:15.5f}"
+        f"{size:3} {autoencoder.n_iter_:7} {autoencoder.reconstruction_err_:22.5f} "
+        f"{test_error:13.5f}"
     )
 
 # %%
 # Loss curves
 # -----------
 #
-# `loss_curve_` is half the mean squared error of rows divided by `scale_`; PCA's error, so
-# divided, is where training starts. The circle is the epoch that was kept.
+# `loss_curve_` is half the mean squared error of samples that are divided by `scale_`. The dotted
+# line is PCA's error on this scale, at which training starts. The circle marks the epoch that was
+# kept.
 
 fig, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex=True)
 for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
@@ -51,7 +53,7 @@ for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
     pca_error = np.mean((pca.inverse_transform(pca.transform(X_train)) - X_train) ** 2)
     pca_loss = pca_error / (2 * autoencoder.scale_**2)
     LossCurveDisplay.from_estimator(autoencoder, ax=ax)
-    ax.axhline(pca_loss, color="C1", linestyle=":", label="PCA, training rows")
+    ax.axhline(pca_loss, color="C1", linestyle=":", label="PCA, training samples")
     ax.set(title=f"d = {size}", yscale="linear", ylim=(0, 1.6 * pca_loss))
     ax.legend(loc="upper right", ncols=2)
 
@@ -59,8 +61,8 @@ for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
 # Originals and reconstructions
 # -----------------------------
 #
-# One unseen digit of each class, and what is left of it after it has passed through a code of
-# d numbers. R² is the share of variance explained, over all unseen rows, as `score` gives it.
+# One test digit of each class and its reconstruction from codes of d components. R² is the
+# explained share of the variance over the whole test set, as returned by `score`.
 
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
 ReconstructionDisplay.from_estimator(

@@ -1,11 +1,11 @@
 """
-==========================
-What the code's columns do
-==========================
+===========================================
+Varying one component of the code at a time
+===========================================
 
-Each column of a code is moved from its lowest to its highest values, while the others stay where
-they are; what the decoder makes of it shows what the column means. PCA's columns add and take away
-a fixed pattern. Along the autoencoder's a 3 turns into other digits.
+One component of a code is varied from its lowest to its highest values, while the others stay
+fixed. The decoded images show what the component means. A component of PCA adds or removes a fixed
+pattern. Along a component of the autoencoder, a 3 turns into other digits.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
 
 # %%
-# The columns stand in the order of the variance that they explain, as PCA's do. Both ways start
+# The components of both models are sorted by the variance that they explain. Both traversals start
 # at the same image, a 3.
 
 start = X[y == 3][0]
@@ -30,11 +30,11 @@ for name, reducer in reducers.items():
     )
     display.ax_.set_title(name)
     shares = ", ".join(f"{share:.1%}" for share in reducer.explained_variance_ratio_)
-    print(f"{name:12} variance explained by each column: {shares}")
+    print(f"{name:12} variance explained by each component: {shares}")
 
 # %%
-# The network behind it, as a table and as a drawing. Notebooks show the table below a fitted
-# autoencoder.
+# The network of the autoencoder, as a table and as a diagram. Notebooks show the table below a
+# fitted autoencoder.
 
 network = NetworkDisplay.from_estimator(reducers["autoencoder"])
 print(f"\n{network}")

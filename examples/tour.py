@@ -1,6 +1,6 @@
-"""Take the tour: run the examples on the digits, print their tables, save their figures.
+"""Run the examples on the digits, print their tables and save their figures.
 
-The examples are the plot_*.py beside this file; each runs on its own as well.
+The examples are the files plot_*.py in this folder. Each can also be run on its own.
 """
 
 import argparse
@@ -38,27 +38,27 @@ FURTHER = [
 
 
 def parse_arguments():
-    """Return the folder for the figures and the names of the examples."""
+    """Return the output folder and the names of the examples to run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("tour"),
         metavar="FOLDER",
-        help="where the figures go; made if it is missing (default: %(default)s)",
+        help="folder for the figures, created if missing (default: %(default)s)",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="go on to the examples with pipelines, grids, outliers and chunks of rows",
+        help="also run the examples on grid searches, outliers, tables and callbacks",
     )
     arguments = parser.parse_args()
     return arguments.output, TOUR + FURTHER if arguments.all else TOUR
 
 
 def run(name, folder):
-    """Run an example and save its figures; return what it printed, their number, the seconds."""
-    import matplotlib.pyplot as plt  # here, in a process that knows the number of threads
+    """Run an example and save its figures; return output, number of figures and seconds."""
+    import matplotlib.pyplot as plt  # imported after the environment has set the number of threads
 
     warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
     warnings.filterwarnings("ignore", "Loky-backed parallel loops cannot be called")
@@ -73,7 +73,7 @@ def run(name, folder):
 
 
 def main():
-    """Run two examples at a time, with one thread each; print them in their order."""
+    """Run two examples at a time, with one thread each, and print their output in order."""
     folder, names = parse_arguments()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ |= {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}

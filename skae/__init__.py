@@ -1,6 +1,15 @@
 """Autoencoders for scikit-learn users."""
 
-from skae import export, metrics, plotting
+from skae import (
+    activations,
+    corruptions,
+    export,
+    losses,
+    metrics,
+    optimizers,
+    penalties,
+    plotting,
+)
 from skae._denoising import DenoisingAutoencoder
 from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
@@ -12,7 +21,12 @@ __all__ = [
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "activations",
+    "corruptions",
     "export",
+    "losses",
     "metrics",
+    "optimizers",
+    "penalties",
     "plotting",
 ]

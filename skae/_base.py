@@ -1,42 +1,41 @@
-"""What the three estimators share: validation, encode, decode, and the public methods."""
+"""What the three estimators share: validation, fitted state, and the public methods."""
 
 from contextlib import contextmanager
+from functools import partial
 import math
-from numbers import Integral, Real
+from numbers import Integral
 import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae import _persistence
 from skae._compat import (
     CallbackSupportMixin,
-    Interval,
-    RealNotInt,
-    StrOptions,
     check_sample_weight,
     root_context,
+    take_rows,
 )
+from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, contain, floats
-from skae._fitted import FEW_ROWS, FittedNetwork
-from skae._network import spec
+from skae._fitted_model import FittedModel
+from skae._network import inference
+from skae._network.inference import FEW_ROWS
 from skae._network.scaling import columns_on_another_scale
-from skae._network.summary import layer_table
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import evenly_spaced
-from skae._training import component_search
-from skae._training.callbacks import start_tasks
-from skae._training.fit import Fit
-from skae._training.loop import SCHEDULES
-from skae._training.null_tasks import SILENCE
-from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
+from skae._training.batches import prepared_rows
+from skae._training.callbacks import NULL_TASKS, Tasks
+from skae._training.fit import fit, partial_fit
+from skae._training.options import check_range, read_options
+from skae._training.state import Previous
+from skae._training.trainer import Trainer
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
-from skae.penalties import PENALTIES
 
-GLANCE, JUDGED = 1000, 10_000  # rows
+MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # of the reconstruction error
 
 
 def is_plain(X, n_columns):
@@ -47,19 +46,24 @@ def is_plain(X, n_columns):
         and X.shape[1] == n_columns
         and 0 < len(X) <= FEW_ROWS
         and X.dtype in FLOATS
-        and math.isfinite(np.vdot(X, X))  # of numbers too large to square scikit-learn judges
+        and math.isfinite(np.vdot(X, X))  # scikit-learn judges numbers too large to square
     )
 
 
 def is_stochastic(estimator):
-    """partial_fit exists for the solvers that go through the rows batch by batch."""
-    if estimator.solver == "lbfgs":
+    """Return True for the solvers that go through mini-batches, which `partial_fit` takes."""
+    if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is not available for solver='lbfgs'.")
     return True
 
 
+def warn_convergence(message):
+    """Warn as scikit-learn does where training did not converge."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+
+
 class _BaseAutoencoder(
-    FittedNetwork,
+    FittedModel,
     exporter.OnnxExport,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -69,54 +73,14 @@ class _BaseAutoencoder(
     """Public methods validate, private ones compute."""
 
     nested = False  # for the estimator without the parameter
-    _scale_per_feature = False
-    _has_bottleneck = False
-    _seeks_fewest_columns = True
-    _is_calibrated = False
 
-    _parameter_constraints = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-        ],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
-        "solver": [StrOptions({"adam", "sgd", "shampoo", "lbfgs"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state", np.random.Generator],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "averaging": [Interval(Real, 0, 1, closed="left")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "latent_activation": [StrOptions({"auto"} | set(ACTIVATIONS))],
-        "output_activation": [StrOptions({"auto"} | OUTPUT_ACTIVATIONS)],
-        "loss": [StrOptions(set(LOSSES))],
-        "linear_path": [StrOptions({"pca"}), None],
-        "sparsity": [StrOptions(set(PENALTIES)), None],
-        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, X, sample_weight, X_val=None, X_clean=None):
-        """Initialise, then train; nothing is set on self before both have gone well."""
-        context = root_context(self)
+        """Validate, train, and keep the result; set nothing on self before all has gone well."""
+        context = root_context(self) if getattr(self, "_skl_callbacks", None) else None
         with self._unharmed():
             given = X, X_clean, sample_weight
             X = self._validate_training(X, reset=True)
@@ -125,54 +89,140 @@ class _BaseAutoencoder(
                 X_val = self._validate_more(X_val, X, "X_val")
                 self._compare_scales(X_val, X if weights.all() else X[weights > 0])
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+            options = self._options()
+            previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
+            samples = X, X_clean, X_val
+            samples = samples if previous is None else previous.cast(*samples)
             with fit_slot(), job_runner() as run_jobs:
-                fit = Fit(self, X, weights, run_jobs, X_val=X_val, X_clean=X_clean)
-                tasks = start_tasks(context, self, fit, given, (X, X_clean, weights))
-                fit = component_search.run(fit, tasks)
-                vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit, tasks)
+                rows = self._training_rows(samples[0], weights, samples[1], options)
+                trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
+                tasks = self._tasks(context, given, (X, X_clean, weights), options)
+                result = fit(trainer, rows, samples[2], previous, tasks)
+                self._keep(self._fitted_attributes(result, X, weights, trainer, tasks))
             tasks.end()
         return self
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
-        """Train one pass, after initialising where there is no model yet."""
+        """Train one pass, after a new start where there is no model yet."""
         self._validate_params()  # which scikit-learn leaves out once there is a model
         with self._unharmed():
             first = not hasattr(self, "theta_")
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+            options = self._options()
+            previous = None if first else self._previous()
+            samples = (X, X_clean) if first else previous.cast(X, X_clean)
             with job_runner() as run_jobs:
-                fit = Fit(self, X, weights, run_jobs, X_clean=X_clean, resume=not first)
-                fit.run_once()
-                vars(self).update(fit.attributes())
-                self._finish_fit(X, weights, fit, SILENCE)
+                rows = self._training_rows(samples[0], weights, samples[1], options, previous)
+                trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
+                result = partial_fit(trainer, rows, previous)
+                keep = self._fitted_attributes if first else self._updated_attributes
+                self._keep(keep(result, X, weights, trainer))
         return self
 
-    def _finish_fit(self, X, weights, fit, tasks=None):
-        """What an estimator learns besides: called with the validated rows.
+    def _options(self):
+        """Return the parameters, read and checked against each other."""
+        return read_options(self.get_params(deep=False))
 
-        `tasks` are told of trainings; without them there are none, for a passing glance, and
-        a thousand rows are enough.
+    def _training_rows(self, X, weights, X_clean, options, previous=None):
+        """Return the samples to train on; `previous` is given where `partial_fit` goes on."""
+        return prepared_rows(X, weights, X_clean)
+
+    def _drawn_weights(self, weights, options):
+        """Return the weights of the samples to train on, zero for those to leave out."""
+        return weights
+
+    def _previous(self):
+        """Return what the last call of fit or partial_fit left."""
+        return Previous(
+            model=self._model,
+            optimizer=self._optimizer_state,
+            decoder_weights=getattr(self, "_decoder_weights", None),
+            loss_curve=self.loss_curve_,
+            validation_loss_curve=self.validation_loss_curve_,
+            n_samples_seen=self.n_samples_seen_,
+        )
+
+    def _keep(self, attributes):
+        """Set the fitted attributes."""
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
+        """Return the fitted attributes, all of them plain, by name.
+
+        Without a trainer they are for a per-epoch preview: nothing is retrained, at most 1,000
+        samples are scored.
         """
-        n_rows = GLANCE if tasks is None else JUDGED
-        if len(X) > n_rows:
-            chosen = evenly_spaced(len(X), n_rows)
+        model, history = result.model, result.history
+        max_rows = MAX_PREVIEWED_ROWS if trainer is None else MAX_MEASURED_ROWS
+        if len(X) > max_rows:
+            chosen = evenly_spaced(len(X), max_rows)
             X, weights = X[chosen], weights[chosen]
             weights = weights if weights.any() else None
-        self.reconstruction_err_ = float(np.average(self._mean_squared_errors(X), weights=weights))
+        errors = inference.mean_squared_errors(model, X)
+        return {
+            "theta_": model.parameters.flat,
+            "architecture_": model.spec,
+            "mean_": model.scaling.mean,
+            "scale_": model.scaling.scale,
+            "code_scale_": model.code_scale,
+            "n_components_": model.network.n_components,
+            "n_layers_": model.network.n_layers + 1,
+            "n_iter_": history.n_iter,
+            "best_iter_": history.best_iter,
+            "n_samples_seen_": result.n_samples_seen,
+            "t_": result.optimizer["steps"],
+            "loss_curve_": history.loss_curve,
+            "validation_loss_curve_": history.validation_loss_curve,
+            "loss_": history.loss_curve[-1] if history.loss_curve else None,
+            "best_loss_": history.best_loss,
+            "explained_variance_ratio_": result.explained_variance_ratio,
+            "reconstruction_err_": float(np.average(errors, weights=weights)),
+            "_optimizer_state": result.optimizer,
+            "_decoder_weights": result.decoder_weights,
+            "_columns_read": model.columns_read,
+            "reach_": model.input_radius,
+        }
 
-    def _draw(self, weights, seed, resume):
-        """The rows to learn from: their weights, and zero for those to leave out."""
-        return weights
+    def _updated_attributes(self, result, X, weights, trainer):
+        """Return the fitted attributes after a later `partial_fit`."""
+        return self._fitted_attributes(result, X, weights, trainer)
 
-    def _training_weights(self, X, weights, seed, resume):
-        """The weights that training takes: called with the rows it sees, before it begins."""
-        return weights
+    # ---------------------------------------------------------------- callbacks
 
-    def _make_corruption(self, X):
-        """The noise that training adds to X, None for none."""
-        return None
+    def _tasks(self, context, given, validated, options, n_further=0):
+        """Return the tasks that callbacks are told of; none where no callback listens.
+
+        `given` are X, X_clean and the weights as they came, `validated` as they are used.
+        """
+        if context is None:
+            return NULL_TASKS
+        X, _, weights = validated
+
+        def show(result):
+            return vars(self) | self._fitted_attributes(result, X, weights)
+
+        samples = partial(self._shown_samples, given, validated, options)
+        return Tasks(context, self, show, samples, n_further)
+
+    def _shown_samples(self, given, validated, options, dealing, fold):
+        """Return X, y and metadata as callbacks are given them, without a fold if there is one."""
+        X, X_clean, weights = validated
+        chosen = np.flatnonzero(self._drawn_weights(weights, options))
+        if fold is not None:
+            chosen = chosen[dealing.folds(X[chosen]) != fold]
+        if hasattr(self, "feature_names_in_"):  # which the samples must have as well
+            X, X_clean = given[:2]
+        shown = X, X_clean, None if given[2] is None else weights
+        if len(chosen) < len(validated[0]):
+            shown = [None if each is None else take_rows(each, chosen) for each in shown]
+        X, X_clean, weights = shown
+        metadata = None if weights is None else {"sample_weight": weights}
+        return X, X if X_clean is None else X_clean, metadata
+
+    # ---------------------------------------------------------------- validation
 
     @contextmanager
     def _unharmed(self):
@@ -189,7 +239,7 @@ class _BaseAutoencoder(
         X = validate_data(
             self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples
         )
-        spec.check_range(X, self.loss)
+        check_range(X, self.loss)
         return X
 
     def _validate_weights(self, sample_weight, X):
@@ -201,7 +251,7 @@ class _BaseAutoencoder(
         """Rows given beside X: the same columns, the same dtype."""
         try:
             X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
-            spec.check_range(X_more, self.loss)
+            check_range(X_more, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not go with X. {error}") from error
         return X_more
@@ -234,29 +284,7 @@ class _BaseAutoencoder(
     def _n_features_out(self):
         return self.n_components_
 
-    # ---------------------------------------------------------------- in notebooks
-
-    # The names are IPython's protocol; scikit-learn's diagram stays as it is, and the layers
-    # follow it once there are some.
-
-    @property
-    def _repr_html_(self):
-        diagram = super()._repr_html_  # AttributeError where only text is to be displayed
-        return lambda: diagram() + self._layers_html()
-
-    def _repr_mimebundle_(self, **kwargs):
-        output = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in output:
-            output["text/html"] += self._layers_html()
-        return output
-
-    def _layers_html(self):
-        if "architecture_" not in vars(self):
-            return ""
-        table = layer_table(self.architecture_, type(self).__name__)
-        return f"<details><summary>Layers</summary>{table.to_html()}</details>"
-
-    # ---------------------------------------------------------------- rows to send
+    # ---------------------------------------------------------------- samples to send
 
     def _validate(self, X):
         """Check rows, and that there is a model for them."""
@@ -267,16 +295,6 @@ class _BaseAutoencoder(
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=floats(X))
 
-    # ---------------------------------------------------------------- files
-
-    _needed_when_fitted = _persistence.NEEDED
-
-    def __getstate__(self):
-        return _persistence.stamped(super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(_persistence.checked(self, state, self._needed_when_fitted))
-
     # ---------------------------------------------------------------- export
 
     @property
@@ -284,10 +302,10 @@ class _BaseAutoencoder(
         return {"code": self.n_components_}
 
     def _onnx_nodes(self, X):
-        return [exporter.encode(self, X)]
+        return [exporter.encode(self._model, X)]
 
     def _onnx_score_samples(self, X):
-        return -exporter.squared_errors(self, X)
+        return -exporter.squared_errors(self._model, X)
 
     # ---------------------------------------------------------------- public
 
@@ -304,7 +322,8 @@ class _BaseAutoencoder(
         code : ndarray of shape (n_samples, n_components)
             The code of each row, float32 if X is float32, else float64.
         """
-        return self._encode(self._validate(X))
+        X = self._validate(X)
+        return inference.encode(self._model, X)
 
     def inverse_transform(self, X):
         """Decode codes.
@@ -329,7 +348,7 @@ class _BaseAutoencoder(
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return contain(self, self._decode(X), X)
+            return contain(self, inference.decode(self._model, X), X)
         code = check_array(X, dtype=floats(X), input_name="X")
         n_columns = code.shape[1]
         if n_columns > self.n_components_ or not self._is_decodable(n_columns):
@@ -339,7 +358,7 @@ class _BaseAutoencoder(
                 f"X has {n_columns} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}.{hint}"
             )
-        return contain(self, self._decode(code), X)
+        return contain(self, inference.decode(self._model, code), X)
 
     def reconstruct(self, X, n_components=None):
         """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
@@ -365,7 +384,7 @@ class _BaseAutoencoder(
         """
         rows = self._validate(X)
         if n_components is None:
-            return contain(self, self._reconstruct(rows), X)
+            return contain(self, inference.reconstruct(self._model, rows), X)
         whole = self.n_components_
         is_int = isinstance(n_components, Integral) and not isinstance(n_components, bool)
         if not is_int or not 1 <= n_components <= whole:
@@ -378,10 +397,11 @@ class _BaseAutoencoder(
                 f"n_components={n_components} of n_components_={whole} columns can only be "
                 "decoded after training with nested=True."
             )
-        return contain(self, self._reconstruct(rows, self._n_columns_read(int(n_components))), X)
+        size = self._model.n_columns_read(int(n_components))
+        return contain(self, inference.reconstruct(self._model, rows, size), X)
 
     def _is_decodable(self, n_columns):
-        return n_columns == self.n_components_ or self._network.nested
+        return n_columns == self.n_components_ or self._model.network.nested
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row's reconstruction.
@@ -397,7 +417,8 @@ class _BaseAutoencoder(
             Minus the mean over the features of the squared error, in the squared units of
             X: 0 is a perfect reconstruction, higher is better.
         """
-        return -self._mean_squared_errors(self._validate(X))
+        X = self._validate(X)
+        return -inference.mean_squared_errors(self._model, X)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the share of the variance of X that the reconstruction explains.
@@ -418,10 +439,12 @@ class _BaseAutoencoder(
             every reducer is :func:`skae.metrics.reconstruction_score`.
         """
         X = self._validate(X)
-        return explained_variance(X, self._reconstruct(X), self._validate_weights(sample_weight, X))
+        weights = self._validate_weights(sample_weight, X)
+        return explained_variance(X, inference.reconstruct(self._model, X), weights)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.positive_only = self.loss in LOSSES and LOSSES[self.loss].lowest == 0
+        loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.input_tags.positive_only = getattr(loss, "lowest", None) == 0
         return tags

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as take_rows
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
 
@@ -18,6 +18,7 @@ except ImportError:  # scikit-learn below 1.9 has no callbacks
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
+    "Offers",
     "RealNotInt",
     "StrOptions",
     "check_sample_weight",
@@ -26,6 +27,22 @@ __all__ = [
     "root_context",
     "take_rows",
 ]
+
+
+class Offers(HasMethods):
+    """Constraint: an instance of a base class, or of a class that has methods of its own kind."""
+
+    def __init__(self, Base):
+        super().__init__(sorted(Base.__abstractmethods__))
+        self.Base = Base
+
+    def is_satisfied_by(self, val):
+        """Return whether val is such an instance; what it lacks is said when it is used."""
+        has_some = any(hasattr(val, name) for name in self.methods)
+        return isinstance(val, self.Base) or has_some
+
+    def __str__(self):
+        return f"an instance of {self.Base.__module__}.{self.Base.__name__}"
 
 
 def check_sample_weight(sample_weight, X):

@@ -1,12 +1,13 @@
 """DenoisingAutoencoder."""
 
+from dataclasses import replace
 from numbers import Real
 
 from sklearn.utils.metaestimators import available_if
 
 from skae._base import _BaseAutoencoder, is_stochastic
-from skae._compat import Interval, StrOptions, fit_context
-from skae.corruptions import CORRUPTIONS, UserNoise
+from skae._compat import Interval, Offers, StrOptions, fit_context
+from skae.corruptions import CORRUPTIONS, Corruption, make_corruption
 
 
 class DenoisingAutoencoder(_BaseAutoencoder):
@@ -230,7 +231,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "nested": ["boolean"],
-        "noise": [StrOptions(set(CORRUPTIONS)), callable, None],
+        "noise": [StrOptions(set(CORRUPTIONS)), callable, None, Offers(Corruption)],
         "noise_level": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -373,19 +374,10 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
-    def _make_corruption(self, X):
-        level = float(self.noise_level)
-        if self.noise is None:
-            return None
-        if callable(self.noise):
-            return UserNoise(self.noise)
-        if self.noise != "gaussian" and level > 1:
-            raise ValueError(
-                f"noise_level is a probability for noise={self.noise!r}: it must be at most 1, "
-                f"got {self.noise_level!r}."
-            )
-        if self.noise == "salt_pepper":
-            return CORRUPTIONS[self.noise](level, X.min(axis=0), X.max(axis=0))
-        if self.noise == "swap":
-            return CORRUPTIONS[self.noise](level, X)
-        return CORRUPTIONS[self.noise](level)
+    def _training_rows(self, X, weights, X_clean, options, previous=None):
+        """Return the samples to train on, with the noise to add to them if they are clean."""
+        rows = super()._training_rows(X, weights, X_clean, options, previous)
+        if X_clean is not None:
+            return rows
+        corruption = make_corruption(self.noise, self.noise_level, rows.X)
+        return replace(rows, corruption=corruption)

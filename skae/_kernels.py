@@ -1,38 +1,38 @@
-"""The calls that a step is made of: bound to their arrays once, then replayed.
+"""Kernels: the NumPy calls of a step, bound to their arrays once and replayed in every step.
 
-A kernel is a generator. It computes nothing itself but yields its calls in order, each one
-`(function, *operands, out)`, so that a step costs neither a look-up nor a branch.
+A kernel is a generator. It computes nothing itself but yields its calls in order, each one as
+`(function, *operands, out)`. Replaying them saves the look-ups and branches of a loop.
 """
 
 from functools import partial
 
 import numpy as np
 
-OUT_BY_NAME = (np.maximum, np.minimum)
+OUT_BY_KEYWORD = (np.maximum, np.minimum)  # which deprecate `out` by position
 
 
 def mark_greatest(z, k, out):
-    """out = 1 where z is among the k greatest of its row, ties with the last included, else 0.
+    """out = 1 where z is among the k greatest of its row or equal to the k-th, else 0.
 
-    For this NumPy has no call of its own that writes into memory that exists.
+    NumPy has no single call for this that writes into existing memory.
     """
     k = int(k)
     np.copyto(out, z)
     out.partition(-k, axis=-1)
-    least = out[..., out.shape[-1] - k, np.newaxis].copy()  # as `out` is about to be written
-    np.greater_equal(z, least, out=out)
+    kth_greatest = out[..., out.shape[-1] - k, np.newaxis].copy()  # `out` is about to be written
+    np.greater_equal(z, kth_greatest, out=out)
 
 
 def bind(kernel):
-    """Bind the calls that a kernel yields to their operands: a list of functions of nothing.
+    """Bind the calls of a kernel to their operands; return a list of zero-argument callables.
 
-    A number becomes an array of no dimensions with the dtype of `out`: NumPy takes that in
-    half the time of a Python float, and the dtype stays what it is.
+    A number becomes a 0-d array with the dtype of `out`. NumPy reads that in half the time of a
+    Python float, and it leaves the dtype of the result as it is.
     """
     calls = []
     for function, *operands, out in kernel:
         operands = [a if isinstance(a, np.ndarray) else np.asarray(a, out.dtype) for a in operands]
-        if function in OUT_BY_NAME:  # which deprecate it by position
+        if function in OUT_BY_KEYWORD:
             calls.append(partial(function, *operands, out=out))
         else:
             calls.append(partial(function, *operands, out))
@@ -40,11 +40,11 @@ def bind(kernel):
 
 
 def replay(calls):
-    """Make bound calls."""
+    """Make bound calls, in their order."""
     for call in calls:
         call()
 
 
 def run(kernel):
-    """Bind the calls of a kernel and make them, once."""
+    """Bind the calls of a kernel and make them once."""
     replay(bind(kernel))

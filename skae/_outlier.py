@@ -1,6 +1,5 @@
 """AutoencoderOutlierDetector."""
 
-import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,10 +11,12 @@ from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._containers import contain
 from skae._onnx import exporter
-from skae._outliers.calibration import Calibration, calibrate, draw
-from skae._outliers.density import Density, fit_density
-from skae._outliers.mixture import BLOCK
-from skae._outliers.robust import Ellipsoid, fit_ellipsoid, weighted_quantile
+from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, draw
+from skae._outliers.density import Density
+from skae._outliers.robust import Ellipsoid, fit_ellipsoid_of, robust_rows, weighted_quantile
+from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
+from skae._training.callbacks import NULL_TASKS
+from skae._training.options import read_options
 
 FALSE_ALARM_RATE = 0.05
 MEMORY = 1000
@@ -269,11 +270,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     array([ 1, -1])
     """
 
-    _scale_per_feature = True
-    _has_bottleneck = True
-    _is_calibrated = True
-    _seeks_fewest_columns = False
-
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "criterion": [StrOptions({"likelihood", "reconstruction"})],
@@ -417,110 +413,85 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight)
 
-    # ---------------------------------------------------------------- what a fit learns besides
+    # ---------------------------------------------------------------- training
 
-    def _draw(self, weights, seed, resume):
-        """Weights of at most `max_samples` rows, and zero for the others."""
-        return weights if resume else draw(weights, self.max_samples, seed)
+    def _options(self):
+        """Return the options of a detector, which standardises every feature."""
+        parameters = self.get_params(deep=False)
+        return read_options(
+            parameters, standardize=True, bottleneck=True, searches_components=False
+        )
 
-    def _training_weights(self, X, weights, seed, resume):
-        """The user's weights, less for rows outside the ellipsoid that holds the bulk.
+    def _tasks(self, context, given, validated, options, n_further=1):
+        """Return the tasks of a fit that a calibration follows."""
+        return super()._tasks(context, given, validated, options, n_further)
 
-        Rows of a later `partial_fit` are scored first, while they are new to the model.
+    def _drawn_weights(self, weights, options):
+        """Return the weights of at most `max_samples` samples, and zero for the others."""
+        return draw(weights, self.max_samples, options.seeds.split)
+
+    def _training_rows(self, X, weights, X_clean, options, previous=None):
+        """Return the samples to train on: those outside the bulk count less.
+
+        Samples of a later `partial_fit` are scored first, while they are new to the model.
         """
-        if resume:
-            scores = np.append(self.calibration_scores_, self._score_samples(X))
-            self.calibration_scores_ = scores[-MEMORY:]
-            self.calibration_weights_ = np.append(self.calibration_weights_, weights)[-MEMORY:]
-        else:
-            rng = np.random.default_rng(seed)
-            self.ellipsoid_ = vars(fit_ellipsoid(X.astype(np.float64), weights, rng))
-        return weights * Ellipsoid(**self.ellipsoid_).row_weights(X)
+        if previous is None:
+            weights = self._drawn_weights(weights, options)
+            rows = super()._training_rows(X, weights, None, options)
+            ellipsoid = fit_ellipsoid_of(rows, options.seeds.start)
+            self.ellipsoid_ = vars(ellipsoid)
+            return robust_rows(rows, ellipsoid)
+        rows = super()._training_rows(X, weights, None, options)
+        scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
+        self.calibration_scores_ = scores[-MEMORY:]
+        weights = np.append(self.calibration_weights_, rows.weights)
+        self.calibration_weights_ = weights[-MEMORY:]
+        return robust_rows(rows, Ellipsoid(**self.ellipsoid_))
 
-    def _finish_fit(self, X, weights, fit, tasks=None):
-        super()._finish_fit(X, weights, fit, tasks)
-        if fit.resume:
-            self._update_density(fit)
-            scores, weights = self.calibration_scores_, self.calibration_weights_
-        else:
-            self._fit_density(fit)
-            scores = self._score_samples(X)
-            found = Calibration(scores, weights)
-            if tasks is not None:
-                found = calibrate(self, X, weights, fit, tasks)
-            self.calibration_scores_, self.calibration_weights_ = found.scores, found.weights
+    def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
+        attributes = super()._fitted_attributes(result, X, weights, trainer, tasks)
+        scorer = Scorer(result.model)
+        if self.criterion == "likelihood":
+            scorer = fit_scorer(result, result.seeds.samples)
+            attributes["density_"] = scorer.density.asdict()
+        scores = scorer.score_samples(X)
+        calibration = Calibration(scores, weights)
+        if trainer is not None:
+            left_out = self._drawn_weights(weights, trainer.options) == 0
+            samples = CalibrationSamples(X, weights, left_out & (weights > 0), self.max_samples)
+            calibration = calibrate(samples, result, scorer, trainer, tasks)
+        return attributes | {
+            "calibration_scores_": calibration.scores,
+            "calibration_weights_": calibration.weights,
+            "offset_": self._threshold(calibration, scores, weights),
+        }
+
+    def _updated_attributes(self, result, X, weights, trainer):
+        """Return the fitted attributes, with an updated density and threshold."""
+        attributes = super()._fitted_attributes(result, X, weights, trainer)
+        if self.criterion == "likelihood":
+            density = Density.from_dict(self.density_)
+            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY)
+            attributes["density_"] = scorer.density.asdict()
+        calibration = self._calibration
+        scores, weights = calibration.scores, calibration.weights
+        return attributes | {"offset_": self._threshold(calibration, scores, weights)}
+
+    def _threshold(self, calibration, scores, weights):
+        """Return the threshold by calibration, or by the contamination of weighted scores."""
         if self.contamination == "auto":
-            self.offset_ = self._calibration.threshold(FALSE_ALARM_RATE)
-        else:
-            self.offset_ = weighted_quantile(scores, weights, self.contamination)
+            return calibration.threshold(FALSE_ALARM_RATE)
+        return weighted_quantile(scores, weights, self.contamination)
 
     @property
     def _calibration(self):
         return Calibration(self.calibration_scores_, self.calibration_weights_)
 
-    def _fit_density(self, fit, sizes=None):
-        """Learn the density from the rows and weights that the network was trained on."""
-        if self.criterion == "likelihood":
-            X, _, weights = fit.learned.arrays()
-            Z = (X - self.mean_.astype(np.float64)) / self.scale_
-            rng = np.random.default_rng(fit.seed_rows)
-            found = fit_density(Z, *self._code_and_residuals(X), weights, rng, sizes)
-            self.density_ = found.asdict()
-
-    def _update_density(self, fit):
-        if self.criterion == "likelihood":
-            X, weights = fit.rows.X, fit.rows.weights
-            density = Density.from_dict(self.density_)
-            T = density.straighten(*self._code_and_residuals(X))
-            decay = math.exp(-weights.sum() / MEMORY)
-            self.density_ = density.update(T, weights, decay).asdict()
-
-    # ---------------------------------------------------------------- private twins
-
-    def _code_and_residuals(self, X):
-        """Code, and residual of the standardised features in float64."""
-        code = self._encode(X)
-        residuals = np.subtract(X, self._decode(code), dtype=np.float64)
-        residuals /= self.scale_
-        return code, residuals
-
-    def _score_blocks(self, X, score):
-        """Yield each block's slice of X and `score` of its code and residuals."""
-        for start in range(0, len(X), BLOCK):
-            rows = slice(start, start + BLOCK)
-            yield rows, score(*self._code_and_residuals(X[rows]))
-
-    def _score_features(self, X):
-        contributions = np.empty(X.shape, np.float64)
+    @property
+    def _scorer(self):
         if self.criterion == "reconstruction":
-
-            def score(code, residuals):
-                return np.square(residuals) / -X.shape[1]
-        else:
-            density = Density.from_dict(self.density_)
-
-            def score(code, residuals):
-                return density.contributions(density.straighten(code, residuals))
-
-        for rows, found in self._score_blocks(X, score):
-            contributions[rows] = found
-        return contributions
-
-    def _score_samples(self, X):
-        scores = np.empty(len(X))
-        if self.criterion == "reconstruction":
-
-            def score(code, residuals):
-                return -np.square(residuals).mean(axis=1)
-        else:
-            density = Density.from_dict(self.density_)
-
-            def score(code, residuals):
-                return density.log_density(density.straighten(code, residuals))
-
-        for rows, found in self._score_blocks(X, score):
-            scores[rows] = found
-        return scores
+            return Scorer(self._model)
+        return Scorer(self._model, Density.from_dict(self.density_))
 
     # ---------------------------------------------------------------- files and export
 
@@ -533,7 +504,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         return [(decision >= 0).choose(decision.lift(1, np.int64), -1), decision]
 
     def _onnx_score_samples(self, X):
-        return exporter.detector_scores(self, X)
+        return exporter.detector_scores(self._scorer, X)
 
     # ---------------------------------------------------------------- public
 
@@ -579,7 +550,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         """
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)
-        return float(np.average(self._score_samples(X), weights=weights))
+        return float(np.average(self._scorer.score_samples(X), weights=weights))
 
     def score_features(self, X):
         """Return what each feature contributes to the score of each row.
@@ -598,7 +569,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             `inverse_transform` returns one and, as names are what it is read by, also
             where X is one of pandas or polars and no other container is asked for.
         """
-        return contain(self, self._score_features(self._validate(X)), X, like_X=True)
+        samples = self._validate(X)
+        return contain(self, self._scorer.score_features(samples), X, like_X=True)
 
     def score_samples(self, X):
         """Return the score of each row: higher is more normal.
@@ -615,7 +587,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             standardised features, with "reconstruction" minus the mean of their squared
             residuals; float64.
         """
-        return self._score_samples(self._validate(X))
+        X = self._validate(X)
+        return self._scorer.score_samples(X)
 
     def decision_function(self, X):
         """Return `score_samples(X) - offset_`: negative for outliers.

@@ -1,26 +1,26 @@
-"""Threads: BLAS is held to one while we work, and the others are ours.
+"""Threads: limit BLAS to one thread during a fit and run independent jobs in the others.
 
-On products of the size of a batch two BLAS threads do little, and on a busy machine much
-harm; two halves of a large batch, a thread each, take little more than half the time. So
-one switch serves small networks, which are best off with one thread, and large ones.
+A second BLAS thread speeds up products of the size of a batch only slightly and slows them down
+on a busy machine. Two halves of a large batch, each in its own thread, take little more than half
+the time. Small networks are fastest with one thread, so one setting serves both.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 import os
 from threading import BoundedSemaphore, Lock, local
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-MANY_PARAMETERS = 10**5  # of a network: below, threads that send rows only wait for each other
+MANY_PARAMETERS = 10**5  # of a network: with fewer, inference in threads takes longer than without
 
-LONGEST_WAIT = 10  # seconds
+MAX_WAIT = 10  # seconds
 
-_holding = Lock()
-_mine = local()
-_places = {}
+_blas_lock = Lock()
+_this_thread = local()
+_slots = {}
 
 
 @cache
@@ -28,87 +28,93 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-def _count_threads():
+def _count_blas_threads():
     return max([library["num_threads"] for library in _blas().info()], default=1)
 
 
-def _make_places():
-    """As many places as processors; a process that is forked off has its own."""
-    can_ask = hasattr(os, "sched_getaffinity")
-    n_processors = len(os.sched_getaffinity(0)) if can_ask else os.cpu_count() or 1
-    _places["of fits"] = BoundedSemaphore(n_processors)
+def _make_slots():
+    """Make one slot for each processor. A forked process makes its own."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    n_processors = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    _slots["fits"] = BoundedSemaphore(n_processors)
 
 
-_make_places()
+_make_slots()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_make_places)
+    os.register_at_fork(after_in_child=_make_slots)
 
 
 @contextmanager
 def fit_slot():
-    """Wait for a place among the fits at work, of which there are no more than processors.
+    """Wait for one of the slots for concurrent fits, of which there are as many as processors.
 
-    Threads make their calls to NumPy in turn: eight of them lose a third of their time in
-    waiting for each other. A fit that another one waits for while it holds a place must not
-    wait for ever: after some seconds it goes on without.
+    NumPy calls of several threads take turns: each of eight concurrent fits would lose a third of
+    its time waiting. A fit inside another fit uses the slot of the outer one. After `MAX_WAIT`
+    seconds a fit proceeds without a slot, because the fit that holds it may be waiting for this
+    one.
     """
-    if hasattr(_mine, "places"):
+    if hasattr(_this_thread, "slots"):
         yield
         return
-    _mine.places = places = _places["of fits"]
-    is_placed = places.acquire(timeout=LONGEST_WAIT)
+    _this_thread.slots = slots = _slots["fits"]
+    has_slot = slots.acquire(timeout=MAX_WAIT)
     try:
         yield
     finally:
-        del _mine.places
-        if is_placed:
-            places.release()
+        del _this_thread.slots
+        if has_slot:
+            slots.release()
 
 
 def run_sequentially(jobs):
-    """Do the jobs, functions of nothing, one after the other."""
+    """Run jobs, which are zero-argument callables, one after the other."""
     for job in jobs:
         job()
 
 
 @contextmanager
 def job_runner():
-    """Yield a function that does jobs, functions of nothing, on the threads that BLAS had.
+    """Yield a function that runs a list of zero-argument callables on the threads of BLAS.
 
-    Which thread does what has no influence on any result. Whoever comes while another one
-    holds BLAS to one thread, in this module or outside, works on one thread; whoever holds
-    it gives it back as it was, and is given its own team when it asks again.
+    Results do not depend on which thread runs which job. A caller gets `run_sequentially` while
+    another thread, in this module or outside, already limits BLAS to one thread. The limit is
+    undone at the end. A nested call in the same thread yields the same function.
     """
-    if hasattr(_mine, "run_jobs"):
-        yield _mine.run_jobs
+    if hasattr(_this_thread, "run_jobs"):
+        yield _this_thread.run_jobs
         return
-    if not _holding.acquire(blocking=False):
+    if not _blas_lock.acquire(blocking=False):
         yield run_sequentially
         return
     try:
-        n_threads = _count_threads()
+        n_threads = _count_blas_threads()
         with _blas().limit(limits=1):
-            if n_threads == 1 or _count_threads() > 1:
+            if n_threads == 1 or _count_blas_threads() > 1:
                 yield run_sequentially
                 return
-            quiet = {"over": "ignore", "invalid": "ignore"}
-            with ThreadPoolExecutor(n_threads - 1, initializer=lambda: np.seterr(**quiet)) as pool:
-
-                def together(jobs):
-                    others = [
-                        pool.submit(run_sequentially, jobs[i::n_threads])
-                        for i in range(1, n_threads)
-                    ]
-                    try:
-                        run_sequentially(jobs[::n_threads])
-                    finally:  # none is at work any more, whatever comes of it
-                        for other in others:
-                            other.result()
-
-                _mine.run_jobs = together
-                try:
-                    yield together
-                finally:
-                    del _mine.run_jobs
+            with _thread_pool(n_threads) as run_jobs:
+                yield run_jobs
     finally:
-        _holding.release()
+        _blas_lock.release()
+
+
+@contextmanager
+def _thread_pool(n_threads):
+    """Yield a function that runs jobs on this thread and on n_threads - 1 others."""
+    ignore = partial(np.seterr, over="ignore", invalid="ignore")
+    with ThreadPoolExecutor(n_threads - 1, initializer=ignore) as pool:
+        _this_thread.run_jobs = partial(_run_in_threads, pool, n_threads)
+        try:
+            yield _this_thread.run_jobs
+        finally:
+            del _this_thread.run_jobs
+
+
+def _run_in_threads(pool, n_threads, jobs):
+    """Run every n_threads-th job here, the others in the pool; return when all have ended."""
+    futures = [pool.submit(run_sequentially, jobs[i::n_threads]) for i in range(1, n_threads)]
+    try:
+        run_sequentially(jobs[::n_threads])
+    finally:  # also after an error no job is left running
+        for future in futures:
+            future.result()

@@ -10,8 +10,13 @@ import warnings
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-from skae._network import spec
+from skae._network.network import build
 from skae._version import __version__
+from skae.activations import ACTIVATIONS
+from skae.corruptions import CORRUPTIONS
+from skae.losses import LOSSES
+from skae.optimizers import OPTIMIZERS
+from skae.penalties import PENALTIES
 
 STAMP = "_skae_version"
 
@@ -22,15 +27,22 @@ NEEDED_BY_DETECTORS = {"offset_", "calibration_scores_", "calibration_weights_"}
 
 # The names by which skops knows the classes, its `trusted` argument: they are in every file,
 # so classes do not move.
-SKOPS_TRUSTED_TYPES = [
-    "skae._denoising.DenoisingAutoencoder",
-    "skae._outlier.AutoencoderOutlierDetector",
-    "skae._transformer.AutoencoderTransformer",
-    "skae.export.Decoder",
-    "skae.export.Encoder",
-    "skae.export.Reconstructor",
-    "skae.export.SampleScorer",
-]
+SKOPS_TRUSTED_TYPES = sorted(
+    [
+        "skae._denoising.DenoisingAutoencoder",
+        "skae._outlier.AutoencoderOutlierDetector",
+        "skae._transformer.AutoencoderTransformer",
+        "skae.export.Decoder",
+        "skae.export.Encoder",
+        "skae.export.Reconstructor",
+        "skae.export.SampleScorer",
+        *(
+            f"{kind.__module__}.{kind.__name__}"
+            for registry in (ACTIVATIONS, CORRUPTIONS, LOSSES, OPTIMIZERS, PENALTIES)
+            for kind in registry.values()
+        ),
+    ]
+)
 
 
 class NewerVersionWarning(InconsistentVersionWarning):
@@ -87,7 +99,7 @@ def _problem(state, needed):
     if missing:
         return f"it has no {', '.join(missing)}"
     try:
-        n_parameters = spec.build(state["architecture_"]).n_parameters
+        n_parameters = build(state["architecture_"]).n_parameters
     except (KeyError, TypeError) as error:
         return f"its architecture_ is not understood ({type(error).__name__}: {error})"
     if state["theta_"].shape != (n_parameters,):

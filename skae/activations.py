@@ -1,50 +1,167 @@
-"""Elementwise activations: forward and backward of each.
+"""Elementwise activations: a forward and a backward kernel of each.
 
-`forward(z)` yields the calls that turn `z` into the activation, in place; `backward(a, da)`
-those that multiply `da` by the slope, in place; `a` is spent. The slope is written in terms
-of the output wherever it is a function of it. An activation that needs more room sets
-`n_scratch`: both methods then receive that many arrays shaped like `z`, its own from
-forward to backward and zero before the first forward.
+`forward(z)` yields the calls that turn `z` into the activation, in place. `backward(a, da)` yields
+those that multiply `da` by the slope, in place; `a` is spent. The slope is a function of the output
+wherever it can be.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import math
 
 import numpy as np
 
 from skae._kernels import mark_greatest
+from skae._parametrized import Parametrized, Range
+
+__all__ = [
+    "Activation",
+    "Elu",
+    "Exponential",
+    "Gelu",
+    "Identity",
+    "Isru",
+    "LeakyRelu",
+    "Logistic",
+    "Relu",
+    "Silu",
+    "Softplus",
+    "Tanh",
+    "TopK",
+]
 
 
-class Activation(ABC):
-    """One elementwise function; `gain` scales the initial weights of the layer before it."""
+class Activation(Parametrized, ABC):
+    """Base class of activations, functions a = f(z) of a layer's output.
+
+    An instance is what the parameters `activation`, `latent_activation` and `output_activation`
+    of the estimators take besides a name. Subclasses implement `forward` and `backward`, and
+    `inverse` if they are to stand at the output; all else has a default. A subclass with
+    parameters is best a frozen dataclass: its instances then compare by value.
+
+    The two kernels are generators. They compute nothing themselves but yield NumPy calls as tuples
+    ``(function, *operands, out)``, which are bound once and replayed for every batch. The function
+    is an elementwise one of NumPy, or the method ``dot`` of an array. Operands are arrays that
+    the kernel was given, or numbers; `out` is one of these arrays.
+
+    Attributes
+    ----------
+    gain : float
+        Scale of the initial weights before the activation, whose variance is ``gain**2 / n_in``
+        for `n_in` inputs; 1 by default.
+    is_identity : bool
+        Whether f(z) = z, so that the layer is linear; False by default.
+    n_scratch : int
+        How many arrays of the shape of z both kernels are given besides, as further arguments; 0
+        by default. They are zero before the first `forward`. What `forward` leaves in them is
+        there in `backward`.
+
+    See Also
+    --------
+    skae.losses.Loss : Base class of losses.
+
+    Examples
+    --------
+    The square of ReLU, with its slope 2 max(z, 0) in terms of the output:
+
+    >>> import numpy as np
+    >>> from skae.activations import Activation
+    >>> class SquaredRelu(Activation):
+    ...     def forward(self, z):
+    ...         yield np.maximum, z, 0, z
+    ...         yield np.multiply, z, z, z
+    ...
+    ...     def backward(self, a, da):
+    ...         yield np.sqrt, a, a
+    ...         yield np.multiply, da, a, da
+    ...         yield np.multiply, da, 2, da
+    >>> z, da = np.array([[-1.0, 3.0]]), np.ones((1, 2))
+    >>> for function, *operands, out in SquaredRelu().forward(z):
+    ...     _ = function(*operands, out=out)
+    >>> z
+    array([[0., 9.]])
+    >>> for function, *operands, out in SquaredRelu().backward(z, da):
+    ...     _ = function(*operands, out=out)
+    >>> da
+    array([[0., 6.]])
+    """
 
     gain = 1.0
     is_identity = False
     n_scratch = 0
+    _optional = ("inverse",)
 
-    def of_width(self, n_units, share):
-        """Return the activation for a layer of so many units, a share of which may be kept."""
+    def for_width(self, n_units):
+        """Return the activation for a layer of a given width.
+
+        Parameters
+        ----------
+        n_units : int
+            Number of units of the layer.
+
+        Returns
+        -------
+        activation : Activation
+            The activation itself by default; a copy bound to the width where that matters.
+        """
         return self
 
     @abstractmethod
     def forward(self, z, *scratch):
-        """Yield the calls of a = f(z), in place."""
+        """Yield the calls of a = f(z), in place.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_rows, n_units)
+            Outputs of the layer before the activation; overwritten by a.
+        *scratch : ndarray of shape (n_rows, n_units)
+            `n_scratch` arrays, kept for `backward`.
+
+        Yields
+        ------
+        call : tuple
+            A function, its operands, and the array that it writes into.
+        """
 
     @abstractmethod
     def backward(self, a, da, *scratch):
-        """Yield the calls of dz = da f'(z), in `da`; `a` is spent."""
+        """Yield the calls of dz = da f'(z), in place of da.
+
+        Parameters
+        ----------
+        a : ndarray of shape (n_rows, n_units)
+            What `forward` left in z; spent.
+        da : ndarray of shape (n_rows, n_units)
+            Derivative of the loss by a; overwritten by that by z.
+        *scratch : ndarray of shape (n_rows, n_units)
+            The `n_scratch` arrays, as `forward` left them; spent.
+
+        Yields
+        ------
+        call : tuple
+            A function, its operands, and the array that it writes into.
+        """
 
     def inverse(self, a):
-        """Return z with f(z) = a, `a` clamped to where that is moderate, as a new array.
+        """Return z with f(z) = a, where training starts; needed at the output only.
 
-        Asked only of activations that an output may have.
+        Parameters
+        ----------
+        a : ndarray of shape (n_features,)
+            Means of the features. They may be outside the range of f, or at its end: clip them
+            to where z is moderate.
+
+        Returns
+        -------
+        z : ndarray of shape (n_features,)
+            A new array of the same dtype.
         """
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
 class Identity(Activation):
-    """a = z,  da/dz = 1."""
+    """The identity: ``a = z,  da/dz = 1``."""
 
     is_identity = True
 
@@ -58,8 +175,9 @@ class Identity(Activation):
         return a.copy()
 
 
+@dataclass(frozen=True)
 class Logistic(Activation):
-    """a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)."""
+    """The logistic function: ``a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)``."""
 
     def forward(self, z):
         yield np.multiply, z, 0.5, z
@@ -77,8 +195,9 @@ class Logistic(Activation):
         return np.log(clamped / (1 - clamped))
 
 
+@dataclass(frozen=True)
 class Tanh(Activation):
-    """a = tanh(z),  da/dz = 1 - a**2."""
+    """Hyperbolic tangent: ``a = tanh(z),  da/dz = 1 - a**2``."""
 
     gain = 5 / 3
 
@@ -94,11 +213,12 @@ class Tanh(Activation):
         return np.arctanh(np.clip(a, -0.99, 0.99))
 
 
+@dataclass(frozen=True)
 class Isru(Activation):
-    """a = z / sqrt(1 + z**2),  da/dz = (1 + z**2)**-3/2.
+    """Inverse square root unit: ``a = z / sqrt(1 + z**2),  da/dz = (1 + z**2)**-3/2``.
 
-    The inverse square root unit of Carlile et al., 2017, arXiv 1710.09967, with alpha = 1:
-    much like tanh, in an eighth of its time in float64 and a quarter in float32.
+    Carlile et al., 2017, arXiv 1710.09967, with alpha = 1. The curve resembles tanh and takes
+    an eighth of its time in float64, a quarter in float32.
     """
 
     gain = 5 / 3
@@ -120,12 +240,13 @@ class Isru(Activation):
         return clamped / np.sqrt(1 - clamped * clamped)
 
 
+@dataclass(frozen=True)
 class Relu(Activation):
-    """a = max(z, 0),  da/dz = 1 if a > 0 else 0.
+    """Rectified linear unit: ``a = max(z, 0),  da/dz = 1 if a > 0 else 0``.
 
-    NumPy's maximum of two arrays is several times faster than that of an array and a
-    scalar, hence `zeros`. The slope is the sign of the bits of `a` read as integers, and an
-    integer product with 0 or 1 is exact: half the time of `da *= a > 0`.
+    NumPy's maximum of two arrays is several times faster than that of an array and a scalar:
+    the scratch array holds zeros. The slope is the sign of the bits of a, read as integers. An
+    integer product with 0 or 1 is exact and takes half the time of ``da *= a > 0``.
     """
 
     gain = math.sqrt(2)
@@ -144,8 +265,12 @@ class Relu(Activation):
         return np.maximum(a, 0)
 
 
+@dataclass(frozen=True)
 class Softplus(Activation):
-    """a = log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)),  da/dz = 1 - exp(-a)."""
+    """Smooth ReLU: ``a = log(1 + exp(z)),  da/dz = 1 - exp(-a)``.
+
+    Computed as ``max(z, 0) + log(1 + exp(-|z|))``, which does not overflow.
+    """
 
     n_scratch = 1
 
@@ -168,8 +293,9 @@ class Softplus(Activation):
         return clamped + np.log(-np.expm1(-clamped))
 
 
+@dataclass(frozen=True)
 class Exponential(Activation):
-    """a = exp(z),  da/dz = a."""
+    """The exponential function: ``a = exp(z),  da/dz = a``."""
 
     def forward(self, z):
         yield np.exp, z, z
@@ -182,7 +308,7 @@ class Exponential(Activation):
 
 
 class _SlopeActivation(Activation):
-    """An activation whose forward leaves its slope in the first scratch array."""
+    """Base class of activations whose `forward` leaves the slope in the first scratch array."""
 
     gain = math.sqrt(2)
     n_scratch = 1
@@ -191,8 +317,12 @@ class _SlopeActivation(Activation):
         yield np.multiply, da, slope, da
 
 
+@dataclass(frozen=True)
 class LeakyRelu(_SlopeActivation):
-    """a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100 (0.505 where z = 0)."""
+    """Leaky ReLU: ``a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100``.
+
+    Where z = 0 the slope is the mean of both, 0.505.
+    """
 
     def forward(self, z, slope):
         yield np.sign, z, slope
@@ -204,8 +334,9 @@ class LeakyRelu(_SlopeActivation):
         return np.minimum(a, 100 * a)
 
 
+@dataclass(frozen=True)
 class Elu(_SlopeActivation):
-    """a = z if z > 0 else exp(z) - 1,  da/dz = 1 if z > 0 else exp(z).
+    """Exponential linear unit: ``a = z if z > 0 else exp(z) - 1,  da/dz = 1 if z > 0 else exp(z)``.
 
     Clevert, Unterthiner & Hochreiter, 2016, arXiv 1511.07289, equation 15.
     """
@@ -223,24 +354,33 @@ class Elu(_SlopeActivation):
 
 @dataclass(frozen=True)
 class TopK(_SlopeActivation):
-    """a = z if z is among the k greatest of its row else 0,  da/dz = 1 where kept, else 0.
+    """Top-k activation: ``a = z if z is among the k greatest of its row else 0``.
 
-    Makhzani & Frey, 2013, arXiv 1312.5663, section 2.1. The one activation that looks at a
-    whole row; of equal numbers all are kept or none.
+    The slope is 1 where z is kept, else 0 (Makhzani & Frey, 2013, arXiv 1312.5663, section 2.1).
+    This is the only activation that looks at a whole row. Of values equal to the k-th greatest
+    all are kept.
+
+    Parameters
+    ----------
+    share : float, default=0.05
+        Share of the units of a layer that is kept: k is the nearest whole number, at least 1.
+        An instance keeps one unit until `for_width` has bound it to a layer.
     """
 
-    k: int = 1
+    share: float = 0.05
+    _n_kept: int = field(default=1, init=False, repr=False)
+    _ranges = {"share": Range(0, 1, "neither")}
 
-    def of_width(self, n_units, share):
-        return TopK(max(1, round(share * n_units)))
+    def for_width(self, n_units):
+        return self._copy_with(_n_kept=max(1, round(self.share * n_units)))
 
     def forward(self, z, slope):
-        yield mark_greatest, z, self.k, slope
+        yield mark_greatest, z, self._n_kept, slope
         yield np.multiply, z, slope, z
 
 
 class _GatedActivation(Activation):
-    """a = z s(z) with s a logistic function of z: its slope is s + w (1 - s)."""
+    """Base class of a = z s(z), s a logistic function of z, with the slope s + w (1 - s)."""
 
     gain = math.sqrt(2)
 
@@ -254,8 +394,9 @@ class _GatedActivation(Activation):
         yield np.multiply, da, s, da
 
 
+@dataclass(frozen=True)
 class Silu(_GatedActivation):
-    """a = z s,  s = logistic(z),  da/dz = s + a (1 - s).
+    """Sigmoid linear unit: ``a = z s,  s = logistic(z),  da/dz = s + a (1 - s)``.
 
     Elfwing, Uchibe & Doya, 2018, Neural Networks 107, equations 9 and 10.
     """
@@ -273,11 +414,12 @@ class Silu(_GatedActivation):
         yield from self._multiply_by_slope(da, s, a)
 
 
+@dataclass(frozen=True)
 class Gelu(_GatedActivation):
-    """a = z s,  s = logistic(2u),  u = c (z + 0.044715 z**3),  c = sqrt(2 / pi).
+    """Gaussian error linear unit: ``a = z s,  s = logistic(2u),  u = c (z + 0.044715 z**3)``.
 
-    da/dz = s + w (1 - s),  w = 2 a c (1 + 0.134145 z**2). The form with tanh of
-    Hendrycks & Gimpel, 2016, arXiv 1606.08415, section 2.
+    ``c = sqrt(2 / pi),  da/dz = s + w (1 - s),  w = 2 a c (1 + 0.134145 z**2)``. This is the
+    form with tanh of Hendrycks & Gimpel, 2016, arXiv 1606.08415, section 2.
     """
 
     n_scratch = 2
@@ -301,22 +443,22 @@ class Gelu(_GatedActivation):
 
 
 ACTIVATIONS = {
-    "identity": Identity(),
-    "logistic": Logistic(),
-    "tanh": Tanh(),
-    "isru": Isru(),
-    "relu": Relu(),
-    "softplus": Softplus(),
-    "exponential": Exponential(),
-    "leaky_relu": LeakyRelu(),
-    "elu": Elu(),
-    "gelu": Gelu(),
-    "silu": Silu(),
-    "top_k": TopK(),
+    "identity": Identity,
+    "logistic": Logistic,
+    "tanh": Tanh,
+    "isru": Isru,
+    "relu": Relu,
+    "softplus": Softplus,
+    "exponential": Exponential,
+    "leaky_relu": LeakyRelu,
+    "elu": Elu,
+    "gelu": Gelu,
+    "silu": Silu,
+    "top_k": TopK,
 }
 
 OUTPUT_ACTIVATIONS = {
     name
-    for name, activation in ACTIVATIONS.items()
-    if type(activation).inverse is not Activation.inverse
+    for name, AnyActivation in ACTIVATIONS.items()
+    if AnyActivation.inverse is not Activation.inverse
 }

@@ -1,28 +1,99 @@
-"""Noise on the input: `corrupt(X, out, rng)` writes a noisy copy of X; X is untouched."""
+"""Corruptions: noise that a denoising autoencoder adds to its training samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from skae._parametrized import Parametrized, Range, check_offers
 
-class Corruption(ABC):
-    """A way to spoil rows, in the units of X."""
+__all__ = ["Corruption", "Gaussian", "Masking", "SaltPepper", "Swap", "UserNoise"]
+
+PROBABILITY = Range(0, 1)
+
+
+class Corruption(Parametrized, ABC):
+    """Base class of corruptions, which write noisy copies of samples.
+
+    An instance is what the parameter `noise` of :class:`~skae.DenoisingAutoencoder` takes besides
+    a name. Subclasses implement `corrupt`; `for_samples` has a default. A subclass with
+    parameters is best a frozen dataclass: its instances then compare by value.
+
+    See Also
+    --------
+    skae.DenoisingAutoencoder : Learns to restore clean samples from noisy ones.
+
+    Examples
+    --------
+    Multiply each value by a lognormal number:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from skae.corruptions import Corruption
+    >>> @dataclass(frozen=True)
+    ... class Lognormal(Corruption):
+    ...     level: float = 0.1
+    ...
+    ...     def corrupt(self, X, out, rng):
+    ...         rng.standard_normal(out=out, dtype=out.dtype)
+    ...         out *= self.level
+    ...         np.exp(out, out=out)
+    ...         out *= X
+    >>> X = np.array([[1.0, 0.0, -2.0]])
+    >>> X_noisy = np.empty_like(X)
+    >>> Lognormal(level=0.1).corrupt(X, X_noisy, np.random.default_rng(0))
+    >>> X_noisy.round(2)
+    array([[ 1.01,  0.  , -2.13]])
+    """
+
+    _optional = ()
+
+    def for_samples(self, X):
+        """Return the corruption for a training set.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training samples, in their own units; not to be changed.
+
+        Returns
+        -------
+        corruption : Corruption
+            The corruption itself by default; a copy bound to what it needs of X where it needs
+            something.
+        """
+        return self
 
     @abstractmethod
     def corrupt(self, X, out, rng):
-        """Write a corrupted copy of X into out."""
+        """Write a corrupted copy of X into out.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Clean samples, in their own units; left as they are.
+        out : ndarray of shape (n_rows, n_features)
+            Where the noisy samples go.
+        rng : numpy.random.Generator
+            Source of all randomness.
+        """
 
 
 @dataclass(frozen=True)
 class Masking(Corruption):
-    """Each cell becomes 0 with probability `level`.
+    """Masking noise: each value becomes 0 with probability `level`.
 
     Vincent, Larochelle, Bengio & Manzagol, 2008, ICML, section 2.3.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Probability of a change.
     """
 
-    level: float
+    level: float = 0.3
+    _ranges = {"level": PROBABILITY}
 
     def corrupt(self, X, out, rng):
         np.multiply(X, rng.random(X.shape, dtype=np.float32) >= self.level, out=out)
@@ -30,9 +101,16 @@ class Masking(Corruption):
 
 @dataclass(frozen=True)
 class Gaussian(Corruption):
-    """Each cell gains a normal number with standard deviation `level`."""
+    """Gaussian noise: a normal number is added to each value.
 
-    level: float
+    Parameters
+    ----------
+    level : float, default=0.3
+        Standard deviation, in the units of X.
+    """
+
+    level: float = 0.3
+    _ranges = {"level": Range(0, closed="left")}
 
     def corrupt(self, X, out, rng):
         rng.standard_normal(out=out, dtype=out.dtype)
@@ -42,36 +120,71 @@ class Gaussian(Corruption):
 
 @dataclass(frozen=True)
 class SaltPepper(Corruption):
-    """Each cell becomes, with probability `level`, its column's least or greatest value."""
+    """Salt-and-pepper noise: values become the least or the greatest of their column.
 
-    level: float
-    lowest: np.ndarray
-    highest: np.ndarray
+    Both are equally likely. The columns are those of the training samples that `for_samples`
+    was given; without it, those of each block that is corrupted.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Probability of a change.
+    """
+
+    level: float = 0.3
+    _extremes: tuple | None = field(default=None, init=False, repr=False, compare=False)
+    _ranges = {"level": PROBABILITY}
+
+    def for_samples(self, X):
+        return self._copy_with(_extremes=(X.min(axis=0), X.max(axis=0)))
 
     def corrupt(self, X, out, rng):
+        lowest, highest = self._extremes or (X.min(axis=0), X.max(axis=0))
         draws = rng.random(X.shape, dtype=np.float32)
         np.copyto(out, X)
-        np.copyto(out, self.highest, where=draws < self.level)
-        np.copyto(out, self.lowest, where=draws < 0.5 * self.level)
+        np.copyto(out, highest, where=draws < self.level)
+        np.copyto(out, lowest, where=draws < 0.5 * self.level)
 
 
 @dataclass(frozen=True)
 class Swap(Corruption):
-    """Each cell takes, with probability `level`, the value of its column in another row."""
+    """Swap noise: values are replaced by those of the same column in random other rows.
 
-    level: float
-    X: np.ndarray
+    The rows are the training samples that `for_samples` was given; without it, those of each
+    block that is corrupted.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Probability of a change.
+    """
+
+    level: float = 0.3
+    _samples: np.ndarray | None = field(default=None, init=False, repr=False, compare=False)
+    _ranges = {"level": PROBABILITY}
+
+    def for_samples(self, X):
+        return self._copy_with(_samples=X)
 
     def corrupt(self, X, out, rng):
-        rows = rng.integers(0, len(self.X), size=X.shape)
-        swapped = np.take_along_axis(self.X, rows, axis=0)
+        samples = X if self._samples is None else self._samples
+        rows = rng.integers(0, len(samples), size=X.shape)
+        swapped = np.take_along_axis(samples, rows, axis=0)
         np.copyto(out, X)
         np.copyto(out, swapped, where=rng.random(X.shape, dtype=np.float32) < self.level)
 
 
 @dataclass(frozen=True)
 class UserNoise(Corruption):
-    """Whatever the user's function of (X, rng) returns."""
+    """Noise of one's own: what a function of (X, rng) returns.
+
+    The estimator wraps a callable that is passed as `noise` in this class.
+
+    Parameters
+    ----------
+    function : callable
+        Given a copy of clean samples and a Generator, it returns noisy samples of the same shape.
+    """
 
     function: Callable
 
@@ -93,3 +206,23 @@ CORRUPTIONS = {
     "salt_pepper": SaltPepper,
     "swap": Swap,
 }
+
+
+def make_corruption(noise, noise_level, X):
+    """Return the corruption of training samples X that parameters of an estimator ask for.
+
+    `noise` is a name, a callable, an instance, or None for no corruption.
+    """
+    if noise is None:
+        return None
+    if not isinstance(noise, str):
+        if callable(noise):
+            return UserNoise(noise)
+        check_offers(noise, Corruption, "noise")
+        return noise.for_samples(X)
+    if noise != "gaussian" and noise_level > 1:
+        raise ValueError(
+            f"noise_level is a probability for noise={noise!r}: it must be at most 1, "
+            f"got {noise_level!r}."
+        )
+    return CORRUPTIONS[noise](float(noise_level)).for_samples(X)

@@ -201,7 +201,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
         return {"code": self.estimator.n_components_}
 
     def _onnx_nodes(self, X):
-        return [exporter.encode(self.estimator, X)]
+        return [exporter.encode(self.estimator._model, X)]
 
 
 class Decoder(_NamedAsInput):
@@ -266,7 +266,7 @@ class Decoder(_NamedAsInput):
         return {"reconstruction": self.estimator.n_features_in_}
 
     def _onnx_nodes(self, X):
-        return [exporter.decode(self.estimator, X)]
+        return [exporter.decode(self.estimator._model, X)]
 
 
 class Reconstructor(_NamedAsInput):
@@ -326,7 +326,7 @@ class Reconstructor(_NamedAsInput):
         return {"reconstruction": self.estimator.n_features_in_}
 
     def _onnx_nodes(self, X):
-        return [exporter.reconstruct(self.estimator, X)]
+        return [exporter.reconstruct(self.estimator._model, X)]
 
 
 class SampleScorer(_Part):

@@ -1,32 +1,127 @@
-"""Errors of a reconstruction: the calls for value and derivative of each.
+"""Losses: the errors of a reconstruction and their derivative.
 
-A row's loss is the mean of the errors over its features. A loss has a default `link`, the
-activation of the output. With `fused = True` it owns its link: it is handed the output
-before that activation (the logits), so that stable forms stay in one place, and no other
-output activation is allowed. With `sums = True` a batch's sum of errors can be had for less
-than the errors.
+The loss of a sample is the mean of the errors over its features.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
+from skae._parametrized import Parametrized, Range
 
-class Loss(ABC):
-    """Elementwise error of an output `Z` against its target `X`."""
+__all__ = ["AbsoluteError", "Huber", "LogLoss", "Loss", "Poisson", "SquaredError"]
+
+
+class Loss(Parametrized, ABC):
+    """Base class of losses, elementwise errors of an output Z against its target X.
+
+    An instance is what the parameter `loss` of the estimators takes besides a name. Subclasses
+    implement `errors_and_delta`; all else has a default. A subclass with parameters is best a
+    frozen dataclass: its instances then compare by value.
+
+    The kernel is a generator, as those of an activation are: it yields NumPy calls as tuples
+    ``(function, *operands, out)``, which are bound once and replayed for every batch.
+
+    Attributes
+    ----------
+    link : str
+        Name of the output activation that goes with the loss: what
+        ``output_activation="auto"`` means; "identity" by default.
+    fused : bool
+        Whether the loss includes its link; False by default. It is then given the output before
+        the activation (the logits), which keeps the stable form in one place, and the estimator
+        accepts no other output activation.
+    sums : bool
+        Whether `sum_and_delta` is there: the sum of the errors of a batch for less than the
+        errors; False by default.
+    lowest, highest : float
+        Bounds of the targets on which the loss is defined; infinite by default.
+
+    See Also
+    --------
+    skae.activations.Activation : Base class of activations.
+
+    Examples
+    --------
+    The logarithm of the hyperbolic cosine, whose derivative is tanh:
+
+    >>> import math
+    >>> import numpy as np
+    >>> from skae.losses import Loss
+    >>> class LogCosh(Loss):
+    ...     def errors_and_delta(self, X, Z, errors, delta):
+    ...         yield np.subtract, Z, X, delta
+    ...         yield np.negative, delta, errors
+    ...         yield np.logaddexp, delta, errors, errors
+    ...         yield np.subtract, errors, math.log(2), errors
+    ...         yield np.tanh, delta, delta
+    >>> X, Z = np.array([[0.0, 1.0]]), np.array([[0.0, 3.0]])
+    >>> errors, delta = np.empty((2, 1, 2))
+    >>> for function, *operands, out in LogCosh().errors_and_delta(X, Z, errors, delta):
+    ...     _ = function(*operands, out=out)
+    >>> errors.round(3)
+    array([[0.   , 1.325]])
+    >>> delta.round(3)
+    array([[0.   , 0.964]])
+    """
 
     link = "identity"
     fused = False
     sums = False
     lowest, highest = -np.inf, np.inf
+    _optional = ("sum_and_delta",)
 
     @abstractmethod
     def errors_and_delta(self, X, Z, errors, delta):
-        """Yield the calls of the elementwise errors and their slope; a fused loss spends Z."""
+        """Yield the calls of the elementwise errors and of their derivative by Z.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Targets; left as they are.
+        Z : ndarray of shape (n_rows, n_features)
+            Outputs; spent by a fused loss, else left as they are.
+        errors : ndarray of shape (n_rows, n_features)
+            Where the errors go.
+        delta : ndarray of shape (n_rows, n_features)
+            Where the derivatives go.
+
+        Yields
+        ------
+        call : tuple
+            A function, its operands, and the array that it writes into.
+        """
+
+    def sum_and_delta(self, X, Z, share, total, delta):
+        """Yield the calls of a multiple of the sum of the errors, and of their derivative.
+
+        Needed with ``sums=True`` only.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Targets; left as they are.
+        Z : ndarray of shape (n_rows, n_features)
+            Outputs; spent by a fused loss, else left as they are.
+        share : float
+            Factor of the sum. The derivative goes without it.
+        total : ndarray of shape (1,)
+            Where the sum goes.
+        delta : ndarray of shape (n_rows, n_features)
+            Where the derivatives go.
+
+        Yields
+        ------
+        call : tuple
+            A function, its operands, and the array that it writes into.
+        """
+        raise NotImplementedError
 
 
+@dataclass(frozen=True)
 class SquaredError(Loss):
-    """(z - x)**2 / 2,  delta = z - x."""
+    """Squared error: ``(z - x)**2 / 2,  delta = z - x``."""
 
     sums = True
 
@@ -36,15 +131,15 @@ class SquaredError(Loss):
         yield np.multiply, errors, delta, errors
 
     def sum_and_delta(self, X, Z, share, total, delta):
-        """Yield the calls of total = share sum (z - x)**2 / 2, of shape (1,), and of the slope."""
         yield np.subtract, Z, X, delta
         flat = delta.reshape(-1)
         yield flat.dot, flat, total.reshape(())
         yield np.multiply, total, 0.5 * share, total
 
 
+@dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """|z - x|,  delta = sign(z - x)."""
+    """Absolute error: ``|z - x|,  delta = sign(z - x)``."""
 
     def errors_and_delta(self, X, Z, errors, delta):
         yield np.subtract, Z, X, errors
@@ -52,26 +147,39 @@ class AbsoluteError(Loss):
         yield np.abs, errors, errors
 
 
+@dataclass(frozen=True)
 class Huber(Loss):
-    """delta (r - delta / 2),  r = z - x,  delta = min(max(r, -1), 1).
+    """Huber loss: ``delta (r - delta / 2),  r = z - x,  delta = min(max(r, -k), k)``.
 
-    Huber, 1964, Annals of Mathematical Statistics 35, page 73, with k = 1.
+    That is ``r**2 / 2`` up to ``|r| = k`` and ``k |r| - k**2 / 2`` beyond (Huber, 1964, Annals of
+    Mathematical Statistics 35, page 73).
+
+    Parameters
+    ----------
+    k : float, default=1.0
+        Residual from which on the loss grows linearly, in the units that the network is trained
+        in: scaled ones, as a rule.
     """
+
+    k: float = 1.0
+    _ranges = {"k": Range(0, closed="neither")}
 
     def errors_and_delta(self, X, Z, errors, delta):
         yield np.subtract, Z, X, errors
-        yield np.maximum, errors, -1, delta
-        yield np.minimum, delta, 1, delta
+        yield np.maximum, errors, -self.k, delta
+        yield np.minimum, delta, self.k, delta
         yield np.multiply, errors, 2, errors
         yield np.subtract, errors, delta, errors
         yield np.multiply, errors, delta, errors
         yield np.multiply, errors, 0.5, errors
 
 
+@dataclass(frozen=True)
 class LogLoss(Loss):
-    """-x log p - (1 - x) log(1 - p) = max(z, 0) - x z - log((1 + |t|) / 2),  delta = p - x.
+    """Log loss: ``-x log p - (1 - x) log(1 - p),  delta = p - x,  p = logistic(z)``.
 
-    p = (1 + t) / 2 and t = tanh(z / 2): neither logarithm meets a zero. Z is spent.
+    Computed as ``max(z, 0) - x z - log((1 + |t|) / 2)`` with ``t = tanh(z / 2)`` and
+    ``p = (1 + t) / 2``, so that no logarithm meets a zero. Z is spent.
     """
 
     link = "logistic"
@@ -94,8 +202,9 @@ class LogLoss(Loss):
         yield np.subtract, delta, X, delta
 
 
+@dataclass(frozen=True)
 class Poisson(Loss):
-    """exp(z) - x z,  delta = exp(z) - x. Z is spent."""
+    """Poisson loss: ``exp(z) - x z,  delta = exp(z) - x``; Z is spent."""
 
     link = "exponential"
     fused = True
@@ -109,9 +218,9 @@ class Poisson(Loss):
 
 
 LOSSES = {
-    "squared_error": SquaredError(),
-    "absolute_error": AbsoluteError(),
-    "huber": Huber(),
-    "log_loss": LogLoss(),
-    "poisson": Poisson(),
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "log_loss": LogLoss,
+    "poisson": Poisson,
 }

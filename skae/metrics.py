@@ -1,4 +1,4 @@
-"""Reconstruction scores of any transformer with `inverse_transform`, PCA included."""
+"""Scores and errors of reconstructions, for every reducer with `inverse_transform`."""
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -10,33 +10,37 @@ __all__ = ["rate_distortion", "reconstruction_score", "reconstruction_scores"]
 
 
 def reconstruction_score(estimator, X, y=None, sample_weight=None):
-    """Share of the variance of X that an estimator's reconstruction explains.
+    """Return the share of the variance of X that the reconstruction explains.
 
-    One ruler for PCA, KernelPCA, NMF, the autoencoders and every Pipeline that can invert
-    its steps: pass the function itself as ``scoring=``. A Pipeline is scored in the space
-    that its first step receives.
+    The score is comparable between PCA, KernelPCA, NMF, the autoencoders and every Pipeline
+    whose steps can be inverted. Pass the function itself as ``scoring=``. The errors of a
+    Pipeline are measured in the space of its input.
 
     Parameters
     ----------
     estimator : object
         Fitted, with `transform` and `inverse_transform`.
     X : array-like of shape (n_samples, n_features)
-        Rows to reconstruct.
+        Samples to reconstruct.
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows.
+        Weights of the samples.
 
     Returns
     -------
     score : float
-        1 - (sum of squared errors) / (sum of squares about the mean of X): 1 is a perfect
-        reconstruction, 0 that of the mean, below 0 is worse than the mean.
+        1 - (sum of squared errors) / (sum of squares about the mean of X): 1 for a perfect
+        reconstruction, 0 for a reconstruction by the mean, negative for a worse one.
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
     TypeError
         If the estimator cannot reconstruct.
+    ValueError
+        If `X` or `sample_weight` is not as described.
 
     Examples
     --------
@@ -49,38 +53,42 @@ def reconstruction_score(estimator, X, y=None, sample_weight=None):
     >>> bool(scores.min() > 0.9)
     True
     """
-    X, reconstruction, weights = _reconstructed(estimator, X, sample_weight, "reconstruction_score")
-    return explained_variance(X, reconstruction, weights)
+    check_reducer(estimator, "reconstruction_score")
+    return explained_variance(*_reconstruct(estimator, X, sample_weight))
 
 
 def reconstruction_scores(estimator, X, y=None, sample_weight=None):
-    """Two scores of an estimator's reconstruction, by name.
+    """Return two scores of the reconstruction, by name.
 
-    What `sklearn.callback.ScoringMonitor` takes as ``scoring=``, for a score of every epoch,
-    and searches do that are to show more than one number.
+    Pass the function as ``scoring=`` to `sklearn.callback.ScoringMonitor`, for the scores of
+    every epoch, or to a search that reports several scores.
 
     Parameters
     ----------
     estimator : object
         Fitted, with `transform` and `inverse_transform`.
     X : array-like of shape (n_samples, n_features)
-        Rows to reconstruct.
+        Samples to reconstruct.
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows.
+        Weights of the samples.
 
     Returns
     -------
     scores : dict of str to float
-        "reconstruction_score" is :func:`reconstruction_score`; "neg_mean_squared_error" is
-        minus the mean over rows and features of the squared error, in the squared units of
+        "reconstruction_score" is :func:`reconstruction_score`. "neg_mean_squared_error" is
+        minus the squared error, averaged over samples and features, in the squared units of
         X. Both are better when higher.
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
     TypeError
         If the estimator cannot reconstruct.
+    ValueError
+        If `X` or `sample_weight` is not as described.
 
     Examples
     --------
@@ -92,9 +100,8 @@ def reconstruction_scores(estimator, X, y=None, sample_weight=None):
     >>> {name: round(score, 3) for name, score in scores.items()}
     {'reconstruction_score': 0.995, 'neg_mean_squared_error': -0.006}
     """
-    X, reconstruction, weights = _reconstructed(
-        estimator, X, sample_weight, "reconstruction_scores"
-    )
+    check_reducer(estimator, "reconstruction_scores")
+    X, reconstruction, weights = _reconstruct(estimator, X, sample_weight)
     return {
         "reconstruction_score": explained_variance(X, reconstruction, weights),
         "neg_mean_squared_error": -mean_squared_error(X, reconstruction, weights),
@@ -102,42 +109,45 @@ def reconstruction_scores(estimator, X, y=None, sample_weight=None):
 
 
 def rate_distortion(estimator, X, *, n_components=None, sample_weight=None):
-    """Error of the reconstruction against the size of the code, with PCA's beside it.
+    """Return the reconstruction error for each number of components, and that of PCA.
 
-    One autoencoder trained with ``nested=True`` reads codes of every size: these are their
-    errors. PCA's are those of the same training rows: the estimator's linear path and its
-    mean are PCA, so that neither these rows nor another fit are needed.
+    An autoencoder trained with ``nested=True`` decodes any number of leading components. The
+    errors of PCA need no further fit: the linear path and `mean_` of the estimator are PCA of
+    the same training samples.
 
     Parameters
     ----------
     estimator : AutoencoderTransformer or DenoisingAutoencoder
         Fitted with ``nested=True``.
     X : array-like of shape (n_samples, n_features)
-        Rows to reconstruct, best unseen ones.
+        Samples to reconstruct, preferably held-out ones.
     n_components : array-like of int of shape (n_sizes,), default=None
-        Sizes of code, each from 1 to the number of columns that the estimator has; None
-        for all of them.
+        Numbers of components, each from 1 to `n_components_`; None stands for all of them.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows.
+        Weights of the samples.
 
     Returns
     -------
     curve : :class:`~sklearn.utils.Bunch`
-        Dictionary-like, each an ndarray of shape (n_sizes,):
+        Dictionary-like, each value an ndarray of shape (n_sizes,):
 
-        - `n_components`: the sizes of code, int;
-        - `mean_squared_error`: mean over rows and features of the squared error, in the
+        - `n_components`: the numbers of components, int;
+        - `mean_squared_error`: the squared error, averaged over samples and features, in the
           squared units of X;
         - `explained_variance`: the share of the variance of X that the reconstruction
-          explains, as :func:`reconstruction_score` has it;
-        - `pca_mean_squared_error` and `pca_explained_variance`: the same of PCA, None for
-          an estimator with ``linear_path=None``.
+          explains, as in :func:`reconstruction_score`;
+        - `pca_mean_squared_error` and `pca_explained_variance`: the same for PCA, or None
+          for an estimator with ``linear_path=None``.
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator cannot reconstruct.
     ValueError
-        If the estimator was not fitted with ``nested=True``, or a size of code is none
-        that it has.
+        If the estimator was not fitted with ``nested=True``, or `X`, `n_components` or
+        `sample_weight` is not as described.
 
     Examples
     --------
@@ -154,76 +164,81 @@ def rate_distortion(estimator, X, *, n_components=None, sample_weight=None):
     architecture = getattr(estimator, "architecture_", {})
     if not architecture.get("nested"):
         raise ValueError(
-            "rate_distortion needs codes of every size: an autoencoder fitted with nested=True, "
-            f"got {type(estimator).__name__}."
+            "rate_distortion needs an autoencoder fitted with nested=True, got "
+            f"{type(estimator).__name__}."
         )
     code = np.asarray(estimator.transform(X))
-    X = check_array(X, dtype=[np.float64, np.float32])
-    weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
-    sizes = _sizes(n_components, code.shape[1])
+    X, weights = _check_samples(X, sample_weight)
+    sizes = _check_sizes(n_components, code.shape[1])
     curve = Bunch(n_components=sizes, pca_mean_squared_error=None, pca_explained_variance=None)
-    restored = (np.asarray(estimator.inverse_transform(code[:, :size])) for size in sizes)
-    curve.mean_squared_error, curve.explained_variance = _scores(X, restored, weights)
+    reconstructions = (np.asarray(estimator.inverse_transform(code[:, :size])) for size in sizes)
+    curve.mean_squared_error, curve.explained_variance = _scores(X, reconstructions, weights)
     if architecture["linear_path"]:
-        restored = _pca_reconstructions(estimator, X, sizes)
-        curve.pca_mean_squared_error, curve.pca_explained_variance = _scores(X, restored, weights)
+        reconstructions = _pca_reconstructions(estimator, X, sizes)
+        errors, shares = _scores(X, reconstructions, weights)
+        curve.pca_mean_squared_error, curve.pca_explained_variance = errors, shares
     return curve
 
 
-def _sizes(n_components, whole):
-    """Return sizes of code as an ndarray of int, all of them for None."""
+def _check_sizes(n_components, n_available):
+    """Return numbers of components as an ndarray of int; None stands for all from 1."""
     if n_components is None:
-        return np.arange(1, whole + 1)
+        return np.arange(1, n_available + 1)
     sizes = np.atleast_1d(n_components)
-    if (
-        sizes.ndim > 1
-        or sizes.dtype.kind not in "iu"
-        or not np.isin(sizes, range(1, whole + 1)).all()
-    ):
+    is_list_of_int = sizes.ndim == 1 and sizes.dtype.kind in "iu"
+    if not is_list_of_int or not np.isin(sizes, range(1, n_available + 1)).all():
         raise ValueError(
-            f"n_components must be a list of int from 1 to n_components_={whole}, or None, got "
-            f"{n_components!r}."
+            f"n_components must be a list of int from 1 to n_components_={n_available}, or None, "
+            f"got {n_components!r}."
         )
     return sizes
 
 
 def _scores(X, reconstructions, weights):
-    """Mean squared errors of reconstructions, and the shares of the variance they explain."""
+    """Return mean squared errors and shares of explained variance, one of each per size."""
     pairs = [
-        (mean_squared_error(X, each, weights), explained_variance(X, each, weights))
-        for each in reconstructions
+        (
+            mean_squared_error(X, reconstruction, weights),
+            explained_variance(X, reconstruction, weights),
+        )
+        for reconstruction in reconstructions
     ]
     return np.array(pairs).T
 
 
 def _pca_reconstructions(estimator, X, sizes):
-    """Yield what PCA with each number of components makes of X.
+    """Yield the reconstruction of X by PCA for each number of components.
 
-    Its directions are the rows of the linear path's way out of a linear code, or the
-    columns of its way into any other, up to their lengths.
+    The principal axes are, up to their lengths, the rows of the linear path's decoder matrix if
+    the latent code is linear, and the columns of its encoder matrix otherwise.
     """
-    n_layers = estimator.architecture_["n_encoder_layers"]
-    encoder, decoder = (np.asarray(P, np.float64) for P in estimator.path_coefs_)
-    is_linear = estimator.architecture_["activations"][n_layers - 1] == "identity"
-    directions = decoder if is_linear else encoder.T
-    lengths = np.sqrt(np.square(directions).sum(axis=1, keepdims=True))
-    directions = directions / np.where(lengths > 0, lengths, 1)
-    centered = np.subtract(X, estimator.mean_, dtype=np.float64)
+    n_encoder_layers = estimator.architecture_["n_encoder_layers"]
+    encoder, decoder = (np.asarray(matrix, np.float64) for matrix in estimator.path_coefs_)
+    is_linear = estimator.architecture_["activations"][n_encoder_layers - 1] == "identity"
+    axes = decoder if is_linear else encoder.T
+    lengths = np.sqrt(np.square(axes).sum(axis=1, keepdims=True))
+    axes = axes / np.where(lengths > 0, lengths, 1)
+    centred = np.subtract(X, estimator.mean_, dtype=np.float64)
     for size in sizes:
-        yield centered @ directions[:size].T @ directions[:size] + estimator.mean_
+        yield centred @ axes[:size].T @ axes[:size] + estimator.mean_
 
 
-def _reconstructed(estimator, X, sample_weight, caller):
-    """Return X as an array, its reconstruction, and the weights of the rows."""
-    check_reducer(estimator, caller)
+def _reconstruct(estimator, X, sample_weight):
+    """Return X as an array, its reconstruction, and the weights of the samples."""
     reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
-    X = check_array(X, dtype=[np.float64, np.float32])
-    weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
+    X, weights = _check_samples(X, sample_weight)
     return X, reconstruction, weights
 
 
+def _check_samples(X, sample_weight):
+    """Return X as an array, and the weights of the samples, which are ones by default."""
+    X = check_array(X, dtype=[np.float64, np.float32])
+    weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
+    return X, weights
+
+
 def check_reducer(estimator, caller):
-    """Raise for what cannot reconstruct: TypeError by kind, NotFittedError where not fitted."""
+    """Raise TypeError if an estimator cannot reconstruct, NotFittedError if it is not fitted."""
     for name in ("transform", "inverse_transform"):
         if not hasattr(estimator, name):
             raise TypeError(
@@ -234,17 +249,20 @@ def check_reducer(estimator, caller):
 
 
 def mean_squared_error(X, reconstruction, weights):
-    """Mean over features, and by weight over rows, of (x - x_hat)**2."""
+    """Return the mean of (x - x_hat)**2 over features, and over samples by weight."""
     errors = np.square(X - reconstruction, dtype=np.float64).mean(axis=1)
     return float(np.average(errors, weights=weights))
 
 
 def explained_variance(X, reconstruction, weights):
-    """1 - sum w (x - x_hat)**2 / sum w (x - mean)**2, all features together."""
-    share = weights / weights.sum()
-    error = share @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
-    centered = np.subtract(X, X[0], dtype=np.float64)  # exactly zero where all rows are equal
-    variance = share @ np.square(centered - share @ centered).sum(axis=1)
+    """Return 1 - sum w (x - x_hat)**2 / sum w (x - mean)**2, over all features together.
+
+    Without variance the share is 1 for a perfect reconstruction, else 0.
+    """
+    weights = weights / weights.sum()
+    error = weights @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
+    centred = np.subtract(X, X[0], dtype=np.float64)  # exactly zero if all samples are equal
+    variance = weights @ np.square(centred - weights @ centred).sum(axis=1)
     if variance == 0:
         return 1.0 if error == 0 else 0.0
     return float(1 - error / variance)

@@ -1,9 +1,4 @@
-"""Sparsity of the code: value and derivative of each.
-
-`value_and_add_gradient(code, delta, scale, state)` adds the derivative of the penalty of a
-batch to `delta` and returns its value. `scale` holds the rows' weights, a column or one
-number, which sum to 1 over the batch.
-"""
+"""Penalties on the latent code: value and derivative of each, for sparse codes."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,67 +6,175 @@ import math
 
 import numpy as np
 
+from skae._parametrized import Parametrized, Range
 
-class Penalty(ABC):
-    """A price on codes that are not sparse."""
+__all__ = ["L1", "KullbackLeibler", "Penalty"]
+
+
+class Penalty(Parametrized, ABC):
+    """Base class of penalties, which are added to the loss to shape the latent code.
+
+    An instance is what the parameter `sparsity` of the estimators takes besides a name.
+    Subclasses implement `init` and `value_and_add_gradient`; all else has a default. A subclass
+    with parameters is best a frozen dataclass: its instances then compare by value. What changes
+    during training lives in the state that `init` returns. Arrays are made there too, so that
+    batches allocate nothing.
+
+    Attributes
+    ----------
+    latent_activation : str or None
+        Name of the latent activation that the penalty needs; None, the default, for any.
+    initial_mean : float or None
+        Mean of the codes to start at, by the biases; needs the latent activation "logistic".
+        None, the default, leaves the biases as they are.
+
+    See Also
+    --------
+    skae.losses.Loss : Base class of losses.
+
+    Examples
+    --------
+    Half the mean squared code, whose derivative is the code:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from skae.penalties import Penalty
+    >>> @dataclass(frozen=True)
+    ... class L2(Penalty):
+    ...     weight: float = 1.0
+    ...
+    ...     def init(self, n_rows, n_components, dtype):
+    ...         return {"buffer": np.empty((n_rows, n_components), dtype)}
+    ...
+    ...     def value_and_add_gradient(self, code, delta, scale, share, state):
+    ...         buffer = state["buffer"][: len(code)]
+    ...         np.multiply(code, scale, out=buffer)
+    ...         buffer *= self.weight
+    ...         delta += buffer
+    ...         return 0.5 * float(np.vdot(buffer, code))
+    >>> code, delta = np.array([[1.0, 2.0], [3.0, 0.0]]), np.zeros((2, 2))
+    >>> penalty = L2(weight=0.1)
+    >>> state = penalty.init(2, 2, code.dtype)
+    >>> round(penalty.value_and_add_gradient(code, delta, 0.5, 1.0, state), 6)
+    0.35
+    >>> delta
+    array([[0.05, 0.1 ],
+           [0.15, 0.  ]])
+    """
+
+    latent_activation = None
+    initial_mean = None
+    _optional = ()
 
     @abstractmethod
     def init(self, n_rows, n_components, dtype):
-        """Return buffers for batches of up to n_rows, and the state before the first."""
+        """Return the state before the first batch, with the buffers that batches need.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows of the largest batch.
+        n_components : int
+            Number of columns of the code.
+        dtype : dtype
+            Data type of the code.
+
+        Returns
+        -------
+        state : dict
+            Whatever `value_and_add_gradient` needs; it may change it.
+        """
 
     @abstractmethod
     def value_and_add_gradient(self, code, delta, scale, share, state):
-        """Return the value; add its derivative by the code to delta.
+        """Return the penalty of a batch, and add its derivative by the code to delta.
 
-        `share` is the batch's part of the training rows.
+        Parameters
+        ----------
+        code : ndarray of shape (n_rows, n_components)
+            Latent codes of the batch; left as they are.
+        delta : ndarray of shape (n_rows, n_components)
+            Derivative of the loss by the code; increased by that of the penalty.
+        scale : ndarray of shape () or (n_rows, 1)
+            Weights of the rows, which sum to 1 over the batch; one number if all are equal.
+        share : float
+            Size of the batch relative to the number of training samples.
+        state : dict
+            What `init` returned.
+
+        Returns
+        -------
+        value : float
+            The penalty.
         """
 
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """weight sum_j mean_i |code_ij|."""
+    """L1 penalty: ``weight sum_j mean_i |code_ij|``.
 
-    weight: float
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Factor of the penalty.
+    """
+
+    weight: float = 1.0
+    _ranges = {"weight": Range(0, closed="left")}
 
     def init(self, n_rows, n_components, dtype):
-        return {"room": np.empty((n_rows, n_components), dtype)}
+        return {"buffer": np.empty((n_rows, n_components), dtype)}
 
     def value_and_add_gradient(self, code, delta, scale, share, state):
-        room = state["room"][: len(code)]
-        np.sign(code, out=room)
-        room *= scale
-        room *= self.weight
-        delta += room
-        return float(np.vdot(room, code))
+        buffer = state["buffer"][: len(code)]
+        np.sign(code, out=buffer)
+        buffer *= scale
+        buffer *= self.weight
+        delta += buffer
+        return float(np.vdot(buffer, code))
 
 
 @dataclass(frozen=True)
 class KullbackLeibler(Penalty):
-    """weight sum_j r log(r / q_j) + (1 - r) log((1 - r) / (1 - q_j)),  q_j = mean_i code_ij.
+    """Kullback-Leibler penalty: ``weight sum_j r log(r / q_j) + (1-r) log((1-r) / (1 - q_j))``.
 
-    Ng, 2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16. `q` is a running
-    mean over the batches in which a batch counts for its share of the training rows (the
-    first ones, equally), so that the target means what it means on all of them; with one
-    batch it is the mean.
+    r is the target and ``q_j`` the mean of column j of the code over all training samples (Ng,
+    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16). It is estimated by a running
+    mean over batches. A batch weighs as much as its share of the training samples; the first
+    ones weigh equally. With a single batch it is the mean of that batch.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Factor of the penalty.
+    target : float, default=0.05
+        Mean activation that each column of the code is drawn to.
     """
 
-    weight: float
-    target: float
+    weight: float = 1.0
+    target: float = 0.05
+    latent_activation = "logistic"
+    _ranges = {"weight": Range(0, closed="left"), "target": Range(0, 1, "neither")}
+
+    @property
+    def initial_mean(self):
+        """The target."""
+        return self.target
 
     def init(self, n_rows, n_components, dtype):
         return {
             "mean": np.zeros(n_components, dtype),
             "n_batches": 0,
-            "room": np.empty((n_rows, n_components), dtype),
-            "row": np.empty((2, n_components), dtype),
+            "buffer": np.empty((n_rows, n_components), dtype),
+            "rows": np.empty((2, n_components), dtype),
             "ones": np.ones(n_rows, dtype),
         }
 
     def value_and_add_gradient(self, code, delta, scale, share, state):
-        mean, room, ones = state["mean"], state["room"][: len(code)], state["ones"][: len(code)]
-        numerator, denominator = state["row"]
-        np.multiply(code, scale, out=room)
-        ones.dot(room, numerator)
+        mean, buffer, ones = state["mean"], state["buffer"][: len(code)], state["ones"][: len(code)]
+        numerator, denominator = state["rows"]
+        np.multiply(code, scale, out=buffer)
+        ones.dot(buffer, numerator)
         numerator -= mean
         state["n_batches"] += 1
         numerator *= max(share, 1 / state["n_batches"])
@@ -84,8 +187,8 @@ class KullbackLeibler(Penalty):
         np.divide(1 - r, denominator, out=denominator)
         numerator += denominator
         numerator *= self.weight
-        np.multiply(scale, numerator, out=room)
-        delta += room
+        np.multiply(scale, numerator, out=buffer)
+        delta += buffer
         np.log(mean, out=numerator)
         np.subtract(1, mean, out=denominator)
         np.log(denominator, out=denominator)

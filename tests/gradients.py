@@ -1,13 +1,17 @@
 """Small networks with everything optional, and the slope of their loss in one direction."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import reference
 
-from skae._network.nested import SizeDraws
+from skae._network.inference import Model
+from skae._network.nested import CodeSizeSampler
 from skae._network.network import Network
 from skae._network.scaling import identity_scaling
-from skae._training.batches import Feed, Rows
-from skae._training.objective import Objective
+from skae._parallel import run_sequentially
+from skae._training.batches import BatchLoader, TrainingRows
+from skae._training.objective import Objective, Plan, count_parts
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.penalties import PENALTIES
@@ -29,10 +33,10 @@ def make_network(
     names.append(LOSSES[loss].link if output is None else output)
     network = Network(
         widths=(*encoder, *reversed(encoder[:-1])),
-        activations=tuple(ACTIVATIONS[name] for name in names),
+        activations=tuple(ACTIVATIONS[name]() for name in names),
         n_encoder_layers=len(encoder) - 1,
         linear_path=linear_path,
-        loss=LOSSES[loss],
+        loss=LOSSES[loss](),
         nested=nested,
     )
     return network, names
@@ -49,44 +53,64 @@ def make_penalty(name):
 
 
 def make_rows(X, target=None, weights=None, corruption=None):
-    """Return Rows all of which take part."""
+    """Return TrainingRows all of which take part."""
     target = X if target is None else target
     weights = np.ones(len(X)) if weights is None else weights
-    return Rows(X, target, weights, np.arange(len(X)), corruption)
+    return TrainingRows(X, target, weights, np.arange(len(X)), corruption)
 
 
-def make_feed(rows, batch_size=None, scaling=None, size_draws=None):
-    """Return a Feed of all rows in one batch, unscaled, unless said otherwise."""
+def make_model(network, parameters, scaling=None):
+    """Return a Model of a network without a description, unscaled by default."""
+    dtype = parameters.flat.dtype
+    scaling = identity_scaling(network.widths[0], dtype) if scaling is None else scaling
+    model = Model.__new__(Model)
+    fields = {"spec": {}, "parameters": parameters, "scaling": scaling, "network": network}
+    fields |= {"target_scaling": scaling, "code_scale": np.ones((), dtype)}
+    fields |= {"input_radius": None, "columns_read": None, "single_row_passes": {}}
+    vars(model).update(fields)
+    return model
+
+
+def make_loader(rows, batch_size=None, scaling=None, **options):
+    """Return a BatchLoader of all rows in one batch, unscaled, unless said otherwise."""
     scaling = identity_scaling(rows.X.shape[1], rows.X.dtype) if scaling is None else scaling
     batch_size = len(rows) if batch_size is None else batch_size
-    return Feed(rows, scaling, scaling, batch_size, size_draws)
+    model = SimpleNamespace(scaling=scaling, target_scaling=scaling)
+    return BatchLoader(rows, model, batch_size, **options)
 
 
 def make_objective(
-    network, parameters, rows, batch_size=None, penalty=None, backward=True, **options
+    network, parameters, rows, batch_size=None, penalty=None, run_jobs=run_sequentially, **plan
 ):
     """Return an Objective over unscaled rows, all of them in one batch unless said otherwise.
 
-    Of a nested network the decoders count 1, 2, ..., and sizes are drawn from seed 0.
+    Of a nested network the decoders count 1, 2, ..., and sizes are drawn from seed 0. A batch
+    is cut into parts as in training, unless `plan` says otherwise.
     """
-    draws = None
+    sampler = None
     if network.nested:
         sizes = network.decoder_sizes
-        draws = SizeDraws(sizes, np.random.default_rng(0))
-        options = {"decoder_weights": 1.0 + np.arange(len(sizes))} | options
-    feed = make_feed(rows, batch_size, size_draws=draws)
-    return Objective(network, parameters, feed, make_penalty(penalty), backward, **options)
+        sampler = CodeSizeSampler(sizes, np.random.default_rng(0))
+        plan = {"decoder_weights": 1.0 + np.arange(len(sizes))} | plan
+    batch_size = len(rows) if batch_size is None else batch_size
+    if penalty is None and plan.get("backward", True):
+        dtype = parameters.flat.dtype
+        plan = {"n_parts": count_parts(network, min(batch_size, len(rows)), dtype)} | plan
+    defers = plan.pop("defers", False)
+    loader = make_loader(rows, batch_size, size_sampler=sampler, defers=defers)
+    model = make_model(network, parameters)
+    return Objective(model, loader, Plan(**plan), make_penalty(penalty), run_jobs)
 
 
 def fill(objective, rng=None):
-    """Gather the first rows of an objective's feed, in their order."""
-    objective.feed.fill(np.arange(objective.feed.n_rows), rng)
+    """Gather the first rows of an objective's loader, in their order."""
+    objective.loader.fill(np.arange(len(objective.loader.inputs)), rng)
 
 
 def slopes(objective, rng, epsilon=1e-6):
-    """Slope of the loss of all rows in a random direction: by differences, by the gradient."""
+    """Return the slope of the loss in a random direction: by differences, by the gradient."""
     fill(objective, rng)
-    n_rows = len(objective.feed.rows)
+    n_rows = len(objective.loader.rows)
     theta = objective.workspace.parameters.trained
     u = rng.standard_normal(len(theta))
     u /= np.linalg.norm(u)
@@ -97,4 +121,4 @@ def slopes(objective, rng, epsilon=1e-6):
         values.append(objective(0, n_rows))
     theta[...] = start
     objective(0, n_rows)
-    return (values[0] - values[1]) / (2 * epsilon), float(objective.gradient.trained @ u)
+    return (values[0] - values[1]) / (2 * epsilon), float(objective.workspace.gradient.trained @ u)

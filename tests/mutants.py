@@ -37,8 +37,6 @@ NO_TESTS = 5  # pytest's exit code if it has collected none
 # Quick ones first: a mutant is done with the first test that fails.
 ESTIMATOR_TESTS = [
     "tests/network/test_network.py",
-    "tests/training/test_loop.py",
-    "tests/training/test_start.py",
     "tests/test_base.py",
     "tests/test_transformer.py",
     "tests/test_denoising.py",

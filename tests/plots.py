@@ -1,4 +1,4 @@
-"""What the tests of the Displays draw: small rows, small models, one call for each Display."""
+"""What the plotting tests share: small samples, small models and one call for each Display."""
 
 from functools import cache
 
@@ -67,49 +67,64 @@ def search():
     )
 
 
-# One call for each way to make a Display; `network` has no way to draw at once.
+# A call for each way to create and draw a Display. The first word of a name is the Display.
 CALLS = {
-    "loss": lambda **more: plotting.LossCurveDisplay.from_estimator(autoencoder(), **more),
-    "reconstruction": lambda **more: plotting.ReconstructionDisplay.from_estimator(
-        autoencoder(), rows(), image_shape=SHAPE, **more
+    "loss": lambda **keywords: plotting.LossCurveDisplay.from_estimator(autoencoder(), **keywords),
+    "reconstruction": lambda **keywords: plotting.ReconstructionDisplay.from_estimator(
+        autoencoder(), rows(), image_shape=SHAPE, **keywords
     ),
-    "reconstruction table": lambda **more: plotting.ReconstructionDisplay.from_estimator(
-        pipeline(), frame(), **more
+    "reconstruction heatmap": lambda **keywords: plotting.ReconstructionDisplay.from_estimator(
+        pipeline(), frame(), **keywords
     ),
-    "reconstruction given": lambda **more: plotting.ReconstructionDisplay.from_predictions(
-        rows(), rows() + 1, **more
+    "reconstruction computed": lambda **keywords: plotting.ReconstructionDisplay.from_predictions(
+        rows(), rows() + 1, **keywords
     ),
-    "denoising": lambda **more: plotting.DenoisingDisplay.from_estimator(
-        denoiser(), rows(), image_shape=SHAPE, random_state=0, **more
+    "denoising": lambda **keywords: plotting.DenoisingDisplay.from_estimator(
+        denoiser(), rows(), image_shape=SHAPE, random_state=0, **keywords
     ),
-    "code": lambda **more: plotting.CodeDisplay.from_estimator(
-        autoencoder(), rows(), classes(), **more
+    "code": lambda **keywords: plotting.CodeDisplay.from_estimator(
+        autoencoder(), rows(), classes(), **keywords
     ),
-    "errors": lambda **more: plotting.ReconstructionErrorDisplay.from_estimator(
-        detector(), frame(), **more
+    "errors": lambda **keywords: plotting.ReconstructionErrorDisplay.from_estimator(
+        detector(), frame(), **keywords
     ),
-    "errors given": lambda **more: plotting.ReconstructionErrorDisplay.from_predictions(
-        [1.0, 2.0, 3.0], 2.5, **more
+    "errors computed": lambda **keywords: plotting.ReconstructionErrorDisplay.from_predictions(
+        [1.0, 2.0, 3.0], 2.5, **keywords
     ),
-    "features": lambda **more: plotting.FeatureScoreDisplay.from_estimator(
-        detector(), frame().iloc[[7]], **more
+    "features": lambda **keywords: plotting.FeatureScoreDisplay.from_estimator(
+        detector(), frame().iloc[[7]], **keywords
     ),
-    "distortion": lambda **more: plotting.DistortionDisplay.from_cv_results(search(), **more),
-    "distortion given": lambda **more: plotting.DistortionDisplay.from_predictions(
-        [1, 2, 4], [3.0, 2.0, 1.0], [4.0, 3.0, 2.0], **more
+    "distortion": lambda **keywords: plotting.DistortionDisplay.from_cv_results(
+        search(), **keywords
     ),
-    "traversal": lambda **more: plotting.TraversalDisplay.from_estimator(
-        autoencoder(), rows(), image_shape=SHAPE, **more
+    "distortion computed": lambda **keywords: plotting.DistortionDisplay.from_predictions(
+        [1, 2, 4], [3.0, 2.0, 1.0], [4.0, 3.0, 2.0], **keywords
     ),
-    "traversal table": lambda **more: plotting.TraversalDisplay.from_estimator(
-        pipeline(), frame(), **more
+    "traversal": lambda **keywords: plotting.TraversalDisplay.from_estimator(
+        autoencoder(), rows(), image_shape=SHAPE, **keywords
     ),
-    "interpolation": lambda **more: plotting.InterpolationDisplay.from_estimator(
-        autoencoder(), rows()[0], rows()[1], image_shape=SHAPE, **more
+    "traversal heatmap": lambda **keywords: plotting.TraversalDisplay.from_estimator(
+        pipeline(), frame(), **keywords
     ),
-    "interpolation table": lambda **more: plotting.InterpolationDisplay.from_estimator(
-        pipeline(), frame().iloc[0], frame().iloc[[1]], **more
+    "interpolation": lambda **keywords: plotting.InterpolationDisplay.from_estimator(
+        autoencoder(), rows()[0], rows()[1], image_shape=SHAPE, **keywords
     ),
-    "weights": lambda **more: plotting.WeightsDisplay.from_estimator(autoencoder(), SHAPE, **more),
-    "network": lambda **more: plotting.NetworkDisplay.from_estimator(autoencoder()).plot(**more),
+    "interpolation heatmap": lambda **keywords: plotting.InterpolationDisplay.from_estimator(
+        pipeline(), frame().iloc[0], frame().iloc[[1]], **keywords
+    ),
+    "weights": lambda **keywords: plotting.WeightsDisplay.from_estimator(
+        autoencoder(), SHAPE, **keywords
+    ),
+    "network": lambda **keywords: plotting.NetworkDisplay.from_estimator(autoencoder()).plot(
+        **keywords
+    ),
 }
+
+
+def group_names(display):
+    """Return the labels beside the lines of an image grid or the blocks of a heatmap."""
+    return [tick.get_text() for tick in display.ax_.get_yticklabels()]
+
+
+def image_values(image):
+    return np.asarray(image.get_array())

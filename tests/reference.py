@@ -74,10 +74,10 @@ ACTIVATIONS = {
 # ------------------------------- losses: error(x, p) of a reconstruction p, and its d / d p
 
 
-def huber(x, p):
-    """r**2 / 2 up to |r| = 1, |r| - 1/2 beyond."""
+def huber(x, p, k=1):
+    """r**2 / 2 up to |r| = k, k |r| - k**2 / 2 beyond."""
     r = np.abs(p - x)
-    return np.where(r <= 1, r**2 / 2, r - 1 / 2)
+    return np.where(r <= k, r**2 / 2, k * r - k**2 / 2)
 
 
 LOSSES = {
@@ -100,7 +100,7 @@ def loss_of_output(loss, link, x, z):
     return error(x, p), slope(x, p) * activation_slope(z)
 
 
-# The losses that own their link, in a form that bears any z.
+# The losses that own their link, in a form that is finite for any z.
 LOSSES_OF_LOGITS = {
     "log_loss": (lambda x, z: np.logaddexp(0, z) - x * z, lambda x, z: logistic(z) - x),
     "poisson": (lambda x, z: np.exp(z) - x * z, lambda x, z: np.exp(z) - x),
@@ -181,7 +181,41 @@ def adam(gradient_of, theta, n_steps, rate, beta_1, beta_2, epsilon):
     return theta
 
 
-# name -> a list of (the optimizer's options, reference with them)
+# Shapes of the matrices that a vector begins with: wide, tall, a row, square.
+SHAPES = ((3, 5), (5, 2), (1, 4), (4, 4))
+
+
+def shampoo(gradient_of, theta, n_steps, rate, shapes=SHAPES):
+    """Steps of Adam's length in directions whitened on one side, matrix by matrix."""
+    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    curvatures, roots = {}, {}
+    for t in range(1, n_steps + 1):
+        g = gradient_of(theta)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        update = rate * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        start = 0
+        for k, (n_rows, n_columns) in enumerate(shapes):
+            section = slice(start, start + n_rows * n_columns)
+            start = section.stop
+            G, M = g[section].reshape(n_rows, n_columns), m[section].reshape(n_rows, n_columns)
+            if n_rows > n_columns:
+                G, M = G.T, M.T
+            makes_root = t in (1, 2, 4, 8, 16, 32, 50, 100)
+            if makes_root or t % 5 == 0:
+                memory = min(0.95, 1 - 1 / t)
+                curvatures[k] = memory * curvatures.get(k, 0) + (1 - memory) * G @ G.T
+            if makes_root:
+                C = curvatures[k] / np.trace(curvatures[k]) * len(G) + 0.01 * np.eye(len(G))
+                values, vectors = np.linalg.eigh(C)
+                roots[k] = vectors @ np.diag(values**-0.5) @ vectors.T
+            D = roots[k] @ M
+            D = D if n_rows <= n_columns else D.T
+            update[section] = np.linalg.norm(update[section]) * D.ravel() / np.linalg.norm(D)
+        theta = theta - update
+    return theta
+
+
+# name -> a list of (the optimizer's options, reference with them), for vectors with SHAPES
 OPTIMIZERS = {
     "sgd": [
         ({"momentum": 0.0}, gradient_descent),
@@ -205,6 +239,7 @@ OPTIMIZERS = {
             lambda *args: adam(*args, beta_1=0.0, beta_2=0.0, epsilon=1e-8),
         ),
     ],
+    "shampoo": [({}, shampoo)],
 }
 
 # ----------------------------------- corruptions, cell by cell: x is the cell, column its column
@@ -232,12 +267,11 @@ def swapped(x, column, level, rng):
     return rng.choice(column) if rng.random() < level else x
 
 
-# name -> (the new cell, what the class needs to know of X after the level)
 CORRUPTIONS = {
-    "masking": (masked, lambda X: ()),
-    "gaussian": (with_gaussian, lambda X: ()),
-    "salt_pepper": (salt_or_pepper, lambda X: (X.min(axis=0), X.max(axis=0))),
-    "swap": (swapped, lambda X: (X,)),
+    "masking": masked,
+    "gaussian": with_gaussian,
+    "salt_pepper": salt_or_pepper,
+    "swap": swapped,
 }
 
 # ---------------------------------------------------------------- PCA

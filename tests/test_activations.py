@@ -10,13 +10,11 @@ from skae.activations import ACTIVATIONS, Activation, TopK
 DTYPES = [np.float32, np.float64]
 # Slopes may be any between those of the two sides where a function has a kink.
 KINKS = {"relu": (0, 1), "leaky_relu": (0.01, 1)}
-WITH_INVERSE = [
-    name for name, a in ACTIVATIONS.items() if type(a).inverse is not Activation.inverse
-]
+WITH_INVERSE = [name for name, A in ACTIVATIONS.items() if A.inverse is not Activation.inverse]
 
 
 def inputs(dtype):
-    """Ordinary numbers, both zeros, and the ends of what may come."""
+    """Return ordinary numbers, both zeros, and extremes."""
     tiny = np.finfo(dtype).tiny
     extremes = [0.0, -0.0, 1e3, -1e3, 60, -60, tiny, -tiny, tiny / 8, -tiny / 8, 1e-6, -1e-6]
     ordinary = np.random.default_rng(0).normal(size=58) * 3
@@ -24,7 +22,7 @@ def inputs(dtype):
 
 
 def run(activation, z, da=None):
-    """Forward, then backward, on copies: the output and the rewritten da."""
+    """Run forward and backward on copies; return the output and the rewritten da."""
     a = z.copy()
     scratch = np.zeros((activation.n_scratch, *z.shape), z.dtype)
     with np.errstate(over="ignore"):  # exp(1000) is infinite, and no kernel's fault
@@ -43,7 +41,7 @@ def test_every_activation_has_a_reference():
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_forward_and_backward(name, dtype):
     z = inputs(dtype)
-    output, slope = run(ACTIVATIONS[name], z)
+    output, slope = run(ACTIVATIONS[name](), z)
     function, derivative = reference.ACTIVATIONS[name]
     with np.errstate(over="ignore"):
         exact, exact_slope = function(z.astype(float)), derivative(z.astype(float))
@@ -65,8 +63,8 @@ def test_forward_and_backward(name, dtype):
 def test_backward_multiplies_da(name, dtype):
     z = np.random.default_rng(1).normal(size=(6, 5)).astype(dtype)
     da = np.random.default_rng(2).normal(size=(6, 5)).astype(dtype)
-    _, slope = run(ACTIVATIONS[name], z)
-    _, dz = run(ACTIVATIONS[name], z, da)
+    _, slope = run(ACTIVATIONS[name](), z)
+    _, dz = run(ACTIVATIONS[name](), z, da)
     np.testing.assert_allclose(dz, da * slope, rtol=10 * np.finfo(dtype).eps)
 
 
@@ -83,11 +81,11 @@ def test_references_agree_with_finite_differences(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nothing_else_is_written(name, dtype):
-    """Kernels get views of larger arrays: what lies around these stays as it was."""
-    activation = ACTIVATIONS[name]
+    """Kernels get views of larger arrays and leave the rest of these as it is."""
+    activation = ACTIVATIONS[name]()
     z = np.random.default_rng(4).normal(size=(4, 6)).astype(dtype)
-    rooms = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
-    arrays = [room[2:6] for room in rooms]
+    buffers = np.full((2 + activation.n_scratch, 8, 6), 0.25, dtype)
+    arrays = [buffer[2:6] for buffer in buffers]
     a, da, *scratch = arrays
     a[...], da[...] = z, 1
     for array in scratch:
@@ -95,16 +93,16 @@ def test_nothing_else_is_written(name, dtype):
     kernels.run(activation.forward(a, *scratch))
     assert (da == 1).all()
     kernels.run(activation.backward(a, da, *scratch))
-    assert (rooms[:, :2] == 0.25).all()
-    assert (rooms[:, 6:] == 0.25).all()
+    assert (buffers[:, :2] == 0.25).all()
+    assert (buffers[:, 6:] == 0.25).all()
     np.testing.assert_array_equal(da, run(activation, z)[1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_scratch_serves_again(name, dtype):
-    """Scratch is zero before the first forward only: later batches find what was left."""
-    activation = ACTIVATIONS[name]
+    """Scratch is zero only before the first forward; later batches find old values in it."""
+    activation = ACTIVATIONS[name]()
     scratch = np.zeros((activation.n_scratch, 10, 7), dtype)
     rng = np.random.default_rng(5)
     for n_rows in (10, 10, 3, 10):
@@ -123,8 +121,8 @@ def test_negative_zero_at_every_length(name, dtype):
     """Vectorised loops and their remainders treat the sign of a zero alike."""
     for n in range(1, 40):
         z = np.full(n, -0.0, dtype)
-        output, slope = run(ACTIVATIONS[name], z)
-        positive, positive_slope = run(ACTIVATIONS[name], -z)
+        output, slope = run(ACTIVATIONS[name](), z)
+        positive, positive_slope = run(ACTIVATIONS[name](), -z)
         assert (output == positive).all()
         assert (slope == positive_slope).all()
 
@@ -132,32 +130,32 @@ def test_negative_zero_at_every_length(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WITH_INVERSE)
 def test_inverse(name, dtype):
-    activation = ACTIVATIONS[name]
+    activation = ACTIVATIONS[name]()
     z = np.linspace(-2, 2, 25).astype(dtype)
     a, _ = run(activation, z)
-    kept = a.copy()
-    found = activation.inverse(a)
-    np.testing.assert_array_equal(a, kept)
-    assert not np.shares_memory(found, a)
-    assert found.dtype == dtype
-    again, _ = run(activation, found)
-    np.testing.assert_allclose(again, a, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-6)
+    original = a.copy()
+    z_again = activation.inverse(a)
+    np.testing.assert_array_equal(a, original)
+    assert not np.shares_memory(z_again, a)
+    assert z_again.dtype == dtype
+    a_again, _ = run(activation, z_again)
+    np.testing.assert_allclose(a_again, a, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", WITH_INVERSE)
 def test_inverse_is_moderate_everywhere(name, dtype):
     a = np.array([-100, -1, -0.0, 0, 1, 100], dtype)
-    found = ACTIVATIONS[name].inverse(a)
-    assert np.isfinite(found).all()
-    assert (np.abs(found) <= 1e4).all()
-    assert (np.diff(found) >= 0).all()
+    z_again = ACTIVATIONS[name]().inverse(a)
+    assert np.isfinite(z_again).all()
+    assert (np.abs(z_again) <= 1e4).all()
+    assert (np.diff(z_again) >= 0).all()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_is_identity_says_what_it_is(name):
     z = np.linspace(-2, 2, 9)
-    assert ACTIVATIONS[name].is_identity == np.array_equal(run(ACTIVATIONS[name], z)[0], z)
+    assert ACTIVATIONS[name]().is_identity == np.array_equal(run(ACTIVATIONS[name](), z)[0], z)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -165,7 +163,7 @@ def test_is_identity_says_what_it_is(name):
 @pytest.mark.parametrize("shape", [(1, 7), (12, 7), (7,)])
 def test_top_k_keeps_k_of_each_row(shape, k, dtype):
     z = np.random.default_rng(6).normal(size=shape).astype(dtype)
-    output, slope = run(TopK(k), z)
+    output, slope = run(TopK(k / 7).for_width(7), z)
     np.testing.assert_array_equal(output, reference.top_k(z, k))
     np.testing.assert_array_equal(slope, reference.is_kept(z, k))
     assert (slope.sum(axis=-1) == k).all()
@@ -174,7 +172,7 @@ def test_top_k_keeps_k_of_each_row(shape, k, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_top_k_treats_equal_numbers_alike(dtype):
     z = np.array([[3, 1, 2, 2, 2], [0, 0, 0, 0, -0.0], [-1, -1, -2, -3, -4]], dtype)
-    output, slope = run(TopK(2), z)
+    output, slope = run(TopK(0.4).for_width(5), z)
     np.testing.assert_array_equal(slope, [[1, 0, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
     np.testing.assert_array_equal(output, z * slope)
 
@@ -183,4 +181,8 @@ def test_top_k_treats_equal_numbers_alike(dtype):
     ("n_units", "share", "k"), [(1000, 0.025, 25), (3, 0.05, 1), (1, 0.9, 1), (10, 0.99, 10)]
 )
 def test_top_k_keeps_a_share_and_at_least_one(n_units, share, k):
-    assert ACTIVATIONS["top_k"].of_width(n_units, share) == TopK(k)
+    bound = TopK(share).for_width(n_units)
+    assert bound._n_kept == k
+    assert bound.get_params() == {"share": share}
+    assert bound == TopK(share).for_width(n_units)
+    assert (bound == TopK(share)) == (k == 1)

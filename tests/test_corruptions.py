@@ -16,13 +16,13 @@ def rows(n_rows=400, dtype=np.float64):
 
 
 def make(name, level, X):
-    return CORRUPTIONS[name](level, *reference.CORRUPTIONS[name][1](X))
+    return CORRUPTIONS[name](level).for_samples(X)
 
 
 def corrupt(corruption, X, seed=10):
-    kept, out = X.copy(), np.full_like(X, np.nan)
+    original, out = X.copy(), np.full_like(X, np.nan)
     corruption.corrupt(X, out, np.random.default_rng(seed))
-    np.testing.assert_array_equal(X, kept)
+    np.testing.assert_array_equal(X, original)
     assert out.dtype == X.dtype
     assert not np.isnan(out).any()
     return out
@@ -36,11 +36,11 @@ def test_every_corruption_has_a_reference():
 @pytest.mark.parametrize("level", [0.3, 0.8])
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_distribution(name, level, dtype):
-    """Column by column the same distribution, of the cells and of how far they moved."""
+    """Values and their changes have the distribution of the reference, column by column."""
     X = rows(dtype=dtype)
     out = corrupt(make(name, level, X), X)
     rng = np.random.default_rng(1)
-    cell = reference.CORRUPTIONS[name][0]
+    cell = reference.CORRUPTIONS[name]
     expected = np.array(
         [[cell(x, X[:, j], level, rng) for j, x in enumerate(row)] for row in X.astype(float)]
     )
@@ -50,7 +50,7 @@ def test_distribution(name, level, dtype):
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_rows_and_columns_are_spoiled_independently(name):
+def test_rows_and_columns_are_corrupted_independently(name):
     X = rows()
     moved = (corrupt(make(name, 0.5, X), X) - X) != 0
     if name == "gaussian":
@@ -76,13 +76,13 @@ def test_one_seed_one_noise(name):
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_block_of_a_larger_buffer(name):
-    """`out` is a view; what lies around it stays as it was."""
+    """`out` is a view of an array, the rest of which is left as it is."""
     X = rows(20)
-    room = np.full((30, 3), 7.0)
-    make(name, 0.5, X).corrupt(X, room[5:25], np.random.default_rng(10))
-    np.testing.assert_array_equal(room[5:25], corrupt(make(name, 0.5, X), X))
-    assert (room[:5] == 7).all()
-    assert (room[25:] == 7).all()
+    buffer = np.full((30, 3), 7.0)
+    make(name, 0.5, X).corrupt(X, buffer[5:25], np.random.default_rng(10))
+    np.testing.assert_array_equal(buffer[5:25], corrupt(make(name, 0.5, X), X))
+    assert (buffer[:5] == 7).all()
+    assert (buffer[25:] == 7).all()
 
 
 def test_masking_all_and_salt_pepper_all():
@@ -114,8 +114,28 @@ def test_user_noise():
 
     rng = np.random.default_rng(0)
     out = np.empty_like(X)
-    kept = X.copy()
+    original = X.copy()
     UserNoise(noise).corrupt(X, out, rng)
     np.testing.assert_array_equal(out, 2 * X)
-    np.testing.assert_array_equal(X, kept)
+    np.testing.assert_array_equal(X, original)
     assert seen == [rng]
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruptions_are_bound_to_samples_by_a_copy(name):
+    """The copy has the same parameters; without samples the corrupted rows take their place."""
+    X = rows(20)
+    corruption = CORRUPTIONS[name](0.5)
+    bound = corruption.for_samples(X)
+    assert bound == corruption
+    assert repr(bound) == repr(corruption)
+    np.testing.assert_array_equal(corrupt(bound, X), corrupt(corruption, X))
+    assert vars(corruption) == vars(CORRUPTIONS[name](0.5))
+
+
+@pytest.mark.parametrize("name", ["salt_pepper", "swap"])
+def test_values_come_from_the_samples_that_a_corruption_is_bound_to(name):
+    X = rows(200)
+    out = corrupt(CORRUPTIONS[name](1.0).for_samples(X), X[:5])
+    assert all(np.isin(out[:, j], X[:, j]).all() for j in range(X.shape[1]))
+    assert not np.isin(out, X[:5]).all()

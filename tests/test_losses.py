@@ -13,7 +13,7 @@ FUSED = [name for name, loss in LOSSES.items() if loss.fused]
 
 
 def run(loss, X, Z):
-    """Errors and delta of copies; X must stay as it is, and Z unless the loss is fused."""
+    """Return errors and delta; check that X is unchanged, and Z unless the loss is fused."""
     x, z = X.copy(), Z.copy()
     errors, delta = np.full_like(X, np.nan), np.full_like(X, np.nan)
     kernels.run(loss.errors_and_delta(x, z, errors, delta))
@@ -25,7 +25,7 @@ def run(loss, X, Z):
 
 
 def targets(loss, dtype):
-    """Rows on which every loss is defined, whole numbers and the bounds among them."""
+    """Return rows on which every loss is defined, with whole numbers and bounds among them."""
     X = np.random.default_rng(0).random((9, 7))
     X[:3] = np.round(X[:3])
     assert loss.lowest <= 0
@@ -41,7 +41,7 @@ def test_every_loss_has_a_reference():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_errors_and_delta(name, dtype):
-    loss = LOSSES[name]
+    loss = LOSSES[name]()
     X = targets(loss, dtype)
     Z = (2 * np.random.default_rng(1).normal(size=X.shape)).astype(dtype)
     errors, delta = run(loss, X, Z)
@@ -55,7 +55,7 @@ def test_errors_and_delta(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.sums])
 def test_the_sum_is_that_of_the_errors(name, dtype):
-    loss = LOSSES[name]
+    loss = LOSSES[name]()
     X = targets(loss, dtype)
     Z = np.random.default_rng(1).normal(size=X.shape).astype(dtype)
     errors, delta = run(loss, X, Z)
@@ -69,7 +69,7 @@ def test_the_sum_is_that_of_the_errors(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSES)
 def test_far_away_and_exact_hits(name, dtype):
-    loss = LOSSES[name]
+    loss = LOSSES[name]()
     highest = 80.0 if name == "poisson" else 1e3  # exp(80) still fits a float32
     z = np.array([0.0, -0.0, 1.0, -1.0, highest, -1e3, 1e-30, 20, -20], dtype)
     X, Z = (np.ascontiguousarray(a) for a in np.meshgrid(np.array([0, 1, 0.5], dtype), z))
@@ -85,7 +85,7 @@ def test_far_away_and_exact_hits(name, dtype):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_delta_is_the_slope_of_the_errors(name):
-    loss = LOSSES[name]
+    loss = LOSSES[name]()
     X = targets(loss, np.float64)
     Z = np.random.default_rng(2).normal(size=X.shape)
     h = 1e-6
@@ -95,10 +95,10 @@ def test_delta_is_the_slope_of_the_errors(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_best_output_is_the_target(name):
-    """The link of a loss reaches every target, and nothing is better than it."""
-    loss = LOSSES[name]
+    """The link of a loss reaches every target, where the error is least."""
+    loss = LOSSES[name]()
     X = np.random.default_rng(3).uniform(0.05, 0.95, size=(5, 4))
-    Z = ACTIVATIONS[loss.link].inverse(X) if loss.fused else X
+    Z = ACTIVATIONS[loss.link]().inverse(X) if loss.fused else X
     errors, delta = run(loss, X, Z)
     np.testing.assert_allclose(delta, 0, atol=1e-12)
     for step in (-0.1, 0.1):
@@ -107,16 +107,25 @@ def test_the_best_output_is_the_target(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_nothing_else_is_written(name):
-    loss = LOSSES[name]
-    rooms = np.full((4, 8, 6), 0.25)
-    X, Z, errors, delta = (room[2:6] for room in rooms)
+    loss = LOSSES[name]()
+    buffers = np.full((4, 8, 6), 0.25)
+    X, Z, errors, delta = (buffer[2:6] for buffer in buffers)
     kernels.run(loss.errors_and_delta(X, Z, errors, delta))
-    assert (rooms[:, :2] == 0.25).all()
-    assert (rooms[:, 6:] == 0.25).all()
+    assert (buffers[:, :2] == 0.25).all()
+    assert (buffers[:, 6:] == 0.25).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_link_is_an_activation(name):
-    loss = LOSSES[name]
+    loss = LOSSES[name]()
     assert loss.link in ACTIVATIONS
     assert loss.fused or loss.link == "identity"
+
+
+@pytest.mark.parametrize("k", [0.25, 1, 3.0])
+def test_huber_is_linear_from_k_on(k):
+    X = targets(LOSSES["huber"](), np.float64)
+    Z = 4 * np.random.default_rng(4).normal(size=X.shape)
+    errors, delta = run(LOSSES["huber"](k), X, Z)
+    np.testing.assert_allclose(errors, reference.huber(X, Z, k), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(delta, np.clip(Z - X, -k, k))

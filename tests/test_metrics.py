@@ -1,4 +1,4 @@
-"""skae.metrics: one ruler for every reducer."""
+"""skae.metrics: scores and errors of reconstructions, for every reducer."""
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -50,7 +50,7 @@ REDUCERS = {
 
 
 @pytest.mark.parametrize("reducer", REDUCERS.values(), ids=REDUCERS)
-def test_is_the_share_of_variance_that_the_reconstruction_explains(reducer):
+def test_score_is_the_explained_share_of_variance(reducer):
     reducer.fit(X)
     reconstruction = reducer.inverse_transform(reducer.transform(X))
     expected = r2_score(X, reconstruction, multioutput="variance_weighted")
@@ -59,17 +59,17 @@ def test_is_the_share_of_variance_that_the_reconstruction_explains(reducer):
 
     weights = np.arange(len(X)) % 4
     expected = r2_score(X, reconstruction, sample_weight=weights, multioutput="variance_weighted")
-    found = reconstruction_score(reducer, X, sample_weight=weights)
-    assert_allclose(found, expected, rtol=1e-12)
+    score = reconstruction_score(reducer, X, sample_weight=weights)
+    assert_allclose(score, expected, rtol=1e-12)
 
 
-def test_of_pca_is_its_explained_variance():
+def test_score_of_pca_is_its_explained_variance():
     pca = PCA(2).fit(X)
     assert_allclose(reconstruction_score(pca, X), pca.explained_variance_ratio_.sum())
 
 
 @pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
-def test_equals_the_score_method(Estimator):
+def test_score_equals_the_score_method(Estimator):
     model = Estimator(2, **QUICK).fit(X)
     weights = np.arange(len(X)) % 4
     assert_allclose(model.score(X), reconstruction_score(model, X), rtol=1e-12)
@@ -82,27 +82,27 @@ def test_equals_the_score_method(Estimator):
     assert_allclose(model.score(unseen), reconstruction_score(model, unseen), rtol=1e-12)
 
 
-def test_perfect_mean_and_worse_than_the_mean():
+def test_scores_of_a_perfect_a_mean_and_a_worse_reconstruction():
     identity = FunctionTransformer(inverse_func=None).fit(X)
     assert reconstruction_score(identity, X) == 1
     mean = FunctionTransformer(inverse_func=lambda Z: np.tile(X.mean(axis=0), (len(Z), 1)))
     assert_allclose(reconstruction_score(mean.fit(X), X), 0, atol=1e-12)
-    nothing = FunctionTransformer(inverse_func=np.zeros_like).fit(X)
-    assert reconstruction_score(nothing, X) < 0
+    zeros = FunctionTransformer(inverse_func=np.zeros_like).fit(X)
+    assert reconstruction_score(zeros, X) < 0
 
 
-@pytest.mark.parametrize("row", [[1.0, 2.0, 3.0], [5.1, 3.5, 0.1]])
-def test_rows_without_variance(row):
-    """The mean of equal rows may differ from them by a rounding error: no variance either."""
-    same = np.repeat([row], 5, axis=0)
+@pytest.mark.parametrize("sample", [[1.0, 2.0, 3.0], [5.1, 3.5, 0.1]])
+def test_samples_without_variance(sample):
+    """The mean of equal samples may differ by a rounding error, which is not variance."""
+    same = np.repeat([sample], 5, axis=0)
     identity = FunctionTransformer().fit(same)
     assert reconstruction_score(identity, same) == 1
-    nothing = FunctionTransformer(inverse_func=np.zeros_like).fit(same)
-    assert reconstruction_score(nothing, same) == 0
+    zeros = FunctionTransformer(inverse_func=np.zeros_like).fit(same)
+    assert reconstruction_score(zeros, same) == 0
 
 
 @pytest.mark.parametrize("container", ["default", "pandas", "polars"])
-def test_frames_in_and_out(container):
+def test_score_of_frames(container):
     frame = pd.DataFrame(X, columns=load_iris().feature_names)
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(2, **QUICK))
     expected = reconstruction_score(pipeline.fit(frame), frame)
@@ -110,7 +110,7 @@ def test_frames_in_and_out(container):
     assert_allclose(reconstruction_score(pipeline, frame), expected, rtol=1e-12)
 
 
-def test_float32_and_integers():
+def test_score_of_float32_and_integers():
     model = AutoencoderTransformer(2, **QUICK).fit(X.astype(np.float32))
     score = reconstruction_score(model, X.astype(np.float32))
     assert isinstance(score, float)
@@ -119,13 +119,13 @@ def test_float32_and_integers():
     assert reconstruction_score(PCA(2).fit(counts), counts) > 0.9
 
 
-def test_as_scoring():
+def test_score_as_scoring():
     scores = cross_val_score(PCA(2), X, scoring=reconstruction_score, cv=3)
     assert scores.shape == (3,)
     assert np.isfinite(scores).all()
 
 
-def test_refuses_what_cannot_reconstruct():
+def test_estimators_that_cannot_reconstruct_raise():
     with pytest.raises(TypeError, match="FactorAnalysis has no inverse_transform"):
         reconstruction_score(FactorAnalysis(2).fit(X), X)
     with pytest.raises(TypeError, match="LogisticRegression has no transform"):
@@ -134,7 +134,7 @@ def test_refuses_what_cannot_reconstruct():
         reconstruction_score(make_pipeline(StandardScaler(), FactorAnalysis(2)).fit(X), X)
 
 
-def test_refuses_bad_input():
+def test_invalid_input_raises():
     pca = PCA(2).fit(X)
     with pytest.raises(NotFittedError):
         reconstruction_score(PCA(2), X)
@@ -153,7 +153,7 @@ def test_refuses_bad_input():
         reconstruction_score(svd, csr_array(X))
 
 
-# ------------------------------------------------------------ rate and distortion
+# ------------------------------------------------------------ rate_distortion
 
 NESTED = QUICK | {"nested": True}
 WEIGHTS = np.arange(len(X)) % 4
@@ -161,7 +161,7 @@ WEIGHTS = np.arange(len(X)) % 4
 
 @pytest.mark.parametrize("sample_weight", [None, WEIGHTS])
 @pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
-def test_rate_distortion_is_the_error_at_every_size(Estimator, sample_weight):
+def test_rate_distortion_is_the_error_with_each_number_of_components(Estimator, sample_weight):
     model = Estimator(3, **NESTED).fit(X)
     curve = rate_distortion(model, X, sample_weight=sample_weight)
     assert_array_equal(curve.n_components, [1, 2, 3])
@@ -182,37 +182,37 @@ def test_rate_distortion_is_the_error_at_every_size(Estimator, sample_weight):
 @pytest.mark.parametrize("latent_activation", ["identity", "tanh"])
 @pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
 def test_rate_distortion_of_pca(Estimator, latent_activation, dtype):
-    """On rows that neither has seen, from what the estimator has kept of PCA."""
-    train, unseen = X[::2].astype(dtype), X[1::2].astype(dtype)
+    """The linear path gives the errors of PCA on held-out samples."""
+    train, held_out = X[::2].astype(dtype), X[1::2].astype(dtype)
     model = Estimator(4, latent_activation=latent_activation, **NESTED).fit(train)
-    curve = rate_distortion(model, unseen)
+    curve = rate_distortion(model, held_out)
     for i, size in enumerate(curve.n_components):
         pca = PCA(size).fit(train)
-        error = np.mean((pca.inverse_transform(pca.transform(unseen)) - unseen) ** 2)
+        error = np.mean((pca.inverse_transform(pca.transform(held_out)) - held_out) ** 2)
         tolerance = 1e-12 if dtype == np.float64 else 1e-5
         assert_allclose(curve.pca_mean_squared_error[i], error, rtol=1e-3, atol=tolerance)
-        expected = reconstruction_score(pca, unseen)
+        expected = reconstruction_score(pca, held_out)
         assert_allclose(curve.pca_explained_variance[i], expected, rtol=tolerance)
 
 
-def test_rate_distortion_at_some_sizes_and_in_frames():
+def test_rate_distortion_of_selected_sizes_and_frames():
     frame = pd.DataFrame(X, columns=load_iris().feature_names)
     model = AutoencoderTransformer(3, **NESTED).set_output(transform="pandas").fit(frame)
-    whole, some = (rate_distortion(model, frame, n_components=n) for n in (None, [3, 1]))
-    for name, values in some.items():
-        assert_allclose(values, whole[name][[2, 0]], rtol=1e-12)
+    complete, selected = (rate_distortion(model, frame, n_components=n) for n in (None, [3, 1]))
+    for name, values in selected.items():
+        assert_allclose(values, complete[name][[2, 0]], rtol=1e-12)
     one = rate_distortion(model, frame, n_components=2)
-    assert_allclose(one.mean_squared_error, whole.mean_squared_error[1:2], rtol=1e-12)
+    assert_allclose(one.mean_squared_error, complete.mean_squared_error[1:2], rtol=1e-12)
 
 
-def test_rate_distortion_without_pca():
+def test_rate_distortion_without_linear_path():
     model = AutoencoderTransformer(2, **NESTED, linear_path=None).fit(X)
     curve = rate_distortion(model, X)
     assert curve.mean_squared_error.shape == (2,)
     assert curve.pca_mean_squared_error is curve.pca_explained_variance is None
 
 
-def test_rate_distortion_refuses():
+def test_rate_distortion_raises():
     model = AutoencoderTransformer(2, **NESTED)
     with pytest.raises(NotFittedError):
         rate_distortion(model, X)

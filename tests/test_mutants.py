@@ -142,7 +142,7 @@ def test_the_mirrored_file_runs_first_and_no_file_twice():
     found = mutants.stages(mutants.ROOT, "skae/_base.py", None)
     assert found[0] == ["tests/test_base.py"]
     assert "tests/test_base.py" not in found[1]
-    assert mutants.stages(mutants.ROOT, "skae/_fitted.py", ["a.py"]) == [["a.py"]]
+    assert mutants.stages(mutants.ROOT, "skae/_version.py", ["a.py"]) == [["a.py"]]
 
 
 def test_tests_that_run_by_default_exist():

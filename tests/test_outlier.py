@@ -180,7 +180,7 @@ def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
         learned.append(Z)
         return fit_density(Z, *others)
 
-    monkeypatch.setattr("skae._outlier.fit_density", spy)
+    monkeypatch.setattr("skae._outliers.scoring.fit_density", spy)
     X = normal_rows(6000)
     detector = AutoencoderOutlierDetector(**QUICK).fit(X)
     Z = (X - detector.mean_) / detector.scale_
@@ -570,7 +570,10 @@ def test_interrupted_fits_keep_their_model_and_take_the_threshold_from_the_train
     monkeypatch.setattr(trainer, "epochs", interrupted)
     with pytest.warns(UserWarning, match="nterrupted") as caught:
         detector.fit(X)
-    messages = ["the best model so far is kept", "threshold rests on scores of the training rows"]
+    messages = [
+        "the best model so far is kept",
+        "threshold rests on scores of the training samples",
+    ]
     for warned, message in zip(caught, messages if n_epochs < 5 else messages[1:], strict=True):
         assert message in str(warned.message)
     assert detector.n_iter_ == min(n_epochs, 5)

@@ -1,4 +1,4 @@
-"""Threads: what is lent is given back, and which of them does what changes nothing."""
+"""Threads: the limit of BLAS is restored, and results do not depend on threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, BoundedSemaphore, Lock, get_ident
@@ -10,11 +10,17 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from versions import needs
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, _fitted, _parallel
+from skae import AutoencoderTransformer, DenoisingAutoencoder, _parallel
+from skae._network import inference
 from skae._parallel import job_runner, run_sequentially
 from skae._training import objective
 
-LARGE = {"hidden_layer_sizes": (300,), "early_stopping": False, "max_iter": 2, "random_state": 0}
+LARGE = {
+    "hidden_layer_sizes": (300,),
+    "early_stopping": False,
+    "max_iter": 2,
+    "random_state": 0,
+}
 
 
 def blas_threads():
@@ -34,7 +40,7 @@ def one_blas_thread():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_blas_is_held_to_one_and_given_back():
+def test_blas_is_limited_to_one_thread_and_restored():
     before = blas_threads()
     with job_runner() as run_jobs:
         assert set(blas_threads()) == {1}
@@ -50,28 +56,28 @@ def test_blas_is_held_to_one_and_given_back():
     assert blas_threads() == before
 
 
-def test_of_those_who_work_at_the_same_time_one_has_the_threads():
+def test_only_one_of_concurrent_callers_gets_threads():
     before, barrier = blas_threads(), Barrier(3)
 
     def work(i):
         with job_runner() as run_jobs:
             barrier.wait()
-            found = blas_threads()
+            results = blas_threads()
             barrier.wait()
-            return found, run_jobs
+            return results, run_jobs
 
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(work, range(3)))
-    assert all(set(threads) == {1} for threads, _ in found)
-    assert sum(run_jobs is run_sequentially for _, run_jobs in found) == (
+        results = list(pool.map(work, range(3)))
+    assert all(set(threads) == {1} for threads, _ in results)
+    assert sum(run_jobs is run_sequentially for _, run_jobs in results) == (
         2 if max(before) > 1 else 3
     )
     assert blas_threads() == before
-    assert not _parallel._holding.locked()
+    assert not _parallel._blas_lock.locked()
 
 
 @needs("threadpoolctl", 3, 8, because="a limit belongs to no thread")
-def test_limits_held_by_another_thread_are_left():
+def test_limits_of_another_thread_stay():
     with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
 
         def work():
@@ -84,13 +90,13 @@ def test_limits_held_by_another_thread_are_left():
 
 
 @pytest.mark.usefixtures("one_blas_thread")
-def test_the_limit_of_the_user_is_the_limit():
+def test_a_limit_set_by_the_user_is_respected():
     with job_runner() as run_jobs:
         assert run_jobs is run_sequentially
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_job_may_have_jobs():
+def test_jobs_may_run_jobs():
     done = []
     with job_runner() as run_jobs:
 
@@ -103,7 +109,7 @@ def test_a_job_may_have_jobs():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_every_job_is_done_once_and_errors_arrive():
+def test_every_job_runs_once_and_errors_are_raised():
     done = []
     with job_runner() as run_jobs:
         run_jobs([lambda i=i: done.append((i, get_ident())) for i in range(7)])
@@ -115,7 +121,7 @@ def test_every_job_is_done_once_and_errors_arrive():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-def test_no_job_is_at_work_any_more_after_an_error():
+def test_all_jobs_have_ended_after_an_error():
     done = []
 
     def late():
@@ -133,15 +139,15 @@ def test_no_job_is_at_work_any_more_after_an_error():
 def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
     X = np.random.default_rng(0).random((512, 300)).astype(dtype)
     weights = np.arange(1, 513) if weighted else None
-    found, seen = [], set()
+    results, seen = [], set()
     real = objective.replay
     monkeypatch.setattr(objective, "replay", lambda calls: seen.add(get_ident()) or real(calls))
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, user_api="blas"):
             model = AutoencoderTransformer(4, batch_size=200, **LARGE).fit(X, None, weights)
-            found.append([model.theta_, model.transform(X), model.score_samples(X)])
+            results.append([model.theta_, model.transform(X), model.score_samples(X)])
         assert len(seen) == n_threads
-    for a, b in zip(*found, strict=True):
+    for a, b in zip(*results, strict=True):
         assert_array_equal(a, b)
 
 
@@ -149,13 +155,13 @@ def test_results_do_not_depend_on_the_threads(dtype, weighted, monkeypatch):
 def test_parts_add_up_to_the_whole(batch_size, monkeypatch):
     X = np.random.default_rng(0).random((batch_size, 300))
     weights = np.random.default_rng(1).random(batch_size)
-    found = []
+    results = []
     for large in (0, np.inf):
-        monkeypatch.setattr(objective, "LARGE", large)
+        monkeypatch.setattr(objective, "MIN_PARALLEL_FLOPS", large)
         model = AutoencoderTransformer(4, batch_size=batch_size, solver="sgd", **LARGE)
-        found.append(model.fit(X, None, weights))
-    np.testing.assert_allclose(found[0].theta_, found[1].theta_, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(found[0].loss_curve_, found[1].loss_curve_, rtol=1e-12)
+        results.append(model.fit(X, None, weights))
+    np.testing.assert_allclose(results[0].theta_, results[1].theta_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(results[0].loss_curve_, results[1].loss_curve_, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("two_blas_threads")
@@ -164,7 +170,7 @@ def test_pieces_of_many_rows(monkeypatch):
     model = AutoencoderTransformer(4, **LARGE | {"max_iter": 1}).fit(X[:300])
     assert model.theta_.size > _parallel.MANY_PARAMETERS
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    monkeypatch.setattr(_fitted, "PIECE", 512)
+    monkeypatch.setattr(inference, "PIECE_ROWS", 512)
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     for a, b in zip(whole, pieces, strict=True):
         assert_array_equal(a, b)
@@ -175,11 +181,12 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
     X = np.random.default_rng(0).random((1300, 6))
     model = AutoencoderTransformer(2, **LARGE | {"max_iter": 1, "hidden_layer_sizes": (5,)}).fit(X)
     whole = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
-    for name, value in (("MANY_ROWS", 1000), ("LONG_BLOCK", 64), ("LONG_PIECE", 128)):
-        monkeypatch.setattr(_fitted, name, value)
-    idents, each_block = set(), _fitted.blocks
+    limits = {"MANY_ROWS": 1000, "LONG_BLOCK_ROWS": 64, "LONG_PIECE_ROWS": 128}
+    for name, value in limits.items():
+        monkeypatch.setattr(inference, name, value)
+    idents, blocks = set(), inference.blocks
     monkeypatch.setattr(
-        _fitted, "blocks", lambda *a, **o: idents.add(get_ident()) or each_block(*a, **o)
+        inference, "blocks", lambda *a, **o: idents.add(get_ident()) or blocks(*a, **o)
     )
     pieces = [model.transform(X), model.reconstruct(X), model.score_samples(X)]
     assert len(idents) > 1
@@ -187,11 +194,11 @@ def test_very_many_rows_of_a_small_network(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-# ---------------------------------------------------------------- places
+# ---------------------------------------------------------------- slots
 
 
-def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(2))
+def test_no_more_fits_run_than_there_are_slots(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(2))
     lock, at_work, most = Lock(), [], []
 
     def noise(X, rng):
@@ -209,21 +216,21 @@ def test_no_more_fits_are_at_work_than_there_are_places(monkeypatch):
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(fit, range(5)))
     assert 1 <= max(most) <= 2
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
-def test_a_fit_inside_a_fit_has_its_place(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 3600)
+def test_a_fit_inside_a_fit_uses_its_slot(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 3600)
     with _parallel.fit_slot(), _parallel.fit_slot():
-        assert not _parallel._places["of fits"].acquire(timeout=0)
-    assert _parallel._places["of fits"].acquire(timeout=0)
+        assert not _parallel._slots["fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
 
 
-def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
-    monkeypatch.setitem(_parallel._places, "of fits", BoundedSemaphore(1))
-    monkeypatch.setattr(_parallel, "LONGEST_WAIT", 0.01)
+def test_a_fit_proceeds_without_a_slot_after_a_while(monkeypatch):
+    monkeypatch.setitem(_parallel._slots, "fits", BoundedSemaphore(1))
+    monkeypatch.setattr(_parallel, "MAX_WAIT", 0.01)
     done = []
 
     def work():
@@ -233,5 +240,5 @@ def test_a_fit_that_another_one_waits_for_goes_on(monkeypatch):
     with _parallel.fit_slot(), ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert len(done) == 1
-    assert _parallel._places["of fits"].acquire(timeout=0)
-    assert not _parallel._places["of fits"].acquire(timeout=0)
+    assert _parallel._slots["fits"].acquire(timeout=0)
+    assert not _parallel._slots["fits"].acquire(timeout=0)

@@ -11,19 +11,19 @@ DTYPES = [np.float32, np.float64]
 
 
 def codes(n_rows=12, n_components=3, dtype=np.float64, seed=0):
-    """Codes inside (0, 1), where every penalty is defined."""
+    """Return codes inside (0, 1), where every penalty is defined."""
     rng = np.random.default_rng(seed)
     return rng.uniform(0.05, 0.95, size=(n_rows, n_components)).astype(dtype)
 
 
-def run(penalty, code, scale, share=1.0, state=None, room_rows=None):
-    """Value and derivative of a batch; `code` must stay as it is."""
-    kept = code.copy()
+def run(penalty, code, scale, share=1.0, state=None, buffer_rows=None):
+    """Return value and derivative of a batch; check that `code` is unchanged."""
+    original = code.copy()
     if state is None:
-        state = penalty.init(room_rows or len(code), code.shape[1], code.dtype)
+        state = penalty.init(buffer_rows or len(code), code.shape[1], code.dtype)
     delta = np.full_like(code, 2.0)
     value = penalty.value_and_add_gradient(code, delta, scale, share, state)
-    np.testing.assert_array_equal(code, kept)
+    np.testing.assert_array_equal(code, original)
     assert type(value) is float
     assert delta.dtype == code.dtype
     return value, delta - 2
@@ -35,9 +35,9 @@ def test_every_penalty_has_a_reference():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("room_rows", [12, 40])
+@pytest.mark.parametrize("buffer_rows", [12, 40])
 @pytest.mark.parametrize("name", PENALTIES)
-def test_value_and_gradient(name, weighted, dtype, room_rows):
+def test_value_and_gradient(name, weighted, dtype, buffer_rows):
     code = codes(dtype=dtype)
     share = np.full(len(code), 1 / len(code))
     scale = np.asarray(1 / len(code), dtype)
@@ -45,7 +45,7 @@ def test_value_and_gradient(name, weighted, dtype, room_rows):
         share = np.random.default_rng(1).random(len(code))
         share /= share.sum()
         scale = share[:, None].astype(dtype)
-    value, gradient = run(make_penalty(name), code, scale, room_rows=room_rows)
+    value, gradient = run(make_penalty(name), code, scale, buffer_rows=buffer_rows)
     function, slope, options = reference.PENALTIES[name]
     tolerance = 1e-12 if dtype == np.float64 else 1e-5
     code = code.astype(float)
@@ -122,7 +122,7 @@ def test_kl_of_the_first_pass_is_that_of_the_rows_so_far():
 
 
 def test_kl_of_one_batch_forgets_the_last():
-    """A batch that is all the rows stands for itself, whatever the codes were before."""
+    """The mean over a batch of all rows does not depend on earlier batches."""
     penalty = make_penalty("kl")
     scale = np.asarray(1 / 12)
     state = penalty.init(12, 3, np.dtype(float))
@@ -131,3 +131,9 @@ def test_kl_of_one_batch_forgets_the_last():
     alone = run(penalty, codes(seed=6), scale)
     assert later[0] == pytest.approx(alone[0], rel=1e-12)
     np.testing.assert_allclose(later[1], alone[1], rtol=1e-12)
+
+
+def test_kl_says_what_its_codes_must_be():
+    penalty = PENALTIES["kl"](target=0.1)
+    assert (penalty.latent_activation, penalty.initial_mean) == ("logistic", 0.1)
+    assert (PENALTIES["l1"]().latent_activation, PENALTIES["l1"]().initial_mean) == (None, None)

@@ -21,7 +21,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skae
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    activations,
+    corruptions,
+    losses,
+    optimizers,
+    penalties,
+)
 from skae._persistence import STAMP
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("skae-*"))
@@ -159,12 +168,41 @@ def test_skops_and_training_on():
     assert_same(model.partial_fit(X), loaded.partial_fit(X))
 
 
+def is_base(thing):
+    return inspect.isabstract(thing) or thing is corruptions.UserNoise  # made of callables in fit
+
+
 def test_trusted_types_are_all_classes():
     classes = [getattr(skae, name) for name in skae.__all__]
     classes += [getattr(skae.export, name) for name in skae.export.__all__]
-    classes = [thing for thing in classes if inspect.isclass(thing)]
+    for module in (activations, corruptions, losses, optimizers, penalties):
+        classes += [getattr(module, name) for name in module.__all__]
+    classes = [thing for thing in classes if inspect.isclass(thing) and not is_base(thing)]
     names = [f"{thing.__module__}.{thing.__name__}" for thing in classes]
     assert sorted(names) == skae.SKOPS_TRUSTED_TYPES
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_instances_of_the_package_travel_with_the_estimator(dtype):
+    skops_io = pytest.importorskip("skops.io")
+    parts = {
+        "activation": activations.Tanh(),
+        "loss": losses.Huber(k=0.5),
+        "solver": optimizers.Adam(beta_1=0.8),
+        "sparsity": penalties.L1(weight=0.1),
+        "noise": corruptions.Swap(level=0.2),
+    }
+    X = rows().astype(dtype)
+    model = DenoisingAutoencoder(2, max_iter=3, random_state=0, **parts).fit(X)
+    stored = skops_io.loads(skops_io.dumps(model), trusted=skae.SKOPS_TRUSTED_TYPES)
+    for loaded in (stored, pickle.loads(pickle.dumps(model))):
+        assert loaded.get_params() == model.get_params()
+        assert_array_equal(loaded.reconstruct(X), model.reconstruct(X))
+        assert_array_equal(loaded.partial_fit(X).theta_, clone_of(model).partial_fit(X).theta_)
+
+
+def clone_of(model):
+    return pickle.loads(pickle.dumps(model))
 
 
 def test_skops_and_parts():

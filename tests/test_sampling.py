@@ -1,6 +1,8 @@
-"""Rows picked for a measurement."""
+"""Choices of samples, and random_state -> Generator."""
 
-from skae._sampling import evenly_spaced
+import numpy as np
+
+from skae._sampling import evenly_spaced, generator
 
 
 def test_the_ends_are_among_the_rows():
@@ -9,3 +11,34 @@ def test_the_ends_are_among_the_rows():
 
 def test_no_row_comes_twice_where_there_are_few():
     assert evenly_spaced(3, 1000).tolist() == [0, 1, 2]
+
+
+def test_an_int_repeats_itself():
+    np.testing.assert_array_equal(generator(3).random(5), generator(3).random(5))
+    assert (generator(3).random(5) != generator(4).random(5)).all()
+
+
+def test_a_generator_is_returned_as_it_is():
+    rng = np.random.default_rng(0)
+    assert generator(rng) is rng
+
+
+def test_a_random_state_is_read_and_moved_on():
+    state = np.random.RandomState(0)
+    first, second = generator(state).random(5), generator(state).random(5)
+    assert (first != second).all()
+    np.testing.assert_array_equal(first, generator(np.random.RandomState(0)).random(5))
+
+
+def test_none_asks_the_operating_system():
+    assert (generator(None).random(5) != generator(None).random(5)).all()
+
+
+def test_the_global_state_is_left_alone():
+    def state():
+        return np.random.get_state()[1].tolist(), np.random.get_state()[2]  # noqa: NPY002
+
+    before = state()
+    for random_state in (None, 0, np.random.RandomState(0), np.random.default_rng(0)):
+        generator(random_state).random(100)
+    assert state() == before

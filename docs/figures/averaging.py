@@ -1,4 +1,4 @@
-"""Held-out loss of each epoch, with the running average of the parameters and without."""
+"""Plot the validation loss of each epoch, with and without parameter averaging."""
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -19,5 +19,5 @@ for averaging, color, label in (
     )
     curve = autoencoder.fit(X_train, X_val=X_val).validation_loss_curve_
     ax.plot(range(1, len(curve) + 1), curve, color=color, label=label)
-ax.set(xlabel="epoch", ylabel="loss on held-out rows")
+ax.set(xlabel="epoch", ylabel="validation loss")
 ax.legend()

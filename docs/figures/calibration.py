@@ -1,4 +1,4 @@
-"""Observed false alarms by two thresholds, as docs/benchmarks/calibration.json has them."""
+"""Plot the false alarms of two thresholds, from docs/benchmarks/calibration.json."""
 
 import json
 from pathlib import Path
@@ -18,15 +18,15 @@ ax.fill_between(
     promised + 2 * deviation,
     color="0.85",
     step="mid",
-    label="stated, give or take two standard deviations",
+    label="nominal rate ± two standard deviations",
 )
 for key, color, marker, label in (
-    ("training", "#D55E00", "^", "quantile of the training rows"),
-    ("auto", "#0072B2", "o", "held-out rows"),
+    ("training", "#D55E00", "^", "threshold from training scores"),
+    ("auto", "#0072B2", "o", "threshold from held-out scores"),
 ):
     ax.plot(places, found[key][order], marker, color=color, markersize=4, label=label)
 ax.set_xticks(places, found["data"][order], rotation=90, fontsize=7)
-ax.set(ylabel="share of flagged new normal rows", xlim=(-1, len(order)))
+ax.set(ylabel="share of false alarms", xlim=(-1, len(order)))
 ax.set_yscale("symlog", linthresh=0.1)
 ax.set_ylim(0, 1)
 ax.set_yticks([0, 0.05, 0.1, 0.2, 0.5, 1], ["0", "0.05", "0.1", "0.2", "0.5", "1"])

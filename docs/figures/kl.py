@@ -1,4 +1,4 @@
-"""The Kullback-Leibler penalty of one unit against its mean activation."""
+"""Plot the Kullback-Leibler penalty of one component against its mean activation."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""Rows along an arc, and one number for each: PCA's line, the autoencoder's curve."""
+"""Plot samples along an arc with the line of PCA and the curve of an autoencoder."""
 
 import matplotlib.pyplot as plt
 import numpy as np

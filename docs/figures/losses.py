@@ -1,4 +1,4 @@
-"""Errors of a cell: against the residual, and against the reconstruction of 0.8 and 3."""
+"""Plot losses against the residual, and against the reconstruction of the targets 0.8 and 3."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,15 +10,15 @@ left.plot(residual, residual**2 / 2, color="#0072B2", label="squared_error")
 left.plot(residual, size, color="#D55E00", label="absolute_error")
 huber = np.where(size <= 1, residual**2 / 2, size - 0.5)
 left.plot(residual, huber, color="#009E73", linestyle="--", label="huber")
-left.set(xlabel="reconstruction - target", ylabel="error", ylim=(0, 4))
+left.set(xlabel="reconstruction minus target", ylabel="loss", ylim=(0, 4))
 left.legend(loc="upper center", fontsize=8)
 
 share = np.linspace(0.01, 0.99, 200)
 middle.plot(share, -0.8 * np.log(share) - 0.2 * np.log(1 - share), color="#CC79A7")
 middle.axvline(0.8, color="black", linestyle=":", linewidth=1)
-middle.set(xlabel="reconstruction", title="log_loss of 0.8", ylim=(0, 4))
+middle.set(xlabel="reconstruction", title="log_loss, target 0.8", ylim=(0, 4))
 
 count = np.linspace(0.1, 9, 200)
 right.plot(count, count - 3 * np.log(count), color="#B27A00")
 right.axvline(3, color="black", linestyle=":", linewidth=1)
-right.set(xlabel="reconstruction", title="poisson of 3", ylim=(-1, 4))
+right.set(xlabel="reconstruction", title="poisson, target 3", ylim=(-1, 4))

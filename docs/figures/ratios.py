@@ -1,4 +1,4 @@
-"""Share of the variance that each column explains, and all columns up to it."""
+"""Plot the share of the variance that each component explains, and the cumulative share."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +17,6 @@ for offset, reducer, color in (
     columns = np.arange(1, 9)
     left.bar(columns + offset, ratios, 0.4, color=color)
     right.plot(columns, np.cumsum(ratios), "o-", color=color, label=type(reducer).__name__)
-left.set(xlabel="column of the code", ylabel="explained_variance_ratio_")
-right.set(xlabel="columns, summed up", ylim=(0, 1))
+left.set(xlabel="component", ylabel="explained_variance_ratio_")
+right.set(xlabel="number of components", ylabel="cumulative share", ylim=(0, 1))
 right.legend(loc="lower right")

@@ -1,4 +1,4 @@
-"""Mean gain of held-out rows over PCA, and the same less one standard error, epoch by epoch."""
+"""Plot the mean validation gain over PCA and its lower confidence bound for each epoch."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,10 +21,10 @@ for _ in range(150):
 best = int(np.argmax(bounds))
 fig, ax = plt.subplots()
 ax.plot(means, color="#0072B2", label="mean gain")
-ax.plot(bounds, color="#D55E00", label="less one standard error")
+ax.plot(bounds, color="#D55E00", label="mean gain minus one standard error")
 ax.axhline(0, color="black", linewidth=0.8)
 ax.plot(best, bounds[best], "o", color="#D55E00")
 ax.annotate(f"kept: epoch {best}", (best, bounds[best]), xytext=(6, 6),
             textcoords="offset points")  # fmt: skip
-ax.set(xlabel="epoch", ylabel="gain over PCA, held-out rows", xlim=(0, len(means) - 1))
+ax.set(xlabel="epoch", ylabel="gain over PCA, held-out samples", xlim=(0, len(means) - 1))
 ax.legend()

@@ -1,4 +1,4 @@
-"""Training rows, one in eight of them an outlier, by the weight they have in training."""
+"""Plot training samples, one in eight an outlier, coloured by their weight in training."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,9 +11,9 @@ X = np.concatenate([normal, rng.normal(size=(40, 2)) * 0.8 + [-4.0, 4.5]])
 ellipsoid = AutoencoderOutlierDetector(1, max_iter=0, random_state=0).fit(X).ellipsoid_
 
 
-def weight(rows):
+def weight(samples):
     """Return min(1, size / squared distance)."""
-    distances = np.square((rows - ellipsoid["mean"]) @ ellipsoid["whitener"]).sum(axis=1)
+    distances = np.square((samples - ellipsoid["mean"]) @ ellipsoid["whitener"]).sum(axis=1)
     return np.minimum(1, ellipsoid["size"] / distances)
 
 

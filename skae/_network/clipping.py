@@ -1,74 +1,92 @@
-"""Bounds of columns: values that rows pile up at and never pass, as pixels do at black."""
+"""Clipped outputs: limits that many samples share and none passes, such as black pixels."""
 
 import numpy as np
 
 from skae._sampling import evenly_spaced
-from skae.activations import Identity
+from skae.activations import Activation
 
 COUNTED_ROWS = 4096
-MISSED_ROWS = 10
-MARGIN = 3.0  # ranges of a column while training, then greatest distances of outputs from rows
+MIN_MISSED_ROWS = 10
+MARGIN = 3.0  # ranges of a column in training; after it, greatest errors of unclipped outputs
 
 
-class Bounded(Identity):
-    """a = min(max(z, lowest), highest) + what of z is further beyond than a margin;  da/dz = 1.
+class ClippedOutput(Activation):
+    """a = min(max(z, lowest), highest) + the excess of z over the margin,  da/dz = 1.
 
-    The slope is one all the same: with a squared error that is, up to the margin, the matching
-    loss of this output, convex in z, as the cross-entropy is that of the logistic function. z
-    may lie beyond a bound for nothing where the target is at it, and is called back where it
-    is not (Auer, Herbster & Warmuth, 1996, NIPS 8, "Exponentially many local minima for single
-    neurons"). Beyond the margin lies what no training row was like: there a linear path goes on.
+    Straight-through clipping: an output beyond the bound costs nothing if the target is at the
+    bound. With a squared error and up to the margin this is the matching loss of the clipped
+    output, convex in z, as the cross-entropy is that of the logistic function (Auer, Herbster &
+    Warmuth, 1996, NIPS 8, "Exponentially many local minima for single neurons"). A larger
+    excess comes from the sample, not from the network, and is left in.
     """
 
+    is_identity = True
     n_scratch = 1
 
     def __init__(self, lowest, highest, margin=np.inf):
         self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
-        self.least, self.most = self.lowest - margin, self.highest + margin
+        self.outer_lowest, self.outer_highest = self.lowest - margin, self.highest + margin
 
-    def forward(self, z, far):
-        bounds = [(np.maximum, self.least, self.lowest), (np.minimum, self.most, self.highest)]
-        bounds = [(cut, a.astype(z.dtype), b.astype(z.dtype)) for cut, a, b in bounds if is_any(b)]
-        beside = z
-        for cut, limit, _ in bounds:
-            yield cut, beside, limit, far
-            beside = far
-        yield np.subtract, z, beside, far
-        for cut, _, bound in bounds:
-            yield cut, z, bound, z
-        yield np.add, z, far, z
+    def forward(self, z, excess):
+        bounds = [
+            (np.maximum, self.outer_lowest, self.lowest),
+            (np.minimum, self.outer_highest, self.highest),
+        ]
+        bounds = [
+            (clip, a.astype(z.dtype), b.astype(z.dtype)) for clip, a, b in bounds if any_finite(b)
+        ]
+        within = z
+        for clip, outer, _ in bounds:
+            yield clip, within, outer, excess
+            within = excess
+        yield np.subtract, z, within, excess
+        for clip, _, bound in bounds:
+            yield clip, z, bound, z
+        yield np.add, z, excess, z
+
+    def backward(self, a, da, excess):
+        yield from ()
+
+    def inverse(self, a):
+        return a.copy()
 
 
-def is_any(bounds):
-    """Whether some column has a bound."""
+def any_finite(bounds):
+    """Return whether some column has a bound."""
     return np.isfinite(bounds).any()
 
 
 def measure_bounds(X):
     """Return where each column is bounded, an ndarray of shape (2, n_features), or None.
 
-    Below and above, -inf and inf where there is no bound, None if there is none at all. From
-    the last value but one to the last the number of rows changes by some ratio r. Had a
-    tail gone on like that, about r n rows would lie beyond the n that hold the last value
-    (n at most); where ten or more are missed, that value is a bound. Rows count, whatever their
-    weights: what is met once may have been the last of its kind, as often as it is repeated.
+    The first row holds the lower bounds, the second the upper ones, -inf and inf where there is
+    none; None stands for no bound at all. From the last value but one to the last the number of
+    samples changes by some ratio r. Had a tail gone on like that, about r n samples (n at most)
+    would lie beyond the n that hold the last value. Where ten or more of these are missing, the
+    last value is a bound. Samples count once whatever their weights: a sample that is met once
+    may have been the last of its kind, however often it is repeated.
     """
-    some = X[evenly_spaced(len(X), COUNTED_ROWS)]
-    found = np.empty((2, X.shape[1]))
-    for bound, extreme, sign in zip(found, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
-        at_end = some == extreme
-        others = np.where(at_end, -np.inf, sign * some)
+    sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
+    bounds = np.empty((2, X.shape[1]))
+    for bound, extreme, sign in zip(bounds, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
+        at_end = sample == extreme
+        others = np.where(at_end, -np.inf, sign * sample)
         n_end, n_next = at_end.sum(axis=0), (others == others.max(axis=0)).sum(axis=0)
-        missed = n_end * np.minimum(n_end / n_next, 1)
-        is_bound = (missed >= MISSED_ROWS) & ~at_end.all(axis=0)
+        n_missed = n_end * np.minimum(n_end / n_next, 1)
+        is_bound = (n_missed >= MIN_MISSED_ROWS) & ~at_end.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)
-    return found if is_any(found) else None
+    return bounds if any_finite(bounds) else None
 
 
 def loosened(bounds, X):
-    """Return bounds without those that rows of X lie beyond by more than rounding."""
+    """Return the bounds without those that samples of X pass by more than rounding."""
     rounding = 1e-6 * np.maximum(np.abs(bounds), 1)
     lowest, highest = bounds
     lowest = np.where(X.min(axis=0) < lowest - rounding[0], -np.inf, lowest)
     highest = np.where(X.max(axis=0) > highest + rounding[1], np.inf, highest)
     return np.stack([lowest, highest])
+
+
+def scaled_bounds(bounds, scaling):
+    """Return bounds in the geometry of the network, as lists; None for None."""
+    return None if bounds is None else ((bounds - scaling.mean) / scaling.scale).tolist()

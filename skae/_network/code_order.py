@@ -1,141 +1,75 @@
-"""The order, the signs, the number and the share of the columns of the code."""
+"""The columns of a code: what each explains, their order and their signs."""
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from skae._network.inference import blocks
-from skae._network.scaling import identity_scaling
-from skae._parallel import MANY_PARAMETERS, run_sequentially
+from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
-MAX_DECODED = 2**15
+MAX_DECODED_NUMBERS = 2**15  # rows times components
+
+
+class CodeErrors:
+    """Reconstruction errors of the codes of some samples, for codes that are changed at will.
+
+    At most max_decoded / n_components samples are taken, evenly spaced. Errors are means over
+    the samples and sums over the features, in the scale of the targets; `variance` is that of
+    the targets about `center`, by default their mean.
+    """
+
+    def __init__(self, model, X, weights, max_decoded=MAX_DECODED_NUMBERS, center=None):
+        n_rows = min(len(X), max(max_decoded // model.network.n_components, 16))
+        chosen = evenly_spaced(len(X), n_rows) if n_rows < len(X) else slice(None)
+        X, weights = X[chosen], weights[chosen] / weights[chosen].sum()
+        self.model, self.weights = model, weights
+        self.code = np.empty((len(X), model.network.n_components), model.parameters.flat.dtype)
+        for rows, output in blocks(X, model, "encode", raw=True):
+            self.code[rows] = output
+        self.target = np.empty_like(X, dtype=self.code.dtype)
+        model.target_scaling.apply(X, out=self.target)
+        center = weights @ self.target if center is None else center
+        self.variance = float(weights @ np.square(self.target - center).sum(axis=1))
+
+    def of(self, code):
+        """Return the squared error of the reconstructions of codes."""
+        total = 0.0
+        for rows, output in blocks(code, self.model, "decode", code.shape[1], raw=True):
+            output -= self.target[rows]
+            squares = np.square(output).sum(axis=1, dtype=np.float64)
+            total += float(self.weights[rows] @ squares)
+        return total
 
 
 def explained_variance_ratios(
-    network,
-    parameters,
-    X,
-    weights,
-    scaling,
-    target_scaling,
-    max_decoded=MAX_DECODED,
-    run_jobs=run_sequentially,
-    columns_read=None,
+    model, X, weights, max_decoded=MAX_DECODED_NUMBERS, run_jobs=run_sequentially
 ):
-    """Share of the variance of X that each column of the code explains.
+    """Return the share of the variance of X that each column of a plain code explains.
 
-    What is lost when a column is held at its mean is that column's part, exactly so for a
-    linear decoder; the parts are scaled to add up to the share that the whole
-    reconstruction explains. Of nested codes a column's part is what it adds to the columns
-    before it, and none if that is negative or more than the whole code explains;
-    `columns_read` says how many of 1, 2, ... columns are decoded. Estimated on at most
-    max_decoded / n_components rows, evenly spaced, and half of that by a large network, by
-    jobs that `run_jobs` does.
+    What is lost when a column is held at its mean is the part of that column, exactly so for a
+    linear decoder. The parts are scaled to add up to the share that the whole reconstruction
+    explains. Large networks are measured on half as many samples, in jobs.
     """
-    n_components = network.n_components
-    is_large = parameters.flat.size > MANY_PARAMETERS
-    max_decoded = max_decoded // 2 if is_large else max_decoded
-    run_jobs = run_jobs if is_large else run_sequentially
-    some = X, weights, scaling, target_scaling, max_decoded
-    if network.nested:
-        errors, variance = errors_by_size(network, parameters, *some, run_jobs)
-        if variance == 0:
-            return np.zeros(n_components)
-        explained = np.maximum(1 - errors / variance, 0)
-        if columns_read is not None:
-            explained = explained[np.array(columns_read) - 1]
-        return np.diff(np.minimum(np.maximum.accumulate(explained), explained[-1]), prepend=0)
-    code, weights, variance, squared_error = _decoding(network, parameters, *some)
-    if variance == 0:
+    n_components = model.network.n_components
+    if model.is_large:
+        max_decoded //= 2
+    else:
+        run_jobs = run_sequentially
+    errors = CodeErrors(model, X, weights, max_decoded)
+    if errors.variance == 0:
         return np.zeros(n_components)
-    error = squared_error(code)
+    code, error = errors.code, errors.of(errors.code)
     lost = np.empty(n_components)
 
     def hold(j):
         held = code.copy()
-        held[:, j] = weights @ code[:, j]
-        lost[j] = max(squared_error(held) - error, 0.0)
+        held[:, j] = errors.weights @ code[:, j]
+        lost[j] = max(errors.of(held) - error, 0.0)
 
     run_jobs([partial(hold, j) for j in range(n_components)])
-    explained = max(1 - error / variance, 0.0)
+    explained = max(1 - error / errors.variance, 0.0)
     return lost / (lost.sum() or 1.0) * explained
-
-
-def errors_by_size(
-    network,
-    parameters,
-    X,
-    weights,
-    scaling,
-    target_scaling,
-    max_decoded=MAX_DECODED,
-    run_jobs=run_sequentially,
-):
-    """Squared error with 1, 2, ... columns of nested codes, and that of the model's mean.
-
-    Of a plain code with all columns alone. Both are means over the rows, as many as above, and
-    sums over the features, in the target's scale. `run_jobs` does a job for each size.
-    """
-    center = np.empty_like(scaling.mean)
-    target_scaling.apply(scaling.mean, out=center)
-    some = X, weights, scaling, target_scaling, max_decoded
-    code, _, variance, squared_error = _decoding(network, parameters, *some, center)
-    sizes = range(1 if network.nested else network.n_components, network.n_components + 1)
-    errors = np.empty(len(sizes))
-
-    def measure(i):
-        errors[i] = squared_error(code[:, : sizes[i]])
-
-    run_jobs([partial(measure, i) for i in range(len(sizes))])
-    return errors, variance
-
-
-def _decoding(network, parameters, X, weights, scaling, target_scaling, max_decoded, center=None):
-    """Code some rows; return code, weights, variance and how to get the error of a code."""
-    n_rows = min(len(X), max(max_decoded // network.n_components, 16))
-    chosen = evenly_spaced(len(X), n_rows) if n_rows < len(X) else slice(None)
-    X, weights = X[chosen], weights[chosen] / weights[chosen].sum()
-    code_layer = network.n_encoder_layers
-    code = np.empty((len(X), network.n_components), parameters.flat.dtype)
-    for rows, output in blocks(X, network, parameters, scaling, last=code_layer):
-        code[rows] = output
-    target = np.empty_like(X, dtype=code.dtype)
-    target_scaling.apply(X, out=target)
-    center = weights @ target if center is None else center
-
-    def squared_error(code):
-        size = code.shape[1]
-        plain, total = identity_scaling(size, code.dtype), 0.0
-        for rows, output in blocks(code, network, parameters, plain, first=code_layer, size=size):
-            output -= target[rows]
-            total += float(weights[rows] @ np.square(output).sum(axis=1, dtype=np.float64))
-        return total
-
-    variance = float(weights @ np.square(target - center).sum(axis=1))
-    return code, weights, variance, squared_error
-
-
-def shorten(network, parameters, size):
-    """Return the vector of a nested network whose code ends after so many columns.
-
-    The widest decoder is the one that reads codes of that size.
-    """
-    n_layers, code = network.n_layers, network.n_encoder_layers
-    widths = (*network.widths[:code], size, *network.widths[code + 1 :])
-    shorter = replace(network, widths=widths)
-    found = shorter.parameters(np.empty(shorter.n_parameters, parameters.flat.dtype))
-    for k, n_columns in enumerate(shorter.decoder_sizes):
-        for i in range(1, n_layers + 1):
-            W, b = parameters.layers[network.layer(i, network.decoder_of(n_columns))]
-            W_found, b_found = found.layers[shorter.layer(i, k)]
-            n_in, n_out = W_found.shape
-            W_found[...], b_found[...] = W[:n_in, :n_out], b[:n_out]
-    for P, P_found in zip(parameters.path, found.path):
-        n_in, n_out = P_found.shape
-        P_found[...] = P[:n_in, :n_out]
-    return found.flat
 
 
 def reorder(network, parameters, order):
@@ -151,8 +85,8 @@ def reorder(network, parameters, order):
 def fix_signs(network, parameters):
     """Turn each column of a linear code so that its largest effect is positive.
 
-    The effect is that of the linear path, so that PCA's columns keep the sign PCA gives
-    them, or else of the decoder's weights multiplied.
+    The effect is that of the linear path, so that PCA's columns keep the signs that PCA gives
+    them, or else that of the decoder's weights, multiplied.
     """
     i = network.n_encoder_layers
     if not network.latent_activation.is_identity:

@@ -11,18 +11,18 @@ from skae._kernels import run
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
-MAX_DENSE = 1500
-TALL, MAX_TALL = 10, 1000  # times as many rows as columns, up to so many of these
+MAX_DENSE_SIDE = 1500  # of a matrix that is decomposed as a whole
+MIN_ROWS_PER_COLUMN, MAX_COVARIANCE_COLUMNS = 10, 1000  # where the covariance is decomposed
 MEASURED_ROWS, FITTED_ROWS = 1000, 250
-QUIET = 0.2
-BLOCK, N_PARTS = 4096, 2
+OUTPUT_WEIGHT_SCALE = 0.2
+BLOCK_ROWS, N_PARTS = 4096, 2
 
 
 def initialize_weights(network, parameters, rng):
     """Draw W with variance gain**2 / n_in and set b to zero.
 
-    He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the layers
-    that it runs beside end in zeros: the network starts as that path alone. The hidden
+    He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the last layers
+    of encoder and decoder are zero, so that the network starts as the path alone. The hidden
     biases then spread the bends of the activations over the range of the inputs.
     """
     parameters.flat[...] = 0
@@ -42,50 +42,49 @@ def initialize_weights(network, parameters, rng):
 
 
 def initialize_output(network, parameters, mean):
-    """Start a network without a path near the mean of the rows: b = f**-1(mean), W smaller.
+    """Start a network without a path near the mean of the samples: b = f**-1(mean), W / 5.
 
-    What the code would add at first is noise, and taking that back costs units: ReLU that never
-    are active again. At a fifth of their size the last weights grow to what is of use.
+    Large output weights add noise at first; unlearning it kills ReLU units. From a fifth of
+    their size the last weights grow to what is of use.
     """
     for decoder in range(len(network.decoder_sizes)):
         W, b = parameters.layers[network.layer(network.n_layers, decoder)]
-        W *= QUIET
+        W *= OUTPUT_WEIGHT_SCALE
         if not network.output_activation.is_identity:
             b += network.output_activation.inverse(mean)
 
 
 def initialize_means(network, parameters, target):
-    """Start a logistic code about where its means are to be, by the biases.
+    """Start a logistic code with biases that put its means at the target.
 
-    From zero on, where each mean is a half, an optimizer has a long way to go: by its rate at
-    most in a step.
+    From zero, where each mean is a half, an optimizer would need many steps of its rate.
     """
     _, b = parameters.layers[network.n_encoder_layers - 1]
     b[...] = math.log(target / (1 - target))
 
 
-def initialize_path(network, parameters, X, weights, scaling, target_scaling, directions):
+def initialize_path(model, X, weights, directions):
     """Start the linear path as PCA: code = x V / q, output = code q V'.
 
-    q is one number, the root mean square of PCA's codes, so that the layers meet codes of
-    size one. With another output activation than the identity the output starts at its
-    inverse of the mean, and q V' is multiplied by the one number that fits the rows best.
-    With another latent activation each component is divided by its own deviation instead,
-    and the decoder's side is the linear regression of the rows on their codes.
+    q is one number, the root mean square of PCA's codes, so that the layers meet codes of size
+    one. With another output activation than the identity the output starts at its inverse of
+    the mean, and q V' is multiplied by the one number that fits the samples best. With another
+    latent activation each component is divided by its own deviation instead, and the decoder's
+    side is the linear regression of the samples on their codes.
 
     Return q, or 1 where the code is not linear.
     """
+    network, parameters = model.network, model.parameters
     n_components = len(directions)
     encoder, decoder = parameters.path
     encoder[...] = 0
     decoder[...] = 0
     encoder[:, :n_components] = directions.T
-    link = network.output_activation
-    latent = network.latent_activation
+    link, latent = network.output_activation, network.latent_activation
     level = np.zeros(X.shape[1], parameters.flat.dtype)
     chosen = evenly_spaced(len(X), MEASURED_ROWS)
     inputs = np.empty((len(chosen), X.shape[1]), parameters.flat.dtype)
-    scaling.apply(X[chosen], out=inputs)
+    model.scaling.apply(X[chosen], out=inputs)
     share = weights[chosen] / weights[chosen].sum()
     code = inputs @ encoder
     variances = share @ code**2
@@ -105,10 +104,11 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
         decoder[...] = linalg.lstsq(root * code, root * inputs)[0]
     if not link.is_identity:
         target = np.empty_like(inputs)
-        target_scaling.apply(X[chosen], out=target)
+        model.target_scaling.apply(X[chosen], out=target)
         level += link.inverse(share @ target)
-        some = evenly_spaced(len(code), FITTED_ROWS)
-        decoder *= _best_gain(network, code[some] @ decoder, level, target[some], share[some])
+        fitted = evenly_spaced(len(code), FITTED_ROWS)
+        output = code[fitted] @ decoder
+        decoder *= _best_gain(network, output, level, target[fitted], share[fitted])
     for k, n_columns in enumerate(network.decoder_sizes):
         bias = parameters.layers[network.layer(network.n_layers, k)][1]
         bias += level
@@ -117,19 +117,20 @@ def initialize_path(network, parameters, X, weights, scaling, target_scaling, di
     return size
 
 
-def regress_path(network, parameters, X, X_noisy, weights, scaling):
-    """Let the path denoise: its code becomes the linear regression of PCA's on noisy rows.
+def regress_path(model, X, X_noisy, weights):
+    """Let the path denoise: its code becomes the linear regression of PCA's on noisy samples.
 
     The encoder's side turns into the ridge regression, with an intercept in the bias of the
-    code, of the codes of X on the rows of X_noisy, their corrupted copies. Left as it is
-    where there are fewer than two rows for each feature.
+    code, of the codes of X on X_noisy, the corrupted copies. It is left as it is where there
+    are fewer than two samples for each feature.
     """
     n_rows, n_features = X.shape
     if n_rows < 2 * n_features:
         return
+    network, parameters = model.network, model.parameters
     root = np.sqrt(weights / weights.sum())
-    noisy = _scaled_rows(X_noisy, np.ones(n_rows), scaling, slice(None))
-    code = _scaled_rows(X, np.ones(n_rows), scaling, slice(None)) @ parameters.path[0]
+    noisy = _scaled_rows(X_noisy, np.ones(n_rows), model.scaling, slice(None))
+    code = _scaled_rows(X, np.ones(n_rows), model.scaling, slice(None)) @ parameters.path[0]
     center, code_center = root**2 @ noisy, root**2 @ code
     noisy = root[:, None] * (noisy - center)
     gram = noisy.T @ noisy
@@ -140,7 +141,7 @@ def regress_path(network, parameters, X, X_noisy, weights, scaling):
 
 
 def _best_gain(network, output, bias, target, share):
-    """The number g that minimises the mean loss of the output `g output + bias`."""
+    """Return the number g that minimises the mean loss of the output `g output + bias`."""
     link = network.output_activation
     errors, delta = np.empty_like(output), np.empty_like(output)
 
@@ -157,29 +158,31 @@ def _best_gain(network, output, bias, target, share):
 
 
 def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequentially):
-    """PCA of the scaled rows: variances, directions and the sum of all variances.
+    """Return the variances, the directions and the total variance of PCA of the scaled samples.
 
-    Returns ndarrays of shape (n,) and (n, n_features), n at most n_components, in
-    descending order, each direction's largest entry positive. Where there are ten times as
-    many rows as columns they are the eigenvectors of the covariance, as in scikit-learn's PCA;
-    of many rows it is added up in a fixed number of jobs, which `run_jobs` executes.
+    These are ndarrays of shape (n,) and (n, n_features), n at most n_components, in descending
+    order, and one number. The largest entry of each direction is positive. Where there are ten
+    times as many rows as columns the directions are the eigenvectors of the covariance, as in
+    scikit-learn's PCA. The covariance of many rows is added up in a fixed number of jobs.
     """
     n_rows, n_features = X.shape
     share = np.sqrt(weights / weights.sum())
-    is_small = max(n_rows, n_features) <= MAX_DENSE or n_rows <= n_features <= 4 * MAX_DENSE
-    is_tall = n_features <= MAX_TALL and n_rows >= TALL * n_features
+    is_small = (
+        max(n_rows, n_features) <= MAX_DENSE_SIDE or n_rows <= n_features <= 4 * MAX_DENSE_SIDE
+    )
+    is_tall = n_features <= MAX_COVARIANCE_COLUMNS and n_rows >= MIN_ROWS_PER_COLUMN * n_features
     if is_small and not is_tall:
         rows = _scaled_rows(X, share, scaling, slice(None))
         total = float(np.vdot(rows, rows))
         _, values, directions = linalg.svd(rows, full_matrices=False, overwrite_a=True)
         variances = values**2
-    elif n_features <= MAX_DENSE:
+    elif n_features <= MAX_DENSE_SIDE:
         parts = np.zeros((N_PARTS, n_features, n_features))
         dtype = np.float64 if is_small else X.dtype
 
         def add_up(part):
-            for start in range(part * BLOCK, n_rows, N_PARTS * BLOCK):
-                rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK), dtype)
+            for start in range(part * BLOCK_ROWS, n_rows, N_PARTS * BLOCK_ROWS):
+                rows = _scaled_rows(X, share, scaling, slice(start, start + BLOCK_ROWS), dtype)
                 parts[part] += rows.T @ rows
 
         run_jobs([partial(add_up, part) for part in range(N_PARTS)])
@@ -197,12 +200,12 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
 
 
 def _truncated(X, share, scaling, n_components):
-    """The leading components by Lanczos iteration, for data wide and long."""
+    """Return the leading components by Lanczos iteration, for data both wide and long."""
     n_rows, n_features = X.shape
 
     def blocks():
-        for start in range(0, n_rows, BLOCK):
-            block = slice(start, start + BLOCK)
+        for start in range(0, n_rows, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
             yield block, _scaled_rows(X, share, scaling, block, X.dtype)
 
     def multiply(v):

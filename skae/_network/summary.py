@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 import html
 
-from skae._network.nested import sizes_of_decoders
+from skae._network.network import sizes_of_decoders
 
 COLUMNS = ("layer", "inputs", "outputs", "activation", "parameters")
 CELL = "padding:0.15em 0.8em;border-bottom:1px solid rgba(128,128,128,0.35)"
@@ -106,6 +106,7 @@ def layer_table(architecture, estimator_name):
             name = "code"
         else:
             name = "output" if i == n_layers else f"decoder {i - n_encoder_layers}"
+        activation = activation if isinstance(activation, str) else repr(activation)
         layers.append(Layer(name, n_in, n_out, activation, n_in * n_out + n_out))
     if architecture.get("nested"):
         _, *sizes = sizes_of_decoders(widths[n_encoder_layers])

@@ -3,8 +3,8 @@
 skl2onnx converts whatever has the three methods of `OnnxExport`, inside a Pipeline or alone,
 and nothing needs to be registered. The package's own NumPy code, the kernels of activations
 included, runs once on symbols, which turn what is done to them into nodes: no formula stands
-here a second time but those of the density and of the reach. A graph computes in the dtype that
-the model was fitted in, whatever goes in.
+here a second time but those of the density and of the input radius. A graph computes in the
+dtype that the model was fitted in, whatever goes in.
 """
 
 import math
@@ -12,24 +12,23 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._onnx.symbol import ON_SYMBOLS, Symbol
-from skae._outliers.density import Density
+from skae._onnx.symbol import COMPOSITES, NODES, ON_SYMBOLS, Symbol
 
 # ---------------------------------------------------------------- what models compute
 
 
 def forward(model, x, first=0, last=None):
-    """Layers `first` to `last` of a fitted model, as `Workspace.forward` binds them."""
-    network, parameters = model._network, model._parameters
+    """Layers `first` to `last` of a model, as `Workspace.forward` binds them."""
+    network, parameters = model.network, model.parameters
     code = network.n_encoder_layers
     path = {code: (0, 0), network.n_layers: (code, 1)} if network.linear_path else {}
     outputs = {first: x}
     for i in range(first + 1, (network.n_layers if last is None else last) + 1):
         W, b = parameters.layers[i - 1]
-        read = outputs[i - 1]
-        if path and model._reach is not None and i in (1, code + 1):
-            read = drawn_in(read, model._reach[int(i > 1)], network.widths[i - 1])
-        z = read @ W
+        inputs = outputs[i - 1]
+        if path and model.input_radius is not None and i in (1, code + 1):
+            inputs = pulled_in(inputs, model.input_radius[int(i > 1)], network.widths[i - 1])
+        z = inputs @ W
         z += b
         if i in path:
             source, which = path[i]
@@ -37,70 +36,82 @@ def forward(model, x, first=0, last=None):
         activation = network.activations[i - 1]
         scratch = [z.empty(z.dtype) for _ in range(activation.n_scratch)]
         for function, *operands, out in activation.forward(z, *scratch):
-            ON_SYMBOLS.get(function, function)(*operands, out=out)
+            on_symbols(function, activation)(*operands, out=out)
         outputs[i] = z
     return z
 
 
-def drawn_in(z, limit, width):
-    """Rows with norms up to a limit, as `draw_in` has them."""
+def on_symbols(function, activation):
+    """The function that takes symbols as `function` takes arrays; TypeError without one."""
+    if function in ON_SYMBOLS:
+        return ON_SYMBOLS[function]
+    if function in NODES or function in COMPOSITES:
+        return function
+    name = getattr(function, "__name__", function)
+    raise TypeError(f"{activation!r} cannot be exported to ONNX, which has no node for {name}.")
+
+
+def pulled_in(z, radius, width):
+    """Rows with norms up to a radius, as `pull_in` has them."""
     norms = np.square(z).sum_columns(width)
-    return z * np.sqrt(limit * limit / np.maximum(norms, limit * limit))
+    return z * np.sqrt(radius * radius / np.maximum(norms, radius * radius))
 
 
 def scaled(model, X):
-    """Rows in the geometry of the network."""
-    x = X.empty(model.theta_.dtype)
-    model._scaling.apply(X, out=x)
+    """Samples in the geometry of the network."""
+    x = X.empty(model.parameters.flat.dtype)
+    model.scaling.apply(X, out=x)
     return x
 
 
 def unscaled(model, output, dtype):
-    """The network's output in the units of X."""
-    if model._network.output_activation.is_identity:
-        model._target_scaling.undo(output)
+    """The output of the network in the units of X."""
+    if model.network.output_activation.is_identity:
+        model.target_scaling.undo(output)
     return output.astype(dtype)
 
 
 def encode(model, X):
-    """The code of rows: `transform`."""
-    code = forward(model, scaled(model, X), last=model._network.n_encoder_layers)
-    code *= model.code_scale_
+    """The code of samples: `transform`."""
+    code = forward(model, scaled(model, X), last=model.network.n_encoder_layers)
+    code *= model.code_scale
     return code.astype(X.dtype)
 
 
 def decode(model, code):
-    """The rows of codes: `inverse_transform`."""
-    x = code.empty(model.theta_.dtype)
-    np.divide(code, model.code_scale_, out=x)
-    output = forward(model, x, first=model._network.n_encoder_layers)
+    """The reconstructions of codes: `inverse_transform`."""
+    x = code.empty(model.parameters.flat.dtype)
+    np.divide(code, model.code_scale, out=x)
+    output = forward(model, x, first=model.network.n_encoder_layers)
     return unscaled(model, output, code.dtype)
 
 
 def reconstruct(model, X):
-    """Rows through the whole network: `reconstruct`."""
+    """Samples through the whole network: `reconstruct`."""
     return unscaled(model, forward(model, scaled(model, X)), X.dtype)
 
 
 def squared_errors(model, X):
-    """Mean squared error of each row, as a column."""
-    errors = unscaled(model, forward(model, scaled(model, X)), model.theta_.dtype)
+    """The mean squared error of each sample, as a column."""
+    n_features = model.network.widths[0]
+    errors = unscaled(model, forward(model, scaled(model, X)), model.parameters.flat.dtype)
     errors -= X
-    total = np.square(errors).sum_columns(model.n_features_in_)
-    total /= model.n_features_in_
+    total = np.square(errors).sum_columns(n_features)
+    total /= n_features
     return total.astype(X.dtype)
 
 
-def detector_scores(model, X):
-    """The detector's score of each row, as a column of float64."""
+def detector_scores(scorer, X):
+    """The outlier score of each sample, as a column of float64."""
+    model, n_features = scorer.model, scorer.model.network.widths[0]
     code = encode(model, X)
     residuals = X.astype(np.float64) - decode(model, code).astype(np.float64)
-    residuals /= model.scale_
-    if model.criterion == "reconstruction":
-        scores = np.square(residuals).sum_columns(model.n_features_in_)
-        scores /= -model.n_features_in_
+    residuals /= model.scaling.scale
+    if scorer.density is None:
+        scores = np.square(residuals).sum_columns(n_features)
+        scores /= -n_features
         return scores
-    return log_density(Density.from_dict(model.density_), code, residuals)
+    return log_density(scorer.density, code, residuals)
 
 
 def log_density(density, code, residuals):

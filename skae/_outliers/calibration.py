@@ -1,19 +1,20 @@
-"""What new normal rows score: scores of rows that were not learned, and what they say."""
+"""Calibration: scores of normal samples that are new to the model, thresholds and p-values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import warnings
 
 import numpy as np
-from sklearn.base import clone
 
-from skae._network.spec import hidden_activation
-from skae._outliers.density import Density
-from skae._training.fit import Fit
+from skae._network.network import hidden_activation
+from skae._outliers.robust import fit_ellipsoid_of, robust_rows
+from skae._outliers.scoring import Scorer, fit_scorer
+from skae._training.batches import prepared_rows
+from skae._training.fit import fit_epochs
 from skae._training.splitting import fold_numbers
 
 N_FOLDS = 5
-N_FOLDS_OF_FEW, FEW_ROWS = 10, 250
+N_FOLDS_OF_FEW, MAX_FEW_ROWS = 10, 250
 CALIBRATION_ROWS = 500
 HELD_OUT = -1
 
@@ -56,58 +57,70 @@ def draw(weights, n_drawn, seed):
     return drawn
 
 
-def calibrate(detector, X, weights, fit, tasks):
-    """Return the calibration of a detector that `fit` has just been trained for.
+@dataclass(frozen=True)
+class CalibrationSamples:
+    """The samples of a fit, of which some may have been `left_out` of training by a draw."""
 
-    It rests on rows held out, or on the training rows if the user wants no more trainings.
+    X: np.ndarray
+    weights: np.ndarray
+    left_out: np.ndarray
+    max_samples: int
+
+
+def calibrate(samples, result, scorer, trainer, tasks):
+    """Return the calibration of a scorer, from samples that it has not learned.
+
+    It rests on the training samples if the user has interrupted the fit.
     """
     try:
-        if not fit.interrupted:
-            return Calibration(*_held_out_scores(detector, X, weights, fit, tasks))
+        if not result.interrupted:
+            return Calibration(*_held_out_scores(samples, result, scorer, trainer, tasks))
     except KeyboardInterrupt:
         pass
-    message = "Interrupted by user: the threshold rests on scores of the training rows."
+    message = "Interrupted by user: the threshold rests on scores of the training samples."
     warnings.warn(message, stacklevel=2)
-    return Calibration(detector._score_samples(X), weights)
+    return Calibration(scorer.score_samples(samples.X), samples.weights)
 
 
-def _held_out_scores(detector, X, weights, fit, tasks):
-    """Scores of rows that the model has not learned, or one like it, and their weights."""
-    kept, drawn = weights > 0, detector._draw(weights, fit.seed_split, False) > 0
-    if not np.array_equal(kept, drawn):
-        chosen = np.flatnonzero(kept & ~drawn)[: detector.max_samples]
-        return detector._score_samples(X[chosen]), weights[chosen]
+def _held_out_scores(samples, result, scorer, trainer, tasks):
+    """Return scores of samples that the model, or one like it, has not learned, and weights."""
+    X, weights = samples.X, samples.weights
+    if samples.left_out.any():
+        chosen = np.flatnonzero(samples.left_out)[: samples.max_samples]
+        return scorer.score_samples(X[chosen]), weights[chosen]
+    kept = weights > 0
     X, weights = X[kept], weights[kept]
-    n_folds = N_FOLDS_OF_FEW if weights.sum() <= FEW_ROWS else N_FOLDS
-    folds = fold_numbers(X, n_folds, np.random.default_rng(fit.seed_split))
-    folds[fit.held_out(X)] = HELD_OUT
-    found, held = [], folds == HELD_OUT
+    n_folds = N_FOLDS_OF_FEW if weights.sum() <= MAX_FEW_ROWS else N_FOLDS
+    folds = fold_numbers(X, n_folds, np.random.default_rng(trainer.options.seeds.split))
+    folds[result.held_out(X)] = HELD_OUT
+    parts, held = [], folds == HELD_OUT
     if held.any():
-        found.append((detector._score_samples(X[held]), weights[held]))
+        parts.append((scorer.score_samples(X[held]), weights[held]))
     n_distinct_folds = folds.max() + 1
-    missing = max(CALIBRATION_ROWS - weights[held].sum(), 0)
-    n_scored = min(math.ceil(missing * n_distinct_folds / weights.sum()), n_distinct_folds)
+    n_missing = max(CALIBRATION_ROWS - weights[held].sum(), 0)
+    n_scored = min(math.ceil(n_missing * n_distinct_folds / weights.sum()), n_distinct_folds)
     calibration = tasks.calibration(n_scored)
     for k in range(n_scored if n_distinct_folds > 1 else 0):
         held = folds == n_distinct_folds - 1 - k
-        other = _trained_anew(detector, X[~held], weights[~held], fit, calibration)
-        found.append((other._score_samples(X[held]), weights[held]))
-    if not found:
-        return detector._score_samples(X), weights
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+        rows = prepared_rows(X[~held], weights[~held])
+        other = _trained_anew(rows, result, scorer, trainer, calibration)
+        parts.append((other.score_samples(X[held]), weights[held]))
+    if not parts:
+        return scorer.score_samples(X), weights
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def _trained_anew(detector, X, weights, like, tasks):
-    """A detector of the same size, trained as long as in the fit `like`, that knows other rows."""
-    other = clone(detector).set_params(
-        n_components=detector.n_components_, warm_start=False, verbose=False
-    )
-    if detector.activation == "auto":
-        other.activation = hidden_activation(detector.architecture_) or "auto"
-    other.n_features_in_ = detector.n_features_in_
-    fit = Fit(other, X, weights, like.run_jobs)
-    fit.run(like.n_epochs_kept, tasks)
-    vars(other).update(fit.attributes())
-    likely = detector.criterion == "likelihood"
-    other._fit_density(fit, Density.from_dict(detector.density_).sizes if likely else None)
-    return other
+def _trained_anew(rows, result, scorer, trainer, tasks):
+    """Return a scorer of the same size, trained as long as the result, on other samples."""
+    options, model = trainer.options, result.model
+    network = options.network
+    if network.activation == "auto":
+        activation = hidden_activation(model.spec) or "auto"
+        options = replace(options, network=replace(network, activation=activation))
+    rows = robust_rows(rows, fit_ellipsoid_of(rows, options.seeds.start))
+    trainer = replace(trainer, options=options, total_weight=rows.weights.sum())
+    n_epochs, n_components = result.history.n_epochs_kept, model.network.n_components
+    other = fit_epochs(trainer, rows, n_epochs, n_components, tasks)
+    if scorer.density is None:
+        return Scorer(other.model)
+    return fit_scorer(other, options.seeds.samples, scorer.density.sizes)

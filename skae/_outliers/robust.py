@@ -1,6 +1,6 @@
 """Weighted quantiles, shrunk covariances, and the ellipsoid that holds the bulk of the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtri
@@ -146,6 +146,17 @@ def fit_ellipsoid(X, weights, rng):
     size = max(_outer(distances, weights, P.shape[1]), 1e-12)
     center = center + scale * (axes @ mean)
     return Ellipsoid(center, axes @ whitener(covariance) / scale[:, None], size)
+
+
+def fit_ellipsoid_of(rows, seed):
+    """Find the ellipsoid of training samples."""
+    rng = np.random.default_rng(seed)
+    return fit_ellipsoid(rows.X.astype(np.float64), rows.weights, rng)
+
+
+def robust_rows(rows, ellipsoid):
+    """Return training samples, those outside the ellipsoid with less weight."""
+    return replace(rows, weights=rows.weights * ellipsoid.row_weights(rows.X))
 
 
 def is_category(values, weights):

@@ -1,4 +1,4 @@
-"""Rows to learn from, and how they come to training: gathered, corrupted, scaled, in batches."""
+"""Training samples, and the mini-batches that they are served in: gathered, corrupted, scaled."""
 
 from dataclasses import dataclass, replace
 import math
@@ -9,11 +9,13 @@ from skae._sampling import evenly_spaced
 
 CHUNK_BYTES = 2**20
 CHUNK_BATCHES = 16
+MAX_MERGED_ROWS = 1000
+MAX_NOISE_DRAWS = 20  # of each sample
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What to learn from: rows, their clean targets (X itself, mostly), weights, and noise.
+class TrainingRows:
+    """Samples, their clean targets (mostly X itself), weights, and the noise to add.
 
     `index` says which of the rows take part: a part of them costs no copy.
     """
@@ -31,12 +33,12 @@ class Rows:
     def is_noisy(self):
         return self.corruption is not None or self.target is not self.X
 
-    def part(self, chosen):
-        """Return these rows, cut down to those that a boolean array marks."""
-        return replace(self, index=self.index[chosen])
+    def part(self, mask):
+        """Return these samples, cut down to those that a boolean array marks."""
+        return replace(self, index=self.index[mask])
 
     def arrays(self):
-        """Return X, target and weights of the rows that take part."""
+        """Return X, target and weights of the samples that take part."""
         if len(self.index) == len(self.X):
             return self.X, self.target, self.weights
         X = self.X[self.index]
@@ -51,104 +53,131 @@ class Rows:
             X, target, weights = X[chosen], target[chosen], weights[chosen]
         if self.corruption is None:
             return target, X, weights
-        n_draws = min(math.ceil(n_rows / len(X)), 20)
+        n_draws = min(math.ceil(n_rows / len(X)), MAX_NOISE_DRAWS)
         target, weights = np.tile(target, (n_draws, 1)), np.tile(weights, n_draws)
         noisy = np.empty_like(target)
         self.corruption.corrupt(target, noisy, rng)
         return target, noisy, weights
 
 
-class Feed:
+def all_rows(X, weights=None, X_clean=None):
+    """Return TrainingRows in which every row of X takes part, without noise."""
+    weights = np.ones(len(X)) if weights is None else weights
+    return TrainingRows(X, X if X_clean is None else X_clean, weights, np.arange(len(X)))
+
+
+def prepared_rows(X, weights, X_clean=None):
+    """Return TrainingRows without the rows of weight zero, equal rows of few samples merged."""
+    chosen = np.flatnonzero(weights)
+    if len(chosen) < len(X):
+        X, weights = X[chosen], weights[chosen]
+        X_clean = None if X_clean is None else X_clean[chosen]
+    if len(X) <= MAX_MERGED_ROWS:
+        X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
+    return all_rows(X, weights, X_clean)
+
+
+def merge_equal_rows(X, weights, X_clean):
+    """Sort the rows and merge equal ones, their weights added; the same for X_clean.
+
+    Training on the result cannot depend on the order of the rows, nor tell a weight of two from
+    a row given twice: not even by a rounding error.
+    """
+    both = X if X_clean is None else np.hstack([X, X_clean])
+    distinct, group = np.unique(both, axis=0, return_inverse=True)
+    weights = np.bincount(group.ravel(), weights=weights)
+    n_features = X.shape[1]
+    if X_clean is not None:
+        X_clean = np.ascontiguousarray(distinct[:, n_features:])
+    return np.ascontiguousarray(distinct[:, :n_features]), weights, X_clean
+
+
+class BatchLoader:
     """Serves batches: rows gathered, corrupted and scaled a chunk of batches at a time.
 
-    A slot is a batch's place in the chunk: `slot(k, n_rows)` gives the arrays that the k-th
-    batch after a `fill` is found in, always the same ones, so calls may be bound to them.
-    `size_draws`, for nested codes, draws a size for each row and decoder.
+    A slot is the place of a batch in the chunk: `slot(k, n_rows)` returns the arrays that hold
+    the k-th batch after a `fill`, always the same ones, so that calls may be bound to them.
+    With `defers=True` those who use a slot gather its rows themselves, a part each.
+    `size_sampler`, for nested codes, draws a code size for each sample and decoder.
     """
 
-    def __init__(self, rows, scaling, target_scaling, batch_size, size_draws=None):
-        n_features = rows.X.shape[1]
-        dtype = scaling.mean.dtype
-        self.rows, self.scaling, self.target_scaling = rows, scaling, target_scaling
+    def __init__(self, rows, model, batch_size, size_sampler=None, defers=False):
+        n_features, dtype = rows.X.shape[1], model.scaling.mean.dtype
+        self.rows = rows
+        self.scaling, self.target_scaling = model.scaling, model.target_scaling
         self.batch_size = min(batch_size, len(rows))
+        self.defers = defers
         batch_bytes = self.batch_size * n_features * dtype.itemsize
         n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), CHUNK_BATCHES)
-        self.n_rows = min(n_batches * self.batch_size, len(rows))
-        self.inputs = np.empty((self.n_rows, n_features), dtype)
-        self.has_own_target = rows.is_noisy or target_scaling is not scaling
-        self.targets = np.empty_like(self.inputs) if self.has_own_target else self.inputs
+        n_rows = min(n_batches * self.batch_size, len(rows))
+        self.inputs = self.targets = np.empty((n_rows, n_features), dtype)
+        if rows.is_noisy or self.target_scaling is not self.scaling:
+            self.targets = np.empty_like(self.inputs)
         weights = rows.weights[rows.index]
         self.all_weights = self.weights = None
         if not np.all(weights == weights[0]):
             self.all_weights = (weights / weights.mean()).astype(dtype)
-            self.weights = np.empty(self.n_rows, dtype)
-        self.found = np.empty(self.n_rows, rows.index.dtype)
-        self.is_deferred = False
-        self.size_draws, self.sizes = size_draws, None
-        if size_draws is not None:
-            self.sizes = np.empty((self.n_rows, len(size_draws)), dtype)
+            self.weights = np.empty(n_rows, dtype)
+        self.row_numbers = np.empty(n_rows, rows.index.dtype)
+        self.size_sampler, self.sizes = size_sampler, None
+        if size_sampler is not None:
+            self.sizes = np.empty((n_rows, len(size_sampler)), dtype)
 
     def fill(self, chosen, rng):
-        """Take the chosen rows, at most n_rows of them, counted among those that take part."""
+        """Take the chosen of the participating rows, at most a chunk of them."""
         n_rows = len(chosen)
-        np.take(self.rows.index, chosen, out=self.found[:n_rows], mode="clip")
-        if not self.is_deferred:
+        np.take(self.rows.index, chosen, out=self.row_numbers[:n_rows], mode="clip")
+        if not self.defers:
             self.gather(slice(0, n_rows), rng)
         if self.weights is not None:
             np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
         if self.sizes is not None:
-            self.size_draws.draw(self.sizes[:n_rows])
+            self.size_sampler.draw(self.sizes[:n_rows])
 
     def gather(self, view, rng=None):
-        """Copy some of the rows that were taken to where their slots are, scaled."""
-        rows, found = self.rows, self.found[view]
+        """Copy some of the rows that were taken to their slots, scaled."""
+        rows, row_numbers = self.rows, self.row_numbers[view]
         inputs, targets = self.inputs[view], self.targets[view]
-        source = inputs
-        if self.has_own_target:
-            np.take(rows.target, found, axis=0, out=targets, mode="clip")
+        source, has_targets = inputs, self.targets is not self.inputs
+        if has_targets:
+            np.take(rows.target, row_numbers, axis=0, out=targets, mode="clip")
         if rows.corruption is not None:
             rows.corruption.corrupt(targets, inputs, rng)
-        elif self.has_own_target and rows.target is rows.X:
+        elif has_targets and rows.target is rows.X:
             source = targets
         else:
-            np.take(rows.X, found, axis=0, out=inputs, mode="clip")
+            np.take(rows.X, row_numbers, axis=0, out=inputs, mode="clip")
         self.scaling.apply(source, out=inputs)
-        if self.has_own_target and not self.target_scaling.is_identity:
+        if has_targets and not self.target_scaling.is_identity:
             self.target_scaling.apply(targets, out=targets)
-
-    def defer(self):
-        """Leave it to those who use a slot to gather it, a part each: return whether they must.
-
-        Noise is drawn for all rows in turn.
-        """
-        self.is_deferred = self.rows.corruption is None
-        return self.is_deferred
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of the batches that n_rows filled rows make."""
         for start in range(0, n_rows, self.batch_size):
             yield start // self.batch_size, min(self.batch_size, n_rows - start)
 
-    def slot(self, index, n_rows):
-        """Return views of a slot: inputs, targets, weights or None."""
-        view = self.view(index, n_rows)
-        weights = None if self.weights is None else self.weights[view]
-        return self.inputs[view], self.targets[view], weights
+    def all_slots(self):
+        """Return all (index, number of rows) that an epoch has, whatever its order."""
+        n_rows, chunk_rows = len(self.rows), len(self.inputs)
+        of_last_chunk = self.slots(n_rows % chunk_rows)
+        return {*self.slots(chunk_rows), *of_last_chunk}
 
-    def slot_sizes(self, index, n_rows):
-        """Return a view of the sizes drawn for a slot, or None."""
-        return None if self.sizes is None else self.sizes[self.view(index, n_rows)]
+    def slot(self, index, n_rows):
+        """Return views of a slot: inputs, targets, weights or None, code sizes or None."""
+        view = self.view(index, n_rows)
+        arrays = self.inputs, self.targets, self.weights, self.sizes
+        return [None if a is None else a[view] for a in arrays]
 
     def view(self, index, n_rows):
-        """Return where a slot is among the rows that were taken."""
+        """Return the slice of a slot in the chunk."""
         start = index * self.batch_size
         return slice(start, start + n_rows)
 
     def order(self, shuffle, rng):
-        """Return the order of the rows in an epoch.
+        """Return the order of the samples in an epoch.
 
-        A row's place in its batch decides which decoders read its code: unless all rows are
-        shuffled, those of each batch are, where there are several decoders.
+        The place of a sample in its batch decides which decoders read its code: unless all
+        samples are shuffled, those of each batch are, where there are several decoders.
         """
         if shuffle:
             return rng.permutation(len(self.rows))
@@ -159,6 +188,7 @@ class Feed:
         return order
 
     def chunks(self, order):
-        """Cut an order of rows into pieces that fill takes."""
-        for start in range(0, len(order), self.n_rows):
-            yield order[start : start + self.n_rows]
+        """Cut an order of samples into pieces that `fill` takes."""
+        n_rows = len(self.inputs)
+        for start in range(0, len(order), n_rows):
+            yield order[start : start + n_rows]

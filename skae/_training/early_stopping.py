@@ -1,12 +1,15 @@
-"""What decides when training stops and which epoch is kept."""
+"""Early stopping: when training stops, and which epoch is kept."""
 
 import math
 
 import numpy as np
 
+MIN_RELATIVE_GAIN = 1e-6  # below, a gain is rounding
+MIN_RELATIVE_LOSS = 1e-3  # of a code size, beside the largest: below, nothing is left to gain
+
 
 class Patience:
-    """Says when a loss has not fallen by `tol` times its size within `n_epochs` epochs."""
+    """Stops when a loss has not fallen by `tol` times its size within `n_epochs` epochs."""
 
     def __init__(self, tol, n_epochs):
         self.tol = tol
@@ -15,7 +18,7 @@ class Patience:
         self.n_stalled = 0
 
     def exhausted(self, loss):
-        """Take note of an epoch's loss."""
+        """Take note of the loss of an epoch; return whether to stop."""
         if loss < self.lowest - self.tol * abs(loss):
             self.lowest, self.n_stalled = loss, 0
         else:
@@ -23,50 +26,50 @@ class Patience:
         return self.n_stalled >= self.n_epochs
 
 
-class Choice:
-    """The epoch whose gain on watched rows, over the start, is greatest for certain.
+class EpochSelector:
+    """Select the epoch with the largest lower confidence bound of the validation gain over epoch 0.
 
-    What counts is the mean of the rows' gains less `caution` standard errors of it; the
-    start itself, whose gain is zero, is a candidate, and rounding is no gain. So few rows,
-    or rows that disagree, leave the start as it is.
+    The bound is the mean gain of the validation samples less `n_errors` standard errors of it.
+    Epoch 0, whose gain is zero, is a candidate, and rounding is no gain: few or inconsistent
+    validation samples leave the start in place.
 
-    Losses of shape (n_rows, n_sizes) are those of codes of several sizes: each size counts
-    in units of its loss at the start, and with half the caution each of them must gain.
+    Losses of shape (n_rows, n_sizes) are those of codes of several sizes. Each size counts in
+    units of its loss at the start, and with half the standard errors each of them must gain.
     """
 
     parts = (None,)  # what is kept together: everything
 
-    def __init__(self, losses, weights, caution):
+    def __init__(self, losses, weights, n_errors):
         self.start = losses
-        self.share = weights / weights.sum()
-        self.caution = caution
+        self.shares = weights / weights.sum()
+        self.n_errors = n_errors
         self.unit = np.ones(losses.shape[1:])
         if losses.ndim == 2 and losses.any():
-            level = np.abs(self.share @ losses)
-            self.unit = np.maximum(level, 1e-3 * level.max())
+            level = np.abs(self.shares @ losses)
+            self.unit = np.maximum(level, MIN_RELATIVE_LOSS * level.max())
         self.loss = self.mean(losses)
-        self.least = 1e-6 * (abs(self.loss) if losses.ndim == 1 else 1.0)
-        self.bound = self.least
+        self.least_gain = MIN_RELATIVE_GAIN * (abs(self.loss) if losses.ndim == 1 else 1.0)
+        self.bound = self.least_gain
         self.epoch = 0
 
     def mean(self, losses):
-        """Weighted mean of the rows' losses, several sizes in units of the first one's."""
-        means = self.share @ losses
+        """Return the weighted mean loss, several sizes in units of the first one's."""
+        means = self.shares @ losses
         return float(means if losses.ndim == 1 else np.mean(means / self.unit) * self.unit[0])
 
     def progress(self, losses):
-        """What training is to lower next: the worst size's loss until all gain, then the mean."""
+        """Return the loss to lower next: that of the worst size until all gain, then the mean."""
         if self.epoch:
             return self.mean(losses)
-        return float(np.max(self.share @ losses / self.unit) * self.unit.flat[0])
+        return float(np.max(self.shares @ losses / self.unit) * self.unit.flat[0])
 
     def improves(self, losses, epoch):
-        """Compare an epoch with the best one before it; take its place if it is better."""
+        """Compare an epoch with the best one before it; select it if it is better."""
         gains = (self.start - losses) / self.unit
-        means = self.share @ gains
-        doubts = self.caution * np.sqrt(self.share**2 @ (gains - means) ** 2)
-        bound = float(np.mean(means - doubts))
-        if not (bound > self.bound and np.min(means - doubts / 2) > self.least):
+        means = self.shares @ gains
+        margins = self.n_errors * np.sqrt(self.shares**2 @ (gains - means) ** 2)
+        bound = float(np.mean(means - margins))
+        if not (bound > self.bound and np.min(means - margins / 2) > self.least_gain):
             return False
         self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
         return True
@@ -76,40 +79,47 @@ class Choice:
         return self.parts if self.improves(losses, epoch) else ()
 
 
-class ChoiceOfEach:
-    """A choice for every part by itself, whose losses are some of the columns."""
+class DecoderEpochSelector:
+    """Select an epoch for each decoder by itself; `columns` are those of its losses."""
 
-    def __init__(self, losses, weights, caution, columns):
-        self.whole = Choice(losses, weights, caution)
+    def __init__(self, losses, weights, n_errors, columns):
+        self.whole = EpochSelector(losses, weights, n_errors)
         self.columns = columns
-        self.each = [Choice(losses[:, chosen], weights, caution) for chosen in columns]
+        self.selectors = [EpochSelector(losses[:, chosen], weights, n_errors) for chosen in columns]
         self.parts = range(len(columns))
-        self.kept = losses.copy()
-        self.mean = self.progress = self.whole.mean
+        self.best_losses = losses.copy()
+
+    def mean(self, losses):
+        """Return the weighted mean loss, several sizes in units of the first one's."""
+        return self.whole.mean(losses)
+
+    def progress(self, losses):
+        """Return the loss of the size that is worst."""
+        return self.whole.progress(losses)
 
     @property
     def epochs(self):
-        """The epoch of each part."""
-        return [choice.epoch for choice in self.each]
+        """Return the selected epoch of each decoder."""
+        return [selector.epoch for selector in self.selectors]
 
     @property
     def epoch(self):
-        """The last of them."""
+        """Return the last of them."""
         return max(self.epochs)
 
     @property
     def loss(self):
-        """Mean of the rows' losses with each part as it is kept."""
-        return self.mean(self.kept)
+        """Return the mean loss with each decoder as it is kept."""
+        return self.mean(self.best_losses)
 
     def improved(self, losses, epoch):
-        """Compare an epoch with the best ones before it; return the parts that it improves."""
+        """Compare an epoch with the best ones before it; return the decoders that it improves."""
         return [part for part in self.parts if self.improves_part(part, losses, epoch)]
 
     def improves_part(self, part, losses, epoch):
-        """Compare an epoch with the best one before it for one part alone."""
+        """Compare an epoch with the best one before it for one decoder alone."""
         chosen = self.columns[part]
-        found = self.each[part].improves(losses[:, chosen], epoch)
-        if found:
-            self.kept[:, chosen] = losses[:, chosen]
-        return found
+        is_better = self.selectors[part].improves(losses[:, chosen], epoch)
+        if is_better:
+            self.best_losses[:, chosen] = losses[:, chosen]
+        return is_better

@@ -1,202 +1,193 @@
-"""One run of fit: from validated rows and an estimator's parameters to fitted attributes."""
+"""Fit: from prepared samples and options to a trained model and all that is known of it."""
 
-from copy import copy
-from numbers import Integral
+from dataclasses import replace
+from functools import partial
+import warnings
 
 import numpy as np
 
-from skae._network import code_order
-from skae._random import generator
-from skae._training.batches import Rows
-from skae._training.course import Course
-from skae._training.null_tasks import SILENCE
+from skae._network import nested
+from skae._sampling import evenly_spaced
+from skae._training import component_search
+from skae._training.callbacks import NULL_TASKS
+from skae._training.early_stopping import Patience
+from skae._training.finish import begin_phase, end, end_at_start, end_pass
 from skae._training.objective import DivergedError
-from skae._training.splitting import merge_equal_rows
-from skae._training.start import (
-    columns_to_read,
-    count_columns,
-    judge_sizes,
-    measure_margin,
-    measure_reach,
-    shortened,
-    start_model,
+from skae._training.run import (
+    History,
+    Run,
+    report,
+    run_epochs,
+    warn_diverged,
+    warn_unfinished,
+)
+from skae._training.state import resumed_state, start_state
+from skae._training.trainer import VALIDATION_BATCH_ROWS
+from skae._training.validation import (
+    activation_of_decoders,
+    cross_validate,
+    hold_out,
+    refit,
+    train_for,
 )
 
-MERGED_ROWS = 1000
-MAX_REACHED, MAX_RESTORED = 10_000, 2000  # rows
+MIN_RELATIVE_LOSS = 1e-3  # of some nested decoder at the start: below, PCA leaves next to nothing
+
+# ---------------------------------------------------------------- the three ways to train
 
 
-class Fit(Course):
-    """Prepares the rows, trains a model on them, and names what there is to keep.
+def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
+    """Train to the end; return the FitResult.
 
-    Reads the estimator's parameters and, with `resume=True` or a warm start, its fitted
-    attributes; writes nothing on it. `run_jobs` does the jobs that parts of a batch are.
+    Training goes on from a `previous` fit, if given, and early stopping rests on `X_val`, if
+    given. A share of the variance asks for models of several sizes, of which the smallest that
+    reaches it is kept. `tasks` are told of every epoch, and may say stop.
     """
+    run = _start(trainer, rows, previous, X_val)
+    searches = _searches_components(run, X_val)
+    tasks.begin(_count_phases(run, X_val) + searches, run.dealing)
+    if searches:
+        run_size, give_up = partial(_run_size, run, X_val), partial(end_at_start, run)
+        return component_search.search(run, run_size, give_up, tasks)
+    return _train_to_end(run, X_val, tasks)
 
-    def __init__(self, estimator, X, weights, run_jobs, X_val=None, X_clean=None, resume=False):
-        seeds = generator(estimator.random_state).integers(2**63, size=3)
-        seed_start, seed_split, _ = seeds
-        resumed = resume or (estimator.warm_start and hasattr(estimator, "theta_"))
-        if resumed:
-            X, X_clean, X_val = (
-                rows if rows is None else rows.astype(estimator.theta_.dtype, copy=False)
-                for rows in (X, X_clean, X_val)
-            )
-        weights = estimator._draw(weights, seed_split, resume)
-        self.kept = np.flatnonzero(weights)
-        if len(self.kept) < len(X):
-            X, weights = X[self.kept], weights[self.kept]
-            X_clean = None if X_clean is None else X_clean[self.kept]
-        self.given = X
-        if len(X) <= MERGED_ROWS:
-            X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
-        weights = estimator._training_weights(X, weights, seed_start, resume)
-        corruption = estimator._make_corruption(X) if X_clean is None else None
-        target = X if X_clean is None else X_clean
-        rows = Rows(X, target, weights, np.arange(len(X)), corruption)
-        super().__init__(estimator, rows, X_val, seeds, resumed, run_jobs)
-        self.resume = resume
-        self.n_samples_seen = estimator.n_samples_seen_ if self.resumed else 0
-        self.ratios = None
-        self.max_decoded, self.max_reached = code_order.MAX_DECODED, MAX_REACHED
 
-    def of_size(self, n_components):
-        """Return a fit that is the same but for the size of its code; neither has been run."""
-        other = copy(self)
-        other.model = start_model(
-            self.estimator, self.rows, self.seed_start, self.run_jobs, n_components
-        )
-        other.judges, other.is_judged = [(other.model, self.rows)], True
-        other.loss_curve, other.validation_loss_curve = [], []
-        return other
+def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
+    """Train on all samples for n_epochs and leave the code as it is; return the FitResult."""
+    run = _start(trainer, rows, n_components=n_components)
+    run.tasks = tasks
+    with np.errstate(over="ignore", invalid="ignore"):
+        train_for(run, n_epochs)
+    return end(run, in_order=False)
 
-    # ------------------------------------------------------------ training
 
-    def run(self, n_epochs=None, tasks=SILENCE):
-        """Train to the end and put the code in order.
+def partial_fit(trainer, rows, previous=None):
+    """Train one pass over the samples, with the optimizer's memory of those before."""
+    run = _start(trainer, rows, previous)
+    state, history = run.state, run.history
+    start = state.parameters.flat.copy()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            objective = trainer.objective(state, rows)
+            loss = next(trainer.epochs(state, objective, averaged=False))
+            objective.check_last()
+        history.loss_curve.append(loss)
+        report(run)
+    except DivergedError:
+        state.parameters.flat[...] = start
+        state.forget_steps()
+        warn_diverged(run)
+    history.n_iter = history.best_iter = len(history.loss_curve)
+    history.best_loss = min(history.loss_curve, default=None)
+    return end_pass(run)
 
-        With `n_epochs` train on all rows for as long and leave the code as it is. `tasks` are
-        told of every epoch, and may say stop.
-        """
-        self.tasks = tasks
-        self.train(n_epochs)
-        self.finish(in_order=n_epochs is None)
 
-    def finish(self, in_order=True):
-        """Count the rows, forget the optimizer's state, put the code in order."""
-        model = self.model
-        self.n_samples_seen += len(self.rows)
-        model.state = {"steps": model.state["steps"]}
-        self._measure_extent()
-        if not in_order:
-            return
-        if model.network.nested:
-            errors, variance = judge_sizes(self.judges, self.max_decoded)
-            model.columns_read = columns_to_read(errors)
-            if self._is_share():
-                size = count_columns(errors, variance, self.estimator.n_components)
-                self.model = model = shortened(model, size)
-        self.ratios = self._explained_variance_ratios()
-        if not model.network.nested:  # whose columns are in order, and must stay so
-            order = np.argsort(-self.ratios, kind="stable")
-            self.ratios = self.ratios[order]
-            code_order.reorder(model.network, model.parameters, order)
-        code_order.fix_signs(model.network, model.parameters)
+# ---------------------------------------------------------------- the start
 
-    def run_once(self):
-        """Train one pass over the rows, with the optimizer's state of the passes before."""
-        model = self.model
-        before = model.parameters.flat.copy()
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                objective = self.recipe.objective(model, self.rows)
-                loss = next(self.recipe.epochs(model, objective, averaged=False))
-                objective.check_last()
-            self.loss_curve.append(loss)
-            self._report(self.loss_curve[-1])
-        except DivergedError:
-            model.parameters.flat[...] = before
-            model.state = {"steps": model.state["steps"]}
-            self._warn_diverged()
-        self.n_samples_seen += len(self.rows)
-        self.n_iter = self.best_iter = len(self.loss_curve)
-        self.best_loss = min(self.loss_curve, default=None)
-        self._measure_extent()
-        self.ratios = self._explained_variance_ratios()
 
-    # ------------------------------------------------------------ its parts
+def _start(trainer, rows, previous=None, X_val=None, n_components=None):
+    """Return a run at its start, or where an earlier fit ended."""
+    if previous is not None:
+        state = resumed_state(previous, trainer.options, rows.target)
+        curves = list(previous.loss_curve), list(previous.validation_loss_curve)
+        is_nested = state.model.network.nested
+        return Run(trainer, rows, state, previous, is_nested, History(*curves))
+    state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
+    run = Run(trainer, rows, state, judges_sizes=state.model.network.nested)
+    if state.model.network.nested:
+        _weigh_decoders(run, X_val)
+    return run
 
-    def held_out(self, X):
-        """Which of the rows that were given have told when to stop, and were not learned."""
-        if self.learned is self.rows:
-            return np.zeros(len(X), bool)
-        return self.folds_of(X) == 0
 
-    def _is_share(self):
-        return not (self.resumed or isinstance(self.estimator.n_components, Integral))
+def _weigh_decoders(run, X_val):
+    """Weigh the nested decoders; train them alone where PCA leaves next to nothing."""
+    state, rows = run.state, run.rows
+    mask = np.zeros(len(rows), bool)
+    mask[evenly_spaced(len(rows), VALIDATION_BATCH_ROWS)] = True
+    n_decoders = len(state.model.network.decoder_sizes)
+    losses = run.trainer.validation_losses(state, rows.part(mask))()[:, :n_decoders]
+    weights = rows.weights[mask]
+    losses = np.abs(weights / weights.sum() @ losses)
+    state.decoder_weights = nested.decoder_weights(losses)
+    validates = X_val is not None or run.options.early_stopping
+    if validates and run.builds_on_pca:
+        state.fixed_encoder = bool(losses.min() < MIN_RELATIVE_LOSS * losses.max())
+        if state.fixed_encoder:
+            state.restart(activation_of_decoders(run))
 
-    @property
-    def seeks_size(self):
-        """A share asks for plain codes of several sizes, if there are rows to judge them by."""
-        estimator, network = self.estimator, self.model.network
-        watches = self.X_val is not None or estimator.early_stopping
-        is_judged = watches and estimator.max_iter > 0 and network.n_components > 1
-        is_asked = self._is_share() and estimator._seeks_fewest_columns
-        return is_asked and is_judged and not network.nested
 
-    @property
-    def n_epochs_kept(self):
-        """How long the model that is kept was trained, before a warm start too."""
-        n_earlier = len(self.loss_curve) - self.n_iter
-        return n_earlier + max(self.best_iter - self.n_before, 0)
+def _searches_components(run, X_val):
+    """Return whether a share asks for plain codes of several sizes, and samples can judge them."""
+    options, network = run.options, run.state.model.network
+    validates = X_val is not None or options.early_stopping
+    is_judged = validates and options.solver.max_iter > 0 and network.n_components > 1
+    is_asked = options.network.is_share and not run.resumed and options.searches_components
+    return is_asked and is_judged and not network.nested
 
-    # ------------------------------------------------------------ what there is to keep
 
-    def _measure_extent(self):
-        """Note how far rows, codes and outputs have been, and what lies beyond."""
-        model = self.model
-        rng = np.random.default_rng([self.seed_rows, model.state["steps"], 2])
-        model.reach = measure_reach(model, self.rows, self.max_reached, rng, self.run_jobs)
-        margin = measure_margin(model, self.rows, MAX_RESTORED, self.resumed)
-        if margin is not None:
-            model.cut_from(margin)
+def _count_phases(run, X_val):
+    """Return how often training goes through epochs: twice with cross-validation."""
+    return 2 if X_val is None and run.options.validates and run.is_cross_validated else 1
 
-    def _explained_variance_ratios(self):
-        model = self.model
-        return code_order.explained_variance_ratios(
-            model.network,
-            model.parameters,
-            self.rows.target,
-            self.rows.weights,
-            model.scaling,
-            model.target_scaling,
-            self.max_decoded,
-            self.run_jobs,
-            model.columns_read,
-        )
 
-    def attributes(self):
-        """Return the fitted attributes, all of them plain."""
-        model = self.model
-        return {
-            "theta_": model.parameters.flat,
-            "architecture_": model.architecture,
-            "mean_": model.scaling.mean,
-            "scale_": model.scaling.scale,
-            "code_scale_": model.code_scale,
-            "n_components_": model.network.n_components,
-            "n_layers_": model.network.n_layers + 1,
-            "n_iter_": self.n_iter,
-            "best_iter_": self.best_iter,
-            "n_samples_seen_": self.n_samples_seen,
-            "t_": model.state["steps"],
-            "loss_curve_": self.loss_curve,
-            "validation_loss_curve_": self.validation_loss_curve,
-            "loss_": self.loss_curve[-1] if self.loss_curve else None,
-            "best_loss_": self.best_loss,
-            "explained_variance_ratio_": self.ratios,
-            "_optimizer_state": model.state,
-            "_decoder_weights": model.decoder_weights,
-            "_columns_read": model.columns_read,
-            "reach_": model.reach,
-        }
+# ---------------------------------------------------------------- training
+
+
+def _run_size(run, X_val, n_components, tasks):
+    """Train a model with another size of code; return the FitResult."""
+    state = start_state(run.rows, run.options, run.trainer.run_jobs, n_components)
+    other = Run(run.trainer, run.rows, state, judges_sizes=True)
+    return _train_to_end(other, X_val, tasks)
+
+
+def _train_to_end(run, X_val, tasks):
+    """Train by the procedure that suits the samples; return the FitResult of what is kept."""
+    run.tasks = tasks
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            _train(run, X_val)
+    except KeyboardInterrupt:
+        run.interrupted = True
+        message = "Training interrupted by user: the best model so far is kept."
+        warnings.warn(message, stacklevel=2)
+    return end(run)
+
+
+def _train(run, X_val):
+    """Train: with validation samples, without early stopping, over folds, or held-out samples."""
+    if run.options.solver.max_iter == 0:
+        return
+    if X_val is not None:
+        n_val = len(X_val)
+        arrays = {"X": X_val, "target": X_val, "weights": np.ones(n_val)}
+        hold_out(run, replace(run.rows, **arrays, index=np.arange(n_val)))
+    elif not run.options.early_stopping:
+        _train_plain(run)
+    elif run.is_cross_validated:
+        refit(run, cross_validate(run))
+    else:
+        folds = run.dealing.folds(run.rows.X)
+        if folds.any():  # else all samples are equal: there is nothing to learn
+            run.learned = run.rows.part(folds != 0)
+            hold_out(run, run.rows.part(folds == 0), fold=0)
+
+
+def _train_plain(run):
+    """Train on all samples until their loss falls no more; keep the last epoch."""
+    state, history, solver = run.state, run.history, run.options.solver
+    patience = Patience(solver.tol, solver.n_iter_no_change)
+
+    def judge(loss):
+        history.add(loss)
+        state.keep()
+        history.best_iter = history.n_iter
+        report(run)
+        history.best_loss = loss if history.best_loss is None else min(loss, history.best_loss)
+        return patience.exhausted(loss)
+
+    begin_phase(run, "training", run.n_left, state)
+    try:
+        warn_unfinished(run, run_epochs(run, [(state, run.rows)], run.n_left, judge))
+    except DivergedError:
+        state.restore_previous_best()
+        warn_diverged(run)

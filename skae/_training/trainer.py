@@ -1,114 +1,252 @@
-"""What training is made of: from an estimator's parameters to objective, optimizer and epochs."""
+"""The trainer: objectives, steps, epochs of mini-batches, and L-BFGS."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 import math
+import warnings
 
 import numpy as np
+from scipy import optimize
 
-from skae._network.nested import N_READINGS, N_READINGS_ALONE, SizeDraws, share_read
-from skae._shampoo import Shampoo
-from skae._training.batches import Feed
-from skae._training.loop import SCHEDULES, Step, epochs
-from skae._training.objective import Objective, row_losses
-from skae.optimizers import OPTIMIZERS
-from skae.penalties import PENALTIES
+from skae._kernels import bind, replay
+from skae._network import nested
+from skae._parallel import run_sequentially
+from skae._training.batches import BatchLoader
+from skae._training.objective import Objective, Plan, add_up, count_parts, sample_losses
+from skae._training.options import Options
 
-EVALUATION_ROWS = 512
+VALIDATION_BATCH_ROWS = 512
+
+
+def constant(learning_rate_init, power_t, n_steps, t):
+    """rate = learning_rate_init."""
+    return learning_rate_init
+
+
+def invscaling(learning_rate_init, power_t, n_steps, t):
+    """rate = learning_rate_init / (t + 1)**power_t."""
+    return learning_rate_init / (t + 1) ** power_t
+
+
+def cosine(learning_rate_init, power_t, n_steps, t):
+    """rate = learning_rate_init (1 + cos(pi t / n_steps)) / 2, zero from n_steps on.
+
+    Loshchilov & Hutter, 2017, arXiv 1608.03983, equation 5, without restarts.
+    """
+    return learning_rate_init * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2
+
+
+SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
+
+
+class Step:
+    """One step along an objective's gradient, its calls bound once: decay, optimizer, average.
+
+    The weights lose `decay` times the rate of their size, apart from the gradient
+    (Loshchilov & Hutter, 2019, arXiv 1711.05101); the biases do not. `state["average"]`, if
+    there is one, follows the parameters as `follow` says.
+    """
+
+    def __init__(self, objective, optimizer, state, decay=0.0):
+        workspace = objective.workspace
+        parameters, gradient = workspace.parameters, workspace.gradient.trained
+        self.optimizer, self.state, self.decay = optimizer, state, decay
+        self.gradient, self.other_gradients = gradient, objective.other_gradients
+        self.averages = "average" in state
+        dtype, n_parts = gradient.dtype, objective.plan.n_parts
+        self.kept_share, self.average_weight = np.ones((), dtype), np.zeros((), dtype)
+        self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
+        vectors = parameters.trained, gradient, state
+        parts = optimizer.parts(*vectors, *self.factors, n_least=n_parts)
+        parts = [bind(self._part(parameters, piece, step)) for piece, step in parts]
+        self.run_jobs = objective.run_jobs if n_parts > 1 else run_sequentially
+        self.calls = parts[0]
+        if len(parts) > 1:
+            self.calls = [partial(self.run_jobs, [partial(replay, part) for part in parts])]
+
+    def _part(self, parameters, piece, step):
+        """Yield the calls for a slice of the vector: first the gradient's parts are added up."""
+        theta, gradient = parameters.trained[piece], self.gradient[piece]
+        yield from add_up(gradient, [other[piece] for other in self.other_gradients])
+        if self.decay and piece.start < parameters.weights.size:
+            weights = parameters.weights[piece]
+            yield np.multiply, weights, self.kept_share, weights
+        yield from step
+        if self.averages:
+            yield from follow(self.state["average"][piece], theta, gradient, self.average_weight)
+
+    def __call__(self, learning_rate):
+        """Take the step."""
+        state = self.state
+        state["steps"] += 1
+        for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
+            factor[...] = value
+        if self.optimizer.prepares:
+            self.optimizer.prepare(self.gradient, state, self.run_jobs)
+        if self.decay:
+            self.kept_share[...] = 1 - learning_rate * self.decay
+        if self.averages:
+            t = state["steps"]
+            self.average_weight[...] = 1 - min(state["averaging"], (1 + t) / (10 + t))
+        for call in self.calls:
+            call()
+
+
+def follow(average, theta, difference, weight):
+    """average += weight (theta - average),  weight = 1 - min(averaging, (1 + t) / (10 + t)).
+
+    An exponential moving average of the parameters, with less memory in the first steps. It
+    does what a decaying rate does, without knowing where training ends (Polyak & Juditsky,
+    1992, SIAM J. Control Optim. 30; the form of Martens & Grosse, 2015, section 6.5).
+    """
+    yield np.subtract, theta, average, difference
+    yield np.multiply, difference, weight, difference
+    yield np.add, average, difference, average
+
+
+def epochs(objective, step, rate, shuffle, rng):
+    """Train without end, one pass over the samples at a time; yield the mean loss of each pass.
+
+    `rate(t)` is the learning rate of step t, which the state of `step` counts.
+
+    Raise DivergedError when the loss of a batch is not finite, or above 10**4 (1 + the first's).
+    """
+    loader, state = objective.loader, step.state
+    while True:
+        total = 0.0
+        for chosen in loader.chunks(loader.order(shuffle, rng)):
+            loader.fill(chosen, rng)
+            for index, n_rows in loader.slots(len(chosen)):
+                loss = objective(index, n_rows)
+                objective.check(loss)
+                total += n_rows * loss
+                step(rate(state["steps"]))
+        yield total / len(loader.rows)
+
+
+def lbfgs(objective, decay, max_iter, max_fun, report):
+    """Minimise the mean loss + decay |W|**2 / 2 over all samples by SciPy's L-BFGS-B.
+
+    `report(loss)` is called after every iteration and stops the run by returning True. Noise on
+    the samples is drawn once: the method needs a function that stays the same. Return
+    "max_iter" or "max_fun" if that ended the run, else None.
+    """
+    parameters, gradient = objective.workspace.parameters, objective.workspace.gradient
+    theta, n_rows = parameters.trained, len(objective.loader.rows)
+
+    def value_and_gradient(x):
+        theta[...] = x
+        value = objective(0, n_rows)
+        value += 0.5 * decay * float(parameters.weights.dot(parameters.weights))
+        gradient.weights += np.multiply(parameters.weights, decay)
+        return value, gradient.trained.astype(np.float64)
+
+    def after_iteration(intermediate_result):
+        theta[...] = intermediate_result.x
+        if report(float(intermediate_result.fun)):
+            raise StopIteration
+
+    result = optimize.minimize(
+        value_and_gradient,
+        theta.astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_iteration,
+        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": 1e-10, "ftol": 1e-14},
+    )
+    theta[...] = result.x
+    if result.status != 1:
+        return None
+    return "max_iter" if result.nit >= max_iter else "max_fun"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Makes the parts of a training, for any model and rows, by an estimator's parameters.
+class Trainer:
+    """Makes the parts of a training, for any state and samples, by the options.
 
-    `run_jobs` does the jobs that parts of a batch are.
+    `total_weight` is the sum of the weights of all training samples, among which a penalty is
+    shared. `warn(message)` tells the user what the result does not show.
     """
 
-    estimator: object
-    run_jobs: object
-    seed_rows: int
-    seed_split: int
+    options: Options
     total_weight: float
+    run_jobs: object = run_sequentially
+    warn: object = warnings.warn
 
-    def n_readings(self, fixed_encoder=False):
-        """How many decoders of a nested network read each row."""
-        if self.estimator.solver == "lbfgs":
+    def reads_per_sample(self, fixed_encoder):
+        """Return how many decoders of a nested network read each sample."""
+        if self.options.solver.is_lbfgs:
             return math.inf
-        return N_READINGS_ALONE if fixed_encoder else N_READINGS
+        return nested.READS_WITH_FIXED_ENCODER if fixed_encoder else nested.READS_PER_SAMPLE
 
     def decay(self, network, fixed_encoder=False):
-        """Apart from the gradient alpha itself; as a penalty it is shared among the rows.
+        """Return alpha, or its share of one sample where it is a penalty beside the loss.
 
-        Decoders that read a part of the rows learn so much less in a step, and lose as much less.
+        Decoders that read a part of the samples learn so much less in a step, and lose so much
+        less.
         """
-        share = share_read(len(network.decoder_sizes), self.n_readings(fixed_encoder))
-        alpha = self.estimator.alpha * share
-        return alpha if self.estimator.solver in ("adam", "shampoo") else alpha / self.total_weight
-
-    def objective(self, model, rows, fixed_encoder=False, batch_size=None):
-        """The mean loss of a batch, with its gradient."""
-        estimator = self.estimator
-        if batch_size is None:
-            batch_size = 200 if estimator.batch_size == "auto" else int(estimator.batch_size)
-        network, draws = model.network, None
+        reads_per_sample = self.reads_per_sample(fixed_encoder)
+        solver = self.options.solver
+        alpha = solver.alpha
         if network.nested:
-            rng = np.random.default_rng([self.seed_rows, model.state["steps"], 1])
-            draws = SizeDraws(network.decoder_sizes, rng)
-        feed = Feed(rows, model.scaling, model.target_scaling, batch_size, draws)
-        return Objective(
-            network,
-            model.parameters,
-            feed,
-            self._penalty(),
-            run_jobs=self.run_jobs,
-            decoder_weights=model.decoder_weights,
-            n_readings=self.n_readings(fixed_encoder),
-            fixed_encoder=fixed_encoder,
+            alpha *= nested.share_read(len(network.decoder_sizes), reads_per_sample)
+        return alpha if solver.decouples_decay else alpha / self.total_weight
+
+    def objective(self, state, rows, batch_size=None):
+        """Return the mean loss of a batch, with its gradient.
+
+        With a batch size it is that of all samples for L-BFGS, else that of mini-batches for
+        the steps of an optimizer.
+        """
+        solver, network = self.options.solver, state.model.network
+        takes_steps = batch_size is None
+        batch_size = min(solver.batch_size if takes_steps else batch_size, len(rows))
+        n_parts = 1
+        if self.options.penalty is None:
+            n_parts = count_parts(network, batch_size, state.parameters.flat.dtype)
+        is_cut = n_parts > 1 and not network.nested
+        sampler = None
+        if network.nested:
+            rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"], 1])
+            sampler = nested.CodeSizeSampler(network.decoder_sizes, rng)
+        defers = takes_steps and is_cut and rows.corruption is None
+        loader = BatchLoader(rows, state.model, batch_size, sampler, defers)
+        plan = Plan(
+            fixed_encoder=state.fixed_encoder,
+            decoder_weights=state.decoder_weights,
+            reads_per_sample=self.reads_per_sample(state.fixed_encoder),
+            n_parts=n_parts,
+            leaves_sum=takes_steps and not solver.optimizer.prepares,
         )
+        return Objective(state.model, loader, plan, self.options.penalty, self.run_jobs)
 
-    def watch(self, model, rows):
-        """Return a function that gives the loss of each row, at the parameters to be kept."""
-        parameters = model.averaged or model.parameters
-        feed = Feed(rows, model.scaling, model.target_scaling, EVALUATION_ROWS)
-        objective = Objective(model.network, parameters, feed, self._penalty(), backward=False)
-        return lambda: row_losses(objective, np.random.default_rng(self.seed_split))
+    def validation_losses(self, state, rows):
+        """Return a function that returns the loss of each sample, at the parameters to keep."""
+        model = replace(state.model, parameters=state.averaged or state.parameters)
+        loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS)
+        objective = Objective(model, loader, Plan(backward=False), self.options.penalty)
+        seed = self.options.seeds.split
+        return lambda: sample_losses(objective, np.random.default_rng(seed))
 
-    def epochs(self, model, objective, averaged=True):
-        """Return the generator of epochs, with the optimizer's state that the model has."""
-        estimator, feed = self.estimator, objective.feed
-        optimizer = self._optimizer(model)
-        fresh = optimizer.init(model.parameters.trained)
-        if not fresh.keys() <= model.state.keys():
-            model.state |= fresh
-        schedule = estimator.learning_rate
+    def epochs(self, state, objective, averaged=True):
+        """Return the generator of epochs, with the optimizer's memory that the state has.
+
+        Without averaging there is no end to plan for: "cosine" then means "constant".
+        """
+        solver, loader = self.options.solver, objective.loader
+        optimizer = solver.optimizer.for_shapes(state.parameters.shapes)
+        fresh = optimizer.init(state.parameters.trained)
+        if not fresh.keys() <= state.optimizer.keys():
+            state.optimizer |= fresh
+        schedule = solver.learning_rate
         if averaged:
-            model.start_average(estimator.averaging)
+            state.start_average(solver.averaging)
         elif schedule == "cosine":
             schedule = "constant"
-        n_steps = estimator.max_iter * math.ceil(len(feed.rows) / feed.batch_size)
-        rate = partial(
-            SCHEDULES[schedule], estimator.learning_rate_init, estimator.power_t, n_steps
-        )
-        shuffle = estimator.shuffle and feed.batch_size < len(feed.rows)
-        rng = np.random.default_rng([self.seed_rows, model.state["steps"]])
-        decay = self.decay(model.network, objective.fixed_encoder)
-        step = Step(objective, optimizer, model.state, decay)
+        n_steps = solver.max_iter * math.ceil(len(loader.rows) / loader.batch_size)
+        rate = partial(SCHEDULES[schedule], solver.learning_rate_init, solver.power_t, n_steps)
+        shuffle = solver.shuffle and loader.batch_size < len(loader.rows)
+        rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"]])
+        decay = self.decay(state.model.network, objective.plan.fixed_encoder)
+        step = Step(objective, optimizer, state.optimizer, decay)
         return epochs(objective, step, rate, shuffle, rng)
-
-    def _penalty(self):
-        estimator = self.estimator
-        if estimator.sparsity is None:
-            return None
-        options = {"weight": float(estimator.sparsity_weight)}
-        if estimator.sparsity == "kl":
-            options["target"] = float(estimator.sparsity_target)
-        return PENALTIES[estimator.sparsity](**options)
-
-    def _optimizer(self, model):
-        estimator = self.estimator
-        if estimator.solver == "sgd":
-            return OPTIMIZERS["sgd"](estimator.momentum, estimator.nesterovs_momentum)
-        options = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-        if estimator.solver == "shampoo":
-            return Shampoo(*options, shapes=model.parameters.shapes)
-        return OPTIMIZERS["adam"](*options)

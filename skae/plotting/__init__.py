@@ -1,4 +1,4 @@
-"""Plots by scikit-learn's Display convention; matplotlib is imported when one is drawn."""
+"""Displays of models and samples, as in scikit-learn. Only drawing imports matplotlib."""
 
 from skae.plotting._code import CodeDisplay
 from skae.plotting._distortion import DistortionDisplay

@@ -1,4 +1,4 @@
-"""CodeDisplay."""
+"""CodeDisplay: two components of a latent code as a scatter plot."""
 
 import math
 from numbers import Integral, Real
@@ -6,45 +6,45 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from skae._random import generator
+from skae._sampling import generator
 from skae.metrics import check_reducer, reconstruction_score
-from skae.plotting._drawing import cycle_colors, several_axes, styled, visible_map
-from skae.plotting._validation import check_columns, final_step
+from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes_row, readable_colormap
+from skae.plotting._validation import check_components, final_step
 
 MAX_CLASSES = 20
 
 
 class CodeDisplay:
-    """Two columns of a code as a map, beside the same two of PCA.
+    """Two components of a latent code as a scatter plot, beside the same two of PCA.
 
-    The titles say what share of the variance the whole code explains, and PCA's with as many
-    columns: :func:`skae.metrics.reconstruction_score` of both.
+    The titles give the share of the variance that all components together explain:
+    :func:`skae.metrics.reconstruction_score` of the estimator and of PCA.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     codes : dict of {str: ndarray of shape (n_samples, 2)}
-        The two columns of each code, by the name to show.
+        The two components of each latent code, by the name in the title.
     scores : dict of {str: float}
-        Share of the variance that each whole code explains.
+        Share of the variance that all components of each code explain.
     y : ndarray of shape (n_samples,), default=None
-        What the points are coloured by: up to 20 classes, or numbers.
+        Classes or numbers that colour the points. Up to 20 distinct values are classes.
     columns : tuple of int, default=(0, 1)
-        Which two columns they are.
+        Indices of the two components.
 
     Attributes
     ----------
     scatters_ : list of list of matplotlib PathCollection
-        The points on each of the Axes: one collection for each class, or one for all.
+        The points on each Axes: one collection per class, or a single one without classes.
     axes_ : ndarray of matplotlib Axes of shape (2,)
-        Axes with the code and with PCA's.
+        Axes of the estimator's code and of PCA's code.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    TraversalDisplay : What the columns of the code mean.
+    TraversalDisplay : What the components of a latent code mean.
 
     Examples
     --------
@@ -79,58 +79,61 @@ class CodeDisplay:
         scatter_kwargs=None,
         legend_kwargs=None,
     ):
-        """Encode rows by an estimator and by PCA, and plot two columns of both codes.
+        """Encode samples with an estimator and with PCA, and plot two components of each code.
 
         Parameters
         ----------
         estimator : object
-            Fitted, with `transform` and `inverse_transform`: an autoencoder or a Pipeline that
-            ends in one.
+            Fitted, with `transform` and `inverse_transform`: an autoencoder, or a Pipeline
+            that ends in one.
         X : array-like of shape (n_samples, n_features)
-            Rows to encode.
+            Samples to encode.
         y : array-like of shape (n_samples,), default=None
-            Classes or numbers to colour the points by. Up to 20 different values are taken
-            as classes.
+            Classes or numbers that colour the points. Up to 20 distinct values are classes.
         pca : object, default=None
-            Fitted PCA, or any other reducer, to compare with: fit it to the rows that the
-            estimator was fitted to. None fits PCA to X itself, with as many columns as the code,
-            after the other steps of a Pipeline; where X was not seen in training, that is
-            in PCA's favour.
+            Fitted PCA, or another reducer, to compare with. For a fair comparison fit it to
+            the training samples of the estimator. None fits PCA to X, with as many
+            components as the estimator has and after the other steps of a Pipeline. This
+            favours PCA if the estimator was not trained on X.
         columns : tuple of int, default=(0, 1)
-            Which two columns of the codes to plot, from 0.
+            Indices of the two components to plot.
         subsample : int, float or None, default=1000
-            Number of rows to plot at most, or the share of them in (0, 1); None for all.
-            They are drawn at random. The scores are those of all rows.
+            Maximum number of samples to plot, or a fraction of them in (0, 1), chosen at
+            random. None plots all. The scores are always computed on all samples.
         random_state : int, RandomState instance, Generator or None, default=None
-            Determines which rows are drawn.
+            Determines which samples are plotted.
         axes : array-like of matplotlib Axes of shape (2,), default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         scatter_kwargs : dict, default=None
-            Keywords for `scatter`.
+            Keyword arguments for `scatter`.
         legend_kwargs : dict, default=None
-            Keywords for the legend of the classes.
+            Keyword arguments for the legend of the classes.
 
         Returns
         -------
         display : CodeDisplay
-            The codes, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator or `pca` is not fitted.
         TypeError
-            If the estimator or `pca` cannot reconstruct.
+            If the estimator or `pca` cannot reconstruct, or keyword arguments are not a dict.
         ValueError
-            If there is no such column, or `y` or `subsample` is not as described.
+            If `columns`, `y`, `subsample` or `axes` is not as described.
         """
         check_reducer(estimator, cls.__name__)
         code = np.asarray(estimator.transform(X))
-        columns = _check_two_columns(columns, code.shape[1])
+        columns = _check_two_components(columns, code.shape[1])
         if pca is None:
             pca = _fit_pca(estimator, X, code.shape[1])
         else:
             check_reducer(pca, f"pca of {cls.__name__}")
         pca_code = np.asarray(pca.transform(X))
-        _check_two_columns(columns, pca_code.shape[1], of="PCA's code")
+        _check_two_components(columns, pca_code.shape[1], "PCA's code")
         name, pca_name = (type(final_step(reducer)).__name__ for reducer in (estimator, pca))
         if name == pca_name:
             name, pca_name = f"{name} (estimator)", f"{pca_name} (pca)"
@@ -138,100 +141,123 @@ class CodeDisplay:
             name: reconstruction_score(estimator, X),
             pca_name: reconstruction_score(pca, X),
         }
-        shown = _draw_rows(len(code), subsample, generator(random_state))
+        indices = _draw_samples(len(code), subsample, generator(random_state))
         if y is not None:
-            y = column_or_1d(y)
-            if len(y) != len(code):
-                raise ValueError(f"y must have a value for each row: got {len(y)} for {len(code)}.")
-            if y.dtype.kind not in "biuf" and len(np.unique(y)) > MAX_CLASSES:
-                raise ValueError(
-                    f"y has {len(np.unique(y))} classes; more than {MAX_CLASSES} cannot be told "
-                    "apart by their colours."
-                )
-            y = y[shown]
-        codes = {name: code[shown][:, columns], pca_name: pca_code[shown][:, columns]}
+            y = _check_colors(y, len(code))[indices]
+        codes = {name: code[indices][:, columns], pca_name: pca_code[indices][:, columns]}
         display = cls(codes, scores, y=y, columns=tuple(columns))
         return display.plot(axes=axes, scatter_kwargs=scatter_kwargs, legend_kwargs=legend_kwargs)
 
     def plot(self, axes=None, *, scatter_kwargs=None, legend_kwargs=None):
-        """Draw the two maps.
+        """Draw the two scatter plots.
 
         Parameters
         ----------
         axes : array-like of matplotlib Axes of shape (2,), default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         scatter_kwargs : dict, default=None
-            Keywords for `scatter`.
+            Keyword arguments for `scatter`.
         legend_kwargs : dict, default=None
-            Keywords for the legend of the classes.
+            Keyword arguments for the legend of the classes.
 
         Returns
         -------
         display : CodeDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If keyword arguments are not a dict.
+        ValueError
+            If `axes` are not as described.
         """
-        axes = several_axes(type(self).__name__, axes, len(self.codes), (9, 4.2))
+        axes = prepare_axes_row(type(self).__name__, axes, len(self.codes), (9, 4.2))
         from matplotlib.collections import PathCollection
 
-        style = styled(
+        keywords = merge_keywords(
             "scatter_kwargs", scatter_kwargs, PathCollection, s=14, alpha=0.8, linewidth=0
         )
-        classes = None if self.y is None else np.unique(self.y)
-        is_classes = classes is not None and len(classes) <= MAX_CLASSES
+        classes = self._classes()
         self.scatters_ = []
         for ax, (name, code) in zip(axes, self.codes.items()):
-            if is_classes:
-                colors = cycle_colors(len(classes))
-                points = [
-                    ax.scatter(
-                        *code[self.y == label].T, **{"color": color} | style | {"label": label}
-                    )
-                    for label, color in zip(classes, colors)
-                ]
+            if classes is None:
+                colors = {} if self.y is None else {"c": self.y, "cmap": readable_colormap(ax)}
+                self.scatters_.append([ax.scatter(*code.T, **colors | keywords)])
             else:
-                colors = {} if self.y is None else {"c": self.y, "cmap": visible_map(ax)}
-                points = [ax.scatter(*code.T, **colors | style)]
-            self.scatters_.append(points)
+                self.scatters_.append(self._scatter_classes(ax, code, classes, keywords))
             ax.set_title(f"{name}: {self.scores[name]:.1%} of the variance")
-            ax.set(xlabel=f"column {self.columns[0]}", ylabel=f"column {self.columns[1]}")
-        if is_classes:
-            place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "markerscale": 1.5}
-            axes[-1].legend(**place | styled("legend_kwargs", legend_kwargs))
+            ax.set(xlabel=f"component {self.columns[0]}", ylabel=f"component {self.columns[1]}")
+        if classes is not None:
+            position = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "markerscale": 1.5}
+            axes[-1].legend(**position | merge_keywords("legend_kwargs", legend_kwargs))
         elif self.y is not None:
-            axes[0].figure.colorbar(points[0], ax=list(axes), label="y")
+            axes[0].figure.colorbar(self.scatters_[-1][0], ax=list(axes), label="y")
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
 
+    def _classes(self):
+        """Return the distinct values of y if they are classes, else None."""
+        if self.y is None:
+            return None
+        classes = np.unique(self.y)
+        return classes if len(classes) <= MAX_CLASSES else None
 
-def _check_two_columns(columns, n_components, of="the code"):
-    found = check_columns(columns, n_components, of)
-    if len(found) != 2:
-        raise ValueError(f"columns must be two columns of {of}, got {columns!r}.")
-    return found
+    def _scatter_classes(self, ax, code, classes, keywords):
+        """Draw the points of each class in a colour of its own."""
+        return [
+            ax.scatter(*code[self.y == label].T, **{"color": color} | keywords | {"label": label})
+            for label, color in zip(classes, cycle_colors(len(classes)))
+        ]
+
+
+def _check_two_components(columns, n_components, code_name="the latent code"):
+    indices = check_components(columns, n_components, code_name)
+    if len(indices) != 2:
+        raise ValueError(
+            f"columns must be indices of two components of {code_name}, got {columns!r}."
+        )
+    return indices
+
+
+def _check_colors(y, n_samples):
+    """Return y as an array; raise for a wrong length and for too many classes."""
+    y = column_or_1d(y)
+    if len(y) != n_samples:
+        raise ValueError(
+            f"y must have one value per sample, got {len(y)} values for {n_samples} samples."
+        )
+    if y.dtype.kind not in "biuf" and len(np.unique(y)) > MAX_CLASSES:
+        raise ValueError(
+            f"y has {len(np.unique(y))} classes, but colours distinguish at most {MAX_CLASSES}."
+        )
+    return y
 
 
 def _fit_pca(estimator, X, n_components):
-    """PCA of X, after the other steps of a Pipeline."""
+    """Return PCA fitted to X, after the other steps of a Pipeline."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
     steps = list(getattr(estimator, "steps", []))[:-1]
-    rows = Pipeline(steps).transform(X) if steps else X
-    pca = PCA(min(n_components, *np.shape(rows))).fit(rows)
+    transformed = Pipeline(steps).transform(X) if steps else X
+    pca = PCA(min(n_components, *np.shape(transformed))).fit(transformed)
     return Pipeline([*steps, ("pca", pca)]) if steps else pca
 
 
-def _draw_rows(n_rows, subsample, rng):
-    """Indices of the rows to show, in their order."""
+def _draw_samples(n_samples, subsample, rng):
+    """Return the indices of a random subsample, in ascending order."""
     if subsample is None:
-        n_shown = n_rows
+        n_drawn = n_samples
     elif isinstance(subsample, Integral) and not isinstance(subsample, bool) and subsample > 0:
-        n_shown = min(subsample, n_rows)
+        n_drawn = min(subsample, n_samples)
     elif isinstance(subsample, Real) and 0 < subsample < 1:
-        n_shown = math.ceil(subsample * n_rows)
+        n_drawn = math.ceil(subsample * n_samples)
     else:
         raise ValueError(
             "subsample must be a positive int, a float between 0 and 1, or None, got "
             f"{subsample!r}."
         )
-    return np.sort(rng.choice(n_rows, n_shown, replace=False))
+    return np.sort(rng.choice(n_samples, n_drawn, replace=False))

@@ -1,4 +1,4 @@
-"""DistortionDisplay."""
+"""DistortionDisplay: the reconstruction error against the number of components."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -10,37 +10,40 @@ from sklearn.utils.validation import check_is_fitted
 from skae._denoising import DenoisingAutoencoder
 from skae._transformer import AutoencoderTransformer
 from skae.metrics import rate_distortion, reconstruction_score
-from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
+from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
 
-LINEAR_BELOW, NARROW = 1e-3, 100
+LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
+MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
 
 
 class DistortionDisplay:
-    """How much is lost for each width of the code, with PCA's curve beside it.
+    """Reconstruction error against the number of components, with the curve of PCA.
 
-    Use `from_estimator`, `from_predictions` or `from_cv_results` to make one.
+    Use `from_estimator`, `from_predictions` or `from_cv_results` to create one.
 
     Parameters
     ----------
     curves : dict of {str: dict}
-        For each curve, by its name, "n_components" and "errors", arrays of shape (n_sizes,), and
-        "deviations", an array of standard deviations of that shape or None.
+        One dict per curve, by its name in the legend: "n_components" and "errors" are arrays
+        of shape (n_sizes,), "deviations" is an array of standard deviations of that shape or
+        None.
     error_name : str, default="mean squared error"
-        What the errors are.
+        Label of the error axis.
 
     Attributes
     ----------
     lines_ : dict of {str: matplotlib ErrorbarContainer}
-        The curves, by their names.
+        The curves, by name.
     ax_ : matplotlib Axes
         Axes with the curves.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    LossCurveDisplay : The loss against the epoch.
+    LossCurveDisplay : The loss of each epoch.
+    skae.metrics.rate_distortion : The errors of one nested autoencoder.
 
     Examples
     --------
@@ -60,33 +63,41 @@ class DistortionDisplay:
     def from_estimator(
         cls, estimator, X, *, n_components=None, ax=None, line_kwargs=None, pca_kwargs=None
     ):
-        """Plot the errors of one autoencoder at every size of its code.
+        """Plot the errors of one nested autoencoder with each number of components.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer or DenoisingAutoencoder
             Fitted with ``nested=True``.
         X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct, best unseen ones.
+            Samples to reconstruct, preferably held-out ones.
         n_components : array-like of int of shape (n_sizes,), default=None
-            Sizes of code, all of them for None.
+            Numbers of components; None stands for all from 1 to `n_components_`.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the curve.
+            Keyword arguments for the curve.
         pca_kwargs : dict, default=None
-            Keywords for PCA's curve, which there is with a linear path.
+            Keyword arguments for the curve of PCA, which is drawn if the estimator has a
+            linear path.
 
         Returns
         -------
         display : DistortionDisplay
-            The curves, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or keyword
+            arguments are not a dict.
         ValueError
-            If the estimator was not fitted with ``nested=True``, or a size of code is none
-            that it has.
+            If the estimator was not fitted with ``nested=True``, or `n_components` is out of
+            range.
         """
         curve = rate_distortion(estimator, X, n_components=n_components)
         return cls.from_predictions(
@@ -110,198 +121,233 @@ class DistortionDisplay:
         line_kwargs=None,
         pca_kwargs=None,
     ):
-        """Plot errors that exist.
+        """Plot errors that were computed before.
 
         Parameters
         ----------
-        n_components : array-like of shape (n_sizes,)
-            Widths of the code.
+        n_components : array-like of int of shape (n_sizes,)
+            Numbers of components.
         errors : array-like of shape (n_sizes,) or dict of such
-            Error with each of them; of a dict each is a curve, by its name.
+            Error with each number of components. A dict draws one curve per name.
         pca_errors : array-like of shape (n_sizes,), default=None
-            PCA's error with as many components.
+            Errors of PCA with the same numbers of components.
         error_name : str, default="mean squared error"
-            What the errors are.
+            Label of the error axis.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the curves.
+            Keyword arguments for the curves.
         pca_kwargs : dict, default=None
-            Keywords for PCA's curve.
+            Keyword arguments for the curve of PCA.
 
         Returns
         -------
         display : DistortionDisplay
-            The curves, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If there is not one error for each width, or it is negative or not finite.
+            If `n_components` are not positive integers, or there is not one finite,
+            non-negative error for each.
         """
         sizes = np.atleast_1d(n_components)
         if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not sizes.size or sizes.min() < 1:
-            raise ValueError(f"n_components must be positive whole numbers, got {n_components!r}.")
-        if not isinstance(errors, Mapping):
-            errors = {"autoencoder": errors}
+            raise ValueError(f"n_components must be positive integers, got {n_components!r}.")
+        errors = dict(errors) if isinstance(errors, Mapping) else {"autoencoder": errors}
         if pca_errors is not None:
-            errors = errors | {"PCA": pca_errors}
-        curves = {}
-        for name, values in errors.items():
-            values = np.atleast_1d(np.asarray(values, dtype=np.float64))
-            proper = values.shape == sizes.shape and np.isfinite(values).all() and values.min() >= 0
-            if not proper:
-                raise ValueError(
-                    "errors must be a finite number, not negative, for each of n_components="
-                    f"{sizes.tolist()}; {name!r} has {values.tolist()}."
-                )
-            order = np.argsort(sizes, kind="stable")
-            curves[str(name)] = {
-                "n_components": sizes[order],
-                "errors": values[order],
-                "deviations": None,
-            }
+            errors["PCA"] = pca_errors
+        curves = {
+            str(name): _curve(sizes, _check_errors(values, sizes, name))
+            for name, values in errors.items()
+        }
         display = cls(curves, error_name=error_name)
         return display.plot(ax=ax, line_kwargs=line_kwargs, pca_kwargs=pca_kwargs)
 
     @classmethod
     def from_cv_results(cls, search, X=None, *, ax=None, line_kwargs=None, pca_kwargs=None):
-        """Plot the outcome of a search over the width of the code.
+        """Plot the results of a search over `n_components`.
 
-        There is a curve for each combination of the other parameters of the grid. Scores have
-        to be shares of the variance that is explained, as the autoencoders' `score` and
-        :func:`skae.metrics.reconstruction_score` are, and what is plotted is the share that
-        is lost; or errors with the sign changed, by a scorer of scikit-learn's whose name
-        begins with ``"neg_"``.
+        Each combination of the other searched parameters has its own curve. The scores of the
+        search must be of one of two kinds:
+
+        - shares of explained variance, such as the `score` of an autoencoder or
+          :func:`skae.metrics.reconstruction_score`; the share that is lost is plotted;
+        - negated errors of a scikit-learn scorer whose name begins with ``"neg_"``; the errors
+          are plotted.
 
         Parameters
         ----------
         search : object
-            Fitted GridSearchCV or another search, over a parameter `n_components`: of the
-            estimator itself or of a step of a Pipeline.
+            Fitted GridSearchCV or another search over `n_components` of the estimator or of a
+            step of a Pipeline.
         X : array-like of shape (n_samples, n_features), default=None
-            The rows that the search was fitted to. If given, PCA takes the place of the
-            estimator, is judged on the same folds by :func:`skae.metrics.reconstruction_score`,
-            and stands beside it. Without an int or a splitter that repeats itself as `cv` the
-            folds differ.
+            Samples that the search was fitted to. If given, the curve of PCA is added: PCA
+            replaces the estimator and is scored on the same folds by
+            :func:`skae.metrics.reconstruction_score`. This requires that `cv` of the search
+            repeats its splits, as an int does.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the curves.
+            Keyword arguments for the curves.
         pca_kwargs : dict, default=None
-            Keywords for PCA's curve.
+            Keyword arguments for the curve of PCA.
 
         Returns
         -------
         display : DistortionDisplay
-            The curves, drawn; bars are standard deviations over the folds.
+            The display, drawn. Error bars are standard deviations over the folds.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the search is not fitted.
         TypeError
-            If this is no search, or one over estimators that cannot reconstruct.
+            If `search` is not a search, its estimator cannot reconstruct, `ax` is not a
+            matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If the search is not over whole numbers of `n_components`, or its scores are not as
-            described.
+            If the search is not over integers of one parameter `n_components`, or its scores
+            are not as described.
         """
-        if not hasattr(search, "scoring") or not hasattr(search, "estimator"):
-            raise TypeError(
-                f"{cls.__name__}.from_cv_results needs a search such as GridSearchCV, got "
-                f"{type(search).__name__}."
-            )
-        check_is_fitted(search, "cv_results_")
-        if not hasattr(search.estimator, "inverse_transform"):
-            raise TypeError(
-                f"{cls.__name__} shows reconstruction errors; the search is over a "
-                f"{type(search.estimator).__name__} that has no inverse_transform."
-            )
-        results = search.cv_results_
-        if "mean_test_score" not in results:
-            raise ValueError(
-                "The search has several scores: search with one, the share of the variance that "
-                "is explained."
-            )
-        parameter = _size_parameter(results["params"])
-        _check_scoring(search)
+        _check_search(search, cls.__name__)
+        parameter = _size_parameter(search.cv_results_["params"])
+        if search.scoring is None:
+            _check_default_scores(search)
         is_error = isinstance(search.scoring, str) and search.scoring.startswith("neg_")
-        curves = _curves(results, parameter, is_error, final_step(search.estimator))
+        if is_error and X is not None:
+            raise ValueError(
+                "PCA is scored by the share of explained variance, but the search by "
+                f"{search.scoring!r}: leave X out, or search with scoring=reconstruction_score."
+            )
+        curves = _search_curves(search, parameter, is_error)
         error_name = "share of the variance lost"
         if is_error:
             error_name = search.scoring.removeprefix("neg_").replace("_", " ")
         if X is not None:
-            if is_error:
-                raise ValueError(
-                    "PCA is judged by the share of the variance, the search by "
-                    f"{search.scoring!r}: leave X out, or search with "
-                    "scoring=reconstruction_score."
-                )
             curves["PCA"] = _pca_curve(search, parameter, X)
-        display = cls(curves, error_name=f"{error_name}, held-out rows")
+        display = cls(curves, error_name=f"{error_name}, held-out samples")
         return display.plot(ax=ax, line_kwargs=line_kwargs, pca_kwargs=pca_kwargs)
 
     def plot(self, ax=None, *, line_kwargs=None, pca_kwargs=None):
         """Draw the curves.
 
-        Both axes are logarithmic; that of the errors is linear below a thousandth of the
-        greatest, where there are errors as small.
+        Both axes are logarithmic. If there are errors below a thousandth of the largest, the
+        error axis is linear there.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the curves.
+            Keyword arguments for the curves.
         pca_kwargs : dict, default=None
-            Keywords for PCA's curve.
+            Keyword arguments for the curve of PCA.
 
         Returns
         -------
         display : DistortionDisplay
             The display itself.
-        """
-        ax = one_axes(type(self).__name__, ax, (6.4, 4.2))
-        from matplotlib.lines import Line2D
-        from matplotlib.ticker import LogLocator
 
-        others = [name for name in self.curves if name != "PCA"]
-        colors = dict(zip(others, cycle_colors(len(others))))
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
+        """
+        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
+        from matplotlib.lines import Line2D
+
+        names = [name for name in self.curves if name != "PCA"]
+        colors = dict(zip(names, cycle_colors(len(names))))
         self.lines_ = {}
         for name, curve in self.curves.items():
             if name == "PCA":
                 defaults = {"color": text_color(), "linestyle": "--", "marker": "o"}
-                style = styled("pca_kwargs", pca_kwargs, Line2D, **defaults)
+                keywords = merge_keywords("pca_kwargs", pca_kwargs, Line2D, **defaults)
             else:
                 defaults = {"color": colors[name], "marker": "D"}
-                style = styled("line_kwargs", line_kwargs, Line2D, **defaults)
-            style = {"capsize": 3, "markersize": 5, "label": name} | style
+                keywords = merge_keywords("line_kwargs", line_kwargs, Line2D, **defaults)
+            keywords = {"capsize": 3, "markersize": 5, "label": name} | keywords
             self.lines_[name] = ax.errorbar(
-                curve["n_components"], curve["errors"], curve["deviations"], **style
+                curve["n_components"], curve["errors"], curve["deviations"], **keywords
             )
-        errors = np.concatenate([curve["errors"] for curve in self.curves.values()])
         sizes = np.unique(np.concatenate([curve["n_components"] for curve in self.curves.values()]))
         ax.set_xscale("log")
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.set_xticks([], minor=True)
-        least = LINEAR_BELOW * errors.max()
-        if errors.min() > least:
-            ax.set_yscale("log")
-            if errors.max() < NARROW * errors.min():
-                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-                ax.yaxis.set_major_formatter("{x:g}")
-                ax.yaxis.set_minor_formatter("")
-        elif least > 0:
-            ax.set_yscale("symlog", linthresh=least)
-            ax.set_ylim(-0.2 * least, 2 * errors.max())
+        _scale_error_axis(ax, [curve["errors"] for curve in self.curves.values()])
         ax.set(xlabel="n_components", ylabel=self.error_name)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
-def _check_scoring(search):
-    """Without a scorer, every estimator's own score must be a share of the variance."""
-    if search.scoring is not None:
-        return
+def _check_errors(errors, sizes, name):
+    """Return the errors of a curve as an array; raise unless there is a valid one per size."""
+    errors = np.atleast_1d(np.asarray(errors, dtype=np.float64))
+    if errors.shape != sizes.shape or not np.isfinite(errors).all() or errors.min() < 0:
+        raise ValueError(
+            "errors must be one finite, non-negative number for each of n_components="
+            f"{sizes.tolist()}; {name!r} has {errors.tolist()}."
+        )
+    return errors
+
+
+def _curve(sizes, errors, deviations=None):
+    """Return a curve, sorted by the number of components."""
+    order = np.argsort(sizes, kind="stable")
+    return {
+        "n_components": sizes[order],
+        "errors": errors[order],
+        "deviations": None if deviations is None else deviations[order],
+    }
+
+
+def _scale_error_axis(ax, errors):
+    """Make the error axis logarithmic, or linear near zero if there are very small errors."""
+    from matplotlib.ticker import LogLocator
+
+    errors = np.concatenate(errors)
+    largest, linear_below = errors.max(), LINEAR_SHARE * errors.max()
+    if errors.min() > linear_below:
+        ax.set_yscale("log")
+        if largest < MAX_LABELLED_RATIO * errors.min():
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter("")
+    elif largest > 0:
+        ax.set_yscale("symlog", linthresh=linear_below)
+        ax.set_ylim(-0.2 * linear_below, 2 * largest)
+
+
+def _check_search(search, display):
+    """Raise unless the search is fitted, reconstructs and has a single score."""
+    if not hasattr(search, "scoring") or not hasattr(search, "estimator"):
+        raise TypeError(
+            f"{display}.from_cv_results needs a search such as GridSearchCV, got "
+            f"{type(search).__name__}."
+        )
+    check_is_fitted(search, "cv_results_")
+    if not hasattr(search.estimator, "inverse_transform"):
+        raise TypeError(
+            f"{display} needs an estimator with inverse_transform; the search is over a "
+            f"{type(search.estimator).__name__}, which has none."
+        )
+    if "mean_test_score" not in search.cv_results_:
+        raise ValueError(
+            "The search has several scores: search with scoring=reconstruction_score alone."
+        )
+
+
+def _check_default_scores(search):
+    """Raise unless the `score` of all estimators in the search is a share of variance."""
     values = (value for params in search.cv_results_["params"] for value in params.values())
     estimators = [final_step(search.estimator), *values]
     for estimator in estimators:
@@ -309,63 +355,59 @@ def _check_scoring(search):
             estimator, AutoencoderTransformer | DenoisingAutoencoder
         ):
             raise ValueError(
-                f"The score of {type(estimator).__name__} is no share of the variance: search "
-                "with scoring=reconstruction_score."
+                f"The score of {type(estimator).__name__} is not a share of explained variance: "
+                "search with scoring=reconstruction_score."
             )
 
 
 def _size_parameter(candidates):
-    """Name of the parameter that is the width of the code."""
+    """Return the name of the searched parameter `n_components`, with the prefix of its step."""
     names = {name for params in candidates for name in params}
-    found = sorted(name for name in names if name.split("__")[-1] == "n_components")
-    if len(found) != 1 or not all(found[0] in params for params in candidates):
+    size_names = sorted(name for name in names if name.split("__")[-1] == "n_components")
+    if len(size_names) != 1 or not all(size_names[0] in params for params in candidates):
         raise ValueError(
             "The search must be over one parameter n_components, in all its candidates; it is over "
             f"{sorted(names)}."
         )
-    sizes = [params[found[0]] for params in candidates]
+    sizes = [params[size_names[0]] for params in candidates]
     if not all(isinstance(size, Integral) for size in sizes):
-        raise ValueError(f"n_components must be whole numbers, the search is over {sizes}.")
-    return found[0]
+        raise ValueError(f"n_components must be integers, but the search is over {sizes}.")
+    return size_names[0]
 
 
-def _curves(results, parameter, is_error, estimator):
-    """The errors of each combination of the other parameters, by what they are."""
+def _search_curves(search, parameter, is_error):
+    """Return {label: curve}, one curve for each combination of the other parameters."""
+    results = search.cv_results_
     means = np.asarray(results["mean_test_score"])
+    deviations = np.asarray(results["std_test_score"])
     if not np.isfinite(means).all():
         raise ValueError("The search has scores that are not finite: some of its fits failed.")
     if not is_error and means.max() > 1 + 1e-9:
         raise ValueError(
-            "The scores of the search must be shares of the variance, at most 1, but one is "
+            "The scores of the search must be shares of explained variance, at most 1, but one is "
             f"{means.max():.3g}: search with scoring=reconstruction_score."
         )
     errors = -means if is_error else 1 - means
-    found = {}
+    candidates_by_label = {}
     for i, params in enumerate(results["params"]):
-        others = {key: value for key, value in params.items() if key != parameter}
-        label = ", ".join(_describe(key, value) for key, value in others.items())
-        found.setdefault(label or type(estimator).__name__, []).append(i)
-    curves = {}
-    for label, chosen in found.items():
-        sizes = np.array([results["params"][i][parameter] for i in chosen])
-        order = np.argsort(sizes, kind="stable")
-        chosen = np.array(chosen)[order]
-        curves[label] = {
-            "n_components": sizes[order],
-            "errors": errors[chosen],
-            "deviations": np.asarray(results["std_test_score"])[chosen],
-        }
-    return curves
+        label = ", ".join(_describe(key, params[key]) for key in params if key != parameter)
+        label = label or type(final_step(search.estimator)).__name__
+        candidates_by_label.setdefault(label, []).append(i)
+    sizes = np.array([params[parameter] for params in results["params"]])
+    return {
+        label: _curve(sizes[candidates], errors[candidates], deviations[candidates])
+        for label, candidates in candidates_by_label.items()
+    }
 
 
 def _describe(key, value):
-    """An estimator by its class, other parameters as key=value."""
+    """Describe an estimator by its class, and another parameter as key=value."""
     is_estimator = hasattr(value, "get_params")
     return type(value).__name__ if is_estimator else f"{key.split('__')[-1]}={value}"
 
 
 def _pca_curve(search, parameter, X):
-    """PCA in the place of the estimator whose n_components was searched."""
+    """Return the curve of PCA in the place of the estimator that was searched."""
     from sklearn.decomposition import PCA
     from sklearn.model_selection import GridSearchCV
 
@@ -376,5 +418,5 @@ def _pca_curve(search, parameter, X):
     pca_search = GridSearchCV(
         estimator, {parameter: sizes}, scoring=reconstruction_score, cv=search.cv, refit=False
     )
-    curves = _curves(pca_search.fit(X).cv_results_, parameter, False, PCA())
-    return curves["PCA"]
+    (curve,) = _search_curves(pca_search.fit(X), parameter, is_error=False).values()
+    return curve

@@ -1,16 +1,18 @@
-"""What the Displays share: axes to draw on and styles.
+"""What Displays share when they draw: Axes, keyword arguments and colours.
 
-Nothing here names a colour of its own for lines or text: they are the style's, so that a plot
-is as readable on a dark background as on a light one.
+Lines and text take their colours from matplotlib's style, so that plots are readable on dark and
+light backgrounds.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
+DARK_BRIGHTNESS = 0.5  # mean of red, green and blue below which a background counts as dark
+
 
 def import_pyplot(display):
-    """Import matplotlib.pyplot, or raise an ImportError that says how to get it."""
+    """Import matplotlib.pyplot, or raise an ImportError that says how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -19,8 +21,8 @@ def import_pyplot(display):
     return plt
 
 
-def one_axes(display, ax, figsize):
-    """Return the user's Axes, or that of a new figure."""
+def prepare_axes(display, ax, figsize):
+    """Return the user's Axes, or the Axes of a new figure."""
     plt = import_pyplot(display)
     if ax is None:
         return plt.subplots(figsize=figsize, layout="constrained")[1]
@@ -29,23 +31,26 @@ def one_axes(display, ax, figsize):
     return ax
 
 
-def several_axes(display, axes, n_axes, figsize):
+def prepare_axes_row(display, axes, n_axes, figsize):
     """Return the user's Axes as an array of shape (n_axes,), or those of a new figure."""
     plt = import_pyplot(display)
     if axes is None:
         return plt.subplots(1, n_axes, figsize=figsize, layout="constrained", squeeze=False)[1][0]
-    found = np.ravel(np.asarray(axes, dtype=object))
-    if len(found) != n_axes or not all(isinstance(ax, plt.Axes) for ax in found):
+    flat_axes = np.ravel(np.asarray(axes, dtype=object))
+    if len(flat_axes) != n_axes or not all(isinstance(ax, plt.Axes) for ax in flat_axes):
         raise ValueError(f"axes must be {n_axes} matplotlib Axes, got {axes!r}.")
-    return found
+    return flat_axes
 
 
-def styled(name, kwargs, artist=None, **defaults):
-    """Return the defaults with the user's keywords over them; aliases of the artist's resolved."""
+def merge_keywords(name, kwargs, artist=None, **defaults):
+    """Return the defaults, updated by the user's keyword arguments.
+
+    With an artist class, its aliases, such as `lw` for `linewidth`, are resolved.
+    """
     if kwargs is None:
         return defaults
     if not isinstance(kwargs, Mapping):
-        raise TypeError(f"{name} must be a dict of matplotlib's keywords, got {kwargs!r}.")
+        raise TypeError(f"{name} must be a dict of matplotlib keyword arguments, got {kwargs!r}.")
     if artist is None:
         return defaults | dict(kwargs)
     from matplotlib.cbook import normalize_kwargs
@@ -54,14 +59,14 @@ def styled(name, kwargs, artist=None, **defaults):
 
 
 def text_color():
-    """The style's colour for text, which is that of neutral lines too."""
+    """Return the style's text colour, also used for neutral lines."""
     import matplotlib as mpl
 
     return mpl.rcParams["text.color"]
 
 
 def cycle_colors(n_colors):
-    """The style's colours for data, or an even run through a map where those do not suffice."""
+    """Return the first colours of the style's cycle; if it is too short, those of a colour map."""
     import matplotlib as mpl
 
     colors = mpl.rcParams["axes.prop_cycle"].by_key().get("color", [])
@@ -70,11 +75,11 @@ def cycle_colors(n_colors):
     return list(mpl.colormaps["turbo"](np.linspace(0.08, 0.92, n_colors)))
 
 
-def visible_map(ax):
-    """The part of a colour map that stands out from the background of the Axes."""
+def readable_colormap(ax):
+    """Return viridis without the end that is close to the background colour of the Axes."""
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap, to_rgb
 
-    is_dark = np.mean(to_rgb(ax.get_facecolor())) < 0.5
-    part = np.linspace(0.3, 1, 256) if is_dark else np.linspace(0, 0.85, 256)
-    return ListedColormap(mpl.colormaps["viridis"](part))
+    is_dark = np.mean(to_rgb(ax.get_facecolor())) < DARK_BRIGHTNESS
+    positions = np.linspace(0.3, 1, 256) if is_dark else np.linspace(0, 0.85, 256)
+    return ListedColormap(mpl.colormaps["viridis"](positions))

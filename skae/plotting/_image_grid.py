@@ -1,171 +1,234 @@
-"""Rows drawn as images or as a table, strip by strip."""
+"""Samples drawn as a grid of images or as a heatmap, one group below the other."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from skae.plotting._drawing import one_axes, styled
+from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._validation import check_feature_names, check_image_shape
 
-MAX_NAMED_FEATURES = 40
-MAX_DEVIATIONS = 3
+MAX_NAMED_FEATURES = 40  # in a heatmap
+MAX_COLOR_DEVIATIONS = 3  # ends of a heatmap's colour scale, in standard deviations
+MAX_IMAGE_INCHES = 0.85
+MAX_GRID_INCHES = 7.4
+MAX_HEATMAP_INCHES = 10
+INCHES_PER_CHARACTER = 0.085
+GAP_SHARE = 0.08  # of the longer side of an image
 
 
 @dataclass(frozen=True)
-class Strip:
-    """Rows that are shown beside one another under one name."""
+class SampleGroup:
+    """Samples drawn together under one name."""
 
     name: str
-    rows: np.ndarray
+    samples: np.ndarray
     is_residual: bool = False
+
+    @property
+    def name_inches(self):
+        """Width of the name, in inches."""
+        return INCHES_PER_CHARACTER * max(len(line) for line in self.name.split("\n"))
 
 
 @dataclass(frozen=True)
-class Images:
-    """Every row as an image: a strip is a line of images, and all share one scale of grey.
+class ImageStyle:
+    """What the user may choose: a colour bar, and keyword arguments for `imshow`."""
 
-    The scale is the range of `reference`; residuals have half of it to either side of zero.
+    colorbar: bool
+    im_kwargs: dict | None
+    residual_kwargs: dict | None = None
+
+
+@dataclass(frozen=True)
+class ImageGrid:
+    """One image per sample, one line per group.
+
+    All images share a grey scale, which covers the range of `reference`. Residuals have a colour
+    scale of the same width, centred at zero. `sample_labels` are written above the columns.
     """
 
     image_shape: tuple
     reference: np.ndarray
-    labels: list | None = None
-    label_title: str = ""
+    sample_labels: list | None = None
+    labels_title: str = ""
 
-    def figsize(self, strips):
-        """Width and height that suit the strips, in inches."""
+    def figsize(self, groups):
+        """Return a suitable width and height in inches."""
         height, width = self.image_shape[:2]
-        n_images = max(len(strip.rows) for strip in strips)
-        cell = min(0.85, 7.4 / n_images) if n_images else 0.85
-        label = 0.085 * max(len(line) for strip in strips for line in strip.name.split("\n"))
-        top = 0.8 if self.labels else 0.35
-        return label + 0.4 + n_images * cell, top + len(strips) * cell * height / width
+        n_columns = max(len(group.samples) for group in groups)
+        image_inches = min(MAX_IMAGE_INCHES, MAX_GRID_INCHES / n_columns)
+        left = 0.4 + max(group.name_inches for group in groups)
+        top = 0.8 if self.sample_labels else 0.35
+        return left + n_columns * image_inches, top + len(groups) * image_inches * height / width
 
-    def draw(self, ax, strips, colorbar, im_kwargs, residual_kwargs):
-        """Draw the strips; return a list of AxesImage for each."""
-        lowest, highest = self._limits()
-        half = (highest - lowest) / 2
-        styles = {
-            False: styled("im_kwargs", im_kwargs, cmap="gray", vmin=lowest, vmax=highest),
-            True: styled("residual_kwargs", residual_kwargs, cmap="RdBu", vmin=-half, vmax=half),
-        }
+    def draw(self, ax, groups, style):
+        """Draw the groups; return a list of AxesImage for each."""
+        keywords = self._keywords(style)
         height, width = self.image_shape[:2]
-        gap = 0.08 * max(height, width)
-        drawn = []
-        for i, strip in enumerate(strips):
-            images = []
-            top = i * (height + gap)
-            for j, row in enumerate(strip.rows):
-                left = j * (width + gap)
-                pixels = self._pixels(row, strip.is_residual)
-                box = (left, left + width, top + height, top)
-                images.append(ax.imshow(pixels, **styles[strip.is_residual] | {"extent": box}))
-            drawn.append(images)
-        n_images = max(len(strip.rows) for strip in strips)
-        ax.set_xlim(-gap / 2, n_images * (width + gap) - gap / 2)
-        ax.set_ylim(len(strips) * (height + gap) - gap / 2, -gap / 2)
-        ax.set_aspect("equal", anchor="W")  # with the room for the names, whatever the height
-        middles = np.arange(len(strips)) * (height + gap) + height / 2
-        ax.set_yticks(middles, [strip.name for strip in strips])
-        middles = np.arange(n_images) * (width + gap) + width / 2
-        ax.set_xticks(middles if self.labels else [], self.labels or [])
-        ax.xaxis.tick_top()
-        ax.xaxis.set_label_position("top")
-        ax.set_xlabel(self.label_title)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        residuals = [images[0] for strip, images in zip(strips, drawn) if strip.is_residual]
-        if residuals and colorbar:
+        images = []
+        for i, group in enumerate(groups):
+            top = i * (height + self._gap)
+            line = []
+            for j, sample in enumerate(group.samples):
+                left = j * (width + self._gap)
+                extent = {"extent": (left, left + width, top + height, top)}
+                pixels = self._pixels(sample, group.is_residual)
+                line.append(ax.imshow(pixels, **keywords[group.is_residual] | extent))
+            images.append(line)
+        self._label_axes(ax, groups)
+        residuals = [line[0] for group, line in zip(groups, images) if group.is_residual]
+        if residuals and style.colorbar:
             ax.figure.colorbar(residuals[0], ax=ax, label="residual", shrink=0.8, aspect=12)
-        return drawn
+        return images
 
-    def _limits(self):
+    @property
+    def _gap(self):
+        """Distance between two images, in pixels."""
+        return GAP_SHARE * max(self.image_shape[:2])
+
+    def _keywords(self, style):
+        """Return keyword arguments for `imshow`: {is_residual: keywords}."""
+        lowest, highest = self._grey_range()
+        half = (highest - lowest) / 2
+        return {
+            False: merge_keywords(
+                "im_kwargs", style.im_kwargs, cmap="gray", vmin=lowest, vmax=highest
+            ),
+            True: merge_keywords(
+                "residual_kwargs", style.residual_kwargs, cmap="RdBu", vmin=-half, vmax=half
+            ),
+        }
+
+    def _grey_range(self):
+        """Return the lowest and the highest value of the grey scale."""
         lowest, highest = float(self.reference.min()), float(self.reference.max())
         return (lowest, highest) if lowest < highest else (lowest - 0.5, lowest + 0.5)
 
-    def _pixels(self, row, is_residual):
-        image = row.reshape(self.image_shape)
+    def _pixels(self, sample, is_residual):
+        """Return the pixels of a sample.
+
+        Colour images are scaled to [0, 1]; their residuals are averaged over the channels.
+        """
+        image = sample.reshape(self.image_shape)
         if image.ndim == 2:
             return image
         if is_residual:
             return image.mean(axis=2)
-        lowest, highest = self._limits()
+        lowest, highest = self._grey_range()
         return np.clip((image - lowest) / (highest - lowest), 0, 1)
+
+    def _label_axes(self, ax, groups):
+        """Write the names of the groups beside the lines, sample labels above the columns."""
+        height, width = self.image_shape[:2]
+        gap = self._gap
+        n_columns = max(len(group.samples) for group in groups)
+        ax.set_xlim(-gap / 2, n_columns * (width + gap) - gap / 2)
+        ax.set_ylim(len(groups) * (height + gap) - gap / 2, -gap / 2)
+        ax.set_aspect("equal", anchor="W")  # spare width goes to the right, away from the names
+        centres = np.arange(len(groups)) * (height + gap) + height / 2
+        ax.set_yticks(centres, [group.name for group in groups])
+        centres = np.arange(n_columns) * (width + gap) + width / 2
+        ax.set_xticks(centres if self.sample_labels else [], self.sample_labels or [])
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+        ax.set_xlabel(self.labels_title)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Every row as a line of a table, its numbers as colours; a strip is a block of lines.
+class Heatmap:
+    """One line per sample and one column per feature, values as colours, one block per group.
 
-    Numbers are shown as standard deviations of their column in `reference`, from its mean;
-    residuals from zero. Of labels the first and the last are written.
+    Values are standardised by the mean and the standard deviation of their feature in
+    `reference`; residuals are only divided by the standard deviation. The first and the last of
+    `sample_labels` are written beside each block that is high enough.
     """
 
     feature_names: list
     reference: np.ndarray
-    labels: list | None = None
-    label_title: str = ""
+    sample_labels: list | None = None
 
-    def figsize(self, strips):
-        """Width and height that suit the strips, in inches."""
-        n_lines = sum(len(strip.rows) for strip in strips) + len(strips)
-        label = 0.085 * max(len(line) for strip in strips for line in strip.name.split("\n"))
-        names = 0.085 * max(len(name) for name in self.feature_names) if self._names_all() else 0.3
-        width = label + 1.2 + min(0.35 * max(len(self.feature_names), 6), 7)
-        return width, min(0.4 + names + 0.16 * n_lines, 10)
-
-    def _names_all(self):
-        return len(self.feature_names) <= MAX_NAMED_FEATURES
-
-    def draw(self, ax, strips, colorbar, im_kwargs, residual_kwargs):
-        """Draw the strips; return a list with one AxesImage for each."""
-        center = self.reference.mean(axis=0, dtype=np.float64)
-        spread = self.reference.std(axis=0, dtype=np.float64)
-        spread = np.where(spread > 0, spread, 1)
-        tables = [(s.rows - (0 if s.is_residual else center)) / spread for s in strips]
-        limit = min(max(np.abs(table).max() for table in tables), MAX_DEVIATIONS) or 1.0
-        style = styled("im_kwargs", im_kwargs, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        styles = {False: style, True: style | styled("residual_kwargs", residual_kwargs)}
+    def figsize(self, groups):
+        """Return a suitable width and height in inches."""
         n_features = len(self.feature_names)
-        gap = max(0.06 * max(len(table) for table in tables), 0.3)
-        top, ticks, drawn = 0.0, {}, []
-        for strip, table in zip(strips, tables):
-            bottom = top + len(table)
-            keywords = {"aspect": "auto"} | styles[strip.is_residual]
-            box = (-0.5, n_features - 0.5, bottom, top)
-            drawn.append([ax.imshow(table, **keywords | {"extent": box})])
-            ticks[(top + bottom) / 2] = strip.name
-            if self.labels and len(table) > 2 + 2 * strip.name.count("\n"):
-                ticks[top + 0.5], ticks[bottom - 0.5] = self.labels[0], self.labels[-1]
+        n_lines = sum(len(group.samples) for group in groups) + len(groups)
+        left = 1.2 + max(group.name_inches for group in groups)
+        bottom = 0.3
+        if self._names_fit():
+            bottom = INCHES_PER_CHARACTER * max(len(name) for name in self.feature_names)
+        width = left + min(0.35 * max(n_features, 6), 7)
+        return width, min(0.4 + bottom + 0.16 * n_lines, MAX_HEATMAP_INCHES)
+
+    def draw(self, ax, groups, style):
+        """Draw the groups; return a list with one AxesImage for each."""
+        blocks = self._standardised(groups)
+        limit = min(max(np.abs(block).max() for block in blocks), MAX_COLOR_DEVIATIONS) or 1.0
+        common = merge_keywords(
+            "im_kwargs", style.im_kwargs, cmap="RdBu_r", vmin=-limit, vmax=limit
+        )
+        keywords = {
+            False: common,
+            True: common | merge_keywords("residual_kwargs", style.residual_kwargs),
+        }
+        gap = max(0.06 * max(len(block) for block in blocks), 0.3)
+        right = len(self.feature_names) - 0.5
+        top, ticks, images = 0.0, {}, []
+        for group, block in zip(groups, blocks):
+            bottom = top + len(block)
+            extent = {"extent": (-0.5, right, bottom, top)}
+            image = ax.imshow(block, **{"aspect": "auto"} | keywords[group.is_residual] | extent)
+            images.append([image])
+            ticks[(top + bottom) / 2] = group.name
+            if self.sample_labels and len(block) > 2 + 2 * group.name.count("\n"):
+                ticks[top + 0.5] = self.sample_labels[0]
+                ticks[bottom - 0.5] = self.sample_labels[-1]
             top = bottom + gap
-        ax.set_xlim(-0.5, n_features - 0.5)
+        ax.set_xlim(-0.5, right)
         ax.set_ylim(top - gap, 0)
         ax.set_yticks(list(ticks), list(ticks.values()))
-        if self._names_all():
-            ax.set_xticks(np.arange(n_features), self.feature_names)
-            if max(len(name) for name in self.feature_names) > 2:
-                ax.tick_params(axis="x", rotation=90)
-        else:
-            ax.set_xlabel("feature")
+        self._label_features(ax)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        if colorbar:
-            ax.figure.colorbar(drawn[0][0], ax=ax, label="standard deviations of the column")
-        return drawn
+        if style.colorbar:
+            ax.figure.colorbar(images[0][0], ax=ax, label="standard deviations of the feature")
+        return images
+
+    def _standardised(self, groups):
+        """Return the samples of each group in standard deviations."""
+        mean = self.reference.mean(axis=0, dtype=np.float64)
+        deviation = self.reference.std(axis=0, dtype=np.float64)
+        deviation = np.where(deviation > 0, deviation, 1)
+        return [
+            (group.samples - (0 if group.is_residual else mean)) / deviation for group in groups
+        ]
+
+    def _names_fit(self):
+        """Return whether there is space for all feature names."""
+        return len(self.feature_names) <= MAX_NAMED_FEATURES
+
+    def _label_features(self, ax):
+        """Write the feature names below the columns; wide heatmaps keep numbered ticks."""
+        if not self._names_fit():
+            ax.set_xlabel("feature")
+            return
+        ax.set_xticks(np.arange(len(self.feature_names)), self.feature_names)
+        if max(len(name) for name in self.feature_names) > 2:
+            ax.tick_params(axis="x", rotation=90)
 
 
-def row_format(reference, image_shape, feature_names, labels=None, label_title=""):
-    """How rows are shown: as images where a shape is given, else as a table."""
+def choose_layout(reference, image_shape, feature_names, sample_labels=None, labels_title=""):
+    """Return an ImageGrid if there is an image shape, else a Heatmap."""
     n_features = reference.shape[1]
     image_shape = check_image_shape(image_shape, n_features)
     if image_shape is not None:
-        return Images(image_shape, reference, labels, label_title)
-    return Table(check_feature_names(feature_names, n_features), reference, labels, label_title)
+        return ImageGrid(image_shape, reference, sample_labels, labels_title)
+    return Heatmap(check_feature_names(feature_names, n_features), reference, sample_labels)
 
 
-def draw_strips(display, look, strips, ax, colorbar, im_kwargs, residual_kwargs=None):
-    """Draw strips for a Display and set its `ax_`, `figure_` and `images_`."""
-    ax = one_axes(type(display).__name__, ax, look.figsize(strips))
-    display.images_ = look.draw(ax, strips, colorbar, im_kwargs, residual_kwargs)
+def draw_groups(display, layout, groups, ax, style):
+    """Draw the groups of a Display and set its `ax_`, `figure_` and `images_`."""
+    ax = prepare_axes(type(display).__name__, ax, layout.figsize(groups))
+    display.images_ = layout.draw(ax, groups, style)
     display.ax_, display.figure_ = ax, ax.figure
     return display

@@ -1,50 +1,50 @@
-"""LossCurveDisplay."""
+"""LossCurveDisplay: the loss of each epoch."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae.plotting._drawing import one_axes, styled
+from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._validation import final_step
 
-WIDE = 10
+LOG_SCALE_RATIO = 10  # largest loss / smallest loss above which the axis is logarithmic
 
 
 class LossCurveDisplay:
-    """Loss of each epoch, on training rows and on held-out ones, and the epoch that was kept.
+    """Training and validation loss of each epoch, and the epoch that was kept.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs,)
         Mean training loss of each epoch.
-    validation_loss_curve : array-like of shape (n_watched_epochs,), default=None
-        Mean loss on held-out rows after each epoch, or after some of them.
+    validation_loss_curve : array-like of shape (n_validated_epochs,), default=None
+        Mean loss on held-out samples after each epoch from `first_validation_epoch` on.
     first_validation_epoch : int, default=1
-        The epoch that `validation_loss_curve` begins with.
+        Epoch of the first value of `validation_loss_curve`.
     best_epoch : int, default=None
-        The epoch whose parameters were kept; 0 is the start of training.
+        Epoch whose parameters were kept; 0 is the initial model.
     best_loss : float, default=None
-        Its loss on held-out rows.
+        Loss at `best_epoch`, where the marker is drawn.
     name : str, default=None
-        What the legend calls the estimator; None leaves that out.
+        Name of the estimator in the legend; None omits it.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
         The training loss.
     validation_line_ : matplotlib Line2D or None
-        The loss on held-out rows.
+        The loss on held-out samples.
     best_line_ : matplotlib Line2D or None
         The marker at the epoch that was kept.
     ax_ : matplotlib Axes
         Axes with the curves.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    DistortionDisplay : The error against the width of the code.
+    DistortionDisplay : The reconstruction error against the number of components.
 
     Examples
     --------
@@ -87,38 +87,44 @@ class LossCurveDisplay:
     ):
         """Plot the loss curves of a fitted estimator.
 
-        Losses are in the geometry of the network: of rows centred and divided by `scale_`. The
-        epoch that was kept is marked where held-out rows chose it. It may be epoch 0, the
-        start, whose loss lies at the left of both curves; with a linear path the model is then
-        PCA. After `partial_fit` or a warm start the curve of the held-out rows belongs to the
-        epochs that had such rows.
+        An autoencoder computes its losses on samples centred by `mean_` and divided by `scale_`.
+        With early stopping, a marker shows the epoch that was kept. Epoch 0 is the initial
+        model; with a linear path it is PCA.
+
+        After `partial_fit` the marker shows the last epoch. After a warm start the validation
+        curve covers only the epochs that had held-out samples.
 
         Parameters
         ----------
         estimator : object
             Fitted, with `loss_curve_`, or a Pipeline that ends in such an estimator.
         name : str, default=None
-            What the legend calls the estimator; None leaves that out.
+            Name of the estimator in the legend; None omits it.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the line of the training loss.
+            Keyword arguments for the line of the training loss.
         validation_kwargs : dict, default=None
-            Keywords for the line of the loss on held-out rows.
+            Keyword arguments for the line of the loss on held-out samples.
         best_kwargs : dict, default=None
-            Keywords for the marker at the epoch that was kept.
+            Keyword arguments for the marker at the epoch that was kept.
 
         Returns
         -------
         display : LossCurveDisplay
-            The curves, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator has no loss curve.
+            If the estimator has no loss curve, `ax` is not a matplotlib Axes, or keyword
+            arguments are not a dict.
         ValueError
-            If it was trained for no epoch.
+            If the estimator has completed no epoch.
         """
         model = final_step(estimator)
         check_is_fitted(model)
@@ -133,25 +139,20 @@ class LossCurveDisplay:
                 f"There is no loss curve: this {type(model).__name__} has completed no epoch of "
                 f"training (max_iter={model.max_iter})."
             )
-        watched = np.asarray(getattr(model, "validation_loss_curve_", None) or [], np.float64)
-        first = 1 + _n_unwatched(model, losses, watched)
-        best_epoch = best_loss = None
-        if len(watched):
-            best_epoch = len(losses) - model.n_iter_ + model.best_iter_
-            if best_epoch == first - 1:
-                best_loss = model.best_loss_
-            elif best_epoch - first < len(watched):
-                best_loss = watched[best_epoch - first]
-            else:
-                best_loss = losses[best_epoch - 1]
-        display = cls(
-            losses,
-            watched if len(watched) else None,
-            first_validation_epoch=first,
-            best_epoch=best_epoch,
-            best_loss=best_loss,
-            name=name,
-        )
+        validation_losses = np.asarray(getattr(model, "validation_loss_curve_", None) or [], float)
+        if len(validation_losses):
+            first = _first_validation_epoch(model)
+            best_epoch, best_loss = _kept_epoch(model, first)
+            display = cls(
+                losses,
+                validation_losses,
+                first_validation_epoch=first,
+                best_epoch=best_epoch,
+                best_loss=best_loss,
+                name=name,
+            )
+        else:
+            display = cls(losses, name=name)
         return display.plot(
             ax=ax,
             line_kwargs=line_kwargs,
@@ -162,67 +163,66 @@ class LossCurveDisplay:
     def plot(self, ax=None, *, line_kwargs=None, validation_kwargs=None, best_kwargs=None):
         """Draw the curves.
 
-        The axis of the loss is logarithmic where the greatest is more than ten times the least.
+        The loss axis is logarithmic if the largest loss exceeds ten times the smallest, and all
+        losses are positive.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
-            Keywords for the line of the training loss.
+            Keyword arguments for the line of the training loss.
         validation_kwargs : dict, default=None
-            Keywords for the line of the loss on held-out rows.
+            Keyword arguments for the line of the loss on held-out samples.
         best_kwargs : dict, default=None
-            Keywords for the marker at the epoch that was kept.
+            Keyword arguments for the marker at the epoch that was kept.
 
         Returns
         -------
         display : LossCurveDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         """
-        ax = one_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
 
         prefix = "" if self.name is None else f"{self.name}, "
-        style = styled("line_kwargs", line_kwargs, Line2D, label=f"{prefix}training rows")
+        keywords = merge_keywords(
+            "line_kwargs", line_kwargs, Line2D, label=f"{prefix}training samples"
+        )
         epochs = np.arange(1, len(self.loss_curve) + 1)
-        (self.line_,) = ax.plot(epochs, self.loss_curve, **style)
+        (self.line_,) = ax.plot(epochs, self.loss_curve, **keywords)
         color = self.line_.get_color()
         self.validation_line_ = self.best_line_ = None
+        losses = np.asarray(self.loss_curve)
         if self.validation_loss_curve is not None:
-            style = styled(
-                "validation_kwargs",
-                validation_kwargs,
-                Line2D,
-                color=color,
-                linestyle="--",
-                label=f"{prefix}held-out rows",
-            )
+            defaults = {"color": color, "linestyle": "--", "label": f"{prefix}held-out samples"}
+            keywords = merge_keywords("validation_kwargs", validation_kwargs, Line2D, **defaults)
             epochs = self.first_validation_epoch + np.arange(len(self.validation_loss_curve))
-            (self.validation_line_,) = ax.plot(epochs, self.validation_loss_curve, **style)
+            (self.validation_line_,) = ax.plot(epochs, self.validation_loss_curve, **keywords)
+            losses = np.concatenate([losses, self.validation_loss_curve])
         if self.best_epoch is not None and self.best_loss is not None:
-            kept = "the start" if self.best_epoch == 0 else f"epoch {self.best_epoch}"
-            style = styled(
-                "best_kwargs",
-                best_kwargs,
-                Line2D,
-                color=color,
-                marker="o",
-                markersize=9,
-                markerfacecolor="none",
-                markeredgewidth=2,
-                linestyle="none",
-                clip_on=False,
-                zorder=3,
-                label=f"{prefix}kept: {kept}",
-            )
-            (self.best_line_,) = ax.plot([self.best_epoch], [self.best_loss], **style)
-        curves = [
-            self.loss_curve,
-            () if self.validation_loss_curve is None else self.validation_loss_curve,
-        ]
-        losses = np.concatenate(curves)
-        if losses.min() > 0 and losses.max() > WIDE * losses.min():
+            initial = " (initial model)" if self.best_epoch == 0 else ""
+            defaults = {
+                "color": color,
+                "marker": "o",
+                "markersize": 9,
+                "markerfacecolor": "none",
+                "markeredgewidth": 2,
+                "linestyle": "none",
+                "clip_on": False,
+                "zorder": 3,
+                "label": f"{prefix}epoch kept: {self.best_epoch}{initial}",
+            }
+            keywords = merge_keywords("best_kwargs", best_kwargs, Line2D, **defaults)
+            (self.best_line_,) = ax.plot([self.best_epoch], [self.best_loss], **keywords)
+        if losses.min() > 0 and losses.max() > LOG_SCALE_RATIO * losses.min():
             ax.set_yscale("log")
         ax.set(xlabel="epoch", ylabel="loss")
         ax.legend()
@@ -230,10 +230,26 @@ class LossCurveDisplay:
         return self
 
 
-def _n_unwatched(model, losses, watched):
-    """Epochs before those that the curve of held-out rows belongs to.
+def _first_validation_epoch(model):
+    """Return the epoch of the first validation loss.
 
-    Where the last call was a watched fit from a warm start, its epochs are the last ones.
+    It is 1, unless the last fit was a warm start with early stopping. Then the validation losses
+    are those of the last epochs.
     """
-    last_was_watched = getattr(model, "early_stopping", False) and model.n_iter_ < len(losses)
-    return len(losses) - len(watched) if last_was_watched and len(watched) else 0
+    n_epochs = len(model.loss_curve_)
+    is_warm_start = getattr(model, "early_stopping", False) and model.n_iter_ < n_epochs
+    return 1 + n_epochs - len(model.validation_loss_curve_) if is_warm_start else 1
+
+
+def _kept_epoch(model, first_validation_epoch):
+    """Return the epoch whose parameters were kept, counted over all fits, and its loss.
+
+    The loss is the validation loss. An epoch of `partial_fit` has a training loss only.
+    """
+    epoch = len(model.loss_curve_) - model.n_iter_ + model.best_iter_
+    i = epoch - first_validation_epoch
+    if i == -1:
+        return epoch, model.best_loss_
+    if i < len(model.validation_loss_curve_):
+        return epoch, model.validation_loss_curve_[i]
+    return epoch, model.loss_curve_[epoch - 1]

@@ -1,41 +1,43 @@
-"""NetworkDisplay."""
+"""NetworkDisplay: the layers of a network as a table and as a drawing."""
 
 import math
 
 from sklearn.utils.validation import check_is_fitted
 
 from skae._network.summary import layer_table
-from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
+from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
+
+MIN_RELATIVE_HEIGHT = 0.04  # of a layer, relative to the widest one
 
 
 class NetworkDisplay:
-    """The network as a table of its layers, and as a drawing.
+    """Layers of a network as a table and as a drawing.
 
-    `str` gives the table as text, and notebooks show it as HTML; nothing is drawn before `plot` is
-    called.
+    `str` returns the table as text, and notebooks show it as HTML. Nothing is drawn before
+    `plot` is called.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     architecture : dict
-        Widths and activations of the layers, as `architecture_` of an autoencoder has them.
+        Widths and activations of the layers, as in `architecture_` of an autoencoder.
     name : str, default="Network"
-        What the network belongs to.
+        Name in the title.
 
     Attributes
     ----------
     n_parameters : int
-        Number of parameters, those of the linear path counted, which are not trained.
+        Number of parameters, including those of the linear path, which are not trained.
     layers_ : list of matplotlib Polygon
         The layers, from the first to the output.
     paths_ : list of matplotlib FancyArrowPatch
-        The linear path, or an empty list.
+        The two arrows of the linear path; empty if there is none.
     ax_ : matplotlib Axes
         Axes with the drawing.
     figure_ : matplotlib Figure
-        Figure that contains it.
+        Figure that contains the Axes.
 
     See Also
     --------
@@ -96,12 +98,14 @@ class NetworkDisplay:
         Returns
         -------
         display : NetworkDisplay
-            The description; it draws when `plot` is called.
+            The display; call `plot` to draw it.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator is no autoencoder of this package.
+            If the estimator is not an autoencoder of this package.
         """
         model = final_step(estimator)
         check_is_fitted(model)
@@ -112,63 +116,85 @@ class NetworkDisplay:
         return cls(model.architecture_, name=type(model).__name__)
 
     def plot(self, ax=None, *, layer_kwargs=None, path_kwargs=None):
-        """Draw the layers from left to right, and the linear path around them.
+        """Draw the layers from left to right, and the linear path above them.
 
-        Heights grow with the root of the widths.
+        Heights are proportional to the square root of the layer widths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         layer_kwargs : dict, default=None
-            Keywords for the `Polygon` of each layer.
+            Keyword arguments for the `Polygon` of each layer.
         path_kwargs : dict, default=None
-            Keywords for the `FancyArrowPatch` of the linear path.
+            Keyword arguments for the `FancyArrowPatch` of each arrow of the linear path.
 
         Returns
         -------
         display : NetworkDisplay
             The display itself.
-        """
-        widths, activations = self.architecture["widths"], self.architecture["activations"]
-        code = self.architecture["n_encoder_layers"]
-        ax = one_axes(type(self).__name__, ax, (min(2 + 1.3 * len(widths), 10), 3.6))
-        from matplotlib.patches import FancyArrowPatch, Polygon
-        from matplotlib.path import Path
 
-        largest = math.sqrt(max(widths))
-        heights = [max(math.sqrt(width) / largest, 0.04) for width in widths]
-        encoder_color, decoder_color = cycle_colors(2)
-        self.layers_, self.paths_ = [], []
-        for i, activation in enumerate(activations):
-            left, right = heights[i] / 2, heights[i + 1] / 2
-            corners = [(i + 0.06, -left), (i + 0.06, left), (i + 0.94, right), (i + 0.94, -right)]
-            color = encoder_color if i < code else decoder_color
-            defaults = {"facecolor": color, "alpha": 0.45, "linewidth": 0}
-            style = styled("layer_kwargs", layer_kwargs, Polygon, **defaults)
-            self.layers_.append(ax.add_patch(Polygon(corners, **style)))
-            ax.text(i + 0.5, 0, activation, ha="center", va="center", fontsize="small")
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
+        """
+        widths, n_layers = self.architecture["widths"], len(self.architecture["activations"])
+        ax = prepare_axes(type(self).__name__, ax, (min(2 + 1.3 * len(widths), 10), 3.6))
+        widest = math.sqrt(max(widths))
+        heights = [max(math.sqrt(width) / widest, MIN_RELATIVE_HEIGHT) for width in widths]
+        self.layers_ = self._draw_layers(ax, heights, layer_kwargs)
         for i, (width, height) in enumerate(zip(widths, heights)):
             ax.plot([i, i], [-height / 2, height / 2], color=text_color(), linewidth=3)
             ax.text(i, -height / 2 - 0.04, f"{width:,}", ha="center", va="top")
-        highest = max(heights) / 2
+        self.paths_, top = [], max(heights) / 2
         if self.architecture["linear_path"]:
-            defaults = {"color": text_color(), "linestyle": "--", "arrowstyle": "->"}
-            defaults |= {"mutation_scale": 14, "fill": False}
-            style = styled("path_kwargs", path_kwargs, FancyArrowPatch, **defaults)
-            for start, end in ((0, code), (code, len(activations))):
-                peak = max(heights[start : end + 1]) / 2 + 0.12
-                ends = heights[start] / 2 + 0.03, heights[end] / 2 + 0.03
-                bend = 2 * peak - sum(ends) / 2
-                curve = [(start, ends[0]), ((start + end) / 2, bend), (end, ends[1])]
-                curve = Path(curve, [Path.MOVETO, Path.CURVE3, Path.CURVE3])
-                self.paths_.append(ax.add_patch(FancyArrowPatch(path=curve, **style)))
-                place = ((start + end) / 2, peak + 0.02)
-                ax.text(*place, "linear path", ha="center", va="bottom", fontsize="small")
-                highest = max(highest, peak + 0.1)
-        ax.set(xlim=(-0.4, len(activations) + 0.4), xticks=[], yticks=[])
-        ax.set_ylim(-max(heights) / 2 - 0.15, highest + 0.02)
+            self.paths_, top = self._draw_linear_path(ax, heights, path_kwargs)
+        ax.set(xlim=(-0.4, n_layers + 0.4), xticks=[], yticks=[])
+        ax.set_ylim(-max(heights) / 2 - 0.15, top + 0.02)
         ax.spines[:].set_visible(False)
         ax.set_title(self._table().title, fontsize="medium")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _draw_layers(self, ax, heights, layer_kwargs):
+        """Draw a trapezium with the activation's name for each layer."""
+        from matplotlib.patches import Polygon
+
+        encoder_color, decoder_color = cycle_colors(2)
+        polygons = []
+        for i, activation in enumerate(self.architecture["activations"]):
+            left, right = heights[i] / 2, heights[i + 1] / 2
+            corners = [(i + 0.06, -left), (i + 0.06, left), (i + 0.94, right), (i + 0.94, -right)]
+            is_encoder = i < self.architecture["n_encoder_layers"]
+            color = encoder_color if is_encoder else decoder_color
+            defaults = {"facecolor": color, "alpha": 0.45, "linewidth": 0}
+            keywords = merge_keywords("layer_kwargs", layer_kwargs, Polygon, **defaults)
+            polygons.append(ax.add_patch(Polygon(corners, **keywords)))
+            ax.text(i + 0.5, 0, activation, ha="center", va="center", fontsize="small")
+        return polygons
+
+    def _draw_linear_path(self, ax, heights, path_kwargs):
+        """Draw arrows over the encoder and the decoder; return them and their highest point."""
+        from matplotlib.patches import FancyArrowPatch
+        from matplotlib.path import Path
+
+        defaults = {"color": text_color(), "linestyle": "--", "arrowstyle": "->"}
+        defaults |= {"mutation_scale": 14, "fill": False}
+        keywords = merge_keywords("path_kwargs", path_kwargs, FancyArrowPatch, **defaults)
+        code_layer, output_layer = self.architecture["n_encoder_layers"], len(heights) - 1
+        arrows, top = [], 0.0
+        for start, end in ((0, code_layer), (code_layer, output_layer)):
+            peak = max(heights[start : end + 1]) / 2 + 0.12
+            y_start, y_end = heights[start] / 2 + 0.03, heights[end] / 2 + 0.03
+            middle = (start + end) / 2
+            control = (middle, 2 * peak - (y_start + y_end) / 2)  # the curve peaks at `peak`
+            curve = Path(
+                [(start, y_start), control, (end, y_end)], [Path.MOVETO, Path.CURVE3, Path.CURVE3]
+            )
+            arrows.append(ax.add_patch(FancyArrowPatch(path=curve, **keywords)))
+            ax.text(middle, peak + 0.02, "linear path", ha="center", va="bottom", fontsize="small")
+            top = max(top, peak + 0.1)
+        return arrows, top

@@ -1,60 +1,60 @@
-"""ReconstructionErrorDisplay and FeatureScoreDisplay: which rows are outliers, and why."""
+"""ReconstructionErrorDisplay and FeatureScoreDisplay: which samples are outliers, and why."""
 
 import numpy as np
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skae.metrics import check_reducer
-from skae.plotting._drawing import cycle_colors, one_axes, styled, text_color
+from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import (
-    as_rows,
+    as_samples,
+    as_single_sample,
     check_count,
     check_feature_names,
     final_step,
     find_feature_names,
-    one_row,
 )
 
-LONG_TAIL = 10
+LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the axis is not linear
 
 
 class ReconstructionErrorDisplay:
-    """How badly rows are reconstructed: a histogram, with the threshold of a detector.
+    """Histogram of reconstruction errors or outlier scores, with the threshold of a detector.
 
-    Rows beyond the threshold are flagged. Where it is known which rows are outliers, they have
-    a histogram of their own; heights are shares of the rows of each kind.
+    Samples above the threshold are flagged. If `y` says which samples are outliers, inliers and
+    outliers have a histogram each, and the heights are percentages of each class.
 
-    Use `from_estimator` or `from_predictions` to make one.
+    Use `from_estimator` or `from_predictions` to create one.
 
     Parameters
     ----------
     errors : ndarray of shape (n_samples,)
-        Error of each row: higher is more of an outlier.
+        Error of each sample, higher for outliers.
     threshold : float, default=None
-        Rows with a higher error are flagged.
+        Samples with a higher error are flagged.
     y : ndarray of shape (n_samples,), default=None
         1 for inliers, -1 for outliers.
     error_name : str, default="reconstruction error"
-        What the errors are.
+        Label of the error axis.
 
     Attributes
     ----------
     flagged_shares : dict of {str: float}
-        Share of the rows that are flagged: of "rows", or of "inliers" and of "outliers". Empty
-        without a threshold.
+        Share of the samples that are flagged, by "samples", or by "inliers" and "outliers" if
+        `y` is given. Empty without a threshold.
     bars_ : list of matplotlib BarContainer
-        The histograms: one, or that of inliers and that of outliers.
+        The histograms: one of all samples, or one of inliers and one of outliers.
     line_ : matplotlib Line2D or None
         The threshold.
     ax_ : matplotlib Axes
-        Axes with the histogram.
+        Axes with the histograms.
     figure_ : matplotlib Figure
-        Figure that contains it.
+        Figure that contains the Axes.
 
     See Also
     --------
-    FeatureScoreDisplay : Which features make a row an outlier.
-    sklearn.metrics.RocCurveDisplay : How well scores separate two kinds of rows.
+    FeatureScoreDisplay : Which features make a sample an outlier.
+    sklearn.metrics.RocCurveDisplay : How well scores separate inliers from outliers.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class ReconstructionErrorDisplay:
     >>> detector = AutoencoderOutlierDetector(1, contamination=0.1, random_state=0).fit(X)
     >>> display = ReconstructionErrorDisplay.from_estimator(detector, X)
     >>> display.flagged_shares
-    {'rows': 0.1}
+    {'samples': 0.1}
     """
 
     def __init__(self, errors, threshold=None, y=None, *, error_name="reconstruction error"):
@@ -77,19 +77,20 @@ class ReconstructionErrorDisplay:
 
     @property
     def flagged_shares(self):
-        """Share of the rows of each kind that are flagged: dict of {str: float}."""
+        """Share of the samples that are flagged, by class: dict of {str: float}."""
         if self.threshold is None:
             return {}
         return {
-            kind: float(np.mean(errors > self.threshold)) for kind, errors in self._kinds().items()
+            label: float(np.mean(errors > self.threshold))
+            for label, errors in self._errors_by_class().items()
         }
 
-    def _kinds(self):
-        """Errors by the kind of the rows."""
+    def _errors_by_class(self):
+        """Return the errors of all samples, or of those of each class that occurs in y."""
         if self.y is None:
-            return {"rows": self.errors}
-        kinds = {"inliers": self.errors[self.y == 1], "outliers": self.errors[self.y == -1]}
-        return {kind: errors for kind, errors in kinds.items() if len(errors)}
+            return {"samples": self.errors}
+        errors = {"inliers": self.errors[self.y == 1], "outliers": self.errors[self.y == -1]}
+        return {label: values for label, values in errors.items() if len(values)}
 
     @classmethod
     def from_estimator(
@@ -103,49 +104,55 @@ class ReconstructionErrorDisplay:
         hist_kwargs=None,
         line_kwargs=None,
     ):
-        """Compute the error of rows and plot its distribution.
+        """Compute the error of each sample and plot the distribution.
 
         Parameters
         ----------
         estimator : object
-            Fitted. Of an outlier detector the error is minus `score_samples`, and the
-            threshold minus `offset_`; of a transformer with `inverse_transform` it is the mean
-            squared error of each row, and there is no threshold.
+            Fitted outlier detector, or transformer with `inverse_transform`. For a detector
+            errors are minus `score_samples` and the threshold is minus `offset_`. For a
+            transformer errors are the mean squared error of each sample, without a threshold.
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples to score.
         y : array-like of shape (n_samples,), default=None
             1 for inliers, -1 for outliers.
         bins : int, default=40
             Number of bins.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         hist_kwargs : dict, default=None
-            Keywords for `hist`.
+            Keyword arguments for `hist`.
         line_kwargs : dict, default=None
-            Keywords for the line at the threshold.
+            Keyword arguments for the line at the threshold.
 
         Returns
         -------
         display : ReconstructionErrorDisplay
-            The errors, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator is neither an outlier detector nor can it reconstruct.
+            If the estimator neither detects outliers nor reconstructs, `ax` is not a
+            matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If X or y is not as described.
+            If `X`, `y` or `bins` is not as described.
         """
-        threshold, error_name = None, "mean squared error of the reconstruction"
+        model = final_step(estimator)
         if is_outlier_detector(estimator):
             check_is_fitted(estimator)
             errors = -np.asarray(estimator.score_samples(X))
-            threshold = -float(final_step(estimator).offset_)
-            error_name = _error_name(final_step(estimator))
+            threshold, error_name = -float(model.offset_), _error_name(model)
         else:
             check_reducer(estimator, cls.__name__)
             reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
-            errors = np.mean(np.square(as_rows(X) - reconstruction), axis=1, dtype=np.float64)
+            squares = np.square(as_samples(X) - reconstruction)
+            errors = np.mean(squares, axis=1, dtype=np.float64)
+            threshold, error_name = None, "mean squared error of the reconstruction"
         return cls.from_predictions(
             errors,
             threshold,
@@ -170,160 +177,175 @@ class ReconstructionErrorDisplay:
         hist_kwargs=None,
         line_kwargs=None,
     ):
-        """Plot the distribution of errors that exist.
+        """Plot the distribution of errors that were computed before.
 
         Parameters
         ----------
         errors : array-like of shape (n_samples,)
-            Error of each row: higher is more of an outlier, so minus `score_samples`.
+            Error of each sample, higher for outliers: for example minus `score_samples`.
         threshold : float, default=None
-            Rows with a higher error are flagged: minus `offset_`.
+            Samples with a higher error are flagged. For a detector it is minus `offset_`.
         y : array-like of shape (n_samples,), default=None
             1 for inliers, -1 for outliers.
         error_name : str, default="reconstruction error"
-            What the errors are.
+            Label of the error axis.
         bins : int, default=40
             Number of bins.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         hist_kwargs : dict, default=None
-            Keywords for `hist`.
+            Keyword arguments for `hist`.
         line_kwargs : dict, default=None
-            Keywords for the line at the threshold.
+            Keyword arguments for the line at the threshold.
 
         Returns
         -------
         display : ReconstructionErrorDisplay
-            The errors, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If errors or y is not as described.
+            If `errors`, `threshold`, `y` or `bins` is not as described.
         """
         errors = column_or_1d(errors, dtype=np.float64)
         if not len(errors) or not np.isfinite(errors).all():
-            raise ValueError("errors must be finite numbers, one or more.")
+            raise ValueError("errors must be finite numbers, at least one.")
         if threshold is not None and not np.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number or None, got {threshold!r}.")
         if y is not None:
-            y = column_or_1d(y)
-            if len(y) != len(errors):
-                raise ValueError(
-                    f"y must have a value for each row: got {len(y)} for {len(errors)}."
-                )
-            if not np.isin(y, [-1, 1]).all():
-                raise ValueError(
-                    "y must be 1 for inliers and -1 for outliers, got the values "
-                    f"{np.unique(y).tolist()}."
-                )
+            y = _check_outlier_labels(y, len(errors))
         display = cls(errors, threshold, y, error_name=error_name)
         return display.plot(ax=ax, bins=bins, hist_kwargs=hist_kwargs, line_kwargs=line_kwargs)
 
     def plot(self, ax=None, *, bins=40, hist_kwargs=None, line_kwargs=None):
-        """Draw the histogram and the threshold.
+        """Draw the histograms and the threshold.
 
-        Where some errors are more than ten times the median the axis is logarithmic, or, with
-        errors that are not positive, logarithmic on either side of zero.
+        The error axis is linear up to ten times the median absolute error. If the largest error
+        exceeds that, the axis is logarithmic, or asinh if there are errors of zero or below.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         bins : int, default=40
             Number of bins.
         hist_kwargs : dict, default=None
-            Keywords for `hist`.
+            Keyword arguments for `hist`.
         line_kwargs : dict, default=None
-            Keywords for the line at the threshold.
+            Keyword arguments for the line at the threshold.
 
         Returns
         -------
         display : ReconstructionErrorDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
+        ValueError
+            If `bins` is not a positive int.
         """
         bins = check_count(bins, "bins")
-        ax = one_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
-        kinds, shares = self._kinds(), self.flagged_shares
-        ends = self.errors if self.threshold is None else np.append(self.errors, self.threshold)
-        typical = np.median(np.abs(self.errors))
-        edges, scale = _bin_edges(ends.min(), ends.max(), typical, bins)
+        errors_by_class, shares = self._errors_by_class(), self.flagged_shares
+        edges, scale = self._bin_edges(bins)
         self.bars_, self.line_ = [], None
-        for (kind, errors), color in zip(kinds.items(), cycle_colors(2)):
-            label = f"{len(errors)} {kind}"
-            if shares:
-                label += f": {shares[kind]:.1%} flagged"
-            style = styled(
+        for (label, errors), color in zip(errors_by_class.items(), cycle_colors(2)):
+            flagged = f": {shares[label]:.1%} flagged" if shares else ""
+            keywords = merge_keywords(
                 "hist_kwargs",
                 hist_kwargs,
                 Patch,
                 facecolor=color,
-                alpha=0.75 if len(kinds) > 1 else 1,
+                alpha=0.75 if len(errors_by_class) > 1 else 1,
                 weights=np.full(len(errors), 100 / len(errors)),
             )
-            bars = ax.hist(errors, edges, **style | {"label": label})[2]
-            self.bars_.append(bars)
+            keywords["label"] = f"{len(errors)} {label}{flagged}"
+            self.bars_.append(ax.hist(errors, edges, **keywords)[2])
         if self.threshold is not None:
-            style = styled(
-                "line_kwargs",
-                line_kwargs,
-                Line2D,
-                color=text_color(),
-                linestyle="--",
-                label=f"threshold {self.threshold:.4g}",
-            )
-            self.line_ = ax.axvline(self.threshold, **style)
+            defaults = {"color": text_color(), "linestyle": "--"}
+            defaults["label"] = f"threshold {self.threshold:.4g}"
+            keywords = merge_keywords("line_kwargs", line_kwargs, Line2D, **defaults)
+            self.line_ = ax.axvline(self.threshold, **keywords)
         ax.set_xscale(**scale)
         if scale["value"] == "asinh":
             ticks = _round_ticks(edges)
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xticks([], minor=True)
             ax.set_xlim(edges[0], edges[-1])
-        whole = "the rows" if self.y is None else "each kind"
-        ax.set(xlabel=self.error_name, ylabel=f"share of {whole} (%)")
+        population = "all samples" if self.y is None else "each class"
+        ax.set(xlabel=self.error_name, ylabel=f"share of {population} (%)")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    def _bin_edges(self, bins):
+        """Return the edges of bins that look equally wide, and the keywords of the axis scale.
+
+        The bins cover all errors and the threshold.
+        """
+        covered = self.errors if self.threshold is None else [*self.errors, self.threshold]
+        lowest, highest = np.min(covered), np.max(covered)
+        typical = np.median(np.abs(self.errors))
+        if lowest == highest:
+            lowest, highest = lowest - 0.5, highest + 0.5
+        if highest <= LONG_TAIL_RATIO * typical or typical == 0:
+            return np.linspace(lowest, highest, bins + 1), {"value": "linear"}
+        if lowest > 0:
+            return np.geomspace(lowest, highest, bins + 1), {"value": "log"}
+        ends = np.arcsinh(np.array([lowest, highest]) / typical)
+        edges = typical * np.sinh(np.linspace(*ends, bins + 1))
+        edges[[0, -1]] = lowest, highest  # rounding must not exclude an error
+        return edges, {"value": "asinh", "linear_width": typical}
+
 
 class FeatureScoreDisplay:
-    """What each feature adds to the score of one row: why it is an outlier, or is none.
+    """Contribution of each feature to the score of one sample: why it is an outlier or not.
 
-    The lowest contributions stand on top, their bars go to the right.
+    The lowest contribution is on top: it does most to make the sample an outlier. Bars of
+    negative contributions point to the right.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     contributions : ndarray of shape (n_features,)
-        What each feature adds to the score, as `score_features` gives it.
+        Contribution of each feature to the score, as returned by `score_features`.
     feature_names : list of str, default=None
         Names of the features; None numbers them.
     values : ndarray of shape (n_features,), default=None
-        The row itself, to be shown beside the names.
+        Feature values of the sample, written beside the names.
     offset : float, default=None
-        The detector's threshold on scores.
+        Threshold of the detector: samples with a lower score are outliers.
 
     Attributes
     ----------
     score : float
-        The row's score, the sum of the contributions.
+        Score of the sample, the sum of the contributions.
     order : ndarray of shape (n_features,)
-        The features from the lowest contribution to the highest.
+        Indices of the features, from the lowest contribution to the highest.
     bars_ : matplotlib BarContainer
         The bars.
     ax_ : matplotlib Axes
         Axes with the bars.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    ReconstructionErrorDisplay : The scores of many rows.
-    skae.AutoencoderOutlierDetector.score_features : What is shown.
+    ReconstructionErrorDisplay : The scores of many samples.
+    skae.AutoencoderOutlierDetector.score_features : The contributions of many samples.
 
     Examples
     --------
@@ -347,47 +369,52 @@ class FeatureScoreDisplay:
 
     @property
     def score(self):
-        """The row's score: float."""
+        """Score of the sample: float."""
         return float(np.sum(self.contributions))
 
     @property
     def order(self):
-        """The features, lowest contribution first: ndarray of shape (n_features,)."""
+        """Indices of the features, lowest contribution first: ndarray of shape (n_features,)."""
         return np.argsort(self.contributions, kind="stable")
 
     @classmethod
     def from_estimator(
         cls, estimator, x, *, feature_names=None, n_features=10, ax=None, bar_kwargs=None
     ):
-        """Plot what each feature adds to the score of a row.
+        """Plot the contribution of each feature to the score of a sample.
 
         Parameters
         ----------
         estimator : object
             Fitted, with `score_features`: an `AutoencoderOutlierDetector`.
         x : array-like of shape (n_features,) or (1, n_features)
-            The row.
+            The sample.
         feature_names : list of str, default=None
             Names of the features; None takes those of a frame or of the estimator.
         n_features : int, default=10
-            Number of features to show at most, those with the lowest contributions; None
-            for all.
+            Maximum number of features to show, those with the lowest contributions. None
+            shows all.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         bar_kwargs : dict, default=None
-            Keywords for `barh`.
+            Keyword arguments for `barh`.
 
         Returns
         -------
         display : FeatureScoreDisplay
-            The contributions, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator has no `score_features`.
+            If the estimator has no `score_features`, `ax` is not a matplotlib Axes, or
+            `bar_kwargs` is not a dict.
         ValueError
-            If x is not one row, or `feature_names` does not name its features.
+            If `x`, `feature_names` or `n_features` is not as described.
         """
         if not hasattr(estimator, "score_features"):
             raise TypeError(
@@ -395,14 +422,14 @@ class FeatureScoreDisplay:
                 f"{type(estimator).__name__} has none."
             )
         check_is_fitted(estimator)
-        x = one_row(x, "x")
+        x = as_single_sample(x, "x")
         if feature_names is None:
             feature_names = find_feature_names(x, estimator)
         contributions = np.asarray(estimator.score_features(x))[0]
         display = cls(
             contributions,
             check_feature_names(feature_names, len(contributions)),
-            values=as_rows(x, "x")[0],
+            values=as_samples(x, "x")[0],
             offset=estimator.offset_,
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)
@@ -413,71 +440,80 @@ class FeatureScoreDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         n_features : int, default=10
-            Number of features to show at most, those with the lowest contributions; None
-            for all.
+            Maximum number of features to show, those with the lowest contributions. None
+            shows all.
         bar_kwargs : dict, default=None
-            Keywords for `barh`.
+            Keyword arguments for `barh`.
 
         Returns
         -------
         display : FeatureScoreDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `bar_kwargs` is not a dict.
+        ValueError
+            If `n_features` is not a positive int or None.
         """
         n_shown = check_count(n_features, "n_features", len(self.contributions))
-        ax = one_axes(type(self).__name__, ax, (6.4, 1.3 + 0.29 * n_shown))
+        ax = prepare_axes(type(self).__name__, ax, (6.4, 1.3 + 0.29 * n_shown))
         from matplotlib.patches import Patch
 
-        shown = self.order[:n_shown]
+        lowest = self.order[:n_shown]
         names = check_feature_names(self.feature_names, len(self.contributions))
-        labels = [names[j] for j in shown]
+        labels = [names[j] for j in lowest]
         if self.values is not None:
-            labels = [f"{names[j]} = {self.values[j]:.4g}" for j in shown]
-        style = styled("bar_kwargs", bar_kwargs, Patch, facecolor=cycle_colors(1)[0])
-        places = np.arange(n_shown)
-        self.bars_ = ax.barh(places, self.contributions[shown], **style)
-        ax.set_yticks(places, labels)
+            labels = [f"{names[j]} = {self.values[j]:.4g}" for j in lowest]
+        keywords = merge_keywords("bar_kwargs", bar_kwargs, Patch, facecolor=cycle_colors(1)[0])
+        positions = np.arange(n_shown)
+        self.bars_ = ax.barh(positions, self.contributions[lowest], **keywords)
+        ax.set_yticks(positions, labels)
         ax.invert_yaxis()
         ax.invert_xaxis()
-        left_out = len(self.contributions) - n_shown
-        rest = f" ({left_out} features are left out)" if left_out else ""
-        ax.set_xlabel(f"contribution to the score{rest}")
+        n_hidden = len(self.contributions) - n_shown
+        hidden = f" ({n_hidden} features not shown)" if n_hidden else ""
+        ax.set_xlabel(f"contribution to the score{hidden}")
         title = f"score {self.score:.4g}"
         if self.offset is not None:
-            verdict = "outlier" if self.score < self.offset else "inlier"
-            title = f"{verdict}: {title}, threshold {self.offset:.4g}"
+            label = "outlier" if self.score < self.offset else "inlier"
+            title = f"{label}: {title}, threshold {self.offset:.4g}"
         ax.set_title(title, fontsize="medium")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
+def _check_outlier_labels(y, n_samples):
+    """Return y as an array; raise unless it has a 1 or -1 for each sample."""
+    y = column_or_1d(y)
+    if len(y) != n_samples:
+        raise ValueError(
+            f"y must have one value per sample, got {len(y)} values for {n_samples} samples."
+        )
+    if not np.isin(y, [-1, 1]).all():
+        raise ValueError(
+            f"y must be 1 for inliers and -1 for outliers, got the values {np.unique(y).tolist()}."
+        )
+    return y
+
+
 def _error_name(detector):
-    """What minus `score_samples` is."""
-    criterion = getattr(detector, "criterion", None)
+    """Return the axis label for minus `score_samples`."""
     names = {
-        "likelihood": "minus log-likelihood of the row",
+        "likelihood": "minus log-likelihood of the sample",
         "reconstruction": "mean squared standardised residual",
     }
-    return names.get(criterion, "minus score_samples")
-
-
-def _bin_edges(lowest, highest, typical, bins):
-    """Return edges of bins that are equally wide on an axis, and the scale of that axis."""
-    if lowest == highest:
-        lowest, highest = lowest - 0.5, highest + 0.5
-    if highest <= LONG_TAIL * typical or typical == 0:
-        return np.linspace(lowest, highest, bins + 1), {"value": "linear"}
-    if lowest > 0:
-        return np.geomspace(lowest, highest, bins + 1), {"value": "log"}
-    ends = np.arcsinh(np.array([lowest, highest]) / typical)
-    edges = typical * np.sinh(np.linspace(*ends, bins + 1))
-    edges[[0, -1]] = lowest, highest  # rounding must leave no row out
-    return edges, {"value": "asinh", "linear_width": typical}
+    return names.get(getattr(detector, "criterion", None), "minus score_samples")
 
 
 def _round_ticks(edges, n_ticks=7):
-    """Round numbers, about equally far from one another on the axis of the edges."""
-    places = np.linspace(0, len(edges) - 1, n_ticks)
-    found = {float(f"{value:.0e}") for value in np.interp(places, np.arange(len(edges)), edges)}
-    return sorted(value for value in found | {0.0} if edges[0] <= value <= edges[-1])
+    """Return rounded positions, about evenly spaced on the axis of the bin edges."""
+    bins = np.linspace(0, len(edges) - 1, n_ticks)
+    values = np.interp(bins, np.arange(len(edges)), edges)
+    ticks = {0.0} | {float(f"{value:.0e}") for value in values}
+    return sorted(tick for tick in ticks if edges[0] <= tick <= edges[-1])

@@ -1,60 +1,65 @@
-"""ReconstructionDisplay and DenoisingDisplay: rows, and what comes back of them."""
+"""ReconstructionDisplay and DenoisingDisplay: samples and their reconstructions."""
+
+from collections.abc import Mapping
+import warnings
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
+from skae._containers import floats
 from skae._denoising import DenoisingAutoencoder
-from skae._random import generator
+from skae._sampling import generator
+from skae.corruptions import make_corruption
 from skae.metrics import check_reducer, explained_variance
-from skae.plotting._image_grid import Strip, draw_strips, row_format
+from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
 from skae.plotting._validation import (
-    as_rows,
-    as_rows_like,
+    as_samples,
+    as_samples_like,
     check_feature_names,
     check_image_shape,
-    check_samples,
-    final_step,
     find_feature_names,
     named_reducers,
+    select_samples,
 )
 
 
 class ReconstructionDisplay:
-    """Rows, their reconstructions and residuals: as images, or as a table of colours.
+    """Samples, their reconstructions and residuals, as images or as a heatmap.
 
-    A table shows numbers as standard deviations of their column, from its mean, so that columns
-    of all units can be compared; residuals are in the same unit.
+    The heatmap shows each feature in standard deviations from its mean, so that features in
+    different units are comparable. Residuals are divided by the same standard deviations.
 
-    Use `from_estimator` or `from_predictions` to make one.
+    Use `from_estimator` or `from_predictions` to create one.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        The rows.
+        The samples.
     reconstructions : dict of {str: ndarray of shape (n_samples, n_features)}
-        Reconstructions of them, by the name to show.
+        Reconstructions of the samples, by name.
     image_shape : tuple of int, default=None
-        (height, width) of the images that rows are, or (height, width, 3) of coloured ones;
-        None makes a table.
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. None draws a heatmap.
     feature_names : list of str, default=None
-        Names of the features, for a table; None numbers them.
+        Feature names for a heatmap; None numbers the features.
 
     Attributes
     ----------
     scores : dict of {str: float}
-        Share of the variance of the rows, all of them, that each reconstruction explains.
+        Share of the variance of all samples that each reconstruction explains.
     residuals : dict of {str: ndarray of shape (n_samples, n_features)}
-        Rows minus reconstructions.
+        Samples minus reconstructions.
     images_ : list of list of matplotlib AxesImage
-        What was drawn: a list for each line of images or each block of a table.
+        The images: a list for each line of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    DenoisingDisplay : Clean, corrupted and restored rows.
-    skae.metrics.reconstruction_score : The number that is shown.
+    DenoisingDisplay : Clean, corrupted and denoised samples.
+    skae.metrics.reconstruction_score : The score of each reconstruction.
 
     Examples
     --------
@@ -77,15 +82,15 @@ class ReconstructionDisplay:
     @property
     def scores(self):
         """Share of the variance that each reconstruction explains: dict of {str: float}."""
-        ones = np.ones(len(self.X))
+        weights = np.ones(len(self.X))
         return {
-            name: explained_variance(self.X, reconstruction, ones)
+            name: explained_variance(self.X, reconstruction, weights)
             for name, reconstruction in self.reconstructions.items()
         }
 
     @property
     def residuals(self):
-        """Rows minus reconstructions: dict of {str: ndarray}."""
+        """Samples minus reconstructions: dict of {str: ndarray}."""
         return {
             name: self.X - reconstruction for name, reconstruction in self.reconstructions.items()
         }
@@ -105,59 +110,62 @@ class ReconstructionDisplay:
         im_kwargs=None,
         residual_kwargs=None,
     ):
-        """Reconstruct rows and plot them.
+        """Reconstruct samples and plot them.
 
         Parameters
         ----------
         estimator : object or dict of {str: object}
-            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA, a Pipeline. Of
-            a dict all are shown below one another, by their names.
+            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a
+            Pipeline. A dict draws one reconstruction per estimator, labelled by its key.
         X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct. Some are shown; scores, and the standard deviations of a
-            table, are those of all.
+            Samples to reconstruct. All of them enter the scores and the standard deviations.
         image_shape : tuple of int, default=None
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones; None makes a table.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Names of the features, for a table; None takes those of a frame or of the
-            estimator.
+            Feature names for a heatmap; None takes those of a frame or of the estimator.
         samples : int or list of int, default=10
-            How many rows to show at most, from the first, or the indices of those to show;
-            None for all.
+            Maximum number of samples to show, from the first, or indices of the samples to
+            show. None shows all.
         residuals : bool, default=None
-            Whether to show residuals; None does so for a single estimator.
+            Whether to show residuals; None shows them for a single estimator.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table, or of the residuals of images.
+            Whether to draw a colour bar for a heatmap, or for the residual images.
         im_kwargs : dict, default=None
-            Keywords for `imshow`, for all but residuals.
+            Keyword arguments for `imshow`, except for residuals.
         residual_kwargs : dict, default=None
-            Keywords for `imshow`, for residuals.
+            Keyword arguments for `imshow` of residuals.
 
         Returns
         -------
         display : ReconstructionDisplay
-            The rows and their reconstructions, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If an estimator is not fitted.
         TypeError
-            If an estimator cannot reconstruct.
+            If an estimator cannot reconstruct, `ax` is not a matplotlib Axes, or keyword
+            arguments are not a dict.
         ValueError
-            If `image_shape` does not go with X, or X does not go with the estimator.
+            If `X` does not match the estimator, or `image_shape`, `feature_names` or `samples`
+            does not match `X`.
         """
-        single = type(final_step(estimator)).__name__
-        reducers = named_reducers(estimator, single, cls.__name__)
+        reducers = named_reducers(estimator, cls.__name__)
         if feature_names is None:
             feature_names = find_feature_names(X, next(iter(reducers.values())))
-        found = {
+        reconstructions = {
             name: np.asarray(reducer.inverse_transform(reducer.transform(X)))
             for name, reducer in reducers.items()
         }
         return cls.from_predictions(
             X,
-            found,
+            reconstructions,
             image_shape=image_shape,
             feature_names=feature_names,
             samples=samples,
@@ -183,52 +191,56 @@ class ReconstructionDisplay:
         im_kwargs=None,
         residual_kwargs=None,
     ):
-        """Plot rows and reconstructions that exist.
+        """Plot samples and reconstructions that were computed before.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. Some are shown; scores, and the standard deviations of a table, are those
-            of all.
+            The samples. All of them enter the scores and the standard deviations.
         X_reconstructed : array-like of shape (n_samples, n_features) or dict of such
-            Their reconstructions; of a dict all are shown below one another, by their names.
+            Their reconstructions. A dict draws each, labelled by its key.
         image_shape : tuple of int, default=None
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones; None makes a table.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Names of the features, for a table; None takes those of a frame.
+            Feature names for a heatmap; None takes those of a frame.
         samples : int or list of int, default=10
-            How many rows to show at most, from the first, or the indices of those to show;
-            None for all.
+            Maximum number of samples to show, from the first, or indices of the samples to
+            show. None shows all.
         residuals : bool, default=None
-            Whether to show residuals; None does so for a single reconstruction.
+            Whether to show residuals; None shows them for a single reconstruction.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table, or of the residuals of images.
+            Whether to draw a colour bar for a heatmap, or for the residual images.
         im_kwargs : dict, default=None
-            Keywords for `imshow`, for all but residuals.
+            Keyword arguments for `imshow`, except for residuals.
         residual_kwargs : dict, default=None
-            Keywords for `imshow`, for residuals.
+            Keyword arguments for `imshow` of residuals.
 
         Returns
         -------
         display : ReconstructionDisplay
-            The rows and their reconstructions, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If a reconstruction has not the shape of X, or `image_shape` does not go with it.
+            If `X_reconstructed`, `image_shape`, `feature_names` or `samples` does not match
+            `X`.
         """
-        if not isinstance(X_reconstructed, dict):
+        if not isinstance(X_reconstructed, Mapping):
             X_reconstructed = {"reconstruction": X_reconstructed}
         if feature_names is None:
             feature_names = find_feature_names(X)
-        X = as_rows(X)
+        X = as_samples(X)
         reconstructions = {
-            str(name): as_rows_like(rows, X, "X_reconstructed")
-            for name, rows in X_reconstructed.items()
+            str(name): as_samples_like(reconstruction, X, "X_reconstructed")
+            for name, reconstruction in X_reconstructed.items()
         }
         display = cls(
             X,
@@ -255,78 +267,92 @@ class ReconstructionDisplay:
         im_kwargs=None,
         residual_kwargs=None,
     ):
-        """Draw some rows and their reconstructions.
+        """Draw samples and their reconstructions.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         samples : int or list of int, default=10
-            How many rows to show at most, from the first, or the indices of those to show;
-            None for all.
+            Maximum number of samples to show, from the first, or indices of the samples to
+            show. None shows all.
         residuals : bool, default=None
-            Whether to show residuals; None does so for a single reconstruction.
+            Whether to show residuals; None shows them for a single reconstruction.
         colorbar : bool, default=True
-            Whether to draw the scale of a table, or of the residuals of images.
+            Whether to draw a colour bar for a heatmap, or for the residual images.
         im_kwargs : dict, default=None
-            Keywords for `imshow`, for all but residuals.
+            Keyword arguments for `imshow`, except for residuals.
         residual_kwargs : dict, default=None
-            Keywords for `imshow`, for residuals.
+            Keyword arguments for `imshow` of residuals.
 
         Returns
         -------
         display : ReconstructionDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
+        ValueError
+            If `samples` is not as described.
         """
-        shown = check_samples(samples, len(self.X))
+        indices = select_samples(samples, len(self.X))
         if residuals is None:
             residuals = len(self.reconstructions) == 1
         scores, differences = self.scores, self.residuals
-        strips = [Strip("original", self.X[shown])]
-        for name, rows in self.reconstructions.items():
-            strips.append(Strip(f"{name}\nR² = {scores[name]:.3f}", rows[shown]))
+        groups = [SampleGroup("original", self.X[indices])]
+        for name, reconstruction in self.reconstructions.items():
+            title = f"{name}\nR² = {scores[name]:.3f}"
+            groups.append(SampleGroup(title, reconstruction[indices]))
             if residuals:
-                strips.append(Strip("residual", differences[name][shown], is_residual=True))
-        look = row_format(self.X, self.image_shape, self.feature_names)
-        return draw_strips(self, look, strips, ax, colorbar, im_kwargs, residual_kwargs)
+                residual = differences[name][indices]
+                groups.append(SampleGroup("residual", residual, is_residual=True))
+        layout = choose_layout(self.X, self.image_shape, self.feature_names)
+        style = ImageStyle(colorbar, im_kwargs, residual_kwargs)
+        return draw_groups(self, layout, groups, ax, style)
 
 
 class DenoisingDisplay:
-    """Clean rows, corrupted ones, and what a model restores from these.
+    """Clean samples, their corrupted copies, and the copies restored by a model.
 
-    Use `from_estimator` to make one.
+    A heatmap shows each feature in standard deviations from its mean.
+
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Clean rows.
+        Clean samples.
     X_noisy : ndarray of shape (n_samples, n_features)
-        Corrupted copies of them.
+        Corrupted copies of the samples.
     X_restored : ndarray of shape (n_samples, n_features)
-        What the model makes of the corrupted rows.
+        Reconstructions of the corrupted copies.
     image_shape : tuple of int, default=None
-        (height, width) of the images that rows are, or (height, width, 3) of coloured ones;
-        None makes a table.
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. None draws a heatmap.
     feature_names : list of str, default=None
-        Names of the features, for a table; None numbers them.
+        Feature names for a heatmap; None numbers the features.
 
     Attributes
     ----------
     noisy_error : float
-        Mean squared difference between corrupted and clean rows, all of them.
+        Mean squared difference between corrupted and clean samples.
     restored_error : float
-        Mean squared difference between restored and clean rows, all of them.
+        Mean squared difference between restored and clean samples.
     images_ : list of list of matplotlib AxesImage
-        What was drawn: a list for each line of images or each block of a table.
+        The images: a list for each line of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    ReconstructionDisplay : Rows and their reconstructions.
-    skae.DenoisingAutoencoder : Trained to restore rows.
+    ReconstructionDisplay : Samples and their reconstructions.
+    skae.DenoisingAutoencoder : An autoencoder trained to restore samples.
 
     Examples
     --------
@@ -351,12 +377,12 @@ class DenoisingDisplay:
 
     @property
     def noisy_error(self):
-        """Mean squared difference between corrupted and clean rows: float."""
+        """Mean squared difference between corrupted and clean samples: float."""
         return float(np.mean(np.square(self.X_noisy - self.X), dtype=np.float64))
 
     @property
     def restored_error(self):
-        """Mean squared difference between restored and clean rows: float."""
+        """Mean squared difference between restored and clean samples: float."""
         return float(np.mean(np.square(self.X_restored - self.X), dtype=np.float64))
 
     @classmethod
@@ -374,107 +400,128 @@ class DenoisingDisplay:
         colorbar=True,
         im_kwargs=None,
     ):
-        """Restore corrupted rows and plot them between clean ones and their noise.
+        """Restore corrupted samples and plot them below the clean and the corrupted ones.
 
         Parameters
         ----------
         estimator : object
-            Fitted, with `transform` and `inverse_transform`: a denoiser, or anything that it
-            is to be compared with.
+            Fitted, with `transform` and `inverse_transform`: a denoiser, or any reducer to
+            compare it with.
         X : array-like of shape (n_samples, n_features)
-            Clean rows. Some are shown; errors, and the standard deviations of a table, are
-            those of all.
+            Clean samples. All of them enter the errors and the standard deviations.
         X_noisy : array-like of shape (n_samples, n_features), default=None
-            Corrupted copies of them; None adds the noise that a `DenoisingAutoencoder` was
-            trained with.
+            Corrupted copies of the samples; None corrupts `X` with the built-in noise of a
+            `DenoisingAutoencoder`.
         image_shape : tuple of int, default=None
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones; None makes a table.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Names of the features, for a table; None takes those of a frame or of the
-            estimator.
+            Feature names for a heatmap; None takes those of a frame or of the estimator.
         samples : int or list of int, default=10
-            How many rows to show at most, from the first, or the indices of those to show;
-            None for all.
+            Maximum number of samples to show, from the first, or indices of the samples to
+            show. None shows all.
         random_state : int, RandomState instance, Generator or None, default=None
-            Determines the noise, where `X_noisy` is None.
+            Determines the built-in noise.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : DenoisingDisplay
-            Clean, corrupted and restored rows, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator cannot reconstruct.
+            If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
+            is not a dict.
         ValueError
-            If `X_noisy` or `image_shape` does not go with X, or the estimator has no noise of its
-            own and `X_noisy` is None.
+            If `X` does not match the estimator, or `X_noisy`, `image_shape`, `feature_names`
+            or `samples` does not match `X`. Also if `X_noisy` is None and the estimator has no
+            built-in noise.
         """
         check_reducer(estimator, cls.__name__)
         if feature_names is None:
             feature_names = find_feature_names(X, estimator)
         if X_noisy is None:
-            X, X_noisy = _corrupted(estimator, X, generator(random_state))
-            restored = estimator._reconstruct(X_noisy)
+            X, X_noisy = _corrupt(estimator, X, generator(random_state))
+            X_restored = _reconstruct_array(estimator, X_noisy)
         else:
-            restored = np.asarray(estimator.inverse_transform(estimator.transform(X_noisy)))
-            X = as_rows(X)
-            X_noisy = as_rows_like(X_noisy, X, "X_noisy")
+            X_restored = np.asarray(estimator.inverse_transform(estimator.transform(X_noisy)))
+            X = as_samples(X)
+            X_noisy = as_samples_like(X_noisy, X, "X_noisy")
         display = cls(
             X,
             X_noisy,
-            as_rows_like(restored, X, "The reconstruction"),
+            as_samples_like(X_restored, X, "The reconstruction"),
             image_shape=check_image_shape(image_shape, X.shape[1]),
             feature_names=check_feature_names(feature_names, X.shape[1]),
         )
         return display.plot(ax=ax, samples=samples, colorbar=colorbar, im_kwargs=im_kwargs)
 
     def plot(self, ax=None, *, samples=10, colorbar=True, im_kwargs=None):
-        """Draw some rows: clean, corrupted, restored.
+        """Draw clean, corrupted and restored samples.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         samples : int or list of int, default=10
-            How many rows to show at most, from the first, or the indices of those to show;
-            None for all.
+            Maximum number of samples to show, from the first, or indices of the samples to
+            show. None shows all.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : DenoisingDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
+        ValueError
+            If `samples` is not as described.
         """
-        shown = check_samples(samples, len(self.X))
-        strips = [
-            Strip("clean", self.X[shown]),
-            Strip(f"corrupted\nMSE {self.noisy_error:.3g}", self.X_noisy[shown]),
-            Strip(f"restored\nMSE {self.restored_error:.3g}", self.X_restored[shown]),
+        indices = select_samples(samples, len(self.X))
+        groups = [
+            SampleGroup("clean", self.X[indices]),
+            SampleGroup(f"corrupted\nMSE {self.noisy_error:.3g}", self.X_noisy[indices]),
+            SampleGroup(f"restored\nMSE {self.restored_error:.3g}", self.X_restored[indices]),
         ]
-        look = row_format(self.X, self.image_shape, self.feature_names)
-        return draw_strips(self, look, strips, ax, colorbar, im_kwargs)
+        layout = choose_layout(self.X, self.image_shape, self.feature_names)
+        return draw_groups(self, layout, groups, ax, ImageStyle(colorbar, im_kwargs))
 
 
-def _corrupted(estimator, X, rng):
-    """The rows of X, and copies with the noise that a DenoisingAutoencoder was trained with."""
+def _corrupt(estimator, X, rng):
+    """Return X as an array, and a copy with the built-in noise of a DenoisingAutoencoder."""
     if not isinstance(estimator, DenoisingAutoencoder) or estimator.noise is None:
         raise ValueError(
-            "X_noisy is needed: only a DenoisingAutoencoder with noise of its own knows how to "
-            f"corrupt X, not this {type(estimator).__name__}."
+            "Pass X_noisy: only a DenoisingAutoencoder with built-in noise can corrupt X, got "
+            f"{type(estimator).__name__}."
         )
-    X = estimator._validate(X)
+    X = validate_data(estimator, X, reset=False, dtype=floats(X))
     X_noisy = np.empty_like(X)
-    estimator._make_corruption(X).corrupt(X, X_noisy, rng)
+    corruption = make_corruption(estimator.noise, estimator.noise_level, X)
+    corruption.corrupt(X, X_noisy, rng)
     return X, X_noisy
+
+
+def _reconstruct_array(estimator, X):
+    """Reconstruct an array; an estimator that was fitted to a frame does not warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        return np.asarray(estimator.reconstruct(X))

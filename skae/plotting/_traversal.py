@@ -1,65 +1,65 @@
-"""TraversalDisplay and InterpolationDisplay: what the decoder makes of codes along a line."""
+"""TraversalDisplay and InterpolationDisplay: decoded samples along a line of latent codes."""
 
 from numbers import Real
 
 import numpy as np
 
 from skae.metrics import check_reducer
-from skae.plotting._image_grid import Strip, draw_strips, row_format
+from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
 from skae.plotting._validation import (
-    as_rows,
-    check_columns,
+    as_samples,
+    as_single_sample,
+    check_components,
     check_count,
     check_feature_names,
     check_image_shape,
     final_step,
     find_feature_names,
     named_reducers,
-    one_row,
 )
 
 
 class TraversalDisplay:
-    """What the columns of a code mean: each moved through its quantiles and decoded.
+    """What the components of a latent code mean: samples decoded while one component varies.
 
-    All other columns stay where they are. A table shows numbers as standard deviations of
-    their column in `X`, from its mean.
+    Each component in turn takes quantiles of its own distribution, while the others stay fixed.
+    A heatmap shows each feature in standard deviations from its mean in `X`.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     decoded : ndarray of shape (n_columns, n_steps, n_features)
-        Decoded rows, for each column of the code that is moved.
+        Decoded samples, for each component that varies.
     codes : ndarray of shape (n_columns, n_steps)
-        Values of these columns.
+        Values that each of these components takes.
     X : ndarray of shape (n_samples, n_features)
-        The rows whose codes the quantiles are of.
+        Samples whose latent codes define the quantiles.
     columns : list of int
-        Numbers of the columns.
+        Indices of the components that vary.
     quantiles : ndarray of shape (n_steps,)
-        What `codes` are quantiles of, in [0, 1].
+        Quantile level of each value in `codes`, in [0, 1].
     shares : ndarray of shape (n_columns,), default=None
-        Share of the variance that each column explains.
+        Share of the variance that each of these components explains.
     image_shape : tuple of int, default=None
-        (height, width) of the images that rows are, or (height, width, 3) of coloured ones;
-        None makes a table.
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. None draws a heatmap.
     feature_names : list of str, default=None
-        Names of the features, for a table; None numbers them.
+        Feature names for a heatmap; None numbers the features.
 
     Attributes
     ----------
     images_ : list of list of matplotlib AxesImage
-        What was drawn: a list for each line of images or each block of a table.
+        The images: a list for each line of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    InterpolationDisplay : From one row to another.
-    CodeDisplay : Two columns of the code as a map.
+    InterpolationDisplay : Decoded samples between two samples.
+    CodeDisplay : Two components of the latent code as a scatter plot.
 
     Examples
     --------
@@ -110,47 +110,53 @@ class TraversalDisplay:
         colorbar=True,
         im_kwargs=None,
     ):
-        """Move along the columns of an estimator's code and plot what it decodes.
+        """Vary each component of the latent code and plot the decoded samples.
 
         Parameters
         ----------
         estimator : object
-            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA, a Pipeline.
+            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a
+            Pipeline.
         X : array-like of shape (n_samples, n_features)
-            Rows, whose codes give the quantiles.
+            Samples whose latent codes define the quantiles.
         x : array-like of shape (n_features,) or (1, n_features), default=None
-            Row to start from: the columns that are not moved have the values of its code.
-            None gives them their medians.
+            Sample whose latent code gives the values of the fixed components. None fixes them
+            at their medians.
         columns : list of int, default=None
-            Which columns of the code to move, from 0; None takes the first ten.
+            Indices of the components to vary; None varies the first ten.
         n_steps : int, default=9
-            Number of values that each column takes.
+            Number of values that each component takes.
         quantile_range : tuple of float, default=(0.05, 0.95)
-            The least and the greatest quantile.
+            Lowest and highest quantile level.
         image_shape : tuple of int, default=None
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones; None makes a table.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Names of the features, for a table; None takes those of a frame or of the
-            estimator.
+            Feature names for a heatmap; None takes those of a frame or of the estimator.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : TraversalDisplay
-            Decoded rows, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator cannot reconstruct.
+            If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
+            is not a dict.
         ValueError
-            If there is no such column, or `quantile_range` or `image_shape` is not as described.
+            If `X` does not match the estimator, or `x`, `columns`, `n_steps`,
+            `quantile_range`, `image_shape` or `feature_names` is not as described.
         """
         check_reducer(estimator, cls.__name__)
         n_steps = check_count(n_steps, "n_steps")
@@ -158,16 +164,17 @@ class TraversalDisplay:
         if feature_names is None:
             feature_names = find_feature_names(X, estimator)
         code = np.asarray(estimator.transform(X))
-        X = as_rows(X)
-        image_shape = check_image_shape(image_shape, X.shape[1])
-        columns = check_columns(columns, code.shape[1])
-        origin = np.median(code, axis=0)
+        X = as_samples(X)
+        n_components, n_features = code.shape[1], X.shape[1]
+        image_shape = check_image_shape(image_shape, n_features)
+        columns = check_components(columns, n_components)
+        fixed = np.median(code, axis=0)
         if x is not None:
-            origin = np.asarray(estimator.transform(one_row(x, "x")))[0]
+            fixed = np.asarray(estimator.transform(as_single_sample(x, "x")))[0]
         codes = np.quantile(code[:, columns], quantiles, axis=0).T.astype(code.dtype)
-        moved = np.tile(origin.astype(code.dtype), (len(columns), n_steps, 1))
-        moved[np.arange(len(columns)), :, columns] = codes
-        decoded = np.asarray(estimator.inverse_transform(moved.reshape(-1, code.shape[1])))
+        varied = np.tile(fixed.astype(code.dtype), (len(columns), n_steps, 1))
+        varied[np.arange(len(columns)), :, columns] = codes
+        decoded = np.asarray(estimator.inverse_transform(varied.reshape(-1, n_components)))
         shares = getattr(final_step(estimator), "explained_variance_ratio_", None)
         display = cls(
             decoded.reshape(len(columns), n_steps, -1),
@@ -177,76 +184,84 @@ class TraversalDisplay:
             quantiles,
             shares=None if shares is None else np.asarray(shares)[columns],
             image_shape=image_shape,
-            feature_names=check_feature_names(feature_names, X.shape[1]),
+            feature_names=check_feature_names(feature_names, n_features),
         )
         return display.plot(ax=ax, colorbar=colorbar, im_kwargs=im_kwargs)
 
     def plot(self, ax=None, *, colorbar=True, im_kwargs=None):
-        """Draw a line of images, or a block of a table, for each column.
+        """Draw a line of images, or a block of a heatmap, for each component.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : TraversalDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
-        names = [f"column {j}" for j in self.columns]
+        names = [f"component {j}" for j in self.columns]
         if self.shares is not None:
             names = [f"{name}\n{share:.1%}" for name, share in zip(names, self.shares)]
-        strips = [Strip(name, rows) for name, rows in zip(names, self.decoded)]
-        look = row_format(
+        groups = [SampleGroup(name, decoded) for name, decoded in zip(names, self.decoded)]
+        layout = choose_layout(
             self.X,
             self.image_shape,
             self.feature_names,
-            [f"{quantile:.0%}" for quantile in self.quantiles],
-            "quantile of the column",
+            sample_labels=[f"{quantile:.0%}" for quantile in self.quantiles],
+            labels_title="quantile of the component",
         )
-        return draw_strips(self, look, strips, ax, colorbar, im_kwargs)
+        return draw_groups(self, layout, groups, ax, ImageStyle(colorbar, im_kwargs))
 
 
 class InterpolationDisplay:
-    """The way from one row to another, on the straight line between their codes.
+    """Decoded samples on the straight line between the latent codes of two samples.
 
-    Above it may stand the straight line between the rows themselves: halfway on that lies a
-    double exposure, halfway between codes, if all is well, a row like others. A table shows
-    numbers as standard deviations of their column in `X`, from its mean.
+    The straight line between the samples themselves can be shown above. Halfway on it the two
+    samples are superimposed. Halfway between their latent codes, a good decoder returns a
+    plausible sample. A heatmap shows each feature in standard deviations from its mean.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     paths : dict of {str: ndarray of shape (n_steps, n_features)}
-        Rows along each way, by the name to show.
+        Samples along each path, by name.
     steps : ndarray of shape (n_steps,)
-        How far each row is on the way, from 0 to 1.
+        Position of each sample on the path, from 0 to 1.
     X : ndarray of shape (n_samples, n_features), default=None
-        Rows that standard deviations of a table are of; None takes those of the paths.
+        Samples that define the standardisation of a heatmap, or the grey scale of images. None
+        takes all paths for a heatmap and the first path for images.
     image_shape : tuple of int, default=None
-        (height, width) of the images that rows are, or (height, width, 3) of coloured ones;
-        None makes a table.
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. None draws a heatmap.
     feature_names : list of str, default=None
-        Names of the features, for a table; None numbers them.
+        Feature names for a heatmap; None numbers the features.
 
     Attributes
     ----------
     images_ : list of list of matplotlib AxesImage
-        What was drawn: a list for each line of images or each block of a table.
+        The images: a list for each line of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    TraversalDisplay : Along the columns of the code.
+    TraversalDisplay : Decoded samples while one component varies.
 
     Examples
     --------
@@ -283,120 +298,130 @@ class InterpolationDisplay:
         colorbar=True,
         im_kwargs=None,
     ):
-        """Decode the straight line between the codes of two rows and plot it.
+        """Decode the straight line between the latent codes of two samples and plot it.
 
         Parameters
         ----------
         estimator : object or dict of {str: object}
-            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA, a Pipeline. Of
-            a dict all are shown below one another, by their names.
+            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a
+            Pipeline. A dict draws one path per estimator, labelled by its key.
         x_from : array-like of shape (n_features,) or (1, n_features)
-            Row to start from.
+            Sample at the start.
         x_to : array-like of shape (n_features,) or (1, n_features)
-            Row to end at.
+            Sample at the end.
         n_steps : int, default=9
-            Number of rows to show, both ends counted.
+            Number of samples on the path, both ends included.
         show_input : bool, default=True
-            Whether to show the straight line between the rows themselves as well.
+            Whether to show the straight line between the two samples in input space as well.
         X : array-like of shape (n_samples, n_features), default=None
-            Rows that the standard deviations of a table are of; None takes those that are
-            shown.
+            Samples that define the standardisation of a heatmap, or the grey scale of images.
+            None takes all paths for a heatmap and the first path for images.
         image_shape : tuple of int, default=None
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones; None makes a table.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Names of the features, for a table; None takes those of a frame or of the
-            estimator.
+            Feature names for a heatmap; None takes those of a frame or of the estimator.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : InterpolationDisplay
-            The paths, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If an estimator is not fitted.
         TypeError
-            If an estimator cannot reconstruct.
+            If an estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
+            is not a dict.
         ValueError
-            If `x_from` or `x_to` is not one row, or `image_shape` does not go with them.
+            If `x_from`, `x_to`, `n_steps`, `X`, `image_shape` or `feature_names` is not as
+            described.
         """
-        single = type(final_step(estimator)).__name__
-        reducers = named_reducers(estimator, single, cls.__name__)
+        reducers = named_reducers(estimator, cls.__name__)
         n_steps = check_count(n_steps, "n_steps")
-        x_from, x_to = one_row(x_from, "x_from"), one_row(x_to, "x_to")
+        x_from, x_to = as_single_sample(x_from, "x_from"), as_single_sample(x_to, "x_to")
         if feature_names is None:
             feature_names = find_feature_names(x_from, next(iter(reducers.values())))
         steps = np.linspace(0, 1, n_steps)
         paths = {}
         for name, reducer in reducers.items():
             start, end = (np.asarray(reducer.transform(x))[0] for x in (x_from, x_to))
-            codes = _line(start, end, steps)
-            paths[name] = np.asarray(reducer.inverse_transform(codes))
-        start, end = as_rows(x_from, "x_from")[0], as_rows(x_to, "x_to")[0]
+            paths[name] = np.asarray(reducer.inverse_transform(_line(start, end, steps)))
+        start, end = as_samples(x_from, "x_from")[0], as_samples(x_to, "x_to")[0]
         if show_input:
             paths = {"input space": _line(start, end, steps)} | paths
         display = cls(
             paths,
             steps,
-            X=None if X is None else as_rows(X),
+            X=None if X is None else as_samples(X),
             image_shape=check_image_shape(image_shape, len(start)),
             feature_names=check_feature_names(feature_names, len(start)),
         )
         return display.plot(ax=ax, colorbar=colorbar, im_kwargs=im_kwargs)
 
     def plot(self, ax=None, *, colorbar=True, im_kwargs=None):
-        """Draw a line of images, or a block of a table, for each path.
+        """Draw a line of images, or a block of a heatmap, for each path.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
-            Whether to draw the scale of a table.
+            Whether to draw a colour bar for a heatmap.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : InterpolationDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
-        paths = list(self.paths.values())
-        if self.X is not None:
-            reference = self.X
-        else:
-            reference = np.concatenate(paths) if self.image_shape is None else paths[0]
-        look = row_format(
-            reference,
+        groups = [SampleGroup(name, path) for name, path in self.paths.items()]
+        layout = choose_layout(
+            self._reference(),
             self.image_shape,
             self.feature_names,
-            [f"{step:.0%}" for step in self.steps],
-            "share of the way",
+            sample_labels=[f"{step:.0%}" for step in self.steps],
+            labels_title="position on the path",
         )
-        strips = [Strip(name, rows) for name, rows in self.paths.items()]
-        return draw_strips(self, look, strips, ax, colorbar, im_kwargs)
+        return draw_groups(self, layout, groups, ax, ImageStyle(colorbar, im_kwargs))
+
+    def _reference(self):
+        """Return the samples that define the colour scale."""
+        if self.X is not None:
+            return self.X
+        paths = list(self.paths.values())
+        return np.concatenate(paths) if self.image_shape is None else paths[0]
 
 
 def _check_quantile_range(quantile_range):
-    """Return the two quantiles."""
-    found = np.ravel(np.asarray(quantile_range, dtype=object)).tolist()
-    if (
-        len(found) == 2
-        and all(isinstance(q, Real) for q in found)
-        and 0 <= found[0] < found[1] <= 1
-    ):
-        return found
+    """Return the lowest and the highest quantile level."""
+    levels = np.ravel(np.asarray(quantile_range, dtype=object)).tolist()
+    if len(levels) == 2 and all(isinstance(level, Real) for level in levels):
+        lowest, highest = levels
+        if 0 <= lowest < highest <= 1:
+            return lowest, highest
     raise ValueError(
         f"quantile_range must be two increasing numbers from 0 to 1, got {quantile_range!r}."
     )
 
 
 def _line(start, end, steps):
-    """Rows on the straight line between two."""
+    """Return points on the straight line between two, at the given positions from 0 to 1."""
     return ((1 - steps[:, None]) * start + steps[:, None] * end).astype(start.dtype)

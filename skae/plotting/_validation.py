@@ -1,4 +1,4 @@
-"""What the Displays are given: estimators, rows, shapes and names, checked."""
+"""Checks of arguments of Displays: estimators, samples, image shapes, names and counts."""
 
 from collections.abc import Mapping
 import math
@@ -7,45 +7,48 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_array
 
+from skae._containers import floats
 from skae.metrics import check_reducer
 
-FLOATS = [np.float64, np.float32]
-MAX_COLUMNS = 10
+MAX_DEFAULT_COMPONENTS = 10
 
 
 def final_step(estimator):
-    """The last step of a Pipeline, any other estimator itself."""
+    """Return the last step of a Pipeline, or the estimator itself if it is no Pipeline."""
     steps = getattr(estimator, "steps", None)
     return steps[-1][1] if steps else estimator
 
 
-def named_reducers(estimator, name, display):
-    """Return {name: reducer} from one estimator or from a dict of them."""
-    reducers = estimator if isinstance(estimator, Mapping) else {name: estimator}
-    if not reducers:
-        raise ValueError(f"{display} needs an estimator or a dict of estimators, got {{}}.")
-    for reducer in reducers.values():
-        check_reducer(reducer, display)
-    return {str(key): reducer for key, reducer in reducers.items()}
-
-
-def as_rows(X, name="X"):
-    """Rows of finite numbers, as an array."""
-    return check_array(X, dtype=FLOATS, input_name=name)
-
-
-def as_rows_like(X_more, X, name, of="X"):
-    """Rows in the shape of others."""
-    X_more = as_rows(X_more, name)
-    if X_more.shape != X.shape:
+def named_reducers(estimator, display):
+    """Return {name: reducer} from one fitted estimator or from a dict of them."""
+    if not isinstance(estimator, Mapping):
+        estimator = {type(final_step(estimator)).__name__: estimator}
+    if not estimator:
         raise ValueError(
-            f"{name} must have the shape of {of}: got {X_more.shape} beside {X.shape}."
+            f"{display} needs an estimator or a non-empty dict of estimators, got {{}}."
         )
-    return X_more
+    for reducer in estimator.values():
+        check_reducer(reducer, display)
+    return {str(name): reducer for name, reducer in estimator.items()}
 
 
-def one_row(x, name):
-    """Return x, a row on its own or a table of one, in two dimensions; frames stay frames."""
+def as_samples(X, name="X"):
+    """Return samples as a two-dimensional array of finite floats."""
+    return check_array(X, dtype=floats(X), input_name=name)
+
+
+def as_samples_like(X_other, X, name):
+    """Return samples as an array, and raise if their shape is not that of X."""
+    X_other = as_samples(X_other, name)
+    if X_other.shape != X.shape:
+        raise ValueError(
+            f"{name} must have the same shape as X, {X.shape}, but its shape is {X_other.shape}."
+        )
+    return X_other
+
+
+def as_single_sample(x, name):
+    """Return a sample with shape (1, n_features); frames stay frames, series become frames."""
     n_dimensions = getattr(x, "ndim", None)
     if n_dimensions is None:
         n_dimensions = np.ndim(x)
@@ -54,12 +57,12 @@ def one_row(x, name):
         x = x.to_frame().T if is_series else np.asarray(x)[None]
     shape = np.shape(x)
     if len(shape) != 2 or shape[0] != 1:
-        raise ValueError(f"{name} must be one row, got an array of shape {shape}.")
+        raise ValueError(f"{name} must be a single sample, got an array of shape {shape}.")
     return x
 
 
 def find_feature_names(X, estimator=None):
-    """Names of the columns of a frame, else those that the estimator has learned, or None."""
+    """Return the column names of a frame, else those the estimator was fitted with, else None."""
     names = getattr(X, "columns", None)
     if names is None:
         names = getattr(estimator, "feature_names_in_", None)
@@ -67,66 +70,71 @@ def find_feature_names(X, estimator=None):
 
 
 def check_feature_names(feature_names, n_features):
-    """Return names, one a feature; their numbers where there are none."""
+    """Return one name per feature; None numbers the features."""
     if feature_names is None:
         return [str(j) for j in range(n_features)]
     if len(feature_names) != n_features:
         raise ValueError(
-            f"feature_names must name every feature: got {len(feature_names)} names for "
+            f"feature_names must have one name per feature, got {len(feature_names)} names for "
             f"{n_features} features."
         )
     return [str(name) for name in feature_names]
 
 
 def check_image_shape(image_shape, n_features):
-    """Return (height, width) or (height, width, 3) of an image of n_features values, or None."""
+    """Return (height, width), or (height, width, 3) in colour; None stays None."""
     if image_shape is None:
         return None
     shape = tuple(np.ravel(np.asarray(image_shape, dtype=object)).tolist())
-    if not all(isinstance(size, Integral) and size > 0 for size in shape) or not (
-        len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
-    ):
+    are_sizes = all(isinstance(size, Integral) and size > 0 for size in shape)
+    has_channels = len(shape) == 3 and shape[2] in (1, 3)
+    if not are_sizes or not (len(shape) == 2 or has_channels):
         raise ValueError(
-            "image_shape must be (height, width), or (height, width, 3) for colour, got "
+            "image_shape must be (height, width), or (height, width, 3) in colour, got "
             f"{image_shape!r}."
         )
     if math.prod(shape) != n_features:
         raise ValueError(
-            f"image_shape={image_shape!r} is an image of {math.prod(shape)} values, but a row "
+            f"image_shape={image_shape!r} is an image of {math.prod(shape)} values, but a sample "
             f"has {n_features} features."
         )
-    return shape[:2] if shape[-1] == 1 and len(shape) == 3 else shape
+    return shape[:2] if has_channels and shape[2] == 1 else shape
 
 
-def check_count(n, name, most=None):
-    """Return a positive int, cut down to the most there are; None is all of them."""
-    if n is None and most is not None:
-        return most
+def check_count(n, name, maximum=None):
+    """Return a positive int, limited to the maximum. None returns the maximum."""
+    if n is None and maximum is not None:
+        return maximum
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"{name} must be a positive int{' or None' * (most is not None)}: {n!r}.")
-    return int(n) if most is None else min(int(n), most)
+        allowed = "a positive int" if maximum is None else "a positive int or None"
+        raise ValueError(f"{name} must be {allowed}, got {n!r}.")
+    return int(n) if maximum is None else min(int(n), maximum)
 
 
-def check_samples(samples, n_samples):
-    """Return the indices of the rows to show: the first so many, or those that are listed."""
+def select_samples(samples, n_samples):
+    """Return the indices of the samples to show: the first `samples`, or those it lists."""
     if samples is None or np.ndim(samples) == 0:
         return np.arange(check_count(samples, "samples", n_samples))
-    found = np.asarray(samples)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
-        raise ValueError(f"samples must be a positive int, a list of indices or None: {samples!r}.")
-    if found.min() < -n_samples or found.max() >= n_samples:
-        raise ValueError(f"samples has an index beyond the {n_samples} rows: {samples!r}.")
-    return found
-
-
-def check_columns(columns, n_components, of="the code"):
-    """Return a list of columns that the code has."""
-    if columns is None:
-        return list(range(min(n_components, MAX_COLUMNS)))
-    found = np.ravel(np.asarray(columns, dtype=object)).tolist()
-    if not found or not all(isinstance(j, Integral) and 0 <= j < n_components for j in found):
+    indices = np.asarray(samples)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu" or not len(indices):
         raise ValueError(
-            f"columns={columns!r} must be numbers of columns of {of}, from 0 to "
-            f"{n_components - 1}: it has {n_components}."
+            f"samples must be a positive int, a list of indices or None, got {samples!r}."
         )
-    return [int(j) for j in found]
+    if indices.min() < -n_samples or indices.max() >= n_samples:
+        raise ValueError(
+            f"samples must be indices from {-n_samples} to {n_samples - 1}, got {samples!r}."
+        )
+    return indices
+
+
+def check_components(columns, n_components, code_name="the latent code"):
+    """Return the indices of components as a list; None selects the first ten."""
+    if columns is None:
+        return list(range(min(n_components, MAX_DEFAULT_COMPONENTS)))
+    indices = np.ravel(np.asarray(columns, dtype=object)).tolist()
+    if not indices or not all(isinstance(j, Integral) and 0 <= j < n_components for j in indices):
+        raise ValueError(
+            f"columns must be indices of components of {code_name}, from 0 to "
+            f"{n_components - 1}, got {columns!r}."
+        )
+    return [int(j) for j in indices]

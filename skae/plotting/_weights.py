@@ -1,41 +1,45 @@
-"""WeightsDisplay."""
+"""WeightsDisplay: the weights of the first layer as images."""
 
 import math
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae.plotting._drawing import one_axes, styled
+from skae.plotting._drawing import merge_keywords, prepare_axes
+from skae.plotting._image_grid import GAP_SHARE, MAX_IMAGE_INCHES
 from skae.plotting._validation import check_count, check_image_shape, final_step
+
+MAX_WIDTH_INCHES = 8.4
+GRID_RATIO = 2.5  # width of the grid divided by its height
 
 
 class WeightsDisplay:
-    """What the units of the first layer wait for: their weights as images.
+    """Weights of the first layer as images: the input pattern that each unit responds to.
 
-    Use `from_estimator` to make one.
+    Use `from_estimator` to create one.
 
     Parameters
     ----------
     weights : ndarray of shape (n_units, n_features)
         Weights of each unit.
     image_shape : tuple of int
-        (height, width) of the images that rows are, or (height, width, 3) of coloured ones,
-        whose three weights are averaged.
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. The weights of the three channels are averaged.
     units : ndarray of shape (n_units,), default=None
-        Numbers of the units; None counts them.
+        Indices of the units in their layer; None numbers them from 0.
 
     Attributes
     ----------
     images_ : list of matplotlib AxesImage
-        The images, unit by unit.
+        The images, one per unit.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
-        Figure that contains them.
+        Figure that contains the Axes.
 
     See Also
     --------
-    TraversalDisplay : What the columns of the code mean.
+    TraversalDisplay : What the components of a latent code mean.
     NetworkDisplay : The layers as a table.
 
     Examples
@@ -59,35 +63,41 @@ class WeightsDisplay:
     def from_estimator(cls, estimator, image_shape, *, n_units=40, ax=None, im_kwargs=None):
         """Plot the weights of the first layer of a network.
 
-        Where that layer is the code itself, its linear path belongs to the weights. They act
-        on rows that are centred and divided by `scale_`.
+        If that layer is the latent code, the weights of the linear path are added. The weights
+        act on samples that are centred by `mean_` and divided by `scale_`.
 
         Parameters
         ----------
         estimator : object
-            Fitted, with `coefs_`: an autoencoder or an MLP, or a Pipeline that ends in one.
+            Fitted, with `coefs_`: an autoencoder, an MLP, or a Pipeline that ends in one.
         image_shape : tuple of int
-            (height, width) of the images that rows are, or (height, width, 3) of coloured
-            ones, whose three weights are averaged.
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. The weights of the three channels are averaged.
         n_units : int, default=40
-            Number of units to show at most, those with the greatest weights first; None shows
-            all, in their order.
+            Maximum number of units to show, those with the largest weight norms, in
+            descending order. None shows all in the order of the layer.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : WeightsDisplay
-            The weights, drawn.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
-            If the estimator has no weights.
+            If the estimator has no weights, `ax` is not a matplotlib Axes, or keyword
+            arguments are not a dict.
         ValueError
-            If `image_shape` does not go with the features.
+            If `image_shape` does not match the number of features, or `n_units` is not
+            positive.
         """
         model = final_step(estimator)
         check_is_fitted(model)
@@ -104,44 +114,52 @@ class WeightsDisplay:
             raise ValueError("image_shape must be (height, width), got None.")
         units = np.arange(len(weights))
         if n_units is not None:
-            norms = np.square(weights).sum(axis=1)
-            units = np.argsort(-norms, kind="stable")
-            units = units[: check_count(n_units, "n_units", len(weights))]
+            n_units = check_count(n_units, "n_units", len(weights))
+            squared_norms = np.square(weights).sum(axis=1)
+            units = np.argsort(-squared_norms, kind="stable")[:n_units]
         return cls(weights[units], shape, units=units).plot(ax=ax, im_kwargs=im_kwargs)
 
     def plot(self, ax=None, *, im_kwargs=None):
-        """Draw an image for each unit, on a scale of its own.
+        """Draw one image per unit, each on its own colour scale, symmetric about zero.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None makes a new figure.
+            Axes to draw on; None creates a new figure.
         im_kwargs : dict, default=None
-            Keywords for `imshow`.
+            Keyword arguments for `imshow`.
 
         Returns
         -------
         display : WeightsDisplay
             The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
         height, width = self.image_shape[:2]
         n_units = len(self.weights)
-        n_columns = min(math.ceil(math.sqrt(2.5 * n_units * height / width)), n_units)
+        n_columns = min(math.ceil(math.sqrt(GRID_RATIO * n_units * height / width)), n_units)
         n_lines = math.ceil(n_units / n_columns)
-        cell = min(0.85, 8.4 / n_columns)
-        figsize = (n_columns * cell + 0.2, n_lines * cell * height / width + 0.2)
-        ax = one_axes(type(self).__name__, ax, figsize)
-        style = styled("im_kwargs", im_kwargs, cmap="PuOr")
-        gap = 0.08 * max(height, width)
+        image_inches = min(MAX_IMAGE_INCHES, MAX_WIDTH_INCHES / n_columns)
+        figsize = n_columns * image_inches + 0.2, n_lines * image_inches * height / width + 0.2
+        ax = prepare_axes(type(self).__name__, ax, figsize)
+        keywords = merge_keywords("im_kwargs", im_kwargs, cmap="PuOr")
+        gap = GAP_SHARE * max(height, width)
         self.images_ = []
         for i, weights in enumerate(self.weights):
             image = weights.reshape(self.image_shape)
             image = image.mean(axis=2) if image.ndim == 3 else image
             limit = np.abs(image).max() or 1.0
-            top, left = (i // n_columns) * (height + gap), (i % n_columns) * (width + gap)
-            box = (left, left + width, top + height, top)
-            keywords = {"vmin": -limit, "vmax": limit} | style | {"extent": box}
-            self.images_.append(ax.imshow(image, **keywords))
+            line, column = divmod(i, n_columns)
+            top, left = line * (height + gap), column * (width + gap)
+            extent = {"extent": (left, left + width, top + height, top)}
+            limits = {"vmin": -limit, "vmax": limit}
+            self.images_.append(ax.imshow(image, **limits | keywords | extent))
         ax.set_xlim(-gap / 2, n_columns * (width + gap) - gap / 2)
         ax.set_ylim(n_lines * (height + gap) - gap / 2, -gap / 2)
         ax.set_aspect("equal")

@@ -1,4 +1,4 @@
-"""Bounds of columns: where they are seen, and what they do to outputs and training."""
+"""Bounds of features: their measurement, and clipped outputs in training and inference."""
 
 import pickle
 
@@ -12,18 +12,31 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae import _kernels as kernels
-from skae._network.clipping import Bounded, loosened, measure_bounds
+from skae._network.clipping import (
+    ClippedOutput,
+    any_finite,
+    loosened,
+    measure_bounds,
+    scaled_bounds,
+)
+from skae._network.scaling import Scaling
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 20, "learning_rate_init": 0.01}
 SMALL |= {"early_stopping": False, "random_state": 0}
 DTYPES = [np.float32, np.float64]
 
 
-def cut_rows(n_rows=300, seed=0, dtype=np.float64):
-    """Curved rows, of which the first three columns go no lower than zero."""
+def clipped_rows(n_rows=300, seed=0, dtype=np.float64):
+    """Return curved samples whose first three features are clipped at zero."""
     X = curved_rows(n_rows, seed=seed).astype(dtype)
     X[:, :3] = np.maximum(X[:, :3], 0)
     return X
+
+
+def without(model, key):
+    """Load the fitted state again, without a part of the description of the network."""
+    spec = {name: value for name, value in model.architecture_.items() if name != key}
+    model.__setstate__(model.__getstate__() | {"architecture_": spec})
 
 
 def measured(column):
@@ -31,10 +44,10 @@ def measured(column):
     return [-np.inf, np.inf] if found is None else found[:, 0].tolist()
 
 
-# ---------------------------------------------------------------- where they are seen
+# ---------------------------------------------------------------- measuring bounds
 
 
-def test_many_rows_at_an_end_are_a_bound():
+def test_many_samples_at_an_extreme_are_a_bound():
     rng = np.random.default_rng(0)
     normal = rng.normal(size=400)
     assert measured(normal) == [-np.inf, np.inf]
@@ -45,7 +58,7 @@ def test_many_rows_at_an_end_are_a_bound():
     assert measured(np.full(100, 3.0)) == [-np.inf, np.inf]
 
 
-def test_a_tail_that_thins_out_is_none():
+def test_a_tail_that_thins_out_is_no_bound():
     rng = np.random.default_rng(0)
     counts = rng.poisson(1.0, 2000)
     assert measured(counts) == [0, np.inf]
@@ -56,13 +69,13 @@ def test_a_tail_that_thins_out_is_none():
 
 
 @pytest.mark.parametrize(("n_at_end", "is_bound"), [(9, False), (10, True)])
-def test_ten_rows_at_least_must_be_missed(n_at_end, is_bound):
+def test_a_bound_needs_ten_missing_samples(n_at_end, is_bound):
     column = np.append(np.zeros(n_at_end), np.arange(1.0, 50))
     assert (measured(column)[0] == 0) is is_bound
 
 
-def test_a_row_counts_once_whatever_its_weight():
-    X = cut_rows(60)
+def test_a_sample_counts_once_whatever_its_weight():
+    X = clipped_rows(60)
     fits = [(X, None), (X, np.full(60, 1000.0)), (X, np.full(60, 1e-6))]
     fits.append((np.repeat(X, 12, axis=0), None))
     for rows, weights in fits:
@@ -72,30 +85,39 @@ def test_a_row_counts_once_whatever_its_weight():
         assert not found[1].any()
 
 
-def test_of_many_rows_all_are_asked_for_what_lies_beyond():
+def test_the_extremes_are_those_of_all_samples():
     X = np.maximum(np.random.default_rng(0).normal(size=(20_000, 2)), 0)
     X[7, 1] = -1e-3  # which is not among the rows that are counted
     found = measure_bounds(X)
     assert found[0].tolist() == [0, -np.inf]
 
 
-def test_bounds_are_loosened_by_rows_beyond():
+def test_bounds_are_loosened_by_samples_beyond():
     bounds = np.array([[0.0, -np.inf, 0.0], [1.0, np.inf, 1.0]])
     X = np.array([[0.5, 9.0, -0.1], [1 + 1e-9, -9.0, 1.0]])
     expected = np.array([[0.0, -np.inf, -np.inf], [1.0, np.inf, 1.0]])
     assert_array_equal(loosened(bounds, X), expected)
 
 
-# ---------------------------------------------------------------- what they do
+def test_scaled_bounds_are_those_of_scaled_samples():
+    bounds = np.array([[0.0, -np.inf], [1.0, 5.0]])
+    scaling = Scaling(np.array([0.5, 1.0]), np.asarray(2.0))
+    assert scaled_bounds(bounds, scaling) == [[-0.25, -np.inf], [0.25, 2.0]]
+    assert scaled_bounds(None, scaling) is None
+    assert any_finite(bounds)
+    assert not any_finite(np.array([[-np.inf], [np.inf]]))
+
+
+# ---------------------------------------------------------------- clipped outputs
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_output_and_slope(dtype):
     bounds = np.array([[-1.0, -np.inf, -np.inf], [0.5, 2.0, np.inf]])
     z = (5 * np.random.default_rng(0).normal(size=(20, 3))).astype(dtype)
-    a, da, room = z.copy(), np.ones_like(z), np.zeros_like(z)
-    kernels.run(Bounded(*bounds).forward(a, room))
-    kernels.run(Bounded(*bounds).backward(a.copy(), da, room))
+    a, da, excess = z.copy(), np.ones_like(z), np.zeros_like(z)
+    kernels.run(ClippedOutput(*bounds).forward(a, excess))
+    kernels.run(ClippedOutput(*bounds).backward(a.copy(), da, excess))
     assert a.dtype == dtype
     assert_array_equal(a, np.clip(z, *bounds.astype(dtype)))
     assert_array_equal(da, 1)
@@ -109,7 +131,7 @@ def test_output_beyond_the_margin(sides, dtype):
     margin = np.array([2.0, 1.0])
     z = (5 * np.random.default_rng(0).normal(size=(50, 2))).astype(dtype)
     a = z.copy()
-    kernels.run(Bounded(lowest, highest, margin).forward(a, np.zeros_like(z)))
+    kernels.run(ClippedOutput(lowest, highest, margin).forward(a, np.zeros_like(z)))
     within = np.clip(z, np.array(lowest, dtype), np.array(highest, dtype))
     rest = z - within
     expected = within + np.sign(rest) * np.maximum(np.abs(rest) - margin, 0)
@@ -120,7 +142,7 @@ def test_output_beyond_the_margin(sides, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("Estimator", [AutoencoderTransformer, DenoisingAutoencoder])
 def test_nothing_is_restored_beyond_a_bound(Estimator, dtype):
-    X = cut_rows(dtype=dtype)
+    X = clipped_rows(dtype=dtype)
     model = Estimator(2, **SMALL).fit(X)
     assert_allclose(model.bounds_[0, :3], 0, atol=1e-6)
     assert (model.bounds_[0, 3:] == -np.inf).all()
@@ -130,7 +152,7 @@ def test_nothing_is_restored_beyond_a_bound(Estimator, dtype):
         assert rows[:, 3:].min() < -0.1
 
 
-def test_the_start_is_pca_cut_to_the_bounds():
+def test_the_start_is_pca_clipped_to_the_bounds():
     X = load_digits().data / 16
     pca = PCA(5).fit(X)
     expected = pca.inverse_transform(pca.transform(X))
@@ -161,17 +183,17 @@ def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
         by_pca = pca.inverse_transform(pca.transform(row))[0, 0]
         assert abs(value) > 10 * abs(found - by_pca)
         assert abs(found - by_pca) < 5
-    del model.architecture_["margin"]  # as in files of versions that cut all
+    without(model, "margin")  # as in files of versions that cut all
     assert_allclose(model.reconstruct(np.repeat(row, 2, axis=0))[:, 0], 1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("linear_path", ["pca", None])
-def test_the_margin_is_three_times_how_far_outputs_were_from_rows(linear_path, dtype):
-    X = cut_rows(dtype=dtype)
+def test_the_margin_is_three_times_the_greatest_error(linear_path, dtype):
+    X = clipped_rows(dtype=dtype)
     model = AutoencoderTransformer(3, linear_path=linear_path, warm_start=True, **SMALL).fit(X)
     free = pickle.loads(pickle.dumps(model))
-    del free.architecture_["bounds"]
+    without(free, "bounds")
     distance = np.abs(free.reconstruct(X) - X).max(axis=0) / model.scale_
     three_ranges = 3 * np.ptp(X, axis=0) / model.scale_
     margin = model.architecture_["margin"]
@@ -183,7 +205,7 @@ def test_the_margin_is_three_times_how_far_outputs_were_from_rows(linear_path, d
     assert again != margin
 
 
-def test_where_pca_is_all_but_exact_so_are_rows_beyond_a_bound():
+def test_samples_beyond_a_bound_are_exact_where_pca_is():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 6))
     X[:, 0] = np.minimum(X[:, 0], 0.5)
@@ -198,15 +220,15 @@ def test_where_pca_is_all_but_exact_so_are_rows_beyond_a_bound():
     assert errors[1] < errors[0] + 1e-3
 
 
-def test_bounds_help_on_unseen_rows():
+def test_bounds_help_on_unseen_samples():
     X, unseen = np.split(load_digits().data / 16, [1200])
     bounded = AutoencoderTransformer(16, **SMALL).fit(X)
     free = AutoencoderTransformer(16, output_activation="identity", **SMALL).fit(X)
     assert 1 - bounded.score(unseen) < 0.9 * (1 - free.score(unseen))
 
 
-def test_who_has_none():
-    X = cut_rows()
+def test_estimators_without_bounds():
+    X = clipped_rows()
     assert AutoencoderTransformer(2, **SMALL).fit(curved_rows(300)).bounds_ is None
     assert AutoencoderTransformer(2, loss="poisson", **SMALL).fit(np.abs(X)).bounds_ is None
     with pytest.warns(ConvergenceWarning):
@@ -218,14 +240,14 @@ def test_who_has_none():
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber"])
 def test_other_losses_with_a_linear_output(loss):
-    X = cut_rows()
+    X = clipped_rows()
     model = AutoencoderTransformer(2, loss=loss, **SMALL).fit(X)
     assert model.reconstruct(X)[:, :3].min() >= -1e-9
     assert model.loss_ < model.loss_curve_[0]
 
 
-def test_chunks_that_go_beyond_take_a_bound_away():
-    X = cut_rows()
+def test_partial_fit_drops_bounds_that_samples_pass():
+    X = clipped_rows()
     model = AutoencoderTransformer(2, **SMALL).partial_fit(X)
     assert np.isfinite(model.bounds_[0, :3]).all()
     beyond = X[:50].copy()
@@ -235,8 +257,8 @@ def test_chunks_that_go_beyond_take_a_bound_away():
     assert_allclose(model.bounds_[0, [0, 2]], 0, atol=1e-9)
 
 
-def test_training_goes_on_with_the_same_output():
-    X = cut_rows()
+def test_a_warm_start_needs_the_same_output():
+    X = clipped_rows()
     model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
     before = model.theta_.copy()
     message = "network: output_activation is now 'identity', was 'auto, with bounds'. Set"
@@ -247,8 +269,8 @@ def test_training_goes_on_with_the_same_output():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_l_bfgs_goes_on_without_them():
-    X = cut_rows()
+def test_l_bfgs_drops_the_bounds_at_a_warm_start():
+    X = clipped_rows()
     model = AutoencoderTransformer(2, warm_start=True, **SMALL).fit(X)
     assert model.bounds_ is not None
     error = model.set_params(output_activation="auto", solver="lbfgs").fit(X).reconstruction_err_
@@ -256,18 +278,18 @@ def test_l_bfgs_goes_on_without_them():
     assert error < AutoencoderTransformer(2, **SMALL | {"max_iter": 0}).fit(X).reconstruction_err_
 
 
-def test_files_keep_them():
-    X = cut_rows()
+def test_files_keep_bounds():
+    X = clipped_rows()
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.reconstruct(X), model.reconstruct(X))
-    del again.architecture_["bounds"]  # as in files of versions that had none
+    without(again, "bounds")  # as in files of versions that had none
     assert again.bounds_ is None
     assert again.reconstruct(X)[:, :3].min() < 0
 
 
-def test_codes_of_every_size_are_bounded():
-    X = cut_rows()
+def test_reconstructions_of_every_size_are_clipped():
+    X = clipped_rows()
     model = AutoencoderTransformer(3, nested=True, **SMALL).fit(X)
     for size in (1, 2, 3):
         assert model.reconstruct(X, n_components=size)[:, :3].min() >= -1e-9

@@ -1,6 +1,6 @@
 """Order, signs and shares of the columns of the code."""
 
-from gradients import make_network, make_parameters
+from gradients import make_model, make_network, make_parameters
 import numpy as np
 import pytest
 import reference
@@ -8,7 +8,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 
 from skae._network.code_order import explained_variance_ratios, fix_signs, reorder
-from skae._network.scaling import Scaling, identity_scaling, measure_scaling
+from skae._network.scaling import Scaling, measure_scaling
 
 ENCODERS = [(5, 3), (5, 4, 3), (5, 6, 4, 3)]
 
@@ -23,15 +23,15 @@ def make(encoder, linear_path, **options):
     return network, names, make_parameters(network, rng), rng.normal(size=(9, 5))
 
 
-def pca_network(X, n_components):
-    """Return PCA as a network without hidden layers, and the scaling it works in."""
+def pca_model(X, n_components):
+    """Return PCA as a model without hidden layers."""
     scaling = measure_scaling(X, np.ones(len(X)), per_feature=False)
     network, _ = make_network((X.shape[1], n_components))
     parameters = network.parameters(np.zeros(network.n_parameters))
     directions = PCA(n_components).fit(X).components_
     parameters.layers[0][0][...] = directions.T
     parameters.layers[1][0][...] = directions
-    return network, parameters, scaling
+    return make_model(network, parameters, scaling)
 
 
 @pytest.mark.parametrize("linear_path", [False, True])
@@ -96,69 +96,62 @@ def test_signs_where_a_column_has_no_effect():
 
 def test_ratios_of_pca():
     X = load_iris().data
-    network, parameters, scaling = pca_network(X, 3)
-    ratios = explained_variance_ratios(network, parameters, X, np.ones(len(X)), scaling, scaling)
+    model = pca_model(X, 3)
+    ratios = explained_variance_ratios(model, X, np.ones(len(X)))
     np.testing.assert_allclose(ratios, PCA(3).fit(X).explained_variance_ratio_, rtol=1e-8)
 
 
 def test_ratios_by_weight_and_by_repetition():
     X = load_iris().data
-    network, parameters, scaling = pca_network(X, 2)
+    model = pca_model(X, 2)
     weights = np.random.default_rng(0).integers(0, 4, len(X))
-    weighted = explained_variance_ratios(
-        network, parameters, X, weights.astype(float), scaling, scaling
-    )
+    weighted = explained_variance_ratios(model, X, weights.astype(float))
     repeated = np.repeat(X, weights, axis=0)
-    expected = explained_variance_ratios(
-        network, parameters, repeated, np.ones(len(repeated)), scaling, scaling
-    )
+    expected = explained_variance_ratios(model, repeated, np.ones(len(repeated)))
     np.testing.assert_allclose(weighted, expected, rtol=1e-9)
 
 
 def test_ratios_add_up_to_what_the_reconstruction_explains():
     network, names, parameters, X = make((5, 4, 3), linear_path=True)
-    plain = identity_scaling(5, X.dtype)
     parameters.flat *= 0.3
     _, output = outputs(network, names, parameters, X)
     X = output + 0.1 * np.random.default_rng(1).normal(size=output.shape)
     _, output = outputs(network, names, parameters, X)
     explained = 1 - np.sum((X - output) ** 2) / np.sum((X - X.mean(axis=0)) ** 2)
-    ratios = explained_variance_ratios(network, parameters, X, np.ones(9), plain, plain)
+    ratios = explained_variance_ratios(make_model(network, parameters), X, np.ones(9))
     assert (ratios >= 0).all()
     assert ratios.sum() == pytest.approx(max(explained, 0))
 
 
-def test_ratios_are_estimated_on_some_of_many_rows():
+def test_ratios_of_many_samples_are_estimated_on_some():
     X = load_iris().data
-    network, parameters, scaling = pca_network(X, 2)
-    given = network, parameters, X, np.ones(150), scaling, scaling
-    exact = explained_variance_ratios(*given)
-    found = explained_variance_ratios(*given, max_decoded=100)
+    model = pca_model(X, 2)
+    exact = explained_variance_ratios(model, X, np.ones(150))
+    found = explained_variance_ratios(model, X, np.ones(150), max_decoded=100)
     np.testing.assert_allclose(found, exact, atol=0.05)
     assert (found != exact).any()
 
 
-def test_ratios_of_rows_that_are_all_alike():
+def test_ratios_of_equal_samples():
     network, _, parameters, _ = make((5, 3), linear_path=False)
     parameters.flat[...] = 0
     X = np.full((4, 5), 3.0)
     scaling = Scaling(np.full(5, 3.0), np.ones(()))
-    ratios = explained_variance_ratios(network, parameters, X, np.ones(4), scaling, scaling)
+    model = make_model(network, parameters, scaling)
+    ratios = explained_variance_ratios(model, X, np.ones(4))
     np.testing.assert_array_equal(ratios, [0, 0, 0])
 
 
 def test_ratios_of_a_network_worse_than_the_mean():
     network, _, parameters, X = make((5, 3), linear_path=False)
     parameters.flat[...] = 10
-    plain = identity_scaling(5, X.dtype)
-    ratios = explained_variance_ratios(network, parameters, X, np.ones(9), plain, plain)
+    ratios = explained_variance_ratios(make_model(network, parameters), X, np.ones(9))
     np.testing.assert_array_equal(ratios, [0, 0, 0])
 
 
-def test_ratios_leave_the_parameters_and_the_rows():
+def test_ratios_change_neither_parameters_nor_samples():
     network, _, parameters, X = make((5, 4, 3), linear_path=True)
     kept = parameters.flat.copy(), X.copy()
-    plain = identity_scaling(5, X.dtype)
-    explained_variance_ratios(network, parameters, X, np.ones(9), plain, plain)
+    explained_variance_ratios(make_model(network, parameters), X, np.ones(9))
     np.testing.assert_array_equal(parameters.flat, kept[0])
     np.testing.assert_array_equal(X, kept[1])

@@ -2,7 +2,7 @@
 
 import math
 
-from gradients import make_network, make_objective, make_parameters, make_rows
+from gradients import make_model, make_network, make_objective, make_parameters, make_rows
 import numpy as np
 import pytest
 import reference
@@ -11,7 +11,8 @@ from sklearn.decomposition import PCA
 from skae import AutoencoderTransformer
 from skae._network import initialization
 from skae._network.initialization import (
-    QUIET,
+    OUTPUT_WEIGHT_SCALE,
+    initialize_means,
     initialize_output,
     initialize_path,
     initialize_weights,
@@ -22,7 +23,7 @@ from skae._network.scaling import identity_scaling, measure_scaling
 from skae.activations import ACTIVATIONS, Activation
 from skae.losses import LOSSES
 
-OUTPUTS = [name for name, a in ACTIVATIONS.items() if type(a).inverse is not Activation.inverse]
+OUTPUTS = [name for name, a in ACTIVATIONS.items() if a.inverse is not Activation.inverse]
 
 
 def rows(n_rows, n_features, seed=0):
@@ -61,13 +62,13 @@ def test_variance_of_the_weights(hidden, dtype):
         assert (b == 0).all()
 
 
-def test_one_seed_one_start():
+def test_the_seed_decides_the_weights():
     first, again, other = (initialized(seed)[1].flat for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first[:100] != other[:100]).all()
 
 
-def test_beside_a_linear_path_the_network_starts_at_nothing():
+def test_beside_a_linear_path_the_network_starts_at_zero():
     network, parameters = initialized(encoder=(5, 4, 2), linear_path=True)
     parameters.path[0][...] = 0
     names = ["tanh", "identity", "tanh", "identity"]
@@ -88,10 +89,20 @@ def test_without_a_path_the_output_starts_near_the_mean(name, dtype):
     mean = np.random.default_rng(0).uniform(0.1, 0.9, 5).astype(dtype)
     initialize_output(network, parameters, mean)
     W, b = parameters.layers[-1]
-    np.testing.assert_allclose(W, QUIET * before, rtol=1e-6)
+    np.testing.assert_allclose(W, OUTPUT_WEIGHT_SCALE * before, rtol=1e-6)
     output, _ = reference.ACTIVATIONS[name]
     level = output(b.astype(float))
     np.testing.assert_allclose(level, 0 if name == "identity" else mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", [0.05, 0.5, 0.8])
+def test_means_of_a_logistic_code_start_at_their_target(target):
+    network, parameters = initialized(encoder=(5, 4, 2), latent="logistic")
+    initialize_means(network, parameters, target)
+    _, b = parameters.layers[1]
+    np.testing.assert_allclose(reference.logistic(b), target)
+    others = [b for i, (_, b) in enumerate(parameters.layers) if i != 1]
+    assert not np.concatenate(others).any()
 
 
 # ---------------------------------------------------------------- PCA
@@ -105,7 +116,7 @@ SHAPES += [(80, 8, 1500)]
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_directions_are_those_of_pca(monkeypatch, n_rows, n_features, max_dense, per_feature):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     X = rows(n_rows, n_features)
     variances, directions, total, scaling = directions_of(X, 4, per_feature=per_feature)
     pca = PCA(4, svd_solver="full").fit((X - scaling.mean) / scaling.scale)
@@ -118,7 +129,7 @@ def test_directions_are_those_of_pca(monkeypatch, n_rows, n_features, max_dense,
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_weighted_directions_are_those_of_repeated_rows(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     X = rows(n_rows, n_features)
     weights = np.random.default_rng(1).integers(1, 4, n_rows)
     variances, directions, total, _ = directions_of(X, 3, weights.astype(float))
@@ -141,7 +152,7 @@ def test_weighted_directions_are_those_of_the_weighted_covariance():
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_directions_in_float32(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     X = rows(n_rows, n_features)
     variances, directions, _, _ = directions_of(X.astype(np.float32), 3)
     exact = directions_of(X, 3)
@@ -151,7 +162,7 @@ def test_directions_in_float32(monkeypatch, n_rows, n_features, max_dense):
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_the_rank_limits_the_directions(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     rng = np.random.default_rng(2)
     X = rng.normal(size=(n_rows, 2)) @ rng.normal(size=(2, n_features))
     variances, directions, total, _ = directions_of(X, 4)
@@ -165,7 +176,7 @@ def test_the_rank_limits_the_directions(monkeypatch, n_rows, n_features, max_den
 def test_constant_columns_have_no_part_in_the_directions(
     monkeypatch, n_rows, n_features, max_dense
 ):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     X = rows(n_rows, n_features)
     X[:, 1] = 7.3
     _, directions, _, _ = directions_of(X, 3)
@@ -175,8 +186,8 @@ def test_constant_columns_have_no_part_in_the_directions(
 
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
-def test_rows_that_are_all_alike_have_no_directions(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+def test_equal_samples_have_no_directions(monkeypatch, n_rows, n_features, max_dense):
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     variances, directions, total, _ = directions_of(np.full((n_rows, n_features), 0.25), 3)
     assert len(variances) == 0
     assert directions.shape == (0, n_features)
@@ -187,9 +198,9 @@ def test_rows_that_are_all_alike_have_no_directions(monkeypatch, n_rows, n_featu
 
 
 @pytest.mark.parametrize("max_dense", [1500, 5])
-def test_one_row_has_no_directions(monkeypatch, max_dense):
+def test_one_sample_has_no_directions(monkeypatch, max_dense):
     """Equal rows are merged into one, so one may be all there is, however wide."""
-    monkeypatch.setattr(initialization, "MAX_DENSE", max_dense)
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
     variances, directions, total, _ = directions_of(np.arange(30.0)[None], 3)
     assert len(variances) == 0
     assert directions.shape == (0, 30)
@@ -207,34 +218,35 @@ def test_directions_leave_the_rows():
 
 
 def start(X, *, latent="identity", output=None, loss="squared_error", n_components=3, weights=None):
-    """Return network, names, parameters with their path and the two scalings."""
+    """Return a model at its start, with PCA on its path, and the names of its activations."""
     weights = np.ones(len(X)) if weights is None else weights
     network, names = make_network(
         (X.shape[1], 4, n_components), latent=latent, output=output, loss=loss, linear_path=True
     )
     scaling = measure_scaling(X, weights, per_feature=False)
-    target_scaling = scaling
-    if not network.activations[-1].is_identity:
-        target_scaling = identity_scaling(X.shape[1], X.dtype)
     _, directions, _ = principal_directions(X, weights, scaling, n_components)
     parameters = make_parameters(network, np.random.default_rng(0), X.dtype)
     initialize_weights(network, parameters, np.random.default_rng(0))
-    initialize_path(network, parameters, X, weights, scaling, target_scaling, directions)
-    return network, names, parameters, scaling, target_scaling
+    model = make_model(network, parameters, scaling)
+    if not network.output_activation.is_identity:
+        model.target_scaling = identity_scaling(X.shape[1], X.dtype)
+    initialize_path(model, X, weights, directions)
+    return model, names
 
 
-def run(X, names, parameters, scaling, target_scaling):
-    """Code and reconstruction, the latter in the units of X."""
-    inputs = (X - scaling.mean) / scaling.scale
-    code, output = reference.forward(inputs, parameters.layers, parameters.path, names, 2)
-    return code, output * target_scaling.scale + target_scaling.mean
+def run(X, model, names):
+    """Return code and reconstruction, the latter in the units of X."""
+    inputs = (X - model.scaling.mean) / model.scaling.scale
+    layers, path = model.parameters.layers, model.parameters.path
+    code, output = reference.forward(inputs, layers, path, names, 2)
+    return code, output * model.target_scaling.scale + model.target_scaling.mean
 
 
 @pytest.mark.parametrize("n_components", [1, 3, 6])
 def test_the_start_is_pca(n_components):
     X = rows(40, 6)
-    _, names, parameters, *scalings = start(X, n_components=n_components)
-    code, reconstruction = run(X, names, parameters, *scalings)
+    model, names = start(X, n_components=n_components)
+    code, reconstruction = run(X, model, names)
     pca = PCA(n_components).fit(X)
     np.testing.assert_allclose(reconstruction, pca.inverse_transform(pca.transform(X)), atol=1e-8)
     factors = code / pca.transform(X)
@@ -245,20 +257,20 @@ def test_the_start_is_pca(n_components):
 def test_the_start_is_weighted_pca():
     X = rows(40, 6)
     weights = np.random.default_rng(1).integers(1, 4, 40)
-    _, names, parameters, *scalings = start(X, weights=weights.astype(float))
+    model, names = start(X, weights=weights.astype(float))
     repeated = PCA(3).fit(np.repeat(X, weights, axis=0))
-    _, reconstruction = run(X, names, parameters, *scalings)
+    _, reconstruction = run(X, model, names)
     expected = repeated.inverse_transform(repeated.transform(X))
     np.testing.assert_allclose(reconstruction, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("latent", ["identity", "logistic", "relu"])
-def test_more_components_than_the_rows_have(latent):
+def test_more_components_than_the_rank(latent):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 6))
-    _, names, parameters, *scalings = start(X, latent=latent, n_components=4)
-    assert np.isfinite(parameters.flat).all()
-    _, reconstruction = run(X, names, parameters, *scalings)
+    model, names = start(X, latent=latent, n_components=4)
+    assert np.isfinite(model.parameters.flat).all()
+    _, reconstruction = run(X, model, names)
     if latent == "identity":
         np.testing.assert_allclose(reconstruction, X, atol=1e-8)
 
@@ -266,8 +278,8 @@ def test_more_components_than_the_rows_have(latent):
 @pytest.mark.parametrize("latent", ACTIVATIONS)
 def test_the_start_with_another_code_reconstructs(latent):
     X = rows(200, 6)
-    _, names, parameters, *scalings = start(X, latent=latent)
-    _, reconstruction = run(X, names, parameters, *scalings)
+    model, names = start(X, latent=latent)
+    _, reconstruction = run(X, model, names)
     np.testing.assert_allclose(reconstruction.mean(axis=0), X.mean(axis=0), atol=1e-8)
     explained = 1 - np.sum((X - reconstruction) ** 2) / np.sum((X - X.mean(axis=0)) ** 2)
     assert explained > 0.25
@@ -285,16 +297,15 @@ def starts():
 def test_no_start_is_worse_than_the_mean(loss, output, latent):
     """The path may help: with a decoder of zeros the output is what starts from the mean."""
     X = np.random.default_rng(4).beta(0.5, 1, size=(60, 6)) @ np.diag([1, 0.9, 0.5, 0.3, 1, 0.1])
-    network, _, parameters, scaling, target_scaling = start(
-        X, latent=latent, output=output, loss=loss
-    )
+    model, _ = start(X, latent=latent, output=output, loss=loss)
+    network, parameters = model.network, model.parameters
 
     def loss_of(parameters):
         inputs, target = np.empty_like(X), np.empty_like(X)
-        scaling.apply(X, inputs)
-        target_scaling.apply(X, target)
+        model.scaling.apply(X, inputs)
+        model.target_scaling.apply(X, target)
         objective = make_objective(network, parameters, make_rows(inputs, target))
-        objective.feed.fill(np.arange(len(X)), None)
+        objective.loader.fill(np.arange(len(X)), None)
         return objective(0, len(X))
 
     found = loss_of(parameters)
@@ -305,7 +316,7 @@ def test_no_start_is_worse_than_the_mean(loss, output, latent):
 
 
 def test_every_output_that_an_estimator_accepts_has_a_start():
-    [accepted] = AutoencoderTransformer._parameter_constraints["output_activation"]
+    accepted, _ = AutoencoderTransformer._parameter_constraints["output_activation"]
     X = rows(30, 4)
     for output in sorted(accepted.options):
         AutoencoderTransformer(max_iter=0, output_activation=output).fit(X)
@@ -314,17 +325,17 @@ def test_every_output_that_an_estimator_accepts_has_a_start():
 def test_the_start_keeps_the_dtype():
     X = rows(40, 6).astype(np.float32)
     for latent, output in (("identity", "identity"), ("logistic", "softplus")):
-        _, _, parameters, *_ = start(X, latent=latent, output=output)
+        parameters = start(X, latent=latent, output=output)[0].parameters
         assert parameters.flat.dtype == np.float32
         assert np.isfinite(parameters.flat).all()
 
 
 @pytest.mark.parametrize("latent", ["identity", "logistic"])
 @pytest.mark.parametrize("output", ["identity", "logistic"])
-def test_the_start_of_rows_that_are_all_alike(latent, output):
+def test_the_start_of_equal_samples(latent, output):
     X = np.full((5, 6), 0.3)
-    _, names, parameters, *scalings = start(X, latent=latent, output=output)
-    _, reconstruction = run(X, names, parameters, *scalings)
+    model, names = start(X, latent=latent, output=output)
+    _, reconstruction = run(X, model, names)
     np.testing.assert_allclose(reconstruction, X, atol=1e-6)
 
 
@@ -336,21 +347,21 @@ def test_the_path_learns_to_undo_noise():
     X = rows(200, 5)
     weights = np.random.default_rng(1).random(200)
     noisy = X + np.random.default_rng(2).normal(size=X.shape)
-    network, names, parameters, *scalings = start(X, weights=weights)
-    code, _ = run(X, names, parameters, *scalings)
-    decoder = parameters.path[1].copy()
-    regress_path(network, parameters, X, noisy, weights, scalings[0])
-    found, _ = run(noisy, names, parameters, *scalings)
+    model, names = start(X, weights=weights)
+    code, _ = run(X, model, names)
+    decoder = model.parameters.path[1].copy()
+    regress_path(model, X, noisy, weights)
+    found, _ = run(noisy, model, names)
     root = np.sqrt(weights)[:, None]
     design = np.hstack([noisy, np.ones((200, 1))])
     exact = design @ np.linalg.lstsq(root * design, root * code, rcond=None)[0]
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(parameters.path[1], decoder)
+    np.testing.assert_array_equal(model.parameters.path[1], decoder)
 
 
-def test_the_path_stays_pca_where_rows_are_few():
+def test_the_path_stays_pca_of_few_samples():
     X = rows(9, 5)
-    network, _, parameters, scaling, _ = start(X)
-    kept = parameters.flat.copy()
-    regress_path(network, parameters, X, X + 1, np.ones(9), scaling)
-    np.testing.assert_array_equal(parameters.flat, kept)
+    model, _ = start(X)
+    kept = model.parameters.flat.copy()
+    regress_path(model, X, X + 1, np.ones(9))
+    np.testing.assert_array_equal(model.parameters.flat, kept)

@@ -3,7 +3,16 @@
 import pickle
 
 from curved import curved_rows
-from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
+from gradients import (
+    fill,
+    make_loader,
+    make_model,
+    make_network,
+    make_objective,
+    make_parameters,
+    make_rows,
+    slopes,
+)
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -12,15 +21,28 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._network.inference import blocks
-from skae._network.nested import SizeDraws, decoder_weights, share_read, sizes_of_decoders, spans
-from skae._network.scaling import Scaling, identity_scaling
+from skae._network.inference import blocks, encode, reconstruct
+from skae._network.nested import (
+    CodeSizeSampler,
+    columns_to_read,
+    count_columns,
+    decoder_weights,
+    decoders_kept,
+    errors_by_size,
+    share_read,
+    shortened,
+    spans,
+    training_batches,
+    validated_sizes,
+    validated_sizes_by_decoder,
+    validation_batches,
+)
+from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 from skae._training import batches
-from skae._training.loop import Step, epochs
-from skae._training.objective import row_losses
-from skae._training.start import columns_to_read
-from skae._training.trainer import Recipe
+from skae._training.objective import sample_losses
+from skae._training.options import read_options
+from skae._training.trainer import Step, Trainer, epochs
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
@@ -67,19 +89,9 @@ def errors(model, unseen, sizes):
 # ---------------------------------------------------------------- who reads what
 
 
-def test_sizes_of_decoders():
-    assert sizes_of_decoders(1) == (1,)
-    assert sizes_of_decoders(2) == (2, 1)
-    assert sizes_of_decoders(3) == (3, 2, 1)
-    assert sizes_of_decoders(4) == (4, 3, 2, 1)
-    assert sizes_of_decoders(8) == (8, 6, 4, 3, 2, 1)
-    assert sizes_of_decoders(9) == (9, 8, 6, 4, 3, 2, 1)
-    assert sizes_of_decoders(32) == (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
-
-
 @pytest.mark.parametrize("n_decoders", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("n_rows", [1, 2, 7, 100, 200])
-def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
+def test_spans_give_each_decoder_samples_and_each_sample_decoders(n_rows, n_decoders):
     found = spans(n_rows, n_decoders)
     assert len(found) == n_decoders
     [length] = {span.stop - span.start for span in found}
@@ -95,7 +107,7 @@ def test_spans_give_each_decoder_rows_and_each_row_decoders(n_rows, n_decoders):
 
 
 def test_sizes_are_those_of_the_decoder_and_often_its_largest():
-    draws = SizeDraws((11, 8, 4, 2, 1), np.random.default_rng(0))
+    draws = CodeSizeSampler((11, 8, 4, 2, 1), np.random.default_rng(0))
     sizes = np.empty((4000, 5), np.float32)
     draws.draw(sizes)
     expected = [{9, 10, 11}, {5, 6, 7, 8}, {3, 4}, {2}, {1}]
@@ -107,27 +119,28 @@ def test_sizes_are_those_of_the_decoder_and_often_its_largest():
 
 
 @pytest.mark.parametrize(("solver", "share"), [("adam", 0.5), ("sgd", 0.5), ("lbfgs", 1)])
-def test_decoders_that_read_a_part_of_the_rows_lose_as_much_less(solver, share):
+def test_decay_is_scaled_by_the_share_that_a_decoder_reads(solver, share):
     network, _ = make_network((7, 4, 5), nested=True)
     plain, _ = make_network((7, 4, 5))
     assert share_read(len(network.decoder_sizes)) == 0.5
-    recipe = Recipe(AutoencoderTransformer(solver=solver, alpha=3.0), None, 0, 0, 20.0)
+    estimator = AutoencoderTransformer(solver=solver, alpha=3.0)
+    trainer = Trainer(read_options(estimator.get_params(deep=False)), 20.0)
     alpha = 3.0 if solver == "adam" else 3.0 / 20
-    assert recipe.decay(plain) == alpha
-    assert recipe.decay(network) == share * alpha
+    assert trainer.decay(plain) == alpha
+    assert trainer.decay(network) == share * alpha
 
 
 def test_sizes_do_not_depend_on_how_many_are_drawn_at_a_time():
     at_once = np.empty((20, 3))
-    SizeDraws((5, 4, 2), np.random.default_rng(0)).draw(at_once)
-    draws, found = SizeDraws((5, 4, 2), np.random.default_rng(0)), np.empty((20, 3))
+    CodeSizeSampler((5, 4, 2), np.random.default_rng(0)).draw(at_once)
+    draws, found = CodeSizeSampler((5, 4, 2), np.random.default_rng(0)), np.empty((20, 3))
     for start in (0, 1, 7):
         stop = {0: 1, 1: 7, 7: 20}[start]
         draws.draw(found[start:stop])
     assert_array_equal(found, at_once)
 
 
-def test_decoders_count_in_units_of_their_start():
+def test_decoder_losses_are_weighed_in_units_of_their_start():
     losses = np.array([0.5, 1.0, 4.0])
     weights = decoder_weights(losses)
     assert_allclose(weights * losses, [0.25, 0.125, 0.125])  # the whole code counts twice
@@ -139,25 +152,30 @@ def test_decoders_count_in_units_of_their_start():
 # ---------------------------------------------------------------- the network
 
 
-def test_description_of_a_nested_network():
+def test_validated_sizes_are_the_ends_of_every_decoder():
     network, _ = make_network((7, 4, 5), nested=True, linear_path=True)
-    assert network.decoder_sizes == (5, 4, 3, 2, 1)
-    assert network.watched_sizes == (5, 4, 3, 2, 1)
-    assert network.watched_by_decoder == [[0], [1], [2], [3], [4]]
+    assert validated_sizes(network) == (5, 4, 3, 2, 1)
+    assert validated_sizes_by_decoder(network) == [[0], [1], [2], [3], [4]]
     wider, _ = make_network((9, 4, 7), nested=True)
-    assert wider.watched_sizes == (7, 6, 4, 3, 2, 1, 5)
-    assert wider.watched_by_decoder == [[0], [1, 6], [2], [3], [4], [5]]
-    assert [wider.decoder_of(size) for size in range(1, 8)] == [5, 4, 3, 2, 1, 1, 0]
-    ends = ((5, 4), (4, 7), (4, 4), (4, 7), (3, 4), (4, 7), (2, 4), (4, 7), (1, 4), (4, 7))
-    assert network.shapes == ((7, 4), (4, 5), *ends)
-    for decoder in range(5):
-        assert [network.layer(i, decoder) for i in (1, 2)] == [0, 1]
-        assert [network.layer(i, decoder) for i in (3, 4)] == [2 + 2 * decoder, 3 + 2 * decoder]
+    assert validated_sizes(wider) == (7, 6, 4, 3, 2, 1, 5)
+    assert validated_sizes_by_decoder(wider) == [[0], [1, 6], [2], [3], [4], [5]]
     plain, _ = make_network((7, 4, 5), linear_path=True)
-    assert plain.decoder_sizes == plain.watched_sizes == (5,)
-    assert network.shapes[:4] == plain.shapes
-    alone, _ = make_network((7, 4, 1), nested=True)
-    assert alone.shapes == make_network((7, 4, 1))[0].shapes
+    assert validated_sizes(plain) == plain.decoder_sizes == (5,)
+
+
+def test_batches_of_decoders():
+    network, _ = make_network((7, 4, 7), nested=True)
+    sizes = np.arange(120.0).reshape(20, 6)
+    batches_read = training_batches(network, 20, sizes, np.arange(6), 2.5)
+    assert [batch.rows for batch, _ in batches_read] == spans(20, 6, 2.5)
+    for k, (batch, weight) in enumerate(batches_read):
+        assert (batch.decoder, weight, len(batch)) == (k, float(k), 9)
+        assert_array_equal(batch.sizes, sizes[batch.rows, k : k + 1])
+    validated = validation_batches(network, 20, np.dtype(float))
+    assert [int(batch.sizes[0, 0]) for batch, _ in validated] == list(validated_sizes(network))
+    for batch, weight in validated:
+        assert (batch.rows, weight, len(set(batch.sizes[:, 0]))) == (slice(0, 20), 1.0, 1)
+        assert batch.decoder == network.decoder_of(batch.sizes[0, 0])
 
 
 def decoded(network, names, parameters, code, size):
@@ -193,31 +211,30 @@ def nested_case(loss="squared_error", encoder=(6, 4, 5), linear_path=True, n_row
 @pytest.mark.parametrize("encoder", [(6, 5), (6, 4, 5), (6, 5, 4, 8), (6, 1)], ids=str)
 def test_blocks_decode_codes_of_every_size(encoder, linear_path):
     network, names, parameters, X, *_, code = nested_case(encoder=encoder, linear_path=linear_path)
-    middle, n_components = network.n_encoder_layers, encoder[-1]
-    scaling = Scaling(np.full(6, 0.3), np.asarray(2.0))
-    for size in range(1, n_components + 1):
+    model, scaled = make_model(network, parameters), make_model(network, parameters)
+    model.code_scale = np.asarray(0.5)
+    scaled.scaling = Scaling(np.full(6, 0.3), np.asarray(2.0))
+    for size in range(1, encoder[-1] + 1):
         expected = decoded(network, names, parameters, code, size)
         for n_rows in (4, 512):
-            options = {"size": size, "n_rows": n_rows}
-            plain = identity_scaling(6, X.dtype)
-            found = [a.copy() for _, a in blocks(X, network, parameters, plain, **options)]
+            found = [a.copy() for _, a in blocks(X, model, "reconstruct", size, n_rows=n_rows)]
             assert_allclose(np.concatenate(found), expected, rtol=1e-12)
-            half = Scaling(np.zeros(size), np.asarray(0.5))
-            from_code = blocks(code[:, :size] / 2, network, parameters, half, middle, **options)
+            from_code = blocks(code[:, :size] / 2, model, "decode", size, n_rows=n_rows)
             assert_allclose(np.concatenate([a.copy() for _, a in from_code]), expected, rtol=1e-12)
-        scaled = blocks(2 * X + 0.3, network, parameters, scaling, size=size)
-        assert_allclose(np.concatenate([a for _, a in scaled]), expected, rtol=1e-12)
+        found = blocks(2 * X + 0.3, scaled, "reconstruct", size, raw=True)
+        assert_allclose(np.concatenate([a for _, a in found]), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("encoder", [(6, 4, 5), (9, 4, 8)], ids=str)
-def test_value_of_the_loss(encoder, loss, weighted):
+def test_value_of_the_loss(loss, weighted):
     """Each decoder's mean over the rows it reads, at the sizes drawn, times what it counts.
 
-    Of eight columns there are decoders that read codes cut shorter than they could be.
+    With eight columns some decoders have several sizes, so that masks are not all ones.
     """
-    network, names, parameters, X, target, weights, code = nested_case(loss, encoder, n_rows=40)
+    network, names, parameters, X, target, weights, code = nested_case(
+        loss, encoder=(9, 4, 8), n_rows=40
+    )
     weights = weights if weighted else np.ones(len(X))
     objective = make_objective(network, parameters, make_rows(X, target, weights))
     fill(objective)
@@ -225,7 +242,7 @@ def test_value_of_the_loss(encoder, loss, weighted):
     for k, span in enumerate(spans(len(X), len(network.decoder_sizes))):
         found = []
         for i in range(span.start, span.stop):
-            size = int(objective.feed.sizes[i, k])
+            size = int(objective.loader.sizes[i, k])
             output = decoded(network, names, parameters, code[i : i + 1], size)
             error = reference.LOSSES[loss][0](target[i : i + 1], output).mean()
             found.append(weights[i] * error)
@@ -236,7 +253,7 @@ def test_value_of_the_loss(encoder, loss, weighted):
 @pytest.mark.parametrize("linear_path", [False, True])
 @pytest.mark.parametrize("penalty", [None, *PENALTIES])
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("encoder", [(6, 3), (9, 4, 8)], ids=str)
+@pytest.mark.parametrize("encoder", [(6, 3), (6, 4, 5), (9, 4, 8)], ids=str)
 def test_gradient(encoder, loss, penalty, linear_path):
     latent = "logistic" if penalty == "kl" else "tanh"
     network, _, parameters, X, target, weights, _ = nested_case(
@@ -259,9 +276,9 @@ def test_gradient_of_the_decoders_alone(penalty):
         objective = make_objective(
             network, parameters, make_rows(X, target, weights), penalty=penalty, fixed_encoder=fixed
         )
-        objective.gradient.flat[...] = 7.0  # what the step before has left there
+        objective.workspace.gradient.flat[...] = 7.0  # what the step before has left there
         fill(objective)
-        found[fixed] = objective(0, len(X)), objective.gradient.layers
+        found[fixed] = objective(0, len(X)), objective.workspace.gradient.layers
     assert found[True][0] == found[False][0]
     code = network.n_encoder_layers
     for i, (alone, together) in enumerate(zip(found[True][1], found[False][1], strict=True)):
@@ -271,14 +288,18 @@ def test_gradient_of_the_decoders_alone(penalty):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("fixed", [False, True])
-@pytest.mark.parametrize("n_readings", [1.5, np.inf])
-def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted, monkeypatch):
+@pytest.mark.parametrize("reads_per_sample", [1.5, np.inf])
+def test_decoders_of_large_batches_run_in_parallel(reads_per_sample, fixed, weighted, monkeypatch):
     """In whichever order, each on its own workspace: the code's deltas are added up after."""
     network, _, parameters, X, target, weights, _ = nested_case(n_rows=230)
     rows_in = make_rows(X, target, weights if weighted else None)
-    options = {"batch_size": 200, "n_readings": n_readings, "fixed_encoder": fixed}
+    options = {
+        "batch_size": 200,
+        "reads_per_sample": reads_per_sample,
+        "fixed_encoder": fixed,
+    }
     whole = make_objective(network, parameters, rows_in, **options)
-    monkeypatch.setattr("skae._training.objective.LARGE", 0)
+    monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", 0)
     n_jobs = []
 
     def backwards(jobs):
@@ -287,25 +308,30 @@ def test_decoders_of_large_batches_work_side_by_side(n_readings, fixed, weighted
             job()
 
     objective = make_objective(network, parameters, rows_in, run_jobs=backwards, **options)
-    assert len(whole.readers) == 1
-    assert (len(objective.readers), len(network.decoder_sizes)) == (4, 5)
-    for n_rows in (200, 30, 200):
+    assert len(whole.decoders) == 1
+    assert (len(objective.decoders), len(network.decoder_sizes)) == (4, 5)
+    for index, n_rows in ((0, 200), (1, 30), (0, 200)):
         fill(whole)
         fill(objective)
-        found, expected = objective(0, n_rows), whole(0, n_rows)
+        found, expected = objective(index, n_rows), whole(index, n_rows)
         assert found == pytest.approx(expected, rel=1e-12)
-        assert_allclose(objective.gradient.trained, whole.gradient.trained, rtol=1e-9, atol=1e-13)
+        assert_allclose(
+            objective.workspace.gradient.trained,
+            whole.workspace.gradient.trained,
+            rtol=1e-9,
+            atol=1e-13,
+        )
     assert n_jobs == [4, 4, 4]
 
 
-def test_losses_of_rows_at_the_sizes_that_are_watched():
+def test_losses_of_samples_at_the_validated_sizes():
     network, names, parameters, X, target, weights, code = nested_case(n_rows=23)
     objective = make_objective(
         network, parameters, make_rows(X, target, weights), batch_size=5, backward=False
     )
-    found = row_losses(objective, None)
+    found = sample_losses(objective, None)
     assert found.shape == (23, 5)
-    for size, losses in zip(network.watched_sizes, found.T, strict=True):
+    for size, losses in zip(validated_sizes(network), found.T, strict=True):
         output = decoded(network, names, parameters, code, size)
         assert_allclose(losses, ((output - target) ** 2 / 2).mean(axis=1), rtol=1e-12)
 
@@ -323,7 +349,7 @@ def test_a_step_allocates_nothing(peak_memory, penalty, dtype):
     fill(objective)
 
     def steps():
-        for index, n_rows in objective.feed.slots(50):
+        for index, n_rows in objective.loader.slots(50):
             objective(index, n_rows)
             step(1e-3)
 
@@ -348,22 +374,65 @@ def test_chunks_change_nothing(monkeypatch, shuffle):
         assert losses == found[0][1]
 
 
-def test_every_decoder_meets_every_row_even_without_shuffling():
+def test_every_decoder_reads_every_sample_even_without_shuffling():
     """Places in a batch are drawn anew; the batches stay as they are."""
     X = np.arange(12.0)[:, None]
-    feed = batches.Feed(
-        make_rows(X),
-        identity_scaling(1, X.dtype),
-        identity_scaling(1, X.dtype),
-        4,
-        SizeDraws((2, 1), np.random.default_rng(0)),
-    )
+    sampler = CodeSizeSampler((2, 1), np.random.default_rng(0))
+    loader = make_loader(make_rows(X), 4, size_sampler=sampler)
     rng = np.random.default_rng(0)
-    orders = np.array([feed.order(False, rng) for _ in range(50)])
+    orders = np.array([loader.order(False, rng) for _ in range(50)])
     for start in (0, 4, 8):
         part = orders[:, start : start + 4]
         assert_array_equal(np.sort(part), np.tile(np.arange(start, start + 4), (50, 1)))
         assert all(len(set(place)) == 4 for place in part.T)
+
+
+# ---------------------------------------------------------------- sizes of a model
+
+
+def test_errors_of_every_size():
+    network, names, parameters, X, _, weights, code = nested_case()
+    errors_of_sizes, variance = errors_by_size(make_model(network, parameters), X, weights)
+    share = weights / weights.sum()
+    for size, error in enumerate(errors_of_sizes, start=1):
+        residuals = decoded(network, names, parameters, code, size) - X
+        assert error == pytest.approx(share @ np.square(residuals).sum(axis=1), rel=1e-12)
+    assert variance == pytest.approx(share @ np.square(X).sum(axis=1))  # about the mean, 0
+    plain, _ = make_network((6, 4, 5))
+    parameters = make_parameters(plain, np.random.default_rng(0))
+    assert len(errors_by_size(make_model(plain, parameters), X, weights)[0]) == 1
+
+
+def test_the_fewest_columns_for_a_share():
+    errors_of_sizes = np.array([6.0, 3.0, 3.5, 1.0])
+    assert [count_columns(errors_of_sizes, 10.0, share) for share in (0.3, 0.4, 0.7, 0.8)] == [
+        *(1, 1, 2, 4)
+    ]
+    assert count_columns(errors_of_sizes, 10.0, 0.95) == 4
+
+
+def test_decoders_kept():
+    network, _ = make_network((9, 4, 8), nested=True)  # decoders of 8, 6, 4, 3, 2, 1
+    assert decoders_kept(network, 8) == [0, 1, 2, 3, 4, 5]
+    assert decoders_kept(network, 7) == [0, 1, 2, 3, 4, 5]
+    assert decoders_kept(network, 5) == [1, 2, 3, 4, 5]
+    assert decoders_kept(network, 4) == [2, 3, 4, 5]
+    assert decoders_kept(network, 1) == [5]
+
+
+@pytest.mark.parametrize("linear_path", ["pca", None])
+@pytest.mark.parametrize("size", [1, 4, 5, 7, 8])
+def test_a_shortened_model_computes_the_same(size, linear_path):
+    X = rows(n_features=9)
+    options = SMALL | {"linear_path": linear_path}
+    model = AutoencoderTransformer(8, **options).fit(X)._model
+    short = shortened(model, size)
+    assert short.network.n_components == size
+    assert_allclose(encode(short, X), encode(model, X)[:, :size], rtol=1e-10, atol=1e-12)
+    for n in range(1, size + 1):
+        expected = reconstruct(model, X, n)
+        assert_allclose(reconstruct(short, X, n), expected, rtol=1e-10, atol=1e-12)
+    assert short.columns_read == [*model.columns_read[: size - 1], size]
 
 
 # ---------------------------------------------------------------- estimators
@@ -417,7 +486,7 @@ def test_without_nesting_narrower_codes_are_refused(Estimator):
 
 
 @pytest.mark.parametrize("n_components", [0, 4, -1, 2.0, "2", True, [2]])
-def test_sizes_that_are_none(n_components):
+def test_invalid_sizes(n_components):
     model = AutoencoderTransformer(3, **SMALL).fit(rows())
     message = "n_components must be an int from 1 to n_components_=3, or None, got"
     with pytest.raises(ValueError, match=message):
@@ -470,7 +539,7 @@ def test_the_columns_stay_in_pca_s_order():
     assert_allclose(np.cumsum(ratios), explained, rtol=1e-6)
 
 
-def test_one_fit_beats_pca_at_every_size_on_unseen_rows():
+def test_one_fit_beats_pca_at_every_size_on_unseen_samples():
     X = load_digits().data / 16
     model = AutoencoderTransformer(9, hidden_layer_sizes=(64,), max_iter=40, nested=True)
     model.set_params(random_state=0).fit(X[:1400])
@@ -483,7 +552,7 @@ def test_one_fit_beats_pca_at_every_size_on_unseen_rows():
 
 
 @pytest.mark.parametrize("n_rows", [120, 700])
-def test_where_nothing_is_to_be_gained_every_size_is_pca(n_rows):
+def test_without_a_gain_every_size_is_pca(n_rows):
     """Cross-validated and with rows held out: noise has no curved structure."""
     X = np.random.default_rng(0).normal(size=(n_rows, 12)) * np.linspace(2, 1, 12)
     model = AutoencoderTransformer(5, nested=True, max_iter=15, random_state=0).fit(X)
@@ -504,7 +573,7 @@ CURVED |= {"max_iter": 60, "random_state": 0}
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_rows", [300, 1500])
-def test_where_pca_leaves_nothing_at_some_size_the_code_stays_pca_s(n_rows, dtype):
+def test_the_code_stays_that_of_pca_where_some_size_is_exact(n_rows, dtype):
     """Decoders alone are trained, and of those the ones that gain are kept."""
     X, unseen = (curved_rows(n, 0, seed).astype(dtype) for n, seed in ((n_rows, 0), (500, 1)))
     model = AutoencoderTransformer(6, **CURVED | {"activation": "auto"}).fit(X)
@@ -519,7 +588,7 @@ def test_where_pca_leaves_nothing_at_some_size_the_code_stays_pca_s(n_rows, dtyp
     assert errors(model, unseen, [5, 6]).max() < 1e-9
 
 
-def test_where_one_size_only_loses_the_others_gain_with_the_code_of_pca():
+def test_sizes_that_gain_are_kept_where_one_loses():
     X, unseen = curved_rows(800, 0.3), curved_rows(2000, 0.3, seed=1)
     model = AutoencoderTransformer(7, **CURVED).fit(X)
     pca = PCA(7).fit(X)
@@ -543,7 +612,7 @@ def test_a_warm_start_keeps_its_code():
     assert_array_equal(model.theta_, theta)
 
 
-def test_sizes_for_which_fewer_columns_are_better_read_these():
+def test_sizes_with_a_lower_error_of_fewer_columns_read_those():
     assert columns_to_read(np.array([4.0, 3.0, 3.5, 2.0, 2.0, 2.5])) == [1, 2, 2, 4, 4, 6]
     assert columns_to_read(np.array([1.0])) == [1]
     X = rows()
@@ -560,7 +629,7 @@ def test_sizes_for_which_fewer_columns_are_better_read_these():
     assert again._columns_read == model._columns_read
 
 
-def test_the_curve_does_not_rise_on_the_rows_it_is_judged_by():
+def test_validation_errors_do_not_rise_with_the_size():
     X = load_digits().data[:700] / 16
     model = AutoencoderTransformer(
         18, hidden_layer_sizes=(32,), max_iter=12, nested=True, random_state=0
@@ -573,7 +642,7 @@ def test_the_curve_does_not_rise_on_the_rows_it_is_judged_by():
 
 @quiet
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_given_rows_are_watched_at_every_size(solver):
+def test_x_val_is_validated_at_every_size(solver):
     t = np.random.default_rng(0).uniform(-1, 1, (700, 2))
     X = np.column_stack([t, t**2, t[:, :1] * t[:, 1:], np.sin(3 * t)])
     model = AutoencoderTransformer(
@@ -612,7 +681,7 @@ def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
     assert np.isfinite(steady.reconstruct(X, 3)).all()
 
 
-def test_decoders_with_a_given_code_go_on_as_they_are():
+def test_a_warm_start_keeps_the_activation_of_decoders_alone():
     """They have another activation than a network whose code is learned."""
     X = curved_rows(300, 0)
     options = CURVED | {"activation": "auto", "warm_start": True, "max_iter": 5}
@@ -648,7 +717,7 @@ def test_another_network_cannot_go_on(nested):
     assert pickle.dumps(model.set_params(nested=nested)) == before
 
 
-def test_what_was_nested_stays_so_whatever_the_parameter():
+def test_a_fitted_model_stays_nested_whatever_the_parameter():
     X = rows()
     model = AutoencoderTransformer(3, **SMALL).fit(X)
     found = model.reconstruct(X, 2)
@@ -711,8 +780,8 @@ def test_a_share_asks_for_the_fewest_columns(share, n_rows):
             model.reconstruct(unseen, j), whole.reconstruct(unseen, j), rtol=1e-9, atol=1e-12
         )
     assert_allclose(model.transform(unseen), whole.transform(unseen)[:, :found], atol=1e-12)
-    sizes = sizes_of_decoders(int(of_pca))
-    readers = [sum(size <= n for n in sizes) - 1 for size in sizes_of_decoders(found)]
+    longer, shorter = (make_network((2, int(n)), nested=True)[0] for n in (of_pca, found))
+    readers = [longer.decoder_of(size) for size in shorter.decoder_sizes]
     assert_array_equal(model._decoder_weights, whole._decoder_weights[readers])
 
 

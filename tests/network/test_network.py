@@ -1,66 +1,113 @@
-"""Networks against naive computation: forward, gradient, blocks, memory."""
+"""Networks: their parameters as one vector and its views, and what a description builds."""
 
-from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
+import copy
+import pickle
+
+from gradients import make_network
 import numpy as np
 import pytest
-import reference
 
-from skae._kernels import bind
-from skae._network.inference import blocks
-from skae._network.network import Workspace
-from skae._network.scaling import Scaling, identity_scaling
-from skae._training.loop import Step
-from skae.activations import ACTIVATIONS
+from skae._network.clipping import ClippedOutput
+from skae._network.network import (
+    Parameters,
+    activation_of,
+    build,
+    count_parameters,
+    hidden_activation,
+    loss_of,
+    sizes_of_decoders,
+    with_hidden_activation,
+)
+from skae.activations import ACTIVATIONS, TopK
 from skae.losses import LOSSES
-from skae.optimizers import OPTIMIZERS
-from skae.penalties import PENALTIES
 
-ENCODERS = [(5, 2), (5, 4, 2), (5, 4, 3, 2)]
-OUTPUTS = [
-    (loss, output)
-    for loss in LOSSES
-    for output in ([LOSSES[loss].link] if LOSSES[loss].fused else ACTIVATIONS)
-]
+SHAPES = ((4, 3), (3, 2), (2, 3), (3, 4))
+PATH_SHAPES = ((4, 2), (2, 4))
 
 
-def rows_and_targets(n_rows=7, n_features=5, seed=0):
-    """Noisy rows and clean targets in [0, 1], where every loss is defined."""
-    rng = np.random.default_rng(seed)
-    target = rng.random((n_rows, n_features))
-    return target + 0.3 * rng.standard_normal(target.shape), target
+def make(path_shapes=PATH_SHAPES, dtype=np.float64):
+    flat = np.arange(count_parameters(SHAPES, path_shapes), dtype=dtype)
+    return Parameters(SHAPES, path_shapes, flat)
 
 
-# ---------------------------------------------------------------- forward
+def views(parameters):
+    return [array for pair in parameters.layers for array in pair] + list(parameters.path)
 
 
+def assert_views_cover_the_vector(parameters):
+    for view in views(parameters):
+        assert np.shares_memory(view, parameters.flat)
+        assert view.flags.c_contiguous
+    assert sum(view.size for view in views(parameters)) == parameters.flat.size
+    parameters.flat[...] = -1
+    for i, view in enumerate(views(parameters)):
+        assert (view == -1).all()
+        view[...] = i
+    assert (parameters.flat >= 0).all()
+
+
+@pytest.mark.parametrize("path_shapes", [(), PATH_SHAPES])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("encoder", ENCODERS, ids=str)
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_forward(name, encoder, linear_path, dtype):
-    rng = np.random.default_rng(0)
-    network, names = make_network(
-        encoder, hidden=name, latent=name, output=name, linear_path=linear_path
-    )
-    parameters = make_parameters(network, rng, dtype, size=0.3)
-    X = rng.standard_normal((6, 5)).astype(dtype)
-    code, output = reference.forward(
-        X.astype(float), parameters.layers, parameters.path, names, len(encoder) - 1
-    )
-    workspace = Workspace(network, parameters, 9)
-    kept = X.copy()
-    calls = bind(workspace.forward(X))
-    found = workspace.outputs[workspace.last][: len(X)]
-    for _ in range(2):
-        for call in calls:
-            call()
-        tolerance = 1e-12 if dtype == np.float64 else 2e-5
-        np.testing.assert_allclose(found, output, rtol=tolerance, atol=tolerance)
-        np.testing.assert_allclose(
-            workspace.outputs[len(encoder) - 1][:6], code, rtol=tolerance, atol=tolerance
-        )
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(X, kept)
+def test_views_cover_the_vector_once(path_shapes, dtype):
+    parameters = make(path_shapes, dtype)
+    assert [W.shape for W, _ in parameters.layers] == list(SHAPES)
+    assert [b.shape for _, b in parameters.layers] == [(n_out,) for _, n_out in SHAPES]
+    assert [P.shape for P in parameters.path] == list(path_shapes)
+    assert {view.dtype for view in views(parameters)} == {np.dtype(dtype)}
+    assert_views_cover_the_vector(parameters)
+
+
+def test_layout_is_weights_then_biases_then_path():
+    parameters = make()
+    in_order = [W for W, _ in parameters.layers]
+    in_order += [b for _, b in parameters.layers]
+    in_order += parameters.path
+    np.testing.assert_array_equal(np.concatenate([a.ravel() for a in in_order]), parameters.flat)
+
+
+def test_weights_are_all_the_weights_and_nothing_else():
+    parameters = make()
+    assert np.shares_memory(parameters.weights, parameters.flat)
+    parameters.flat[...] = 0
+    parameters.weights[...] = 1
+    assert all((W == 1).all() and (b == 0).all() for W, b in parameters.layers)
+    assert all((P == 0).all() for P in parameters.path)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, *(lambda p, k=k: pickle.loads(pickle.dumps(p, k)) for k in (2, 5))],
+    ids=["copy", "deepcopy", "pickle 2", "pickle 5"],
+)
+@pytest.mark.parametrize("path_shapes", [(), PATH_SHAPES])
+def test_copies_rebuild_their_views(duplicate, path_shapes):
+    original = make(path_shapes)
+    again = duplicate(original)
+    for ours, theirs in zip(views(again), views(original), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert_views_cover_the_vector(again)
+
+
+def test_a_pickle_holds_the_vector_once():
+    parameters = Parameters(((300, 300),), (), np.zeros(300 * 301))
+    assert len(pickle.dumps(parameters)) < parameters.flat.nbytes + 1000
+
+
+def test_empty_like_has_the_shapes_and_other_memory():
+    parameters = make(dtype=np.float32)
+    other = parameters.empty_like()
+    assert [v.shape for v in views(other)] == [v.shape for v in views(parameters)]
+    assert other.flat.dtype == np.float32
+    assert not np.shares_memory(other.flat, parameters.flat)
+    assert_views_cover_the_vector(other)
+
+
+def test_count_parameters():
+    assert count_parameters(SHAPES, ()) == 12 + 6 + 6 + 12 + 3 + 2 + 3 + 4
+    assert count_parameters(SHAPES, PATH_SHAPES) == count_parameters(SHAPES, ()) + 16
+
+
+# ---------------------------------------------------------------- the network
 
 
 def test_description_of_a_network():
@@ -76,299 +123,113 @@ def test_description_of_a_network():
         network.widths = (5, 5)
 
 
-# ---------------------------------------------------------------- gradients
+def test_sizes_of_decoders():
+    assert sizes_of_decoders(1) == (1,)
+    assert sizes_of_decoders(2) == (2, 1)
+    assert sizes_of_decoders(3) == (3, 2, 1)
+    assert sizes_of_decoders(4) == (4, 3, 2, 1)
+    assert sizes_of_decoders(8) == (8, 6, 4, 3, 2, 1)
+    assert sizes_of_decoders(9) == (9, 8, 6, 4, 3, 2, 1)
+    assert sizes_of_decoders(32) == (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS, ids=str)
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("penalty", [None, *PENALTIES])
-@pytest.mark.parametrize(("loss", "output"), OUTPUTS)
-def test_gradient(loss, output, penalty, linear_path, encoder):
-    rng = np.random.default_rng(1)
-    latent = "logistic" if penalty == "kl" else "tanh"
-    network, _ = make_network(
-        encoder, latent=latent, output=output, loss=loss, linear_path=linear_path
-    )
-    parameters = make_parameters(network, rng)
-    X, target = rows_and_targets()
-    weights = rng.uniform(0.2, 3, len(X))
-    rows = make_rows(X, target, weights / weights.mean())
-    objective = make_objective(network, parameters, rows, penalty=penalty)
-    by_differences, by_gradient = slopes(objective, rng)
-    assert by_gradient == pytest.approx(by_differences, rel=1e-6, abs=1e-8)
+def test_description_of_a_nested_network():
+    network, _ = make_network((7, 4, 5), nested=True, linear_path=True)
+    assert network.decoder_sizes == (5, 4, 3, 2, 1)
+    wider, _ = make_network((9, 4, 7), nested=True)
+    assert [wider.decoder_of(size) for size in range(1, 8)] == [5, 4, 3, 2, 1, 1, 0]
+    ends = ((5, 4), (4, 7), (4, 4), (4, 7), (3, 4), (4, 7), (2, 4), (4, 7), (1, 4), (4, 7))
+    assert network.shapes == ((7, 4), (4, 5), *ends)
+    for decoder in range(5):
+        assert [network.layer(i, decoder) for i in (1, 2)] == [0, 1]
+        assert [network.layer(i, decoder) for i in (3, 4)] == [2 + 2 * decoder, 3 + 2 * decoder]
+    plain, _ = make_network((7, 4, 5), linear_path=True)
+    assert plain.decoder_sizes == (5,)
+    assert network.shapes[:4] == plain.shapes
+    alone, _ = make_network((7, 4, 1), nested=True)
+    assert alone.shapes == make_network((7, 4, 1))[0].shapes
 
 
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("latent", ACTIVATIONS)
-@pytest.mark.parametrize("hidden", ACTIVATIONS)
-def test_gradient_through_hidden_and_latent_activations(hidden, latent, linear_path):
-    rng = np.random.default_rng(2)
-    network, _ = make_network((5, 4, 4, 2), hidden=hidden, latent=latent, linear_path=linear_path)
-    parameters = make_parameters(network, rng, size=0.3)
-    X, target = rows_and_targets()
-    objective = make_objective(network, parameters, make_rows(X, target))
-    by_differences, by_gradient = slopes(objective, rng)
-    assert by_gradient == pytest.approx(by_differences, rel=1e-6, abs=1e-8)
+# ---------------------------------------------------------------- from a description
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_value_of_the_loss(loss):
-    """The mean over the rows, by weight, of the mean error over the features."""
-    rng = np.random.default_rng(3)
-    network, names = make_network(loss=loss, linear_path=True)
-    parameters = make_parameters(network, rng)
-    X, target = rows_and_targets()
-    weights = rng.uniform(0.2, 3, len(X))
-    weights /= weights.mean()
-    _, output = reference.forward(X, parameters.layers, parameters.path, names, 2)
-    errors = reference.LOSSES[loss][0](target, output).mean(axis=1)
-    for row_weights in (None, weights):
-        objective = make_objective(network, parameters, make_rows(X, target, row_weights))
-        fill(objective)
-        exact = np.average(errors, weights=row_weights)
-        assert objective(0, len(X)) == pytest.approx(exact, rel=1e-12)
+def spec(encoder=(10, 7, 6, 3), hidden="tanh", latent="identity", **changed):
+    """Return a description as `architecture_` holds it."""
+    n_hidden = len(encoder) - 2
+    described = {
+        "widths": [*encoder, *reversed(encoder[:-1])],
+        "activations": [*[hidden] * n_hidden, latent, *[hidden] * n_hidden, "identity"],
+        "n_encoder_layers": n_hidden + 1,
+        "linear_path": True,
+        "loss": "squared_error",
+        "nested": False,
+    }
+    return described | changed
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-def test_value_of_the_penalty(name):
-    rng = np.random.default_rng(4)
-    network, names = make_network(latent="logistic")
-    parameters = make_parameters(network, rng)
-    X, target = rows_and_targets()
-    weights = rng.uniform(0.2, 3, len(X))
-    weights /= weights.mean()
-    rows = make_rows(X, target, weights)
-    plain, priced = (make_objective(network, parameters, rows, penalty=p) for p in (None, name))
-    fill(plain)
-    fill(priced)
-    code, _ = reference.forward(X, parameters.layers, (), names, 2)
-    function, _, options = reference.PENALTIES[name]
-    exact = function(code, weights / len(X), **options)
-    assert priced(0, len(X)) - plain(0, len(X)) == pytest.approx(exact, rel=1e-10)
+def test_build():
+    network = build(spec())
+    assert network.widths == (10, 7, 6, 3, 6, 7, 10)
+    assert network.n_encoder_layers == 3
+    assert network.n_components == 3
+    assert network.linear_path
+    assert not network.nested
+    tanh, identity = ACTIVATIONS["tanh"](), ACTIVATIONS["identity"]()
+    assert network.activations == (tanh, tanh, identity, tanh, tanh, identity)
+    assert network.latent_activation == network.output_activation == identity
+    assert network.loss == LOSSES["squared_error"]()
+    assert build(spec(nested=True)).decoder_sizes == (3, 2, 1)
 
 
-def test_gradient_equals_backpropagation_row_by_row():
-    rng = np.random.default_rng(5)
-    network, names = make_network((4, 3, 2), hidden="logistic", latent="tanh", output="logistic")
-    parameters = make_parameters(network, rng)
-    X, target = rows_and_targets(6, 4)
-    objective = make_objective(network, parameters, make_rows(X, target))
-    fill(objective)
-    objective(0, len(X))
-    by_rows = [
-        reference.backpropagate(x, t, parameters.layers, names)
-        for x, t in zip(X, target, strict=True)
-    ]
-    for i, (dW, db) in enumerate(objective.gradient.layers):
-        np.testing.assert_allclose(dW, np.mean([g[i][0] for g in by_rows], axis=0), rtol=1e-10)
-        np.testing.assert_allclose(db, np.mean([g[i][1] for g in by_rows], axis=0), rtol=1e-10)
+def test_build_without_hidden_layers_and_linear_path():
+    network = build(spec((10, 3), linear_path=False))
+    assert network.widths == (10, 3, 10)
+    assert network.n_encoder_layers == 1
+    assert not network.linear_path
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_shorter_batch_in_the_same_buffers(name):
-    """What a longer batch left there does not matter, nor the order of the batches."""
-    rng = np.random.default_rng(6)
-    network, _ = make_network((5, 4, 2), hidden=name, latent="logistic", linear_path=True)
-    parameters = make_parameters(network, rng, size=0.3)
-    X, target = rows_and_targets(11)
-    objective = make_objective(network, parameters, make_rows(X, target), 4, penalty="l1")
-    fill(objective)
-    slots = list(objective.feed.slots(11))
-    assert slots == [(0, 4), (1, 4), (2, 3)]
-    for index, n_rows in slots + slots[::-1]:
-        value = objective(index, n_rows)
-        start = 4 * index
-        part = make_rows(X[start : start + n_rows], target[start : start + n_rows])
-        alone = make_objective(network, parameters, part, penalty="l1")
-        fill(alone)
-        assert value == pytest.approx(alone(0, n_rows), rel=1e-13)
-        np.testing.assert_allclose(
-            objective.gradient.trained, alone.gradient.trained, rtol=1e-10, atol=1e-14
-        )
+def test_descriptions_from_before_nested_are_of_plain_codes():
+    described = spec()
+    del described["nested"]
+    assert not build(described).nested
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_float32_stays_near_float64(loss):
-    X, target = rows_and_targets(20)
-    found = {}
-    for dtype in (np.float32, np.float64):
-        rng = np.random.default_rng(7)
-        network, _ = make_network(loss=loss, hidden="relu", latent="logistic", linear_path=True)
-        parameters = make_parameters(network, rng, dtype)
-        rows = make_rows(X.astype(dtype), target.astype(dtype), np.ones(20, dtype))
-        objective = make_objective(network, parameters, rows, penalty="kl")
-        fill(objective)
-        found[dtype] = objective(0, 20), objective.gradient.trained
-        assert objective.gradient.flat.dtype == dtype
-    assert found[np.float32][0] == pytest.approx(found[np.float64][0], rel=1e-5)
-    np.testing.assert_allclose(found[np.float32][1], found[np.float64][1], rtol=1e-3, atol=1e-5)
+def test_every_layer_of_top_k_keeps_its_share():
+    network = build(spec(hidden="top_k", latent="top_k", sparsity_target=0.3))
+    assert [a._n_kept for a in network.activations[:-1]] == [2, 2, 1, 2, 2]
 
 
-# ---------------------------------------------------------------- blocks
-
-
-def through_blocks(network, parameters, X, scaling, last_width, **options):
-    """Collect the output of blocks; each slice must follow on the one before."""
-    result, stop = np.full((len(X), last_width), np.nan, parameters.flat.dtype), 0
-    for rows, output in blocks(X, network, parameters, scaling, **options):
-        assert rows.start == stop
-        stop = rows.stop
-        result[rows] = output
-    assert stop == len(X)
-    return result
-
-
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("n_rows", [1, 2, 3, 7, 10, 21, 22, 23, 512])
-def test_blocks_equal_the_whole(n_rows, linear_path):
-    rng = np.random.default_rng(8)
-    network, names = make_network(
-        (5, 4, 2), hidden="softplus", output="logistic", linear_path=linear_path
-    )
-    parameters = make_parameters(network, rng)
-    X = rng.normal(size=(22, 5))
-    scaling = Scaling(X.mean(axis=0), np.asarray(2.5))
-    kept = X.copy()
-    code, output = reference.forward(
-        (X - scaling.mean) / 2.5, parameters.layers, parameters.path, names, 2
-    )
-    found = through_blocks(network, parameters, X, scaling, 5, n_rows=n_rows)
-    np.testing.assert_allclose(found, output, rtol=1e-12)
-    found = through_blocks(network, parameters, X, scaling, 2, last=2, n_rows=n_rows)
-    np.testing.assert_allclose(found, code, rtol=1e-12, atol=1e-14)
-    plain = identity_scaling(2, X.dtype)
-    found = through_blocks(network, parameters, found, plain, 5, first=2, n_rows=n_rows)
-    np.testing.assert_allclose(found, output, rtol=1e-12)
-    np.testing.assert_array_equal(X, kept)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_blocks_take_strided_rows_and_the_other_dtype(dtype):
-    rng = np.random.default_rng(9)
-    network, _ = make_network((5, 2), linear_path=True)
-    parameters = make_parameters(network, rng, dtype)
-    plain = identity_scaling(5, np.dtype(dtype))
-    X = np.asfortranarray(rng.normal(size=(40, 10)))[::2, ::2]
-    found = through_blocks(network, parameters, X, plain, 5, n_rows=8)
-    contiguous = np.ascontiguousarray(X).astype(dtype)
-    expected = through_blocks(network, parameters, contiguous, plain, 5)
-    np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == np.float32 else 1e-12)
-
-
-def test_blocks_of_no_rows():
-    network, _ = make_network()
-    parameters = make_parameters(network, np.random.default_rng(0))
-    assert list(blocks(np.empty((0, 5)), network, parameters, identity_scaling(5, float))) == []
-
-
-# ---------------------------------------------------------------- memory
-
-
-# NumPy's iterator of a broadcast and the headers of views, but none of these arrays
-ALLOWED = 2500
-ALLOWED_OF = {"top_k": 3500}  # and its iterator of a partial sort, which is as large for any array
-WIDE = (60, 50, 700)  # a row of float32 codes is more than that
-
-
-def assert_step_allocates_nothing(peak_memory, optimizer=None, dtype=np.float64, **options):
-    penalty = options.pop("penalty", None)
-    batch_size = options.pop("batch_size", 20)
-    encoder = options.pop("encoder", WIDE)
-    network, _ = make_network(encoder, **options)
-    parameters = make_parameters(network, np.random.default_rng(0), dtype, size=1e-2)
-    X, target = rows_and_targets(50, encoder[0])
-    X, target = X.astype(dtype), target.astype(dtype)
-    weights = np.ones(50, dtype)
-    rows = make_rows(X, target, weights)
-    objective = make_objective(network, parameters, rows, batch_size, penalty)
-    theta = parameters.trained
-    optimizer = OPTIMIZERS["sgd"](momentum=0.0) if optimizer is None else optimizer
-    step = Step(objective, optimizer, {"steps": 0} | optimizer.init(theta))
-    order = np.arange(objective.feed.n_rows)
-
-    def steps():
-        objective.feed.fill(order, None)
-        for index, n_rows in objective.feed.slots(len(order)):
-            objective(index, n_rows)
-            step(1e-3)
-
-    steps()
-    assert peak_memory(steps) < ALLOWED_OF.get(options.get("latent"), ALLOWED)
+def test_bounds_make_a_clipped_output():
+    bounds = [[0.0, -np.inf, 0.0], [1.0, 2.0, np.inf]]
+    output = build(spec((3, 2), bounds=bounds, margin=[1.0, 2.0, 3.0])).output_activation
+    assert isinstance(output, ClippedOutput)
+    np.testing.assert_array_equal([output.lowest[0], output.highest[0]], bounds)
+    np.testing.assert_array_equal(output.outer_highest, [[2.0, 4.0, np.inf]])
+    without_margin = build(spec((3, 2), bounds=bounds)).output_activation
+    np.testing.assert_array_equal(without_margin.outer_lowest, [[-np.inf] * 3])
+    assert build(spec((3, 2), bounds=None)).output_activation == ACTIVATIONS["identity"]()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_step_allocates_nothing_for_any_activation(peak_memory, name, dtype):
-    assert_step_allocates_nothing(
-        peak_memory, hidden=name, latent=name, output=name, linear_path=True, dtype=dtype
-    )
+def test_activations_by_name_or_instance(name):
+    activation = activation_of(name, 0.3)
+    assert activation == (TopK(0.3) if name == "top_k" else ACTIVATIONS[name]())
+    assert activation_of(activation) is activation
 
 
-@pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("penalty", [None, *PENALTIES])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_step_allocates_nothing_for_any_loss_and_penalty(peak_memory, loss, penalty, linear_path):
-    assert_step_allocates_nothing(
-        peak_memory, loss=loss, penalty=penalty, latent="logistic", linear_path=linear_path
-    )
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_by_name_or_instance(name):
+    loss = loss_of(name)
+    assert loss == LOSSES[name]()
+    assert loss_of(loss) is loss
 
 
-@pytest.mark.parametrize(
-    "make_optimizer",
-    [
-        lambda name=name, options=options: OPTIMIZERS[name](**options)
-        for name, variants in reference.OPTIMIZERS.items()
-        for options, _ in variants
-    ],
-)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_step_allocates_nothing_for_any_optimizer(peak_memory, make_optimizer, dtype):
-    assert_step_allocates_nothing(peak_memory, make_optimizer(), dtype)
-
-
-@pytest.mark.parametrize("encoder", [(420, 1), (420, 410, 1), (1, 420, 1), (420, 400)], ids=str)
-@pytest.mark.parametrize("batch_size", [1, 2, 50])
-def test_a_step_allocates_nothing_at_the_edges(peak_memory, encoder, batch_size):
-    assert_step_allocates_nothing(
-        peak_memory, encoder=encoder, batch_size=batch_size, linear_path=True, penalty="l1"
-    )
-
-
-def test_blocks_allocate_no_more_for_more_rows(peak_memory):
-    network, _ = make_network((30, 20, 5), hidden="gelu", linear_path=True)
-    parameters = make_parameters(network, np.random.default_rng(0))
-    scaling = identity_scaling(30, np.dtype(float))
-
-    def run(X):
-        for _ in blocks(X, network, parameters, scaling, n_rows=100):
-            pass
-
-    short, long = (np.zeros((n, 30)) for n in (450, 20050))
-    run(long)
-    assert peak_memory(lambda: run(long)) < peak_memory(lambda: run(short)) + ALLOWED
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("per_feature", [False, True])
-@pytest.mark.parametrize("reach", [None, (2.0, 1.0)])
-@pytest.mark.parametrize("most_written", [0, 2**20])
-def test_many_rows_take_another_route_to_the_same_result(
-    dtype, per_feature, reach, most_written, monkeypatch
-):
-    """Products of a few rows at a time, biases and scalings written out, and what is left over."""
-    monkeypatch.setattr("skae._network.scaling.MOST_WRITTEN", most_written)
-    rng = np.random.default_rng(0)
-    network, _ = make_network((7, 20, 3), linear_path=True)
-    parameters = make_parameters(network, rng, dtype)
-    X = rng.normal(size=(4 * 512 + 70, 7)).astype(dtype)
-    scale = rng.uniform(1, 2, 7 if per_feature else ()).astype(dtype)
-    scaling = Scaling(rng.normal(size=7).astype(dtype), np.asarray(scale))
-
-    def run(rows, **options):
-        path = network, parameters, scaling, 0, network.n_layers, None, reach, scaling
-        return np.concatenate([a.copy() for _, a in blocks(rows, *path, **options)])
-
-    found = run(X)
-    expected = np.concatenate([run(X[i : i + 100], n_rows=100) for i in range(0, len(X), 100)])
-    tolerance = 1e-12 if dtype == np.float64 else 1e-5
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+def test_hidden_activations_are_read_and_exchanged():
+    described = spec(latent="logistic")
+    assert hidden_activation(described) == "tanh"
+    changed = with_hidden_activation(described, "relu")
+    assert changed["activations"] == ["relu", "relu", "logistic", "relu", "relu", "identity"]
+    assert changed | {"activations": described["activations"]} == described
+    assert described == spec(latent="logistic")
+    assert hidden_activation(spec((10, 3))) is None
+    assert with_hidden_activation(spec((10, 3)), "relu") == spec((10, 3))

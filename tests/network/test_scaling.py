@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from skae._network import scaling
-from skae._network.scaling import CACHED, Scaling, identity_scaling, measure_scaling, written_out
+from skae._network.scaling import (
+    CACHED_NUMBERS,
+    Scaling,
+    identity_scaling,
+    measure_scaling,
+    written_out,
+)
 
 DTYPES = [np.float32, np.float64]
-BLOCK = CACHED // 4
+BLOCK = CACHED_NUMBERS // 4
 
 
 def rows(n_rows=50, dtype=np.float64):
@@ -44,7 +50,7 @@ def test_weighted_mean_and_deviation(n_rows, per_feature, dtype):
 def test_many_numbers_are_measured_in_several_jobs(monkeypatch):
     X, weights = rows(3 * BLOCK + 7), np.arange(3 * BLOCK + 7)
     whole = measure_scaling(X, weights, per_feature=False)
-    monkeypatch.setattr(scaling, "SPREAD", 4)
+    monkeypatch.setattr(scaling, "MIN_SHARED_NUMBERS", 4)
     n_jobs = []
 
     def backwards(jobs):
@@ -107,7 +113,7 @@ def test_constant_columns_are_centred_and_left_unscaled(value, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e12])
-def test_rows_that_are_all_alike_are_left_unscaled(value, per_feature, dtype):
+def test_equal_samples_are_left_unscaled(value, per_feature, dtype):
     X = np.full((30, 3), value, dtype)
     scaling = measure_scaling(X, np.random.default_rng(2).random(30), per_feature)
     assert (scaling.scale == 1).all()
@@ -118,7 +124,7 @@ def test_rows_that_are_all_alike_are_left_unscaled(value, per_feature, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("usual", [0.0, 1.5, -20.0])
-def test_rare_values_are_as_far_as_they_are_unlikely(usual, dtype):
+def test_rare_values_are_scaled_by_their_share(usual, dtype):
     """exp(-distance**2 / 2) is their share, where the standard deviation would make it exp(-25)."""
     X = rows(200, dtype)
     X[:, 0] = usual

@@ -1,27 +1,23 @@
-"""Displays of the code, the weights and the network."""
+"""CodeDisplay."""
 
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
-from plots import SHAPE, SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
+from plots import SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
-from skae._network.summary import layer_table
 from skae.metrics import reconstruction_score
-from skae.plotting import CodeDisplay, NetworkDisplay, WeightsDisplay
-
-# ------------------------------------------------------------ code
+from skae.plotting import CodeDisplay
 
 
-def test_codes_beside_a_pca_of_the_same_rows():
+def test_default_pca_is_fitted_to_the_same_samples():
     display = CodeDisplay.from_estimator(autoencoder(), rows(), columns=(2, 0))
     expected = {"AutoencoderTransformer": autoencoder(), "PCA": PCA(3).fit(rows())}
     assert list(display.codes) == list(expected)
@@ -30,10 +26,10 @@ def test_codes_beside_a_pca_of_the_same_rows():
         assert_allclose(points.get_offsets(), display.codes[name])
         assert_allclose(display.scores[name], reconstruction_score(reducer, rows()))
         assert ax.get_title() == f"{name}: {display.scores[name]:.1%} of the variance"
-        assert (ax.get_xlabel(), ax.get_ylabel()) == ("column 2", "column 0")
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 2", "component 0")
 
 
-def test_codes_beside_a_pca_that_is_given():
+def test_pca_can_be_passed():
     other = PCA(2).fit(rows()[:20])
     display = CodeDisplay.from_estimator(autoencoder(), rows(), pca=other)
     assert_allclose(display.codes["PCA"], other.transform(rows()))
@@ -42,14 +38,14 @@ def test_codes_beside_a_pca_that_is_given():
     assert list(both.codes) == ["PCA (estimator)", "PCA (pca)"]
 
 
-def test_pca_takes_the_last_place_in_a_pipeline():
+def test_pca_replaces_the_last_step_of_a_pipeline():
     display = CodeDisplay.from_estimator(pipeline(), frame())
     expected = make_pipeline(StandardScaler(), PCA(3)).fit(frame())
     assert_allclose(display.codes["PCA"], expected.transform(frame())[:, :2])
     assert_allclose(display.scores["PCA"], reconstruction_score(expected, frame()))
 
 
-def test_frames_stay_frames_on_their_way_to_pca():
+def test_pca_receives_frames():
     display = CodeDisplay.from_estimator(detector(), frame())
     assert_allclose(display.codes["PCA"], PCA(2).fit_transform(rows()))
     one_step = make_pipeline(AutoencoderTransformer(2, **SMALL)).set_output(transform="pandas")
@@ -73,14 +69,14 @@ def test_classes_have_colours_and_a_legend():
     assert display.axes_[0].get_legend() is None
 
 
-def test_more_classes_than_the_cycle_has_colours():
+def test_more_classes_than_colours_in_the_cycle():
     display = CodeDisplay.from_estimator(autoencoder(), rows(), np.arange(60) % 15)
     colors = {tuple(points.get_facecolor()[0]) for points in display.scatters_[0]}
     assert len(colors) == 15
 
 
 @pytest.mark.parametrize("background", ["white", "black"])
-def test_numbers_have_a_scale_that_is_seen_on_the_background(background):
+def test_colours_of_numbers_are_visible_on_the_background(background):
     with plt.rc_context({"axes.facecolor": background}):
         display = CodeDisplay.from_estimator(autoencoder(), rows(), rows()[:, 0])
     (points,) = display.scatters_[0]
@@ -91,7 +87,7 @@ def test_numbers_have_a_scale_that_is_seen_on_the_background(background):
 
 
 @pytest.mark.parametrize(("subsample", "n_shown"), [(7, 7), (0.5, 30), (None, 60), (1000, 60)])
-def test_a_subsample_is_drawn(subsample, n_shown):
+def test_subsample_is_random_and_scores_use_all_samples(subsample, n_shown):
     display, again = (
         CodeDisplay.from_estimator(
             autoencoder(), rows(), classes(), pca=pca(), subsample=subsample, random_state=0
@@ -102,106 +98,39 @@ def test_a_subsample_is_drawn(subsample, n_shown):
     assert_array_equal(display.codes["PCA"], again.codes["PCA"])
     assert_allclose(display.scores["PCA"], reconstruction_score(pca(), rows()))
     code = pca().transform(rows())[:, :2]
-    found = [int(np.flatnonzero((code == row).all(axis=1))[0]) for row in display.codes["PCA"]]
-    assert found == sorted(set(found))
-    assert_array_equal(display.y, classes()[found])
+    indices = [
+        int(np.flatnonzero((code == point).all(axis=1))[0]) for point in display.codes["PCA"]
+    ]
+    assert indices == sorted(set(indices))
+    assert_array_equal(display.y, classes()[indices])
 
 
 @pytest.mark.parametrize("subsample", [0, -3, 1.5, "all", True])
-def test_subsamples_that_are_none_are_named(subsample):
+def test_invalid_subsample_raises(subsample):
     with pytest.raises(ValueError, match=f"subsample must be .* got {subsample!r}"):
         CodeDisplay.from_estimator(autoencoder(), rows(), pca=pca(), subsample=subsample)
 
 
-def test_columns_that_do_not_exist_are_named():
-    with pytest.raises(ValueError, match=r"columns=\(0, 3\) .* of the code, from 0 to 2: it has 3"):
+def test_components_that_do_not_exist_raise():
+    with pytest.raises(ValueError, match=r"of the latent code, from 0 to 2, got \(0, 3\)"):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 3))
-    with pytest.raises(ValueError, match=r"columns of PCA's code, from 0 to 1: it has 2"):
+    with pytest.raises(ValueError, match=r"of PCA's code, from 0 to 1, got \[0, 2\]"):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 2), pca=PCA(2).fit(rows()))
-    with pytest.raises(ValueError, match="columns must be two columns of the code"):
+    with pytest.raises(
+        ValueError, match="columns must be indices of two components of the latent code"
+    ):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 1, 2))
     one = AutoencoderTransformer(1, **SMALL).fit(rows())
-    with pytest.raises(ValueError, match=r"columns=\(0, 1\) .* from 0 to 0: it has 1"):
+    with pytest.raises(ValueError, match=r"from 0 to 0, got \(0, 1\)"):
         CodeDisplay.from_estimator(one, rows())
 
 
-def test_too_many_classes_are_named():
+def test_too_many_classes_raise():
     y = np.array([f"class {i % 21}" for i in range(60)])
-    with pytest.raises(ValueError, match="y has 21 classes; more than 20 cannot be told apart"):
+    with pytest.raises(ValueError, match="y has 21 classes, but colours distinguish at most 20"):
         CodeDisplay.from_estimator(autoencoder(), rows(), y)
 
 
-def test_too_few_classes_are_named():
-    with pytest.raises(ValueError, match="y must have a value for each row: got 59 for 60"):
+def test_wrong_length_of_y_raises():
+    with pytest.raises(ValueError, match="y must have one value per sample, got 59 values for 60"):
         CodeDisplay.from_estimator(autoencoder(), rows(), classes()[1:])
-
-
-# ------------------------------------------------------------ weights
-
-
-def test_weights_of_the_greatest_units():
-    display = WeightsDisplay.from_estimator(autoencoder(), SHAPE, n_units=3)
-    coefs = autoencoder().coefs_[0]
-    assert_array_equal(display.units, np.argsort(-np.square(coefs).sum(axis=0))[:3])
-    assert_array_equal(display.weights, coefs.T[display.units])
-    for image, weights in zip(display.images_, display.weights):
-        assert_array_equal(np.asarray(image.get_array()), weights.reshape(SHAPE))
-        assert image.get_clim() == (-np.abs(weights).max(), np.abs(weights).max())
-    assert len(display.images_) == 3
-
-
-def test_weights_of_all_units_in_their_order():
-    display = WeightsDisplay.from_estimator(pipeline(), SHAPE, n_units=None)
-    assert_array_equal(display.units, np.arange(5))
-    assert_array_equal(display.weights, pipeline()[-1].coefs_[0].T)
-
-
-def test_the_linear_path_belongs_to_weights_that_lead_to_the_code():
-    model = AutoencoderTransformer(2, **SMALL | {"hidden_layer_sizes": ()}).fit(rows())
-    display = WeightsDisplay.from_estimator(model, SHAPE, n_units=None)
-    assert_allclose(display.weights, (model.coefs_[0] + model.path_coefs_[0]).T)
-    change = np.diff(model.transform(rows()[:2]), axis=0)[0] / model.code_scale_
-    step = np.diff(rows()[:2], axis=0)[0] / model.scale_
-    assert_allclose(display.weights @ step, change)
-
-
-def test_weights_of_an_mlp_and_of_colour_images():
-    mlp = MLPRegressor(hidden_layer_sizes=(2,), max_iter=400, tol=1.0).fit(rows(), rows()[:, 0])
-    display = WeightsDisplay.from_estimator(mlp, (2, 2, 3), n_units=None)
-    expected = mlp.coefs_[0][:, 0].reshape(2, 2, 3).mean(axis=2)
-    assert_allclose(np.asarray(display.images_[0].get_array()), expected)
-
-
-@pytest.mark.parametrize("image_shape", [None, (4, 4)])
-def test_weights_need_a_shape(image_shape):
-    with pytest.raises(ValueError, match="image_shape"):
-        WeightsDisplay.from_estimator(autoencoder(), image_shape)
-
-
-def test_units_without_weights_are_drawn():
-    display = WeightsDisplay(np.zeros((2, 12)), SHAPE).plot()
-    assert display.images_[0].get_clim() == (-1, 1)
-
-
-# ------------------------------------------------------------ network
-
-
-@pytest.mark.parametrize("model", [autoencoder(), pipeline(), detector()])
-def test_the_network_is_that_of_the_estimator(model):
-    display = NetworkDisplay.from_estimator(model)
-    network = model[-1] if model is pipeline() else model
-    table = layer_table(network.architecture_, type(network).__name__)
-    assert str(display) == repr(display) == str(table)
-    assert display._repr_html_() == table.to_html()
-    assert display.n_parameters == network.theta_.size
-
-
-def test_the_drawing_has_every_layer():
-    display = NetworkDisplay.from_estimator(autoencoder()).plot()
-    assert len(display.layers_) == 4
-    assert len(display.paths_) == 2
-    texts = [text.get_text() for text in display.ax_.texts]
-    assert [text for text in texts if text.isdigit()] == ["12", "5", "3", "5", "12"]
-    assert texts.count("linear path") == 2
-    plain = AutoencoderTransformer(3, **SMALL | {"linear_path": None}).fit(rows())
-    assert NetworkDisplay.from_estimator(plain).plot().paths_ == []

@@ -1,4 +1,4 @@
-"""Displays of outliers: errors of rows, contributions of features."""
+"""ReconstructionErrorDisplay and FeatureScoreDisplay."""
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,38 +12,41 @@ from skae import AutoencoderOutlierDetector
 from skae.plotting import FeatureScoreDisplay, ReconstructionErrorDisplay
 
 
-def labels_of(display):
+def legend_labels(display):
     return [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
-# ------------------------------------------------------------ errors of rows
+# ------------------------------------------------------------ ReconstructionErrorDisplay
 
 
 def test_errors_of_a_detector_are_minus_its_scores():
     display = ReconstructionErrorDisplay.from_estimator(detector(), frame(), bins=7)
     assert_allclose(display.errors, -detector().score_samples(frame()))
     assert display.threshold == -detector().offset_
-    assert display.flagged_shares == {"rows": np.mean(detector().predict(frame()) == -1)}
+    assert display.flagged_shares == {"samples": np.mean(detector().predict(frame()) == -1)}
     (bars,) = display.bars_
     assert len(bars) == 7
     assert_allclose(sum(bar.get_height() for bar in bars), 100)
     assert_allclose(display.line_.get_xdata(), display.threshold)
-    assert labels_of(display) == ["60 rows: 10.0% flagged", f"threshold {display.threshold:.4g}"]
-    assert display.ax_.get_xlabel() == "minus log-likelihood of the row"
+    assert legend_labels(display) == [
+        "60 samples: 10.0% flagged",
+        f"threshold {display.threshold:.4g}",
+    ]
+    assert display.ax_.get_xlabel() == "minus log-likelihood of the sample"
 
 
 @pytest.mark.parametrize("estimator", [pca(), autoencoder()])
-def test_errors_of_a_transformer_are_its_mean_squared_ones(estimator):
+def test_errors_of_a_transformer_are_mean_squared_errors(estimator):
     display = ReconstructionErrorDisplay.from_estimator(estimator, rows())
     reconstruction = estimator.inverse_transform(estimator.transform(rows()))
     assert_allclose(display.errors, np.mean((rows() - reconstruction) ** 2, axis=1))
     assert display.threshold is None
     assert display.line_ is None
     assert display.flagged_shares == {}
-    assert labels_of(display) == ["60 rows"]
+    assert legend_labels(display) == ["60 samples"]
 
 
-def test_errors_of_other_detectors():
+def test_error_names_of_other_detectors():
     forest = make_pipeline(StandardScaler(), IsolationForest(n_estimators=10, random_state=0)).fit(
         rows()
     )
@@ -56,20 +59,20 @@ def test_errors_of_other_detectors():
     assert display.ax_.get_xlabel() == "mean squared standardised residual"
 
 
-def test_both_kinds_of_rows_have_a_histogram():
+def test_inliers_and_outliers_have_a_histogram_each():
     errors, y = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), [1, 1, 1, -1, -1]
     display = ReconstructionErrorDisplay.from_predictions(errors, 2.5, y, bins=4)
     assert display.flagged_shares == {"inliers": pytest.approx(1 / 3), "outliers": 1.0}
     heights = [[bar.get_height() for bar in bars] for bars in display.bars_]
     assert_allclose(heights, [[100 / 3, 100 / 3, 100 / 3, 0], [0, 0, 0, 100]])
-    assert labels_of(display)[:2] == ["3 inliers: 33.3% flagged", "2 outliers: 100.0% flagged"]
+    assert legend_labels(display)[:2] == ["3 inliers: 33.3% flagged", "2 outliers: 100.0% flagged"]
     display = ReconstructionErrorDisplay.from_predictions(errors, 2.5, np.ones(5))
     assert list(display.flagged_shares) == ["inliers"]
 
 
-def test_an_error_at_the_threshold_is_not_flagged():
+def test_error_at_the_threshold_is_not_flagged():
     display = ReconstructionErrorDisplay.from_predictions([1.0, 2.0, 3.0], 2.0)
-    assert display.flagged_shares == {"rows": pytest.approx(1 / 3)}
+    assert display.flagged_shares == {"samples": pytest.approx(1 / 3)}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_an_error_at_the_threshold_is_not_flagged():
         ([2.0, 2.0], "linear"),
     ],
 )
-def test_the_axis_of_the_errors(errors, scale):
+def test_scale_of_the_error_axis(errors, scale):
     display = ReconstructionErrorDisplay.from_predictions(errors, bins=5)
     assert display.ax_.get_xscale() == scale
     (bars,) = display.bars_
@@ -100,22 +103,22 @@ def test_the_axis_of_the_errors(errors, scale):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([],), "errors must be finite numbers, one or more"),
-        (([1.0, np.nan],), "errors must be finite numbers, one or more"),
+        (([],), "errors must be finite numbers, at least one"),
+        (([1.0, np.nan],), "errors must be finite numbers, at least one"),
         (([1.0], np.inf), "threshold must be a finite number or None, got inf"),
-        (([1.0, 2.0], None, [1]), "y must have a value for each row: got 1 for 2"),
+        (([1.0, 2.0], None, [1]), "y must have one value per sample, got 1 values for 2"),
         (([1.0, 2.0], None, [0, 1]), r"1 for inliers and -1 for outliers, got the values \[0, 1\]"),
     ],
 )
-def test_errors_that_are_none_are_named(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         ReconstructionErrorDisplay.from_predictions(*arguments)
 
 
-# ------------------------------------------------------------ contributions of features
+# ------------------------------------------------------------ FeatureScoreDisplay
 
 
-def test_the_lowest_contributions_stand_on_top():
+def test_lowest_contributions_are_on_top():
     x = frame().iloc[[3]]
     display = FeatureScoreDisplay.from_estimator(detector(), x, n_features=4)
     contributions = np.ravel(detector().score_features(x))
@@ -126,19 +129,19 @@ def test_the_lowest_contributions_stand_on_top():
     assert_allclose([bar.get_width() for bar in display.bars_], contributions[order[:4]])
     labels = [tick.get_text() for tick in display.ax_.get_yticklabels()]
     assert labels == [f"{NAMES[j]} = {rows()[3, j]:.4g}" for j in order[:4]]
-    places = [bar.get_y() for bar in display.bars_]
-    assert display.ax_.get_ylim()[0] > places[3] > places[0] > display.ax_.get_ylim()[1]
-    assert "8 features are left out" in display.ax_.get_xlabel()
+    positions = [bar.get_y() for bar in display.bars_]
+    assert display.ax_.get_ylim()[0] > positions[3] > positions[0] > display.ax_.get_ylim()[1]
+    assert "8 features not shown" in display.ax_.get_xlabel()
 
 
-def test_all_features():
+def test_all_features_can_be_shown():
     display = FeatureScoreDisplay.from_estimator(detector(), frame().iloc[3], n_features=None)
     assert len(display.bars_) == 12
     assert display.ax_.get_xlabel() == "contribution to the score"
 
 
 @pytest.mark.parametrize("label", [1, -1])
-def test_the_title_says_what_the_row_is(label):
+def test_title_says_whether_the_sample_is_an_outlier(label):
     row = np.flatnonzero(detector().predict(frame()) == label)[0]
     display = FeatureScoreDisplay.from_estimator(detector(), frame().iloc[[row]])
     verdict = {1: "inlier", -1: "outlier"}[label]
@@ -146,7 +149,7 @@ def test_the_title_says_what_the_row_is(label):
     assert display.ax_.get_title() == title
 
 
-def test_contributions_alone():
+def test_contributions_without_names_and_threshold():
     display = FeatureScoreDisplay(np.array([-1.0, -3.0])).plot()
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["1", "0"]
     assert display.ax_.get_title() == "score -4"

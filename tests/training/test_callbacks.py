@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training.null_tasks import SILENCE, Silence
+from skae._training.callbacks import NULL_TASKS, NullTasks
 from skae.metrics import reconstruction_score, reconstruction_scores
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -635,13 +635,13 @@ def test_a_model_shown_can_be_saved():
 
 def test_silence_answers_whatever_tasks_are_asked():
     """One object stands for all tasks where no callback listens."""
-    assert SILENCE.phase("training", 1, None, None, None) is SILENCE
-    assert SILENCE.calibration(5) is SILENCE
-    assert SILENCE.sizing() is SILENCE
-    assert SILENCE.end_epoch() is False
+    assert NULL_TASKS.phase("training", 1, None, None, None) is NULL_TASKS
+    assert NULL_TASKS.calibration(5) is NULL_TASKS
+    assert NULL_TASKS.sizing() is NULL_TASKS
+    assert NULL_TASKS.end_epoch() is False
     model = AutoencoderTransformer(**QUICK).set_callbacks(Recorder()).set_callbacks()
     assert "_skl_callbacks" not in vars(model)
-    assert isinstance(SILENCE, Silence)
+    assert isinstance(NULL_TASKS, NullTasks)
 
 
 # ------------------------------------------------------------ verbose

@@ -49,7 +49,7 @@ def tried(monkeypatch):
 
 def sought(left_by_model, left, left_by_pca=LEFT_BY_PCA):
     """Search among models of which is known what they leave; return the sizes tried, and found."""
-    search, tried = component_search.Search(left_by_pca, left), []
+    search, tried = component_search.Bisection(left_by_pca, left), []
     while search.is_open:
         size = search.guess()
         assert search.too_few < size < search.enough
@@ -84,7 +84,7 @@ def test_what_is_found_is_enough_and_one_less_is_not(seed):
     tried, found = sought(left_by_model, LEFT_BY_PCA[-1])
     assert found == 20 or left_by_model[found - 1] <= LEFT_BY_PCA[-1]
     assert found == 1 or left_by_model[found - 2] > LEFT_BY_PCA[-1]
-    assert len(tried) == len(set(tried)) <= component_search.N_GUESSES + 5
+    assert len(tried) == len(set(tried)) <= component_search.MAX_GUESSES + 5
 
 
 def test_guesses_that_lead_astray_give_way_to_halves():
@@ -92,7 +92,7 @@ def test_guesses_that_lead_astray_give_way_to_halves():
     left_by_model = np.where(np.arange(1, 201) < 150, 1.001 * left_by_pca[-1], 0)
     tried, found = sought(left_by_model, left_by_pca[-1], left_by_pca)
     assert found == 150
-    assert len(tried) <= component_search.N_GUESSES + 8
+    assert len(tried) <= component_search.MAX_GUESSES + 8
 
 
 # ---------------------------------------------------------------- the model

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from skae._training.early_stopping import Choice, ChoiceOfEach, Patience
+from skae._training.early_stopping import DecoderEpochSelector, EpochSelector, Patience
 
 
 def epochs_until_exhausted(losses, tol, n_epochs):
@@ -51,10 +51,10 @@ def test_patience_with_losses_that_are_not_numbers():
 
 
 def choose(curves, weights=None, caution=1.0):
-    """Feed a Choice the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
+    """Feed a selector the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
     curves = np.asarray(curves, float)
     weights = np.ones(curves.shape[1]) if weights is None else weights
-    choice = Choice(curves[0], weights, caution)
+    choice = EpochSelector(curves[0], weights, caution)
     kept = 0
     for epoch, losses in enumerate(curves[1:], start=1):
         if choice.improves(losses, epoch):
@@ -101,7 +101,7 @@ def test_choice_over_sizes_wants_a_gain_at_each():
 
 def test_loss_over_sizes_is_that_of_the_first_at_the_start():
     start = np.tile([3.0, 0.1], (6, 1))
-    choice = Choice(start, np.ones(6), 1.0)
+    choice = EpochSelector(start, np.ones(6), 1.0)
     assert choice.loss == pytest.approx(3)
     assert choice.mean(start * [1, 0.5]) == pytest.approx(3 * 0.75)
 
@@ -131,18 +131,18 @@ def test_choice_over_sizes_where_the_start_leaves_next_to_nothing_at_one():
 
 def test_progress_is_that_of_the_worst_size_until_an_epoch_is_chosen():
     start = np.tile([2.0, 0.1], (6, 1))
-    choice = Choice(start, np.ones(6), 1.0)
+    choice = EpochSelector(start, np.ones(6), 1.0)
     assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
     assert choice.improved(start * [0.5, 1.5], 1) == ()
     assert choice.improved(start * [0.5, 0.7], 2) == (None,)
     assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
-    alone = Choice(start[:, 0], np.ones(6), 1.0)
+    alone = EpochSelector(start[:, 0], np.ones(6), 1.0)
     assert alone.progress(start[:, 0] * 3) == alone.mean(start[:, 0] * 3) == pytest.approx(6)
 
 
 def test_each_part_has_its_own_epoch():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
-    choice = ChoiceOfEach(start, np.ones(6), 1.0, [[0, 2], [1]])
+    choice = DecoderEpochSelector(start, np.ones(6), 1.0, [[0, 2], [1]])
     assert choice.loss == pytest.approx(1)
     assert choice.improved(start * [0.9, 1.1, 0.8], 1) == [0]
     assert choice.improved(start * [0.2, 0.5, 1.1], 2) == [1]
@@ -155,15 +155,15 @@ def test_each_part_has_its_own_epoch():
 
 def test_a_part_is_compared_alone():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
-    choice = ChoiceOfEach(start, np.ones(6), 0.0, [[0, 2], [1]])
+    choice = DecoderEpochSelector(start, np.ones(6), 0.0, [[0, 2], [1]])
     assert choice.improves_part(0, start * [0.9, 0.1, 0.8], 3)
     assert not choice.improves_part(1, start * [0.1, 1.1, 0.1], 5)
     assert choice.epochs == [3, 0]
 
 
 def choose_over_sizes(curves, caution=1.0):
-    """Feed a Choice the losses of rows at several sizes; the epoch that it ends with."""
-    choice = Choice(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
+    """Feed a selector the losses of rows at several sizes; the epoch that it ends with."""
+    choice = EpochSelector(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
     for epoch, losses in enumerate(curves[1:], start=1):
         choice.improves(np.asarray(losses), epoch)
     return choice.epoch

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae._kernels import run
-from skae._network.network import draw_in
+from skae._network.workspace import pull_in
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 30, "early_stopping": False}
 SMALL |= {"learning_rate_init": 0.01, "random_state": 0}
@@ -16,7 +16,7 @@ SMALL |= {"learning_rate_init": 0.01, "random_state": 0}
 
 def added_to_pca(model, X):
     """What the network adds to the codes, and to the rows that belong to these."""
-    encoder, decoder = model._parameters.path
+    encoder, decoder = model._model.parameters.path
     code = model.transform(X)
     linear = ((X - model.mean_) / model.scale_) @ encoder * model.code_scale_
     rows = code / model.code_scale_ @ decoder * model.scale_ + model.mean_
@@ -27,7 +27,7 @@ def added_to_pca(model, X):
 def test_draw_in(dtype):
     z = np.array([[3, 4], [0.3, 0.4], [0, 0], [30, 40]], dtype)
     near = np.empty_like(z)
-    run(draw_in(z, np.asarray(25, dtype), np.ones(2, dtype), np.empty(4, dtype), near))
+    run(pull_in(z, np.asarray(25, dtype), np.ones(2, dtype), np.empty(4, dtype), near))
     assert_array_equal(near[:3], z[:3])
     assert_allclose(near[3], z[0], rtol=4 * np.finfo(dtype).eps)
 
@@ -85,12 +85,12 @@ def test_codes_of_a_user_s_own_are_drawn_in_too():
     for size in (1e3, 1e6):
         code = size * np.array([[1.0, -1.0], [0.5, 2.0]])
         added = model.inverse_transform(code) - code / model.code_scale_ @ (
-            model._parameters.path[1] * model.scale_
+            model._model.parameters.path[1] * model.scale_
         )
         at_reach = code * (model.reach_[1] * model.code_scale_)
         at_reach /= np.sqrt(np.square(code).sum(axis=1, keepdims=True))
         expected = model.inverse_transform(at_reach) - at_reach / model.code_scale_ @ (
-            model._parameters.path[1] * model.scale_
+            model._model.parameters.path[1] * model.scale_
         )
         assert_allclose(added, expected, rtol=1e-6, atol=1e-6)
 

@@ -553,7 +553,7 @@ def test_interrupt_with_early_stopping(n_rows, share):
 def test_interrupt_of_lbfgs(monkeypatch):
     X = rows()
     model = AutoencoderTransformer(**SMALL | {"solver": "lbfgs", "linear_path": None})
-    Relu, calls = type(ACTIVATIONS["relu"]), []
+    Relu, calls = ACTIVATIONS["relu"], []
     forward = Relu.forward
 
     def interrupt(z):

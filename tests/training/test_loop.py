@@ -16,10 +16,9 @@ import pytest
 import reference
 
 from skae import AutoencoderTransformer
-from skae._shampoo import Shampoo
 from skae._training import batches
-from skae._training.loop import SCHEDULES, Step, epochs, lbfgs
-from skae._training.objective import DivergedError, row_losses
+from skae._training.objective import DivergedError, sample_losses
+from skae._training.trainer import SCHEDULES, Step, epochs, lbfgs
 from skae.corruptions import UserNoise
 from skae.optimizers import OPTIMIZERS, slices
 from skae.penalties import PENALTIES
@@ -334,14 +333,14 @@ def test_row_losses(penalty):
     objective = make_objective(network, parameters, rows, 5, backward=False)
     _, output = reference.forward(X, parameters.layers, parameters.path, names, 2)
     expected = ((output - target) ** 2 / 2).mean(axis=1)
-    found = row_losses(objective, None)
+    found = sample_losses(objective, None)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     if penalty is not None:
         priced = make_objective(network, parameters, rows, 5, penalty, backward=False)
         whole = make_objective(network, parameters, rows, penalty=penalty)
         fill(whole)
-        assert row_losses(priced, None).mean() == pytest.approx(whole(0, 23), rel=0.1)
+        assert sample_losses(priced, None).mean() == pytest.approx(whole(0, 23), rel=0.1)
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -353,7 +352,7 @@ def test_row_losses_take_nothing_from_unwritten_memory(penalty, nested):
     objective = make_objective(network, parameters, make_rows(rows_of()), 5, penalty, False)
     delta = objective.workspace.deltas[network.n_encoder_layers]
     delta[...] = np.inf
-    assert np.isfinite(row_losses(objective, None)).all()
+    assert np.isfinite(sample_losses(objective, None)).all()
     assert np.isfinite(delta).all()
 
 
@@ -364,7 +363,7 @@ def test_row_losses_leave_the_parameters_and_see_one_noise():
     kept = parameters.flat.copy()
     rows = make_rows(rows_of(23), corruption=noise)
     objective = make_objective(network, parameters, rows, 5, backward=False)
-    first, again = (row_losses(objective, np.random.default_rng(0)) for _ in range(2))
+    first, again = (sample_losses(objective, np.random.default_rng(0)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(parameters.flat, kept)
 
@@ -399,7 +398,7 @@ def test_lbfgs_stops_where_the_gradient_with_decay_is_zero():
     parameters, objective, limit_met = minimise(X, decay=decay, latent="tanh", linear_path=True)
     assert limit_met is None
     objective(0, 30)
-    gradient = objective.gradient
+    gradient = objective.workspace.gradient
     gradient.weights[...] += decay * parameters.weights
     assert np.abs(gradient.trained).max() < 1e-6
 
@@ -494,9 +493,9 @@ def test_batches_in_parts_take_the_steps_of_whole_ones(monkeypatch, optimizer, n
     """The last batch has as many parts as the others, fewer rows, or a single part."""
     rows, found = make_rows(rows_of(n_rows)), []
     for large in (math.inf, 0):
-        monkeypatch.setattr("skae._training.objective.LARGE", large)
-        make = {"shampoo": Shampoo(shapes=((5, 4), (4, 2), (2, 4), (4, 5)))}
-        make |= {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
+        monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", large)
+        make = {name: OPTIMIZERS[name]() for name in OPTIMIZERS}
+        make["shampoo"] = make["shampoo"].for_shapes(((5, 4), (4, 2), (2, 4), (4, 5)))
         parameters, _, losses = train(
             rows, batch_size=200, optimizer=make[optimizer], rate=0.01, decay=0.1
         )

@@ -2,12 +2,9 @@
 
 from gradients import make_rows
 import numpy as np
-from numpy.testing import assert_allclose
 import pytest
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LinearRegression
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder
+from skae import AutoencoderTransformer
 from skae._training.start import resumed_model, start_model
 
 
@@ -55,20 +52,6 @@ def test_the_average_is_kept_where_there_is_one():
     np.testing.assert_array_equal(model.kept.trained, model.parameters.trained + 1)
     model.start_average(0.9)
     assert model.state["average"] is average
-
-
-def test_a_denoiser_starts_as_the_regression_of_the_codes_of_pca_on_noisy_rows():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=6)
-    noisy, unseen = X + rng.normal(size=X.shape), X + rng.normal(size=X.shape)
-    model = DenoisingAutoencoder(2, max_iter=0).fit(noisy, X_clean=X)
-    pca = PCA(2).fit(noisy)
-    expected = LinearRegression().fit(noisy, pca.transform(X)).predict(unseen)
-    found = model.transform(unseen)
-    signs = np.sign(np.sum(found * expected, axis=0))
-    assert_allclose(found, signs * expected, rtol=1e-4, atol=1e-4)
-    error = np.mean((model.reconstruct(unseen) - X) ** 2)
-    assert error < 0.9 * np.mean((pca.inverse_transform(pca.transform(unseen)) - X) ** 2)
 
 
 def test_another_share_is_another_network_where_there_is_top_k():

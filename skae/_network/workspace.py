@@ -1,0 +1,290 @@
+"""Workspaces: the arrays of a pass through a network, and the calls that fill them.
+
+The calls are bound to their arrays once and then replayed: on small networks a third of the
+time of a loop over layers goes into looking things up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skae._network.scaling import written_out
+
+TILE_ROWS, MIN_TILED_ROWS = 64, 512
+MAX_TILE_PRODUCTS = 10**6  # numbers that are multiplied in the product of one tile
+
+
+def pull_in(z, squared_radius, ones, norms, pulled):
+    """pulled = z min(1, radius / |z|), row by row."""
+    yield np.multiply, z, z, pulled
+    yield pulled.dot, ones, norms
+    yield np.maximum, norms, squared_radius, norms
+    yield np.divide, squared_radius, norms, norms
+    yield np.sqrt, norms, norms
+    yield np.multiply, z, norms.reshape(-1, 1), pulled
+
+
+def product(a, W, out):
+    """out = a W.
+
+    Many rows go through a small layer a tile at a time: OpenBLAS then has kernels that copy
+    nothing, which take a fifth off.
+    """
+    n_rows, n_in = a.shape
+    is_small = TILE_ROWS * W.size <= MAX_TILE_PRODUCTS and a.flags.c_contiguous
+    if n_rows >= MIN_TILED_ROWS and n_rows % TILE_ROWS == 0 and is_small:
+        tiles = (-1, TILE_ROWS)
+        yield np.matmul, a.reshape(*tiles, n_in), W, out.reshape(*tiles, W.shape[1])
+    else:
+        yield a.dot, W, out
+
+
+def leading(arrays, n_rows):
+    """Return views of the leading rows of each array."""
+    return {i: a[:n_rows] for i, a in arrays.items()}
+
+
+class Layers:
+    """Layers `first + 1` to `last`: outputs for up to n_rows samples, and the calls between them.
+
+    `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer. `pulled_in`,
+    filled by whoever knows the input radius, holds the arrays of `pull_in` by the number of the
+    layer that reads them. With `steady=True` the parameters stay as they are while the calls
+    are used: biases are written out for every row.
+    """
+
+    def __init__(self, network, parameters, n_rows, first, last, steady=False):
+        self.network = network
+        self.parameters = parameters
+        self.steady = steady
+        dtype = parameters.flat.dtype
+        self.outputs = {
+            i: np.empty((n_rows, network.widths[i]), dtype) for i in range(first + 1, last + 1)
+        }
+        self.scratch = {
+            i: np.zeros((network.activations[i - 1].n_scratch, *a.shape), dtype)
+            for i, a in self.outputs.items()
+        }
+        self.path_outputs = {
+            i: np.empty_like(a)
+            for i, a in self.outputs.items()
+            if network.linear_path and i in (network.n_encoder_layers, network.n_layers)
+        }
+        self.pulled_in = {}
+
+    def forward(self, first, last, outputs, decoder=0, link=True):
+        """Yield the calls that compute `outputs[first + 1]` to `outputs[last]`.
+
+        `link=False` stops before the last activation of the network.
+        """
+        network, n_rows = self.network, len(outputs[first])
+        path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
+        for i in range(first + 1, last + 1):
+            W, b = self.parameters.layers[network.layer(i, decoder)]
+            z, inputs = outputs[i], outputs[i - 1]
+            if i in self.pulled_in:
+                squared_radius, ones, norms, pulled = self.pulled_in[i]
+                pulled = pulled[:n_rows]
+                yield from pull_in(inputs, squared_radius, ones, norms[:n_rows], pulled)
+                inputs = pulled
+            yield from product(inputs, W, z)
+            bias = written_out(b, n_rows) if self.steady else b.reshape(1, -1)
+            yield np.add, z, bias, z
+            if i in self.path_outputs:
+                source, which = path[i]
+                P, of_path = self.parameters.path[which], self.path_outputs[i][:n_rows]
+                yield from product(outputs[source], P[: outputs[source].shape[1]], of_path)
+                yield np.add, z, of_path, z
+            if link or i < network.n_layers:
+                scratch = self.scratch[i][:, :n_rows]
+                yield from network.activations[i - 1].forward(z, *scratch)
+
+
+class Workspace:
+    """The arrays of a forward pass of up to n_rows samples, from layer `first` to layer `last`.
+
+    `size` is the number of columns of the code that are decoded, all of them by default.
+    `input_radius`, if given, holds the greatest norms of inputs and of codes that the layers
+    beside a linear path read as they are; what lies further out is pulled in to that distance.
+    """
+
+    def __init__(self, model, n_rows, span, size=None, input_radius=None, steady=False):
+        network, parameters = model.network, model.parameters
+        self.network = network
+        self.first, self.last = span
+        self.size = network.n_components if size is None else size
+        self.decoder = network.decoder_of(self.size)
+        self.n_columns_read = network.decoder_sizes[self.decoder]
+        self.layers = Layers(network, parameters, n_rows, *span, steady)
+        dtype = parameters.flat.dtype
+        self.padded = None
+        if self.size < network.n_components and network.n_encoder_layers in self.layers.outputs:
+            self.padded = np.zeros((n_rows, self.n_columns_read), dtype)
+        if input_radius is not None and network.linear_path:
+            widths = {0: network.widths[0], network.n_encoder_layers: self.n_columns_read}
+            for (i, width), radius in zip(widths.items(), input_radius):
+                if self.first <= i < self.last:
+                    arrays = np.empty(n_rows, dtype), np.empty((n_rows, width), dtype)
+                    ones = np.ones(width, dtype)
+                    self.layers.pulled_in[i + 1] = radius * radius, ones, *arrays
+
+    def forward(self, X):
+        """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
+        outputs = {self.first: X} | leading(self.layers.outputs, len(X))
+        code = self.network.n_encoder_layers
+        if self.padded is None:
+            yield from self.layers.forward(self.first, self.last, outputs, self.decoder)
+            return
+        padded = self.padded[: len(X)]
+        yield from self.layers.forward(self.first, code, outputs)
+        yield np.multiply, outputs[code][:, : self.size], 1, padded[:, : self.size]
+        yield from self.layers.forward(code, self.last, outputs | {code: padded}, self.decoder)
+
+
+@dataclass(frozen=True)
+class DecoderBatch:
+    """The part of a batch that one decoder reads, each code truncated to its sample's size.
+
+    `sizes` holds a sample's size in each row, or is None where nothing is truncated.
+    """
+
+    rows: slice
+    decoder: int = 0
+    sizes: np.ndarray | None = None
+
+    def __len__(self):
+        return self.rows.stop - self.rows.start
+
+
+class TrainingWorkspace:
+    """The arrays of a training step: forward, loss, and backward into `gradient`.
+
+    A batch is encoded, then decoded by one decoder after the other, forward and backward; their
+    gradients by the code go back through the encoder together. A workspace `beside` another one
+    has arrays for decoders alone: it reads the code of the other and writes into its gradient,
+    but keeps the delta of the code to itself.
+    """
+
+    def __init__(self, network, parameters, n_rows, beside=None):
+        code, last = network.n_encoder_layers, network.n_layers
+        self.network = network
+        self.layers = Layers(network, parameters, n_rows, 0 if beside is None else code, last)
+        outputs = self.layers.outputs
+        dtype = parameters.flat.dtype
+        self.gradient = parameters.empty_like() if beside is None else beside.gradient
+        self.deltas = {i: np.empty_like(a) for i, a in outputs.items()}
+        if beside is not None:
+            outputs[code] = beside.layers.outputs[code]
+            self.deltas[code] = np.empty_like(beside.deltas[code])
+        self.errors = np.empty_like(outputs[last])
+        self.ones = np.ones(n_rows, dtype)
+        self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
+        self.column_numbers = np.arange(network.n_components, dtype=dtype).reshape(1, -1)
+        self.truncated = [
+            {name: np.empty((n_rows, size), dtype) for name in ("code", "mask", "delta", "path")}
+            for size in network.decoder_sizes
+            if network.nested
+        ]
+
+    @property
+    def parameters(self):
+        return self.layers.parameters
+
+    def code(self, n_rows):
+        """Return the code of the last forward pass, and the array of its delta."""
+        i = self.network.n_encoder_layers
+        return self.layers.outputs[i][:n_rows], self.deltas[i][:n_rows]
+
+    def encode(self, X):
+        """Yield the calls that leave the code of X in its output."""
+        outputs = {0: X} | leading(self.layers.outputs, len(X))
+        yield from self.layers.forward(0, self.network.n_encoder_layers, outputs)
+
+    def begin_delta(self, n_rows):
+        """Yield the call that clears the delta of the code, for decoders to add theirs."""
+        yield np.add, 0, 0, self.code(n_rows)[1]
+
+    def decode(self, batch, target, losses, share=None):
+        """Yield the calls, after those of `encode`, that decode and compare with the target.
+
+        Each sample's loss is left in `losses`; or with a `share` their sum, times the share,
+        which takes a loss that `sums`.
+        """
+        network, n_rows = self.network, len(batch)
+        loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
+        outputs = leading(self.layers.outputs, n_rows)
+        outputs[code] = self.layers.outputs[code][batch.rows]
+        if batch.sizes is not None:
+            truncated = leading(self.truncated[batch.decoder], n_rows)
+            n_columns = truncated["code"].shape[1]
+            columns = self.column_numbers[:, :n_columns]
+            yield np.greater, batch.sizes, columns, truncated["mask"]
+            yield np.multiply, outputs[code][:, :n_columns], truncated["mask"], truncated["code"]
+            outputs[code] = truncated["code"]
+        yield from self.layers.forward(code, last, outputs, batch.decoder, link=not loss.fused)
+        errors, delta = self.errors[:n_rows], self.deltas[last][:n_rows]
+        if share is not None:
+            share = share / network.widths[-1]
+            yield from loss.sum_and_delta(target, outputs[last], share, losses, delta)
+            return
+        yield from loss.errors_and_delta(target, outputs[last], errors, delta)
+        yield errors.dot, self.feature_shares, losses
+
+    def decode_backward(self, batch, column):
+        """Yield the calls that follow those of `decode`, down to the delta of the code.
+
+        `column` scales the samples' deltas: an array of shape (n_rows, 1) or one number.
+        """
+        network, n_rows = self.network, len(batch)
+        n_layers, code = network.n_layers, network.n_encoder_layers
+        outputs, deltas = leading(self.layers.outputs, n_rows), leading(self.deltas, n_rows)
+        outputs[code] = self.layers.outputs[code][batch.rows]
+        deltas[code] = total = self.deltas[code][batch.rows]
+        arrays = {"path": self.layers.path_outputs.get(code)}
+        if batch.sizes is not None:
+            arrays = leading(self.truncated[batch.decoder], n_rows)
+            outputs[code], deltas[code] = arrays["code"], arrays["delta"]
+        delta = deltas[n_layers]
+        yield np.multiply, delta, column, delta
+        yield from self._layers_backward(code, n_layers, outputs, deltas, batch.decoder)
+        if network.linear_path:
+            P, of_path = self.parameters.path[1], arrays["path"][:n_rows]
+            yield delta.dot, P[: outputs[code].shape[1]].T, of_path
+            yield np.add, deltas[code], of_path, deltas[code]
+        if batch.sizes is not None:
+            n_columns = outputs[code].shape[1]
+            yield np.multiply, deltas[code], arrays["mask"], deltas[code]
+            yield np.add, total[:, :n_columns], deltas[code], total[:, :n_columns]
+
+    def encode_backward(self, X, penalty=None, fixed=False):
+        """Yield the calls from the delta of the code back: the gradient is then in `gradient`.
+
+        `penalty`, if given, is called with the code and its delta. A `fixed` encoder has the
+        gradient zero.
+        """
+        n_rows, n_encoder_layers = len(X), self.network.n_encoder_layers
+        if penalty is not None:
+            yield penalty, *self.code(n_rows)
+        if fixed:
+            for gradients in self.gradient.layers[:n_encoder_layers]:
+                for gradient in gradients:
+                    yield np.add, 0, 0, gradient
+            return
+        outputs = {0: X} | leading(self.layers.outputs, n_rows)
+        yield from self._layers_backward(0, n_encoder_layers, outputs, leading(self.deltas, n_rows))
+
+    def _layers_backward(self, first, last, outputs, deltas, decoder=0):
+        """Yield the calls that turn `deltas[last]` into gradients and `deltas[first]`."""
+        network, n_rows = self.network, len(deltas[last])
+        ones = self.ones[:n_rows]
+        for i in range(last, first, -1):
+            k = network.layer(i, decoder)
+            (W, _), (dW, db) = self.parameters.layers[k], self.gradient.layers[k]
+            delta = deltas[i]
+            if i < network.n_layers or not network.loss.fused:
+                scratch = self.layers.scratch[i][:, :n_rows]
+                yield from network.activations[i - 1].backward(outputs[i], delta, *scratch)
+            yield outputs[i - 1].T.dot, delta, dW
+            yield ones.dot, delta, db
+            if i > 1:
+                yield delta.dot, W.T, deltas[i - 1]

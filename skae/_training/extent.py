@@ -1,0 +1,97 @@
+"""The extent of a model: how far inputs, codes and outputs have been in training."""
+
+from dataclasses import replace
+from functools import partial
+import math
+
+import numpy as np
+
+from skae._network.clipping import MARGIN
+from skae._network.inference import blocks
+from skae._network.nested import errors_by_size
+from skae._parallel import run_sequentially
+from skae._sampling import evenly_spaced
+
+MAX_ROWS, MAX_RESTORED_ROWS = 10_000, 2000
+PIECE_ROWS = 2048
+RADIUS_FACTOR = 1.5  # of the greatest norm: less costs gains, at twice it some losses are large
+
+
+def measure(run, model, n_steps, max_rows=MAX_ROWS):
+    """Return the model with its input radius, and outputs clipped from the measured margin on."""
+    rng = np.random.default_rng([run.options.seeds.samples, n_steps, 2])
+    noisy = run.rows.noisy_sample(max_rows, rng) if model.network.linear_path else None
+    if noisy is not None:
+        samples = noisy[:2] if run.rows.is_noisy else noisy[:1]
+        radius = measure_input_radius(model, samples, run.trainer.run_jobs)
+        model = replace(model, input_radius=radius)
+    margin = measure_clip_margin(model, run.rows, MAX_RESTORED_ROWS, run.resumed)
+    return model if margin is None else model.with_spec(margin=margin)
+
+
+def measure_input_radius(model, samples, run_jobs=run_sequentially):
+    """Return 1.5 times the greatest norms of inputs and of their codes, never less than before.
+
+    `samples` are arrays of shape (n_rows, n_features): clean samples, and noisy ones if any.
+    """
+    known = model.input_radius
+    norms = [np.ones(2) if known is None else known.astype(float)]
+
+    def look(X):
+        norms.append(_greatest_norms(model, X))
+
+    run_jobs = run_jobs if model.is_large else run_sequentially
+    for X in samples:
+        pieces = [X[start : start + PIECE_ROWS] for start in range(0, len(X), PIECE_ROWS)]
+        run_jobs([partial(look, piece) for piece in pieces])
+    return np.max(norms, axis=0).astype(model.parameters.flat.dtype)
+
+
+def _greatest_norms(model, X):
+    """Return 1.5 times the greatest norms of scaled inputs and of their codes."""
+    greatest = np.zeros(2)
+    for rows, code in blocks(X, model, "encode", raw=True):
+        inputs = np.empty((len(code), X.shape[1]), code.dtype)
+        model.scaling.apply(X[rows], out=inputs)
+        for k, values in enumerate((inputs, code)):
+            squares = np.square(values, out=values).sum(axis=1, dtype=float)
+            greatest[k] = max(greatest[k], RADIUS_FACTOR * math.sqrt(squares.max()))
+    return greatest
+
+
+def measure_clip_margin(model, rows, max_rows, resumed):
+    """Return how far beyond its bounds to clip each column, a list; None without bounds.
+
+    Three times the greatest error of the unclipped output on at most `max_rows` samples, evenly
+    spaced. A larger excess comes from the sample, not from the network, and is left in. After
+    the first training the margin is at most what it was in training, unless the error is
+    larger; after another one it is at least what it was before.
+    """
+    if model.spec.get("bounds") is None:
+        return None
+    X, target, _ = rows.arrays()
+    chosen = evenly_spaced(len(X), max_rows)
+    X, target = X[chosen], target[chosen]
+    unclipped = model.with_spec(bounds=None)
+    error = np.zeros(X.shape[1])
+    for block, output in blocks(X, unclipped, "reconstruct", raw=True):
+        expected = np.empty_like(output)
+        model.target_scaling.apply(target[block], out=expected)
+        error = np.maximum(error, np.abs(output - expected).max(axis=0))
+    margin, before = MARGIN * error, model.spec.get("margin", np.inf)
+    if resumed:
+        return np.maximum(margin, before).tolist()
+    return np.minimum(margin, np.maximum(before, error)).tolist()
+
+
+def errors_of_sizes(validators, max_decoded):
+    """Return the squared error with 1, 2, ... columns of the code, and the variance.
+
+    `validators` are pairs of a training state and the samples that judge what it has kept.
+    """
+    total, variance = 0.0, 0.0
+    for state, rows in validators:
+        _, target, weights = rows.arrays()
+        errors = errors_by_size(state.best_model, target, weights, max_decoded)
+        total, variance = (a + weights.sum() * b for a, b in zip((total, variance), errors))
+    return total, variance

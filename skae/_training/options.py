@@ -1,0 +1,267 @@
+"""Options: the parameters of an estimator, read once and checked against each other."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+from skae._network.network import loss_of
+from skae._parametrized import check_offers
+from skae._sampling import generator
+from skae.activations import Activation
+from skae.losses import Loss
+from skae.optimizers import OPTIMIZERS, Optimizer
+from skae.penalties import PENALTIES, Penalty
+
+AUTO_BATCH_SIZE = 200
+# What activation="auto" stands for: at first in a plain and in a nested network, then instead.
+PLAIN_ACTIVATION, NESTED_ACTIVATION, BOUNDED_ACTIVATION = AUTO_ACTIVATIONS = "relu", "silu", "isru"
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Seeds of the initial weights, of splits, and of the order and the noise of samples."""
+
+    start: int
+    split: int
+    samples: int
+
+    @classmethod
+    def draw(cls, random_state):
+        """Draw the seeds of one call of fit."""
+        return cls(*generator(random_state).integers(2**63, size=3))
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What network to build: its size, activations and loss, and the geometry around it.
+
+    `standardize` gives each feature a scale of its own. `bottleneck` keeps the code at least
+    one column smaller than the data.
+    """
+
+    n_components: int | float
+    hidden_layer_sizes: tuple
+    activation: str | Activation
+    latent_activation: str | Activation
+    output_activation: str | Activation
+    loss: str | Loss
+    linear_path: bool
+    nested: bool
+    sparsity_target: float
+    clips: bool
+    standardize: bool = False
+    bottleneck: bool = False
+
+    @property
+    def is_share(self):
+        """Return whether the size of the code is given as a share of the variance."""
+        return not isinstance(self.n_components, Integral)
+
+    def first_activation(self):
+        """Return the activation that training starts with."""
+        if self.activation != "auto":
+            return self.activation
+        return NESTED_ACTIVATION if self.nested else PLAIN_ACTIVATION
+
+    def spec(self, n_features, n_components):
+        """Return the network as a plain dict: the fitted attribute `architecture_`."""
+        hidden, output = self.hidden_layer_sizes, self.output_activation
+        if output == "auto":
+            output = loss_of(self.loss).link
+        of_hidden = [self.first_activation()] * len(hidden)
+        spec = {
+            "widths": [n_features, *hidden, n_components, *reversed(hidden), n_features],
+            "activations": [*of_hidden, self.latent_activation, *of_hidden, output],
+            "n_encoder_layers": len(hidden) + 1,
+            "linear_path": self.linear_path,
+            "loss": self.loss,
+            "nested": self.nested,
+        }
+        if any(value == "top_k" for value in spec["activations"]):
+            spec["sparsity_target"] = self.sparsity_target
+        return spec
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How to minimise the loss; without an optimizer, by L-BFGS."""
+
+    optimizer: Optimizer | None
+    alpha: float
+    batch_size: int
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    tol: float
+    n_iter_no_change: int
+    averaging: float
+    max_fun: int
+
+    @property
+    def is_lbfgs(self):
+        return self.optimizer is None
+
+    @property
+    def decouples_decay(self):
+        """Return whether alpha is a decay per step, not a penalty beside the loss."""
+        return self.optimizer is not None and self.optimizer.is_scale_free
+
+
+@dataclass(frozen=True)
+class Options:
+    """All options of one call of fit."""
+
+    network: NetworkOptions
+    solver: SolverOptions
+    penalty: Penalty | None
+    early_stopping: bool
+    validation_fraction: float
+    verbose: bool
+    seeds: Seeds
+    searches_components: bool = True
+
+    @property
+    def validates(self):
+        """Return whether samples are held out to choose the epoch."""
+        return self.early_stopping and self.solver.max_iter > 0
+
+
+def read_options(parameters, standardize=False, bottleneck=False, searches_components=True):
+    """Read the parameters of an estimator, a dict; raise ValueError where two contradict.
+
+    The others are settings of the estimator's class: see `NetworkOptions`, and whether a share
+    of the variance asks for the fewest columns that reach it.
+    """
+    _check_instances(parameters)
+    penalty = _penalty(parameters)
+    return Options(
+        network=_network_options(parameters, penalty, standardize, bottleneck),
+        solver=_solver_options(parameters),
+        penalty=penalty,
+        early_stopping=parameters["early_stopping"],
+        validation_fraction=parameters["validation_fraction"],
+        verbose=bool(parameters["verbose"]),
+        seeds=Seeds.draw(parameters["random_state"]),
+        searches_components=searches_components,
+    )
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
+    widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    for width in widths:
+        if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
+            raise ValueError(
+                "hidden_layer_sizes must be a positive int or a sequence of them, got "
+                f"{hidden_layer_sizes!r}."
+            )
+    return tuple(int(width) for width in widths)
+
+
+def _check_instances(parameters):
+    """Raise an error where an instance lacks what its kind must offer."""
+    kinds = {
+        "activation": (Activation,),
+        "latent_activation": (Activation,),
+        "output_activation": (Activation, ("inverse",)),
+        "loss": (Loss,),
+        "solver": (Optimizer,),
+        "sparsity": (Penalty,),
+    }
+    for name, (Base, *also) in kinds.items():
+        if not (parameters[name] is None or isinstance(parameters[name], str)):
+            check_offers(parameters[name], Base, name, *also)
+
+
+def _network_options(parameters, penalty, standardize, bottleneck):
+    loss, output_activation = loss_of(parameters["loss"]), parameters["output_activation"]
+    latent_activation = parameters["latent_activation"]
+    needed = None if penalty is None else penalty.latent_activation
+    if latent_activation == "auto":
+        latent_activation = needed or "identity"
+    if needed is not None and latent_activation != needed:
+        raise ValueError(
+            f"sparsity={parameters['sparsity']!r} compares mean activations between 0 and 1 with "
+            f"its target: it needs latent_activation={needed!r} (or 'auto'), got "
+            f"{latent_activation!r}."
+        )
+    if loss.fused and output_activation not in ("auto", loss.link):
+        raise ValueError(
+            f"loss={parameters['loss']!r} needs output_activation={loss.link!r} (or 'auto'), got "
+            f"{output_activation!r}."
+        )
+    is_free = output_activation == "auto" and loss.link == "identity"
+    return NetworkOptions(
+        n_components=parameters["n_components"],
+        hidden_layer_sizes=check_hidden_layer_sizes(parameters["hidden_layer_sizes"]),
+        activation=parameters["activation"],
+        latent_activation=latent_activation,
+        output_activation=output_activation,
+        loss=parameters["loss"],
+        linear_path=parameters["linear_path"] == "pca",
+        nested=bool(parameters.get("nested", False)),
+        sparsity_target=float(parameters["sparsity_target"]),
+        # L-BFGS needs the gradient of the very loss it is told, which a clipped output has not.
+        clips=bool(is_free and not standardize and parameters["solver"] != "lbfgs"),
+        standardize=standardize,
+        bottleneck=bottleneck,
+    )
+
+
+def _solver_options(parameters):
+    batch_size = parameters["batch_size"]
+    names = [name for name in SolverOptions.__dataclass_fields__ if name in parameters]
+    return SolverOptions(
+        optimizer=_optimizer(parameters),
+        **{name: parameters[name] for name in names}
+        | {"batch_size": AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)},
+    )
+
+
+def _optimizer(parameters):
+    solver = parameters["solver"]
+    if not isinstance(solver, str):
+        return solver
+    if solver == "lbfgs":
+        return None
+    if solver == "sgd":
+        return OPTIMIZERS[solver](parameters["momentum"], parameters["nesterovs_momentum"])
+    return OPTIMIZERS[solver](parameters["beta_1"], parameters["beta_2"], parameters["epsilon"])
+
+
+def _penalty(parameters):
+    sparsity = parameters["sparsity"]
+    if sparsity is None or not isinstance(sparsity, str):
+        return sparsity
+    options = {"weight": float(parameters["sparsity_weight"])}
+    if sparsity == "kl":
+        options["target"] = float(parameters["sparsity_target"])
+    return PENALTIES[sparsity](**options)
+
+
+def check_range(X, loss):
+    """Raise ValueError where squares of X overflow, or a loss is not defined on its values.
+
+    Rounding is let through: MinMaxScaler ends a little beyond 1 now and then.
+    """
+    name, loss = loss, loss_of(loss)
+    lowest, highest = X.min(), X.max()
+    largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
+    if max(-lowest, highest) > largest:
+        raise ValueError(
+            f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
+            f"Scale X to values below {largest:.0e} first."
+        )
+    rounding = 10 * np.finfo(X.dtype).eps
+    if lowest < loss.lowest - rounding or highest > loss.highest + rounding:
+        needed = f"X between {loss.lowest:g} and {loss.highest:g}"
+        if loss.highest == np.inf:
+            needed = f"X to be at least {loss.lowest:g}"
+        found = "Negative values in data: " if lowest < loss.lowest == 0 else ""
+        raise ValueError(
+            f"{found}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
+            "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
+        )

@@ -1,0 +1,248 @@
+"""Calibration: p-values, thresholds, and the scores of held-out samples that they rest on."""
+
+from dataclasses import replace
+
+from gradients import make_rows
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pytest
+
+from skae import AutoencoderOutlierDetector
+from skae._network.network import hidden_activation, with_hidden_activation
+from skae._outliers import calibration
+from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, draw
+from skae._outliers.robust import fit_ellipsoid_of, robust_rows
+from skae._outliers.scoring import Scorer, fit_scorer
+from skae._training.batches import prepared_rows
+from skae._training.callbacks import NULL_TASKS
+from skae._training.fit import fit, fit_epochs
+from skae._training.splitting import fold_numbers
+from skae._training.trainer import Trainer
+
+
+def samples(n_samples=60, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 2)) @ np.random.default_rng(1).normal(size=(2, 4))
+    return X + 0.3 * rng.normal(size=X.shape)
+
+
+def trained(X, **changed):
+    """Return a trainer, and the result of its fit."""
+    parameters = {"hidden_layer_sizes": (5,), "max_iter": 4, "random_state": 0}
+    parameters |= {"early_stopping": False, "learning_rate_init": 0.01}
+    options = AutoencoderOutlierDetector(2, **parameters | changed)._options()
+    trainer = Trainer(options, float(len(X)))
+    return trainer, fit(trainer, make_rows(X))
+
+
+def all_of(X, left_out=()):
+    """Return all samples with the weights 1, 1.5, 1, 1.5, ..., some left out of training."""
+    marked = np.isin(np.arange(len(X)), left_out)
+    weights = np.where(np.arange(len(X)) % 2, 1.5, 1.0)
+    return CalibrationSamples(X, weights, marked, max_samples=1000)
+
+
+# ---------------------------------------------------------------- p-values and thresholds
+
+
+def weighted_case():
+    """Return a calibration with ties, and whole weights."""
+    rng = np.random.default_rng(0)
+    scores = np.round(rng.normal(size=40), 1)
+    assert len(np.unique(scores)) < 40
+    return Calibration(scores, rng.integers(1, 5, 40).astype(float))
+
+
+def p_value(calibration, score):
+    """(1 + number of copies that score no higher) / (1 + number of copies), one by one."""
+    n_no_higher = 0
+    for other, weight in zip(calibration.scores, calibration.weights, strict=True):
+        if other <= score:
+            n_no_higher += weight
+    return (1 + n_no_higher) / (1 + sum(calibration.weights))
+
+
+def test_p_values():
+    calibrated = weighted_case()
+    scores = np.concatenate([calibrated.scores, np.linspace(-5, 5, 31), [-np.inf, np.inf]])
+    expected = [p_value(calibrated, score) for score in scores]
+    assert_allclose(calibrated.p_values(scores), expected, rtol=1e-12)
+    assert calibrated.p_values(np.array([-100.0]))[0] > 0
+    assert calibrated.p_values(np.array([100.0]))[0] == 1
+
+
+def test_weights_count_as_copies():
+    calibrated = weighted_case()
+    copies = np.repeat(calibrated.scores, calibrated.weights.astype(int))
+    repeated = Calibration(copies, np.ones(len(copies)))
+    scores = np.linspace(-4, 4, 50)
+    assert_allclose(calibrated.p_values(scores), repeated.p_values(scores), rtol=1e-12)
+    for rate in (0.001, 0.05, 0.3, 0.9):
+        assert calibrated.threshold(rate) == repeated.threshold(rate)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 0.01, 0.05, 0.2, 0.5, 0.99, 1.0])
+def test_threshold(rate):
+    """The lowest score whose p-value exceeds the rate; the highest where none does."""
+    calibrated = weighted_case()
+    above = [s for s in calibrated.scores if p_value(calibrated, s) > rate]
+    threshold = calibrated.threshold(rate)
+    assert type(threshold) is float
+    assert threshold == min(above, default=max(calibrated.scores))
+    below = np.sort(calibrated.scores)[np.sort(calibrated.scores) < threshold]
+    assert (calibrated.p_values(below) <= rate).all()
+
+
+# ---------------------------------------------------------------- the draw
+
+
+def test_no_sample_is_left_out_where_there_are_few():
+    weights = np.array([1.0, 0.0, 2.0, 3.0])
+    assert draw(weights, 3, 0) is weights
+
+
+@pytest.mark.parametrize(("n_asked", "n_drawn"), [(99, 80), (81, 80), (80, 80), (79, 79), (5, 5)])
+def test_a_draw_keeps_a_fifth_out(n_asked, n_drawn):
+    weights = np.random.default_rng(0).uniform(0.5, 2, 120)
+    weights[::6] = 0
+    kept = weights.copy()
+    drawn = draw(weights, n_asked, 3)
+    assert np.count_nonzero(drawn) == n_drawn
+    chosen = drawn > 0
+    assert_array_equal(drawn[chosen], weights[chosen])
+    assert_array_equal(weights, kept)
+    assert_array_equal(drawn, draw(weights, n_asked, 3))
+    assert (drawn != draw(weights, n_asked, 4)).any()
+
+
+# ---------------------------------------------------------------- held-out scores
+
+
+@pytest.mark.parametrize("criterion", ["likelihood", "reconstruction"])
+def test_folds_are_scored_by_models_of_the_others(criterion):
+    X = samples()
+    trainer, result = trained(X)
+    scorer = Scorer(result.model)
+    if criterion == "likelihood":
+        scorer = fit_scorer(result, result.seeds.samples, [2])
+    given = all_of(X)
+    found = calibrate(given, result, scorer, trainer, NULL_TASKS)
+    folds = fold_numbers(X, 10, np.random.default_rng(trainer.options.seeds.split))
+    scores, weights = [], []
+    for k in range(9, -1, -1):
+        out = folds == k
+        rows = prepared_rows(X[~out], given.weights[~out])
+        rows = robust_rows(rows, fit_ellipsoid_of(rows, trainer.options.seeds.start))
+        other = fit_epochs(replace(trainer, total_weight=rows.weights.sum()), rows, 4, 2)
+        other_scorer = Scorer(other.model)
+        if criterion == "likelihood":
+            other_scorer = fit_scorer(other, trainer.options.seeds.samples, [2])
+        scores.append(other_scorer.score_samples(X[out]))
+        weights.append(given.weights[out])
+    assert_array_equal(found.scores, np.concatenate(scores))
+    assert_array_equal(found.weights, np.concatenate(weights))
+    assert len(found.scores) == len(X)
+
+
+def test_samples_left_out_by_a_draw_are_scored_by_the_model_itself():
+    X = samples()
+    trainer, result = trained(X[:50])
+    scorer = Scorer(result.model)
+    given = all_of(X, left_out=range(50, 60))
+    found = calibrate(given, result, scorer, trainer, NULL_TASKS)
+    assert_array_equal(found.scores, scorer.score_samples(X[50:]))
+    assert_array_equal(found.weights, given.weights[50:])
+    fewer = calibrate(replace(given, max_samples=4), result, scorer, trainer, NULL_TASKS)
+    assert_array_equal(fewer.scores, found.scores[:4])
+
+
+def test_held_out_samples_of_the_fit_come_first(monkeypatch):
+    """More than 500 samples are held out once; those are scored by the model itself."""
+    X = samples(700)
+    trainer, result = trained(X, early_stopping=True)
+    held_out = result.held_out(X)
+    assert 50 < held_out.sum() < 100
+    scorer = Scorer(result.model)
+    n_scored = []
+    monkeypatch.setattr(calibration, "CALIBRATION_ROWS", 150)
+    real = calibration.fit_epochs
+
+    def count(trainer, rows, *more):
+        n_scored.append(len(rows))
+        return real(trainer, rows, *more)
+
+    monkeypatch.setattr(calibration, "fit_epochs", count)
+    given = replace(all_of(X), weights=np.ones(700))
+    found = calibrate(given, result, scorer, trainer, NULL_TASKS)
+    assert_array_equal(found.scores[: held_out.sum()], scorer.score_samples(X[held_out]))
+    assert len(n_scored) == 1  # one fold of five makes up what 150 scores lack
+    assert len(found.scores) >= 150
+
+
+@pytest.mark.parametrize("activation", ["isru", "relu"])
+def test_folds_use_the_activation_that_auto_settled_on(activation, monkeypatch):
+    X = samples()
+    trainer, result = trained(X, activation="auto")
+    assert trainer.options.network.activation == "auto"
+    spec = with_hidden_activation(result.model.spec, activation)
+    result = replace(result, model=result.model.with_spec(**spec))
+    used = []
+    real = calibration.fit_epochs
+
+    def train(*given):
+        other = real(*given)
+        used.append(hidden_activation(other.model.spec))
+        return other
+
+    monkeypatch.setattr(calibration, "fit_epochs", train)
+    calibrate(all_of(X), result, Scorer(result.model), trainer, NULL_TASKS)
+    assert used == [activation] * 10
+
+
+def test_without_hidden_layers_there_is_no_activation_to_settle_on():
+    X = samples()
+    trainer, result = trained(X, hidden_layer_sizes=())
+    found = calibrate(all_of(X), result, Scorer(result.model), trainer, NULL_TASKS)
+    assert np.isfinite(found.scores).all()
+
+
+def test_folds_are_trained_for_as_many_epochs_as_are_kept(monkeypatch):
+    X = samples()
+    trainer, result = trained(X)
+    result.history.best_iter = 2
+    n_epochs = []
+    real = calibration.fit_epochs
+
+    def train(trainer, rows, n, *more):
+        n_epochs.append(n)
+        return real(trainer, rows, n, *more)
+
+    monkeypatch.setattr(calibration, "fit_epochs", train)
+    calibrate(all_of(X), result, Scorer(result.model), trainer, NULL_TASKS)
+    assert n_epochs == [2] * 10
+
+
+def test_equal_samples_are_scored_as_they_were_trained():
+    X = np.ones((20, 4))
+    trainer, result = trained(X)
+    found = calibrate(all_of(X), result, Scorer(result.model), trainer, NULL_TASKS)
+    assert_array_equal(found.scores, Scorer(result.model).score_samples(X))
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_after_an_interrupt_the_training_scores_count(when, monkeypatch):
+    X = samples()
+    trainer, result = trained(X)
+    if when == "before":
+        result = replace(result, interrupted=True)
+    else:
+
+        def interrupt(*given):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(calibration, "fit_epochs", interrupt)
+    scorer, given = Scorer(result.model), all_of(X)
+    with pytest.warns(UserWarning, match="threshold rests on scores of the training samples"):
+        found = calibrate(given, result, scorer, trainer, NULL_TASKS)
+    assert_array_equal(found.scores, scorer.score_samples(X))
+    assert_array_equal(found.weights, given.weights)
