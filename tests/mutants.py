@@ -76,7 +76,8 @@ class Mutant:
         return source[: self.start] + self.after.encode() + source[self.stop :]
 
     def __str__(self):
-        before, after = (" ".join(text.split()) for text in (self.before, self.after))
+        texts = self.before, self.after.replace("return\n", "return; ")
+        before, after = (" ".join(text.split()) for text in texts)
         return f"{self.file}:{self.line}  {self.operator}: {before}  ->  {after}"
 
 
