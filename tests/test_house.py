@@ -1,6 +1,7 @@
 """How the package is built: imports point down, and kernels keep to a small vocabulary."""
 
 import ast
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 import sys
@@ -12,16 +13,21 @@ import skae
 
 # A floor knows nothing of those above it, nor modules of one floor of each other in a circle.
 FLOORS = [
-    ["_kernels", "_parallel", "_parametrized", "_random", "_sampling", "_version"],
+    ["_kernels", "_parallel", "_parametrized", "_sampling", "_version"],
     ["activations", "corruptions", "losses", "optimizers", "penalties"],
     ["_network"],
-    ["_compat", "_training", "_outliers"],
-    ["_constraints", "_containers", "_onnx", "_persistence", "metrics"],
+    ["_training", "_outliers"],
+    ["_compat", "_constraints", "_containers", "_onnx", "_persistence", "metrics"],
     ["_base", "_denoising", "_fitted_model", "_outlier", "_transformer", "export"],
     ["plotting"],
     ["__init__"],
 ]
-NUMPY_ONLY_BELOW = 3
+NUMPY_ONLY_BELOW = 4
+PACKAGES = {"_network", "_training", "_outliers", "_onnx", "plotting"}
+# Tested by the tests of the estimators, which they are parts of.
+NOT_MIRRORED = {"_compat", "_constraints", "_fitted_model"}
+ESTIMATORS = {"AutoencoderTransformer", "DenoisingAutoencoder", "AutoencoderOutlierDetector"}
+PUBLIC_CALLS = {"__init__", "from_estimator", "from_predictions"}
 OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 
 HOUSE = Path(skae.__file__).parent
@@ -106,6 +112,179 @@ def test_what_is_optional_is_imported_inside_functions():
         inside = ast.ClassDef | ast.FunctionDef
         on_top = ast.Module([node for node in tree.body if not isinstance(node, inside)], [])
         assert not [i for i in imports(on_top) if i.startswith(OPTIONAL)], name
+
+
+def test_every_source_has_its_test():
+    """`skae/_network/nested.py` is tested by `tests/network/test_nested.py`."""
+    folder = Path(__file__).parent
+    for name in SOURCES.keys() - {"__init__", "_version"} - NOT_MIRRORED:
+        if not name.endswith("__init__") and name not in PACKAGES:
+            *parents, module = (part.lstrip("_") for part in name.split("."))
+            test = folder.joinpath(*parents, f"test_{module}.py")
+            assert test.is_file(), f"{name} has no {test.relative_to(folder)}"
+
+
+# ---------------------------------------------------------------- sizes
+
+
+def functions(tree):
+    """Yield the functions of a module, private ones and public ones."""
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def nesting(node, depth=0):
+    """Return how deep statements are nested, those of functions inside not counted."""
+    deepest = depth
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        is_elif = isinstance(node, ast.If) and node.orelse == [child] and isinstance(child, ast.If)
+        opens = isinstance(child, ast.If | ast.For | ast.While | ast.With | ast.Try)
+        deepest = max(deepest, nesting(child, depth + (opens and not is_elif)))
+    return deepest
+
+
+def n_lines_of_code(name):
+    """Return the number of lines that are neither empty nor comments nor docstrings."""
+    texts = [n for n in ast.walk(TREES[name]) if isinstance(n, ast.Expr)]
+    texts = [n for n in texts if isinstance(getattr(n.value, "value", None), str)]
+    documented = {i for n in texts for i in range(n.lineno, n.end_lineno + 1)}
+    lines = enumerate(SOURCES[name].read_text(encoding="utf-8").splitlines(), start=1)
+    code = [i for i, line in lines if line.strip() and not line.strip().startswith("#")]
+    return len(set(code) - documented)
+
+
+def attributes(node):
+    """Return the names of the attributes that instances of a class get in its own methods."""
+    stored = [n for n in ast.walk(node) if isinstance(n, ast.Attribute)]
+    stored = [n for n in stored if isinstance(n.ctx, ast.Store)]
+    names = {n.attr for n in stored if ast.unparse(n.value) == "self"}
+    if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+        names |= {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
+    return names
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_sizes(name):
+    """No file over 300 lines of code, no nesting deeper than 4, no function that takes too much.
+
+    What users call has as many parameters as they need; estimators have all parameters and
+    fitted attributes.
+    """
+    assert n_lines_of_code(name) <= 300
+    for function in functions(TREES[name]):
+        assert nesting(function) <= 4, function.name
+        given = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+        n_parameters = len([a for a in given if a.arg not in ("self", "cls")])
+        is_public = floor(name) >= floor("_base") and function.name in PUBLIC_CALLS
+        assert n_parameters <= 6 or is_public, function.name
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.ClassDef) and node.name not in ESTIMATORS:
+            assert len(attributes(node)) <= 12, node.name
+
+
+# ---------------------------------------------------------------- calls
+
+
+def handed_codes(frame, depth=4):
+    """Return the code of all callables and generators that a frame was handed."""
+    code = frame.f_code
+    n_arguments = code.co_argcount + code.co_kwonlyargcount + 2
+    names = {*code.co_varnames[:n_arguments], *code.co_freevars}
+    values = [frame.f_locals[name] for name in names if name in frame.f_locals]
+    codes, seen = set(), set()
+    for _ in range(depth):
+        values = [value for value in values if not (id(value) in seen or seen.add(id(value)))]
+        codes |= {code for value in values for code in codes_of(value)}
+        values = [part for value in values for part in parts_of(value)]
+    return codes
+
+
+def codes_of(value):
+    """Yield the code of a function, a bound method or a generator."""
+    function = getattr(value, "__func__", value)
+    for name in ("__code__", "gi_code"):
+        if hasattr(function, name):
+            yield getattr(function, name)
+
+
+def parts_of(value):
+    """Yield what a container, a partial, a closure or an object holds."""
+    if isinstance(value, list | tuple | set):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, partial):
+        yield from (value.func, *value.args, *value.keywords.values())
+    elif getattr(value, "__closure__", None):
+        yield from (cell.cell_contents for cell in value.__closure__)
+    elif hasattr(value, "__dict__") and not isinstance(value, type):
+        yield from vars(value).values()
+
+
+def climbing_calls(work):
+    """Run work; return the calls from a lower floor of the package to a higher one.
+
+    Those through a callable that the caller was handed as an argument do not count.
+    """
+    names = {str(path): name for name, path in SOURCES.items()}
+    found = set()
+
+    def look(frame, event, argument):
+        caller = frame.f_back
+        if event != "call" or caller is None:
+            return
+        ends = [names.get(f.f_code.co_filename) for f in (caller, frame)]
+        if None in ends or floor(ends[1]) <= floor(ends[0]):
+            return
+        call = f"{ends[0]}.{caller.f_code.co_name} calls {ends[1]}.{frame.f_code.co_name}"
+        if call not in found and frame.f_code not in handed_codes(caller):
+            found.add(call)
+
+    sys.setprofile(look)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "parameters"),
+    [
+        (skae.AutoencoderTransformer, {}),
+        (skae.AutoencoderTransformer, {"n_components": 0.8, "max_iter": 2}),
+        (skae.AutoencoderTransformer, {"nested": True, "sparsity": "l1"}),
+        (skae.DenoisingAutoencoder, {"noise": "swap", "solver": "lbfgs"}),
+        (skae.AutoencoderOutlierDetector, {}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("n_samples", [600, 100])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_calls_run_down(Estimator, parameters, n_samples):
+    X = np.random.default_rng(0).normal(size=(n_samples, 6)) * np.arange(1, 7)
+    model = Estimator(**{"max_iter": 3, "random_state": 0} | parameters)
+
+    def work():
+        model.fit(X).transform(X)
+        model.score_samples(X[:1])
+        model.inverse_transform(model.transform(X[:5]))
+
+    assert not climbing_calls(work)
+
+
+def test_a_call_that_climbs_is_found(monkeypatch):
+    """Were a lower floor to call an estimator by itself, the test above would say so."""
+    model = skae.AutoencoderTransformer(2, max_iter=1, random_state=0)
+    measure = skae._training.extent.measure
+    source = "def measure(*a):\n    is_plain(ones, 2)\n    return measured(*a)"
+    path = str(SOURCES["_training.extent"])
+    scope = {"is_plain": skae._base.is_plain, "ones": np.ones((1, 2)), "measured": measure}
+    exec(compile(source, path, "exec"), scope)
+    monkeypatch.setattr("skae._training.extent.measure", scope["measure"])
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    assert climbing_calls(lambda: model.fit(X)) == {"_training.extent.measure calls _base.is_plain"}
 
 
 # ---------------------------------------------------------------- kernels

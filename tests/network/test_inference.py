@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 import reference
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, _base
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    _base,
+    _fitted_model,
+)
 from skae._network import inference
 from skae._network.inference import blocks
 from skae._network.scaling import Scaling
@@ -196,7 +202,7 @@ def test_the_short_cut_changes_no_number(Estimator, dtype, monkeypatch):
         found = answers(model, X)
         with monkeypatch.context() as patched:
             patched.setattr(_base, "is_plain", lambda X, n_columns: False)
-            patched.setattr(_base, "_models", _base._Models())
+            patched.setattr(_fitted_model, "_models", _fitted_model._Models())
             expected = answers(model, X)
         for a, b in zip(found, expected, strict=True):
             assert a.dtype == b.dtype
@@ -273,7 +279,7 @@ def test_threads_have_their_own_models():
 def test_no_model_outlives_its_estimator():
     model = AutoencoderTransformer(**SMALL).fit(rows())
     answers(model, rows(1))
-    assert model in _base._models.by_estimator
+    assert model in _fitted_model._models.by_estimator
     assert model._model.single_row_passes
     assert "theta_" in vars(model)
     theta = weakref.ref(model.theta_)

@@ -1,11 +1,13 @@
-"""Batches: which rows they hold, and what was done to them."""
+"""Training samples and mini-batches: which rows they hold, and how these are prepared."""
 
 from gradients import make_loader, make_rows
 import numpy as np
 import pytest
 
+from skae._network.nested import CodeSizeSampler
 from skae._network.scaling import Scaling
 from skae._training import batches as batches_module
+from skae._training.batches import all_rows, merge_equal_rows, prepared_rows
 from skae.corruptions import UserNoise
 
 
@@ -17,10 +19,11 @@ def serve(loader, order, rng=None):
     """Go through a loader as an epoch does: inputs, targets and weights of its batches."""
     served = []
     for chosen in loader.chunks(order):
-        assert len(chosen) <= loader.n_rows
+        assert len(chosen) <= len(loader.inputs)
         loader.fill(chosen, rng)
         for index, n_rows in loader.slots(len(chosen)):
-            inputs, targets, weights = loader.slot(index, n_rows)
+            inputs, targets, weights, sizes = loader.slot(index, n_rows)
+            assert sizes is None
             weights = np.ones(n_rows) if weights is None else weights.copy()
             assert len(inputs) == len(targets) == len(weights) == n_rows
             served.append((inputs.copy(), targets.copy(), weights))
@@ -54,9 +57,9 @@ def test_part_of_the_rows(batch_size):
     rng = np.random.default_rng(0)
     X, target, weights = rng.random((20, 3)), rng.random((20, 3)), rng.random(20)
     chosen = rng.random(20) < 0.6
-    some = chosen & (rng.random(20) < 0.6)
+    fewer = chosen & (rng.random(20) < 0.6)
     part = make_rows(X, target, weights).part(chosen)
-    for rows, mask in ((part, chosen), (part.part(some[chosen]), some)):
+    for rows, mask in ((part, chosen), (part.part(fewer[chosen]), fewer)):
         assert len(rows) == mask.sum()
         for found, all_of_it in zip(rows.arrays(), (X, target, weights), strict=True):
             np.testing.assert_array_equal(found, all_of_it[mask])
@@ -72,8 +75,7 @@ def test_rows_gathered_later_in_parts_are_the_same(own_target):
     X, weights = rows_of(), np.random.default_rng(1).random(20)
     target = rows_of(seed=1) if own_target else X
     rows, order = make_rows(X, target, weights), np.random.default_rng(2).permutation(20)
-    at_once, in_parts = make_loader(rows, 8), make_loader(rows, 8)
-    assert in_parts.defer()
+    at_once, in_parts = make_loader(rows, 8), make_loader(rows, 8, defers=True)
     for chosen in at_once.chunks(order):
         at_once.fill(chosen, None)
         in_parts.fill(chosen, None)
@@ -84,15 +86,8 @@ def test_rows_gathered_later_in_parts_are_the_same(own_target):
             in_parts.gather(slice(view.start, middle))
             pairs = zip(in_parts.slot(index, n_rows), at_once.slot(index, n_rows), strict=True)
             for found, expected in pairs:
+                assert (found is None) == (expected is None)
                 np.testing.assert_array_equal(found, expected)
-
-
-def test_noisy_rows_are_not_left_for_later():
-    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape))
-    loader = make_loader(make_rows(rows_of(), corruption=noise), 8)
-    assert not loader.defer()
-    loader.fill(np.arange(20), np.random.default_rng(0))
-    assert np.abs(loader.slot(0, 8)[0]).min() > 0
 
 
 def test_weights_of_one_size_are_none():
@@ -110,17 +105,17 @@ def test_a_slot_is_always_the_same_memory():
     np.testing.assert_array_equal(first, loader.rows.X[::-1][8:12])
 
 
-def test_feed_scales_what_it_serves_and_leaves_the_rows():
+def test_a_loader_scales_what_it_serves_and_leaves_the_rows():
     X, target = rows_of(seed=1), rows_of(seed=2)
-    kept = X.copy(), target.copy()
+    before = X.copy(), target.copy()
     scaling = Scaling(X.mean(axis=0), np.asarray(0.3))
     loader = make_loader(make_rows(X, target), 20, scaling)
     loader.fill(np.arange(20), None)
-    inputs, targets, weights = loader.slot(0, 20)
+    inputs, targets, weights, _ = loader.slot(0, 20)
     np.testing.assert_allclose(inputs, (X - X.mean(axis=0)) / 0.3)
     np.testing.assert_allclose(targets, (target - X.mean(axis=0)) / 0.3)
     assert weights is None
-    np.testing.assert_array_equal((X, target), kept)
+    np.testing.assert_array_equal((X, target), before)
 
 
 def test_noise_is_on_the_inputs_in_their_own_units():
@@ -141,3 +136,139 @@ def test_rows_that_are_their_own_targets_are_gathered_once():
     assert loader.inputs is loader.targets
     loader = make_loader(make_rows(X, X.copy()), 5)
     assert not np.shares_memory(loader.inputs, loader.targets)
+
+
+def test_code_sizes_are_drawn_for_each_row_and_decoder():
+    sampler = CodeSizeSampler((6, 3, 1), np.random.default_rng(0))
+    loader = make_loader(make_rows(rows_of()), 8, size_sampler=sampler)
+    loader.fill(np.arange(20), None)
+    sizes = loader.slot(1, 8)[3]
+    assert sizes.shape == (8, 3)
+    first = sizes.copy()
+    loader.fill(np.arange(20), None)
+    again = loader.slot(1, 8)[3]
+    assert np.shares_memory(sizes, again)
+    assert (again != first).any()
+    assert set(again[:, 0]) <= {4, 5, 6}
+    assert set(again[:, 1]) <= {2, 3}
+    assert set(again[:, 2]) == {1}
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_unshuffled_rows_stay_in_their_batches(is_nested):
+    """Several decoders read a batch by the places of its rows: these are shuffled."""
+    sampler = CodeSizeSampler((2, 1), np.random.default_rng(0)) if is_nested else None
+    loader = make_loader(make_rows(rows_of()), 8, size_sampler=sampler)
+    order = loader.order(False, np.random.default_rng(0))
+    assert np.array_equal(order, np.arange(20)) != is_nested
+    for start in (0, 8, 16):
+        batch = np.sort(order[start : start + 8])
+        np.testing.assert_array_equal(batch, np.arange(start, min(start + 8, 20)))
+    assert sorted(loader.order(True, np.random.default_rng(0))) == list(range(20))
+
+
+# ---------------------------------------------------------------- noisy samples
+
+
+def test_a_noisy_sample_is_about_as_large_as_asked_for():
+    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape))
+    X, weights = rows_of(), np.arange(1.0, 21)
+    rows = make_rows(X, weights=weights, corruption=noise)
+    clean, noisy, found_weights = rows.noisy_sample(50, np.random.default_rng(0))
+    np.testing.assert_array_equal(clean, np.vstack([X] * 3))
+    np.testing.assert_array_equal(found_weights, np.concatenate([weights] * 3))
+    assert np.abs(noisy - clean).min() > 0
+    clean, noisy, found_weights = rows.noisy_sample(10**6, np.random.default_rng(0))
+    assert len(clean) == len(noisy) == len(found_weights) == 20 * batches_module.MAX_NOISE_DRAWS
+    clean, _, found_weights = rows.noisy_sample(5, np.random.default_rng(0))
+    np.testing.assert_array_equal(clean, X[found_weights.astype(int) - 1])
+    assert len(clean) == 5
+
+
+def test_given_noisy_rows_are_sampled_once():
+    X, target = rows_of(seed=1), rows_of(seed=2)
+    clean, noisy, weights = make_rows(X, target).noisy_sample(50, None)
+    np.testing.assert_array_equal(clean, target)
+    np.testing.assert_array_equal(noisy, X)
+    assert (weights == 1).all()
+
+
+# ---------------------------------------------------------------- preparation
+
+
+def test_rows_of_weight_zero_are_left_out_and_few_rows_merged():
+    X = np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [0.0, 9.0]])
+    rows = prepared_rows(X, np.array([1.0, 2.0, 3.0, 0.0]))
+    np.testing.assert_array_equal(rows.X, [[1, 5], [2, 1]])
+    np.testing.assert_array_equal(rows.weights, [2, 4])
+    assert rows.target is rows.X
+    assert not rows.is_noisy
+
+
+def test_many_rows_are_left_as_they_are(monkeypatch):
+    monkeypatch.setattr(batches_module, "MAX_MERGED_ROWS", 3)
+    X, X_clean = np.ones((4, 2)), np.zeros((4, 2))
+    rows = prepared_rows(X, np.ones(4), X_clean)
+    assert rows.X is X
+    assert rows.target is X_clean
+    assert rows.is_noisy
+    rows = prepared_rows(X, np.array([1.0, 1.0, 0.0, 1.0]), X_clean)
+    np.testing.assert_array_equal(rows.X, np.ones((1, 2)))
+    np.testing.assert_array_equal(rows.target, np.zeros((1, 2)))
+    np.testing.assert_array_equal(rows.weights, [3])
+
+
+def test_all_rows_take_part():
+    X = rows_of()
+    rows = all_rows(X)
+    assert rows.X is rows.target is X
+    assert len(rows) == 20
+    assert (rows.weights == 1).all()
+
+
+# ---------------------------------------------------------------- merging
+
+
+def normal_rows(n_rows, dtype=np.float64):
+    return np.random.default_rng(0).normal(size=(n_rows, 4)).astype(dtype)
+
+
+def test_merging_sorts_rows_and_adds_weights():
+    X = np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [1.0, 4.0], [2.0, 1.0]])
+    distinct, weights, X_clean = merge_equal_rows(X, np.array([1.0, 2.0, 3.0, 4.0, 5.0]), None)
+    np.testing.assert_array_equal(distinct, [[1, 4], [1, 5], [2, 1]])
+    np.testing.assert_array_equal(weights, [4, 2, 9])
+    assert X_clean is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_merging_hides_order_and_repetition(dtype):
+    X = normal_rows(20, dtype)
+    counts = np.random.default_rng(1).integers(1, 4, 20)
+    weighted = merge_equal_rows(X, counts.astype(float), None)
+    repeated = np.repeat(X, counts, axis=0)
+    order = np.random.default_rng(2).permutation(len(repeated))
+    merged = merge_equal_rows(repeated[order], np.ones(len(order)), None)
+    np.testing.assert_array_equal(merged[0], weighted[0])
+    np.testing.assert_array_equal(merged[1], weighted[1])
+    assert merged[0].dtype == dtype
+    assert merged[1].dtype == np.float64
+    assert merged[0].flags.c_contiguous
+
+
+def test_merging_leaves_its_arguments():
+    X, weights = normal_rows(20)[::-1], np.ones(20)
+    X[3] = X[5]
+    before = X.copy()
+    merge_equal_rows(X, weights, None)
+    np.testing.assert_array_equal(X, before)
+    assert (weights == 1).all()
+
+
+def test_merging_keeps_rows_and_their_clean_ones_together():
+    X = np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0], [0.0, 2.0]])
+    X_clean = np.array([[5.0, 5.0], [6.0, 6.0], [5.0, 5.0], [7.0, 7.0]])
+    merged, weights, clean = merge_equal_rows(X, np.array([1.0, 1.0, 1.0, 2.0]), X_clean)
+    np.testing.assert_array_equal(merged, [[0, 2], [0, 2], [1, 2]])
+    np.testing.assert_array_equal(clean, [[6, 6], [7, 7], [5, 5]])
+    np.testing.assert_array_equal(weights, [1, 2, 2])

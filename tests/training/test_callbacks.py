@@ -588,7 +588,7 @@ def test_an_interrupt_in_a_callback_keeps_the_model():
 def test_an_interrupt_in_the_calibration_ends_its_tasks():
     watcher = Watcher(lambda context, *shown: "calibration" in path(context) and interrupt(context))
     model = quick(AutoencoderOutlierDetector, **PLAIN).set_callbacks(watcher)
-    with pytest.warns(UserWarning, match="threshold rests on scores of the training rows"):
+    with pytest.warns(UserWarning, match="threshold rests on scores of the training samples"):
         model.fit(X)
     assert sorted(watcher.begun) == sorted(watcher.ended)
     assert watcher.ended[-3:] == [("fit", "calibration", "fold"), ("fit", "calibration"), ("fit",)]
@@ -633,11 +633,11 @@ def test_a_model_shown_can_be_saved():
     assert_array_equal(pickle.loads(Saver.saved[-2]).transform(X), model.transform(X))
 
 
-def test_silence_answers_whatever_tasks_are_asked():
+def test_the_null_object_answers_whatever_tasks_are_asked():
     """One object stands for all tasks where no callback listens."""
-    assert NULL_TASKS.phase("training", 1, None, None, None) is NULL_TASKS
+    assert NULL_TASKS.phase("training", 1, None, None) is NULL_TASKS
     assert NULL_TASKS.calibration(5) is NULL_TASKS
-    assert NULL_TASKS.sizing() is NULL_TASKS
+    assert NULL_TASKS.search() is NULL_TASKS
     assert NULL_TASKS.end_epoch() is False
     model = AutoencoderTransformer(**QUICK).set_callbacks(Recorder()).set_callbacks()
     assert "_skl_callbacks" not in vars(model)

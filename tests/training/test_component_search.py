@@ -1,4 +1,4 @@
-"""How many columns a share of the variance takes: of the autoencoder, and PCA's at the latest."""
+"""The search for the fewest components that explain a share of the variance."""
 
 import pickle
 
@@ -9,8 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training import component_search
-from skae._training.fit import Fit
+from skae._training import component_search, fit, validation
 
 TRANSFORMERS = [AutoencoderTransformer, DenoisingAutoencoder]
 QUICK = {
@@ -34,20 +33,20 @@ def rows(n_rows, seed=0):
 @pytest.fixture
 def tried(monkeypatch):
     """The sizes of which fits are made."""
-    found, of_size = [], Fit.of_size
+    sizes, run_size = [], fit._run_size
 
-    def noted(fit, n_components):
-        found.append(n_components)
-        return of_size(fit, n_components)
+    def noted(run, X_val, n_components, tasks):
+        sizes.append(n_components)
+        return run_size(run, X_val, n_components, tasks)
 
-    monkeypatch.setattr(Fit, "of_size", noted)
-    return found
+    monkeypatch.setattr(fit, "_run_size", noted)
+    return sizes
 
 
 # ---------------------------------------------------------------- the search
 
 
-def sought(left_by_model, left, left_by_pca=LEFT_BY_PCA):
+def search_among(left_by_model, left, left_by_pca=LEFT_BY_PCA):
     """Search among models of which is known what they leave; return the sizes tried, and found."""
     search, tried = component_search.Bisection(left_by_pca, left), []
     while search.is_open:
@@ -62,7 +61,7 @@ def sought(left_by_model, left, left_by_pca=LEFT_BY_PCA):
 @pytest.mark.parametrize("left", [0.7, 0.3, 0.0116])
 def test_where_the_model_leaves_an_even_part_of_what_pca_leaves_few_sizes_are_tried(left, part):
     left_by_pca = LEFT_BY_PCA[: np.sum(left <= LEFT_BY_PCA) + 1]
-    tried, found = sought(part * left_by_pca, left, left_by_pca)
+    tried, found = search_among(part * left_by_pca, left, left_by_pca)
     assert found == np.argmax(part * left_by_pca <= left) + 1
     assert len(tried) <= 3
 
@@ -70,7 +69,7 @@ def test_where_the_model_leaves_an_even_part_of_what_pca_leaves_few_sizes_are_tr
 def test_where_no_smaller_size_is_enough_it_is_pca_s():
     for n_most in (1, 2, 20):
         left_by_pca = LEFT_BY_PCA[:n_most]
-        tried, found = sought(1.5 * left_by_pca, left_by_pca[-1], left_by_pca)
+        tried, found = search_among(1.5 * left_by_pca, left_by_pca[-1], left_by_pca)
         assert found == n_most
         assert len(tried) <= 2
         assert n_most == 1 or tried[-1] == n_most - 1
@@ -81,7 +80,7 @@ def test_what_is_found_is_enough_and_one_less_is_not(seed):
     """Whatever the models leave, be it more than smaller ones do or nothing."""
     rng = np.random.default_rng(seed)
     left_by_model = rng.uniform(0, 2, 20) * LEFT_BY_PCA * rng.integers(0, 2, 20)
-    tried, found = sought(left_by_model, LEFT_BY_PCA[-1])
+    tried, found = search_among(left_by_model, LEFT_BY_PCA[-1])
     assert found == 20 or left_by_model[found - 1] <= LEFT_BY_PCA[-1]
     assert found == 1 or left_by_model[found - 2] > LEFT_BY_PCA[-1]
     assert len(tried) == len(set(tried)) <= component_search.MAX_GUESSES + 5
@@ -90,7 +89,7 @@ def test_what_is_found_is_enough_and_one_less_is_not(seed):
 def test_guesses_that_lead_astray_give_way_to_halves():
     left_by_pca = np.linspace(0.9, 0.05, 200)
     left_by_model = np.where(np.arange(1, 201) < 150, 1.001 * left_by_pca[-1], 0)
-    tried, found = sought(left_by_model, left_by_pca[-1], left_by_pca)
+    tried, found = search_among(left_by_model, left_by_pca[-1], left_by_pca)
     assert found == 150
     assert len(tried) <= component_search.MAX_GUESSES + 8
 
@@ -134,7 +133,7 @@ def test_it_is_the_plain_model_of_the_fewest_columns_that_explain_it(
     ids=str,
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_never_more_columns_than_pca_s(parameters, dtype):
+def test_never_more_components_than_pca_s(parameters, dtype):
     X = (load_digits().data[:120, ::2] / 16).astype(dtype)
     model = AutoencoderTransformer(0.7, **QUICK | {"max_iter": 4} | parameters).fit(X)
     assert 1 <= model.n_components_ <= PCA(0.7).fit(X).n_components_
@@ -153,7 +152,7 @@ def test_weights_are_repetitions(Estimator):
     assert_array_equal(weighted.theta_, plain.theta_)
 
 
-def test_rows_that_are_given_judge():
+def test_given_validation_samples_judge():
     """Rows along the first direction alone take one column, rows that vary in all take more."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 6)) * [4, 3, 2, 1, 1, 1]
@@ -170,13 +169,13 @@ def test_rows_that_are_given_judge():
 def test_a_denoiser_is_judged_by_what_it_makes_of_clean_rows(monkeypatch):
     X = rows(300)
     noisy = X + np.random.default_rng(1).normal(scale=0.1, size=X.shape)
-    judged, judge = [], component_search.judge_sizes
+    judged, errors_of_sizes = [], component_search.errors_of_sizes
 
-    def noted(judges, max_decoded):
-        judged.extend(part.arrays()[1] for _, part in judges)
-        return judge(judges, max_decoded)
+    def noted(validators, max_decoded):
+        judged.extend(rows.arrays()[1] for _, rows in validators)
+        return errors_of_sizes(validators, max_decoded)
 
-    monkeypatch.setattr(component_search, "judge_sizes", noted)
+    monkeypatch.setattr(component_search, "errors_of_sizes", noted)
     model = DenoisingAutoencoder(0.8, **QUICK | {"max_iter": 4}).fit(noisy, X_clean=X)
     assert 1 <= model.n_components_ <= PCA(0.8).fit(noisy).n_components_
     assert_array_equal(np.unique(np.vstack(judged[:5]), axis=0), np.unique(X, axis=0))
@@ -189,7 +188,7 @@ def test_a_denoiser_is_judged_by_what_it_makes_of_clean_rows(monkeypatch):
     "parameters", [{"max_iter": 0}, {"early_stopping": False}, {"linear_path": None, "max_iter": 0}]
 )
 @pytest.mark.parametrize("Estimator", TRANSFORMERS)
-def test_without_rows_that_judge_it_is_pca_s(Estimator, parameters, tried):
+def test_without_held_out_samples_it_is_pca_s(Estimator, parameters, tried):
     X = rows(60)
     model = Estimator(0.9, **QUICK | parameters).fit(X)
     assert model.n_components_ == PCA(0.9).fit(X).n_components_
@@ -228,25 +227,22 @@ def test_a_warm_start_keeps_its_size(tried):
 
 def interrupted(monkeypatch, which, n_epochs=3):
     """Have the trial with a number be interrupted after some epochs."""
-    run, n_run = Fit.run, 0
+    run_size, report, n_trials, n_reported = fit._run_size, validation.report, 0, 0
 
-    def run_and_stop(fit, *args, **options):
-        nonlocal n_run
-        n_run += 1
-        if n_run == which:
-            n_reported, report = 0, fit._report
+    def counted(*args):
+        nonlocal n_trials, n_reported
+        n_trials, n_reported = n_trials + 1, 0
+        return run_size(*args)
 
-            def stop(*losses):
-                nonlocal n_reported
-                n_reported += 1
-                if n_reported == n_epochs:
-                    raise KeyboardInterrupt
-                report(*losses)
+    def report_and_stop(run):
+        nonlocal n_reported
+        n_reported += 1
+        if (n_trials, n_reported) == (which, n_epochs):
+            raise KeyboardInterrupt
+        report(run)
 
-            fit._report = stop
-        return run(fit, *args, **options)
-
-    monkeypatch.setattr(Fit, "run", run_and_stop)
+    monkeypatch.setattr(fit, "_run_size", counted)
+    monkeypatch.setattr(validation, "report", report_and_stop)
 
 
 @pytest.mark.parametrize("n_rows", [300, 900])
@@ -273,7 +269,7 @@ def test_an_interrupt_without_a_linear_path_leaves_what_was_on_trial(monkeypatch
     assert np.isfinite(model.score(X))
 
 
-def test_an_interrupt_leaves_the_fewest_columns_found(monkeypatch, tried):
+def test_an_interrupt_leaves_the_fewest_components_found(monkeypatch, tried):
     X = rows(900)
     free = AutoencoderTransformer(0.7, **QUICK).fit(X)
     assert tried == [free.n_components_, free.n_components_ - 1]
@@ -286,7 +282,7 @@ def test_an_interrupt_leaves_the_fewest_columns_found(monkeypatch, tried):
 
 def test_verbose_says_what_is_tried(tried, capsys):
     AutoencoderTransformer(0.7, **QUICK, verbose=True).fit(rows(900))
-    lines = [line for line in capsys.readouterr().out.splitlines() if "Columns" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Components" in line]
     for size, line in zip(tried, lines, strict=True):
-        assert line.startswith(f"Columns: {size}, leaving 0.")
+        assert line.startswith(f"Components: {size}, leaving 0.")
         assert line.endswith(" of the variance")

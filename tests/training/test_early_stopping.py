@@ -50,17 +50,17 @@ def test_patience_with_losses_that_are_not_numbers():
     assert epochs_until_exhausted([1, math.inf, math.inf, math.inf], 1e-3, 3) == 4
 
 
-def choose(curves, weights=None, caution=1.0):
+def choose(curves, weights=None, n_errors=1.0):
     """Feed a selector the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
     curves = np.asarray(curves, float)
     weights = np.ones(curves.shape[1]) if weights is None else weights
-    choice = EpochSelector(curves[0], weights, caution)
+    selector = EpochSelector(curves[0], weights, n_errors)
     kept = 0
     for epoch, losses in enumerate(curves[1:], start=1):
-        if choice.improves(losses, epoch):
+        if selector.improves(losses, epoch):
             kept = epoch
-    assert choice.epoch == kept
-    assert choice.loss == pytest.approx(np.average(curves[kept], weights=weights))
+    assert selector.epoch == kept
+    assert selector.loss == pytest.approx(np.average(curves[kept], weights=weights))
     return kept
 
 
@@ -74,15 +74,15 @@ def test_choice_of_the_start_where_nothing_is_better():
 
 def test_choice_is_cautious_where_rows_disagree():
     disagreeing = [[4, 4, 4, 4], [0, 5, 0, 5]]
-    assert choose(disagreeing, caution=0.0) == 1
-    assert choose(disagreeing, caution=2.5) == 0
-    assert choose([[4, 4, 4, 4], [3.9, 3.8, 3.9, 3.8]], caution=2.5) == 1
+    assert choose(disagreeing, n_errors=0.0) == 1
+    assert choose(disagreeing, n_errors=2.5) == 0
+    assert choose([[4, 4, 4, 4], [3.9, 3.8, 3.9, 3.8]], n_errors=2.5) == 1
 
 
 def test_choice_weighs_rows():
     curves = [[4, 4, 4], [5, 5, 1]]
-    assert choose(curves, np.array([1, 1, 10]), caution=0.5) == 1
-    assert choose(curves, np.array([10, 10, 1]), caution=0.5) == 0
+    assert choose(curves, np.array([1, 1, 10]), n_errors=0.5) == 1
+    assert choose(curves, np.array([10, 10, 1]), n_errors=0.5) == 0
 
 
 def test_choice_of_rows_whose_losses_have_no_unit():
@@ -101,9 +101,9 @@ def test_choice_over_sizes_wants_a_gain_at_each():
 
 def test_loss_over_sizes_is_that_of_the_first_at_the_start():
     start = np.tile([3.0, 0.1], (6, 1))
-    choice = EpochSelector(start, np.ones(6), 1.0)
-    assert choice.loss == pytest.approx(3)
-    assert choice.mean(start * [1, 0.5]) == pytest.approx(3 * 0.75)
+    selector = EpochSelector(start, np.ones(6), 1.0)
+    assert selector.loss == pytest.approx(3)
+    assert selector.mean(start * [1, 0.5]) == pytest.approx(3 * 0.75)
 
 
 def test_choice_over_sizes_measures_each_in_units_of_its_start():
@@ -119,8 +119,8 @@ def test_choice_over_sizes_is_half_as_cautious_with_each():
     """All gain for certain together, the second one half for certain."""
     start = np.ones((4, 3))
     disagreeing = np.array([[0.5, 0.0, 0.5], [0.5, 0.0, 0.5], [0.5, 1.2, 0.5], [0.5, 1.2, 0.5]])
-    assert choose_over_sizes([start, disagreeing], caution=1.0) == 1
-    assert choose_over_sizes([start, disagreeing], caution=4.0) == 0
+    assert choose_over_sizes([start, disagreeing], n_errors=1.0) == 1
+    assert choose_over_sizes([start, disagreeing], n_errors=4.0) == 0
 
 
 def test_choice_over_sizes_where_the_start_leaves_next_to_nothing_at_one():
@@ -131,39 +131,39 @@ def test_choice_over_sizes_where_the_start_leaves_next_to_nothing_at_one():
 
 def test_progress_is_that_of_the_worst_size_until_an_epoch_is_chosen():
     start = np.tile([2.0, 0.1], (6, 1))
-    choice = EpochSelector(start, np.ones(6), 1.0)
-    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
-    assert choice.improved(start * [0.5, 1.5], 1) == ()
-    assert choice.improved(start * [0.5, 0.7], 2) == (None,)
-    assert choice.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
+    selector = EpochSelector(start, np.ones(6), 1.0)
+    assert selector.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
+    assert selector.improved(start * [0.5, 1.5], 1) == ()
+    assert selector.improved(start * [0.5, 0.7], 2) == (None,)
+    assert selector.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
     alone = EpochSelector(start[:, 0], np.ones(6), 1.0)
     assert alone.progress(start[:, 0] * 3) == alone.mean(start[:, 0] * 3) == pytest.approx(6)
 
 
 def test_each_part_has_its_own_epoch():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
-    choice = DecoderEpochSelector(start, np.ones(6), 1.0, [[0, 2], [1]])
-    assert choice.loss == pytest.approx(1)
-    assert choice.improved(start * [0.9, 1.1, 0.8], 1) == [0]
-    assert choice.improved(start * [0.2, 0.5, 1.1], 2) == [1]
-    assert choice.improved(start * [0.9, 0.6, 0.9], 3) == []
-    assert choice.epochs == [1, 2]
-    assert choice.epoch == 2
-    assert choice.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)
-    assert choice.progress(start * 2) == choice.mean(start * 2) == pytest.approx(2)
+    selector = DecoderEpochSelector(start, np.ones(6), 1.0, [[0, 2], [1]])
+    assert selector.loss == pytest.approx(1)
+    assert selector.improved(start * [0.9, 1.1, 0.8], 1) == [0]
+    assert selector.improved(start * [0.2, 0.5, 1.1], 2) == [1]
+    assert selector.improved(start * [0.9, 0.6, 0.9], 3) == []
+    assert selector.epochs == [1, 2]
+    assert selector.epoch == 2
+    assert selector.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)
+    assert selector.progress(start * 2) == selector.mean(start * 2) == pytest.approx(2)
 
 
 def test_a_part_is_compared_alone():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
-    choice = DecoderEpochSelector(start, np.ones(6), 0.0, [[0, 2], [1]])
-    assert choice.improves_part(0, start * [0.9, 0.1, 0.8], 3)
-    assert not choice.improves_part(1, start * [0.1, 1.1, 0.1], 5)
-    assert choice.epochs == [3, 0]
+    selector = DecoderEpochSelector(start, np.ones(6), 0.0, [[0, 2], [1]])
+    assert selector.improves_part(0, start * [0.9, 0.1, 0.8], 3)
+    assert not selector.improves_part(1, start * [0.1, 1.1, 0.1], 5)
+    assert selector.epochs == [3, 0]
 
 
-def choose_over_sizes(curves, caution=1.0):
+def choose_over_sizes(curves, n_errors=1.0):
     """Feed a selector the losses of rows at several sizes; the epoch that it ends with."""
-    choice = EpochSelector(np.asarray(curves[0]), np.ones(len(curves[0])), caution)
+    selector = EpochSelector(np.asarray(curves[0]), np.ones(len(curves[0])), n_errors)
     for epoch, losses in enumerate(curves[1:], start=1):
-        choice.improves(np.asarray(losses), epoch)
-    return choice.epoch
+        selector.improves(np.asarray(losses), epoch)
+    return selector.epoch

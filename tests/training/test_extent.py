@@ -24,7 +24,7 @@ def added_to_pca(model, X):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_draw_in(dtype):
+def test_pull_in(dtype):
     z = np.array([[3, 4], [0.3, 0.4], [0, 0], [30, 40]], dtype)
     near = np.empty_like(z)
     run(pull_in(z, np.asarray(25, dtype), np.ones(2, dtype), np.empty(4, dtype), near))
@@ -60,9 +60,9 @@ def test_within_reach_nothing_is_changed():
     assert_array_equal(model.reconstruct(X), rows)
     far = model.mean_ + 100 * (X - model.mean_)
     model.reach_ = AutoencoderTransformer(2, **SMALL).fit(X).reach_
-    drawn_in = model.reconstruct(far)
+    pulled_in = model.reconstruct(far)
     model.reach_ = None
-    assert np.abs(model.reconstruct(far) - drawn_in).max() > 1
+    assert np.abs(model.reconstruct(far) - pulled_in).max() > 1
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])
@@ -79,7 +79,7 @@ def test_a_row_far_off_is_restored_about_as_well_as_by_pca(activation):
     )
 
 
-def test_codes_of_a_user_s_own_are_drawn_in_too():
+def test_codes_of_a_user_s_own_are_pulled_in_too():
     X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     for size in (1e3, 1e6):

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training import course
+from skae._training import fit as fit_module
 from skae.activations import ACTIVATIONS
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -414,7 +414,7 @@ def test_the_best_epoch_is_restored(Estimator, given):
         assert_allclose(error / (2 * model.scale_**2), model.best_loss_, rtol=1e-9)
 
 
-def test_rows_to_watch_are_not_learned_from():
+def test_validation_samples_are_not_learned_from():
     X = rows(300)
     model = AutoencoderTransformer(**SMALL | {"max_iter": 0})
     with pytest.warns(UserWarning, match="X_val is on another scale"):
@@ -439,7 +439,7 @@ def test_early_stopping_with_every_solver(Estimator, solver):
 @quiet
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
-def test_what_is_watched_is_what_is_trained(solver, given):
+def test_what_is_validated_is_what_is_trained(solver, given):
     """On rows that a network reconstructs better than PCA, that is seen and kept."""
     t = np.random.default_rng(0).uniform(-1, 1, 700)
     X = np.column_stack([t, t**2, np.sin(3 * t)])
@@ -637,7 +637,7 @@ def test_a_last_training_that_is_worse_than_the_start_is_not_kept(
 ):
     """Folds may find epochs good that are bad on all rows, as a row far from them is in some."""
     X = curved_rows(100, noise=0.05)
-    monkeypatch.setattr(course.Course, "_cross_validate", lambda _: SimpleNamespace(epoch=n_epochs))
+    monkeypatch.setattr(fit_module, "cross_validate", lambda run: SimpleNamespace(epoch=n_epochs))
     options = {"max_iter": 40, "learning_rate_init": rate, "nested": nested, "random_state": 0}
     model = AutoencoderTransformer(2, **options).fit(X)
     error = model.reconstruction_err_ / pca_error(2, X, X)

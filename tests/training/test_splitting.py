@@ -1,9 +1,9 @@
-"""Rows known by what they hold."""
+"""Folds of samples, dealt by what the samples hold."""
 
 import numpy as np
 import pytest
 
-from skae._training.splitting import fold_numbers, hash_rows, merge_equal_rows
+from skae._training.splitting import Dealing, fold_numbers, hash_rows
 
 
 def rows(n_rows=60, n_features=4, dtype=np.float64):
@@ -12,53 +12,6 @@ def rows(n_rows=60, n_features=4, dtype=np.float64):
 
 def rng():
     return np.random.default_rng(7)
-
-
-# ---------------------------------------------------------------- merging
-
-
-def test_merging_sorts_rows_and_adds_weights():
-    X = np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [1.0, 4.0], [2.0, 1.0]])
-    distinct, weights, X_clean = merge_equal_rows(X, np.array([1.0, 2.0, 3.0, 4.0, 5.0]), None)
-    np.testing.assert_array_equal(distinct, [[1, 4], [1, 5], [2, 1]])
-    np.testing.assert_array_equal(weights, [4, 2, 9])
-    assert X_clean is None
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_merging_hides_order_and_repetition(dtype):
-    X = rows(20, dtype=dtype)
-    counts = np.random.default_rng(1).integers(1, 4, 20)
-    weighted = merge_equal_rows(X, counts.astype(float), None)
-    repeated = np.repeat(X, counts, axis=0)
-    order = np.random.default_rng(2).permutation(len(repeated))
-    merged = merge_equal_rows(repeated[order], np.ones(len(order)), None)
-    np.testing.assert_array_equal(merged[0], weighted[0])
-    np.testing.assert_array_equal(merged[1], weighted[1])
-    assert merged[0].dtype == dtype
-    assert merged[1].dtype == np.float64
-    assert merged[0].flags.c_contiguous
-
-
-def test_merging_leaves_its_arguments():
-    X, weights = rows(20)[::-1], np.ones(20)
-    X[3] = X[5]
-    kept = X.copy()
-    merge_equal_rows(X, weights, None)
-    np.testing.assert_array_equal(X, kept)
-    assert (weights == 1).all()
-
-
-def test_merging_keeps_rows_and_their_clean_ones_together():
-    X = np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0], [0.0, 2.0]])
-    X_clean = np.array([[5.0, 5.0], [6.0, 6.0], [5.0, 5.0], [7.0, 7.0]])
-    merged, weights, clean = merge_equal_rows(X, np.array([1.0, 1.0, 1.0, 2.0]), X_clean)
-    np.testing.assert_array_equal(merged, [[0, 2], [0, 2], [1, 2]])
-    np.testing.assert_array_equal(clean, [[6, 6], [7, 7], [5, 5]])
-    np.testing.assert_array_equal(weights, [1, 2, 2])
-
-
-# ---------------------------------------------------------------- folds
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -126,3 +79,10 @@ def test_hashes_of_whole_numbers_fill_their_range():
     for digits in low_and_high:
         counts = np.bincount(digits.astype(int), minlength=16)
         assert (np.abs(counts - 100) < 50).all()
+
+
+def test_a_dealing_deals_the_same_rows_alike_each_time():
+    X, dealing = rows(), Dealing(n_folds=5, seed=7)
+    np.testing.assert_array_equal(dealing.folds(X), fold_numbers(X, 5, rng()))
+    np.testing.assert_array_equal(dealing.folds(X), dealing.folds(X))
+    assert (Dealing(5, seed=8).folds(X) != dealing.folds(X)).any()

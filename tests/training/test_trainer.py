@@ -1,4 +1,4 @@
-"""The loops, what feeds them and what stops them."""
+"""Steps, epochs of mini-batches and L-BFGS: what they do, and what stops them."""
 
 import copy
 import math
@@ -14,10 +14,11 @@ from gradients import (
 import numpy as np
 import pytest
 import reference
+from runs import make_run
 
 from skae import AutoencoderTransformer
 from skae._training import batches
-from skae._training.objective import DivergedError, sample_losses
+from skae._training.objective import DivergedError
 from skae._training.trainer import SCHEDULES, Step, epochs, lbfgs
 from skae.corruptions import UserNoise
 from skae.optimizers import OPTIMIZERS, slices
@@ -153,7 +154,7 @@ def test_order_of_the_rows(shuffle):
     assert np.array_equal(visits[0], visits[1]) != shuffle
 
 
-def test_loss_of_an_epoch_is_the_mean_over_its_rows():
+def test_the_loss_of_an_epoch_is_the_mean_over_its_samples():
     X = rows_of(23)
     _, _, [in_batches] = train(make_rows(X), 1, batch_size=5, rate=0.0)
     _, _, [at_once] = train(make_rows(X), 1, rate=0.0)
@@ -245,17 +246,17 @@ def test_stop_save_continue_equals_never_stopped(name):
     state = {"steps": 0} | optimizer.init(parameters.trained)
     rng = np.random.default_rng(2)
 
-    def run(parameters, state, rng):
+    def train_on(parameters, state, rng):
         objective = make_objective(network, parameters, rows, 5)
         step = Step(objective, optimizer, state, 0.01)
         passes = epochs(objective, step, lambda t: 0.1 / (1 + t), True, rng)
         for _ in range(3):
             next(passes)
 
-    run(parameters, state, rng)
+    train_on(parameters, state, rng)
     saved = copy.deepcopy((parameters, state, rng))
-    run(parameters, state, rng)
-    run(*saved)
+    train_on(parameters, state, rng)
+    train_on(*saved)
     np.testing.assert_array_equal(saved[0].trained, parameters.trained)
     assert saved[1]["steps"] == state["steps"] == 30
 
@@ -319,53 +320,6 @@ def test_divergence_stops_before_the_step():
         next(epochs(objective, Step(objective, plain, state), lambda t: 0.1, False, None))
     assert state["steps"] == 2
     assert np.isfinite(parameters.flat).all()
-
-
-# ---------------------------------------------------------------- losses of rows
-
-
-@pytest.mark.parametrize("penalty", [None, "l1"])
-def test_row_losses(penalty):
-    X, target = rows_of(23), rows_of(23, seed=1)
-    network, names = make_network(latent="logistic", linear_path=True)
-    parameters = make_parameters(network, np.random.default_rng(1))
-    rows = make_rows(X, target)
-    objective = make_objective(network, parameters, rows, 5, backward=False)
-    _, output = reference.forward(X, parameters.layers, parameters.path, names, 2)
-    expected = ((output - target) ** 2 / 2).mean(axis=1)
-    found = sample_losses(objective, None)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    if penalty is not None:
-        priced = make_objective(network, parameters, rows, 5, penalty, backward=False)
-        whole = make_objective(network, parameters, rows, penalty=penalty)
-        fill(whole)
-        assert sample_losses(priced, None).mean() == pytest.approx(whole(0, 23), rel=0.1)
-
-
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("penalty", PENALTIES)
-def test_row_losses_take_nothing_from_unwritten_memory(penalty, nested):
-    """A penalty adds to the code's delta, which nothing has written without a backward pass."""
-    network, _ = make_network(latent="logistic", nested=nested)
-    parameters = make_parameters(network, np.random.default_rng(0))
-    objective = make_objective(network, parameters, make_rows(rows_of()), 5, penalty, False)
-    delta = objective.workspace.deltas[network.n_encoder_layers]
-    delta[...] = np.inf
-    assert np.isfinite(sample_losses(objective, None)).all()
-    assert np.isfinite(delta).all()
-
-
-def test_row_losses_leave_the_parameters_and_see_one_noise():
-    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape))
-    network, _ = make_network()
-    parameters = make_parameters(network, np.random.default_rng(1))
-    kept = parameters.flat.copy()
-    rows = make_rows(rows_of(23), corruption=noise)
-    objective = make_objective(network, parameters, rows, 5, backward=False)
-    first, again = (sample_losses(objective, np.random.default_rng(0)) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(parameters.flat, kept)
 
 
 # ---------------------------------------------------------------- L-BFGS
@@ -514,3 +468,86 @@ def test_vectors_are_cut_into_equal_pieces():
         assert max(lengths) <= 2**18
         assert len(found) >= n_least or size < 16 * n_least
         assert max(lengths) - min(lengths) <= 16 * len(found)
+
+
+# ---------------------------------------------------------------- what a trainer makes
+
+
+def trainer_of(X, **options):
+    """Return a trainer, samples, and the state at the start."""
+    run = make_run(X, **options)
+    return run.trainer, run.rows, run.state
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_noisy_rows_are_not_left_for_later(monkeypatch, noisy):
+    """Noise is drawn for all rows of a chunk in turn, whatever the parts of a batch."""
+    monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", 0)
+    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape)) if noisy else None
+    trainer, rows, state = trainer_of(rows_of(400), corruption=noise)
+    objective = trainer.objective(state, rows)
+    loader = objective.loader
+    assert objective.plan.n_parts == 2
+    assert loader.defers != noisy
+    loader.inputs[...] = 0
+    loader.fill(np.arange(400), np.random.default_rng(0))
+    assert (np.abs(loader.slot(0, 200)[0]).min() > 0) == noisy
+    objective(0, 200)
+    assert np.abs(loader.slot(0, 200)[0]).min() > 0
+    assert not trainer.objective(state, rows, 400).loader.defers  # L-BFGS fills it once
+
+
+@pytest.mark.parametrize(("solver", "leaves_sum"), [("adam", True), ("shampoo", False)])
+def test_a_step_adds_up_the_gradients_unless_the_optimizer_prepares_it(
+    monkeypatch, solver, leaves_sum
+):
+    monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", 0)
+    trainer, rows, state = trainer_of(rows_of(400), solver=solver)
+    objective = trainer.objective(state, rows)
+    assert len(objective.other_gradients) == leaves_sum
+    assert trainer.objective(state, rows, 400).other_gradients == []
+
+
+@pytest.mark.parametrize(("solver", "n_units"), [("adam", 1), ("sgd", 60), ("lbfgs", 60)])
+def test_decay_is_alpha_or_its_share_of_a_sample(solver, n_units):
+    weights = np.full(20, 3.0)
+    trainer, _, state = trainer_of(rows_of(), weights=weights, solver=solver, alpha=0.3)
+    assert trainer.decay(state.model.network) == pytest.approx(0.3 / n_units)
+
+
+def test_validation_losses_are_those_of_the_average_where_there_is_one():
+    trainer, rows, state = trainer_of(rows_of())
+    plain = trainer.validation_losses(state, rows)
+    start = plain()
+    state.start_average(0.9)
+    averaged = trainer.validation_losses(state, rows)
+    state.parameters.flat *= 2
+    np.testing.assert_array_equal(averaged(), start)
+    assert (plain() != start).any()
+    state.averaged.flat *= 2
+    np.testing.assert_array_equal(averaged(), plain())
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_validation_losses_see_one_noise(noisy):
+    noise = UserNoise(lambda X, rng: X + rng.standard_normal(X.shape)) if noisy else None
+    trainer, rows, state = trainer_of(rows_of(), corruption=noise)
+    losses = trainer.validation_losses(state, rows)
+    np.testing.assert_array_equal(losses(), losses())
+
+
+def test_without_averaging_cosine_is_constant():
+    """What the training of chunks needs: the number of steps is not known."""
+    found = []
+    for learning_rate, averaged in (("cosine", False), ("constant", False), ("cosine", True)):
+        trainer, rows, state = trainer_of(
+            rows_of(), learning_rate=learning_rate, averaging=0, batch_size=5
+        )
+        passes = trainer.epochs(state, trainer.objective(state, rows), averaged)
+        for _ in range(3):
+            next(passes)
+        assert "average" not in state.optimizer
+        assert state.optimizer["steps"] == 12
+        found.append(state.parameters.flat.copy())
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()

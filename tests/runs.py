@@ -1,0 +1,28 @@
+"""Runs of training by the parameters of an estimator, without the estimator around them."""
+
+from gradients import make_rows
+import numpy as np
+
+from skae import AutoencoderTransformer
+from skae._training.options import read_options
+from skae._training.run import Run
+from skae._training.state import start_state
+from skae._training.trainer import Trainer
+
+
+def make_trainer(rows, warn=None, **parameters):
+    """Return a Trainer by the parameters of a small transformer with two components."""
+    estimator = AutoencoderTransformer(2, hidden_layer_sizes=(4,), random_state=0)
+    options = read_options(estimator.set_params(**parameters).get_params(deep=False))
+    warnings = {} if warn is None else {"warn": warn}
+    return Trainer(options, rows.weights.sum(), **warnings)
+
+
+def make_run(X, *, weights=None, corruption=None, warn=None, **parameters):
+    """Return a Run at its start; nested decoders count alike."""
+    rows = make_rows(X, weights=weights, corruption=corruption)
+    trainer = make_trainer(rows, warn, **parameters)
+    state = start_state(rows, trainer.options)
+    n_decoders = len(state.model.network.decoder_sizes)
+    state.decoder_weights = np.full(n_decoders, 1 / n_decoders)
+    return Run(trainer, rows, state)
