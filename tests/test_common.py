@@ -3,7 +3,6 @@
 No failure is expected anywhere: `parametrize_with_checks` is given no list of excuses.
 """
 
-from functools import partial
 import re
 import warnings
 
@@ -114,13 +113,13 @@ INDEPENDENT = {
 }
 
 # Every check runs for the defaults, and for what is furthest from them: another loop than that
-# over mini-batches; no linear path, a penalty and several decoders; a code whose size is known
-# after training alone; noise that reads other rows; a threshold from the training rows.
+# over mini-batches; no linear path, a penalty and several decoders; a code whose size trial fits
+# decide; noise that reads other rows; a threshold from the training rows.
 FULL = [
     *(Estimator() for Estimator in ESTIMATORS),
     AutoencoderTransformer(**CONFIGURATIONS["lbfgs"]),
     AutoencoderTransformer(**CONFIGURATIONS["nested, plain"]),
-    DenoisingAutoencoder(**CONFIGURATIONS["share of the variance"]),
+    DenoisingAutoencoder(**CONFIGURATIONS["share of held-out variance"]),
     DenoisingAutoencoder(**DENOISING_CONFIGURATIONS["swap"]),
     AutoencoderOutlierDetector(**DETECTOR_CONFIGURATIONS["contamination"]),
 ]
@@ -138,8 +137,8 @@ def configured():
 
 
 def name_of(check):
-    """Return the name of a check, without what scikit-learn has bound to it."""
-    return name_of(check.func) if isinstance(check, partial) else check.__name__
+    """Return the name of a check, to which scikit-learn has bound arguments."""
+    return check.func.__name__
 
 
 def depends_on_the_configuration(check):
@@ -151,11 +150,10 @@ def parametrize(estimators, is_wanted):
     parameters = []
     for estimator in estimators:
         configuration = re.sub(r"\s", "", repr(estimator))
-        for _, check in estimator_checks_generator(estimator):
+        for instance, check in estimator_checks_generator(estimator):
             if is_wanted(check):
-                options = check.func.keywords if isinstance(check.func, partial) else {}
-                name = "-".join([configuration, name_of(check), *options])
-                parameters.append(pytest.param(estimator, check, id=name))
+                name = "-".join([configuration, name_of(check), *check.keywords])
+                parameters.append(pytest.param(instance, check, id=name))
     return pytest.mark.parametrize(("estimator", "check"), parameters)
 
 
