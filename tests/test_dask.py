@@ -33,7 +33,7 @@ QUICK = {
     "early_stopping": False,
     "random_state": 0,
 }
-X = (load_digits().data / 16).astype(np.float32)
+X = (load_digits().data[:900] / 16).astype(np.float32)
 NAMES = [f"pixel{i}" for i in range(64)]
 N_COMPONENTS = 3
 
@@ -96,24 +96,24 @@ def test_a_search_on_the_cluster(client):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_training_block_by_block(client, Estimator):
     """The blocks stay where they are until they are learned from, one at a time."""
-    rows = da.from_array(X, chunks=(600, 64))
-    model = Estimator(N_COMPONENTS, **QUICK, batch_size=100)
+    rows = da.from_array(X, chunks=(300, 64))
+    model = Estimator(N_COMPONENTS, **QUICK, batch_size=50)
     if Estimator is AutoencoderOutlierDetector:
         model.set_params(criterion="reconstruction")
     expected = clone(model)
     for block in rows.blocks:
         model.partial_fit(block.compute())
-    for start in (0, 600, 1200):
-        expected.partial_fit(X[start : start + 600])
+    for start in (0, 300, 600):
+        expected.partial_fit(X[start : start + 300])
     assert_array_equal(model.theta_, expected.theta_)
     assert model.theta_.dtype == np.float32
     assert model.n_samples_seen_ == len(X)
 
 
 def test_training_comes_to_what_fit_comes_to(client):
-    rows = da.from_array(X, chunks=(600, 64))
+    rows = da.from_array(X, chunks=(300, 64))
     parameters = {"hidden_layer_sizes": (64,), "learning_rate_init": 1e-2, "random_state": 0}
-    model = AutoencoderTransformer(8, batch_size=100, **parameters)
+    model = AutoencoderTransformer(8, batch_size=50, **parameters)
     for _ in range(6):
         for block in rows.blocks:
             model.partial_fit(block.compute())
@@ -128,7 +128,7 @@ def test_training_comes_to_what_fit_comes_to(client):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_arrays_block_by_block(client, Estimator):
     model = fitted(Estimator)
-    rows = da.from_array(X, chunks=(500, 64))
+    rows = da.from_array(X, chunks=(250, 64))
     chunks = (rows.chunks[0], (N_COMPONENTS,))
     scores = model.score_samples(X)
     lazy = {
@@ -153,7 +153,7 @@ def test_arrays_block_by_block(client, Estimator):
 
 def test_the_cluster_does_the_work(client):
     model = fitted(AutoencoderTransformer)
-    rows = da.from_array(X, chunks=(100, 64))
+    rows = da.from_array(X, chunks=(50, 64))
     before = sum(client.run(lambda dask_worker: dask_worker.state.executed_count).values())
     rows.map_blocks(model.reconstruct, dtype=X.dtype).sum().compute()
     after = client.run(lambda dask_worker: dask_worker.state.executed_count)
@@ -190,7 +190,7 @@ def test_frames_partition_by_partition(client, Estimator):
 
 def test_outliers_of_a_lazy_array(client):
     model = AutoencoderOutlierDetector(N_COMPONENTS, **QUICK).fit(X[:200])
-    rows = da.from_array(X, chunks=(600, 64))
+    rows = da.from_array(X, chunks=(300, 64))
     labels = rows.map_blocks(model.predict, dtype=int, drop_axis=1)
     assert_array_equal(labels.compute(), model.predict(X))
 
@@ -200,7 +200,7 @@ def test_outliers_of_a_lazy_array(client):
 
 def test_lazy_arrays_passed_as_they_are_are_computed(client):
     """As by scikit-learn's own estimators: the result is right, and an ordinary array."""
-    rows = da.from_array(X, chunks=(600, 64))
+    rows = da.from_array(X, chunks=(300, 64))
     model = fitted(AutoencoderTransformer)
     found = model.transform(rows)
     assert isinstance(found, np.ndarray)
@@ -210,7 +210,7 @@ def test_lazy_arrays_passed_as_they_are_are_computed(client):
 
 def test_columns_in_several_blocks_are_refused(client):
     model = fitted(AutoencoderTransformer)
-    rows = da.from_array(X, chunks=(600, 32))
+    rows = da.from_array(X, chunks=(300, 32))
     with pytest.raises(ValueError, match="expecting 64 features"):
         rows.map_blocks(model.reconstruct, dtype=X.dtype).compute()
     whole = rows.rechunk({1: -1})

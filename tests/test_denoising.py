@@ -5,6 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn import config_context
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -225,6 +227,20 @@ def test_clean_rows_with_weights_repeated_and_in_chunks(early_stopping):
     for start in (0, 40):
         chunked.partial_fit(noisy[start : start + 40], X_clean=X[start : start + 40])
     assert chunked.n_samples_seen_ == 80
+
+
+def test_the_start_is_the_regression_of_the_codes_of_pca_on_noisy_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=6)
+    noisy, unseen = X + rng.normal(size=X.shape), X + rng.normal(size=X.shape)
+    model = DenoisingAutoencoder(2, max_iter=0).fit(noisy, X_clean=X)
+    pca = PCA(2).fit(noisy)
+    expected = LinearRegression().fit(noisy, pca.transform(X)).predict(unseen)
+    found = model.transform(unseen)
+    signs = np.sign(np.sum(found * expected, axis=0))
+    assert_allclose(found, signs * expected, rtol=1e-4, atol=1e-4)
+    error = np.mean((model.reconstruct(unseen) - X) ** 2)
+    assert error < 0.9 * np.mean((pca.inverse_transform(pca.transform(unseen)) - X) ** 2)
 
 
 # ------------------------------------------------------------ metadata

@@ -2,6 +2,7 @@
 
 import pickle
 
+from curved import curved_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -473,6 +474,45 @@ def test_rare_values_of_binary_columns_are_normal():
     scores = detector.score_samples(rows)
     assert scores[:10].min() > scores[10]
     assert np.all(detector.predict(np.eye(10)) == 1)
+
+
+# ------------------------------------------------------------ models that calibrate
+
+
+def assert_calibrated_as(detector, X, **parameters):
+    """The scores are those of models with these parameters that are trained to the end."""
+    expected = clone(detector).set_params(
+        early_stopping=False, tol=0, n_iter_no_change=1000, warm_start=False, **parameters
+    )
+    assert_array_equal(detector.calibration_scores_, expected.fit(X).calibration_scores_)
+
+
+def test_calibration_has_the_activation_that_auto_settled_on():
+    def some_far_off(n_rows, seed):
+        rng = np.random.default_rng(seed + 1)
+        X = curved_rows(n_rows, seed=seed)
+        X += 0.05 * rng.normal(size=X.shape)
+        X[::40] = 20 * np.random.default_rng(seed + 2).normal(size=X[::40].shape)
+        return X
+
+    X, X_val = some_far_off(500, 0), some_far_off(300, 5)
+    options = {"hidden_layer_sizes": (32,), "learning_rate_init": 0.03, "max_iter": 60}
+    options |= {"n_iter_no_change": 10, "random_state": 0, "criterion": "reconstruction"}
+    relu = AutoencoderOutlierDetector(5, activation="relu", **options).fit(X, X_val=X_val)
+    auto = AutoencoderOutlierDetector(5, activation="auto", **options).fit(X, X_val=X_val)
+    assert auto.architecture_["activations"][0] == "isru"
+    assert relu.best_iter_ == 0
+    n_epochs = auto.best_iter_ - relu.n_iter_
+    assert n_epochs > 0
+    assert_calibrated_as(auto, X, activation="isru", max_iter=n_epochs)
+
+
+def test_calibration_trains_as_long_as_the_model_before_a_warm_start_too():
+    X = normal_rows(120)
+    options = QUICK | {"early_stopping": False, "criterion": "reconstruction"}
+    detector = AutoencoderOutlierDetector(2, warm_start=True, **options).fit(X).fit(X)
+    assert (detector.n_iter_, len(detector.loss_curve_)) == (5, 10)
+    assert_calibrated_as(detector, X, max_iter=10)
 
 
 # ------------------------------------------------------------ one batch after another

@@ -2,7 +2,9 @@
 
 import ast
 from email.parser import Parser
+from functools import cache
 from pathlib import Path
+import re
 import subprocess
 import sys
 import zipfile
@@ -40,6 +42,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
+def test_the_wheel_leaves_out_what_is_for_contributors(wheel):
+    folders = {name.partition("/")[0] for name in wheel.namelist()}
+    assert folders == {"skae", f"skae-{skae.__version__}.dist-info"}
+    assert not [name for name in wheel.namelist() if "test" in name or name.endswith(".md")]
+
+
 def test_the_wheel_needs_scikit_learn_and_what_that_needs(wheel):
     (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
     metadata = Parser().parsestr(wheel.read(name).decode())
@@ -63,11 +71,53 @@ print(sorted(sys.modules.keys() - before))
     assert imported - sys.stdlib_module_names == {"skae"}
 
 
-@pytest.mark.parametrize("package", OPTIONAL)
-def test_what_is_optional_is_an_extra_or_the_users_own(package):
-    """No file imports it on top, so that its absence is met where it is asked for."""
+@cache
+def packages_imported_on_top():
+    names = []
     for path in ROOT.glob("skae/**/*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
-                assert package not in {name.partition(".")[0] for name in names}
+                names += [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", OPTIONAL)
+def test_what_is_optional_is_an_extra_or_the_users_own(package):
+    """No file imports it on top, so that its absence is met where it is asked for."""
+    assert package not in packages_imported_on_top()
+
+
+# ---------------------------------------------------------------- files for other programs
+
+
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    fields = dict(re.findall(r"^([\w-]+): (.+)$", citation, re.MULTILINE))
+    assert fields["version"] == skae.__version__
+    assert fields["license"] == "BSD-3-Clause"
+    assert fields.keys() >= {"cff-version", "message", "title"}
+
+
+def test_continuous_integration_runs_what_contributors_run():
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    assert re.findall(r"^ *- run: (.+)$", workflow, re.MULTILINE) == ["bash .ci/run"]
+    assert "{{ secrets" not in workflow
+
+
+def test_commands_of_continuous_integration_are_those_of_the_readme():
+    """`.ci/run` takes them from there, and measures coverage by an option of its own."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert re.search(r"^    .*-m pytest.*$", readme, re.MULTILINE)
+    assert re.search(r"^    .*-m sphinx.*$", readme, re.MULTILINE)
+    assert "--cov" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "--cov" not in readme
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "RELEASING.md"])
+def test_paths_that_contributors_are_told_of_exist(page):
+    text = (ROOT / page).read_text("utf-8")
+    paths = re.findall(r"(?<![\w/.-])((?:skae|tests|docs|\.ci)/[\w./-]*\w)", text)
+    assert len(paths) > 2
+    for path in paths:
+        if not re.search(r"_build|0\.2\.0", path):
+            assert (ROOT / path).exists(), path

@@ -65,7 +65,8 @@ def test_there_and_back_through_a_pipeline():
 def test_the_same_code_with_pca_and_with_an_autoencoder():
     """A drop-in: what can be done with one can be done with the other."""
     found = []
-    for reducer in (PCA(2), AutoencoderTransformer(2, random_state=0)):
+    short = {"hidden_layer_sizes": (16,), "max_iter": 20, "random_state": 0}
+    for reducer in (PCA(2), AutoencoderTransformer(2, **short)):
         pipeline = make_pipeline(StandardScaler(), reducer, LogisticRegression())
         found.append(cross_val_score(pipeline, X, y, cv=3).mean())
         reducer = clone(reducer).fit(X)
@@ -127,7 +128,7 @@ def test_supervised_search_over_the_number_of_components():
         ("classify", LogisticRegression()),
     ]
     grid = {"encode__n_components": [1, 3], "encode__alpha": [1e-4, 1.0]}
-    search = GridSearchCV(Pipeline(steps), grid, cv=3, n_jobs=2).fit(X, y)
+    search = GridSearchCV(Pipeline(steps), grid, cv=3).fit(X, y)
     assert search.best_params_["encode__n_components"] == 3
     assert search.best_score_ > 0.85
     assert search.predict(X).shape == (150,)
@@ -135,7 +136,7 @@ def test_supervised_search_over_the_number_of_components():
 
 def test_unsupervised_search_by_the_default_score():
     grid = {"n_components": [1, 2, 3]}
-    search = GridSearchCV(AutoencoderTransformer(**QUICK), grid, cv=3, n_jobs=2).fit(X)
+    search = GridSearchCV(AutoencoderTransformer(**QUICK), grid, cv=3).fit(X)
     assert search.best_params_ == {"n_components": 3}
     assert np.all(np.diff(search.cv_results_["mean_test_score"]) > 0)
     assert search.transform(X).shape == (150, 3)

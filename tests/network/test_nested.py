@@ -257,7 +257,7 @@ def test_value_of_the_loss(loss, weighted):
 def test_gradient(encoder, loss, penalty, linear_path):
     latent = "logistic" if penalty == "kl" else "tanh"
     network, _, parameters, X, target, weights, _ = nested_case(
-        loss, encoder, linear_path, latent=latent
+        loss, encoder, linear_path, n_rows=40, latent=latent
     )
     for row_weights in (weights, None):
         objective = make_objective(
@@ -763,7 +763,7 @@ def test_losses_with_a_link_start_every_decoder_at_the_mean(loss, latent_activat
 # ---------------------------------------------------------------- a share of the variance
 
 
-@pytest.mark.parametrize(("share", "n_rows"), [(0.8, 300), (0.6, 900)])
+@pytest.mark.parametrize(("share", "n_rows"), [(0.8, 300), (0.6, 900), (0.9, 900)])
 def test_a_share_asks_for_the_fewest_columns(share, n_rows):
     """Cross-validated and with rows held out; what is left is the whole fit's, shortened."""
     digits = np.random.default_rng(0).permutation(load_digits().data / 16)
@@ -780,6 +780,9 @@ def test_a_share_asks_for_the_fewest_columns(share, n_rows):
             model.reconstruct(unseen, j), whole.reconstruct(unseen, j), rtol=1e-9, atol=1e-12
         )
     assert_allclose(model.transform(unseen), whole.transform(unseen)[:, :found], atol=1e-12)
+    longer, shorter = (make_network((2, int(n)), nested=True)[0] for n in (of_pca, found))
+    readers = [longer.decoder_of(size) for size in shorter.decoder_sizes]
+    assert_array_equal(model._decoder_weights, whole._decoder_weights[readers])
 
 
 def test_a_share_is_met_sooner_where_the_rows_are_curved():

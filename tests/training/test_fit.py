@@ -200,6 +200,20 @@ def test_schedules(solver, learning_rate):
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
+def test_partial_fit_takes_cosine_for_constant(solver):
+    """There is no last epoch at which the learning rate could be zero."""
+    X = rows()
+    found = []
+    for learning_rate in ("constant", "cosine"):
+        options = SMALL | {"max_iter": 2, "solver": solver, "learning_rate": learning_rate}
+        model = AutoencoderTransformer(**options)
+        for _ in range(4):
+            model.partial_fit(X)
+        found.append(model.theta_)
+    assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("momentum", [0, 0.5, 0.9])
 @pytest.mark.parametrize("nesterovs_momentum", [False, True])
 def test_momentum(nesterovs_momentum, momentum):
