@@ -8,7 +8,6 @@ from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 
-
 STATE = (
     "architecture_",
     "theta_",

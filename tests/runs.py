@@ -6,7 +6,7 @@ import numpy as np
 from skae import AutoencoderTransformer
 from skae._training.options import read_options
 from skae._training.run import Run
-from skae._training.state import start_state
+from skae._training.state import Previous, start_state
 from skae._training.trainer import Trainer
 
 
@@ -26,3 +26,9 @@ def make_run(X, *, weights=None, corruption=None, warn=None, **parameters):
     n_decoders = len(state.model.network.decoder_sizes)
     state.decoder_weights = np.full(n_decoders, 1 / n_decoders)
     return Run(trainer, rows, state)
+
+
+def previous_of(run, n_samples_seen=100):
+    """Return what an earlier fit would have left of the state of a run."""
+    state = run.state
+    return Previous(state.model, state.optimizer, state.decoder_weights, [], [], n_samples_seen)

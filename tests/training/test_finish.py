@@ -7,7 +7,7 @@ from curved import curved_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
-from runs import make_run, make_trainer
+from runs import make_run, make_trainer, previous_of
 from sklearn.decomposition import PCA
 
 from skae._network import inference
@@ -184,5 +184,5 @@ def test_samples_seen_add_up_over_passes():
     assert partial_fit(trainer, rows).n_samples_seen == 100
     assert fit_epochs(trainer, rows, 3, 2).n_samples_seen == 100
     run = trained_run()
-    run.n_samples_seen = 250
+    run.previous = previous_of(run, n_samples_seen=250)
     assert end(run).n_samples_seen == 350

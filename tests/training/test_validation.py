@@ -7,7 +7,7 @@ from curved import curved_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
-from runs import make_run
+from runs import make_run, previous_of
 
 from skae._network.nested import validated_sizes
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector
@@ -193,7 +193,7 @@ def test_training_is_not_restarted(reason):
         options |= {"max_iter": 2}
     told = []
     run = make_run(noise_of(600), warn=told.append, **options)
-    run.resumed = reason == "resumed"
+    run.previous = previous_of(run) if reason == "resumed" else None
     mask = np.arange(600) < 400
     run.learned = run.rows.part(mask)
     with np.errstate(all="ignore"):
