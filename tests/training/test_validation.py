@@ -92,9 +92,11 @@ def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
 
 
 @pytest.mark.parametrize("judges_sizes", [False, True])
-@pytest.mark.parametrize(("rate", "is_certain"), [(0.03, True), (0.001, False)])
-def test_folds_select_the_epoch_of_plain_loops(rate, is_certain, judges_sizes):
-    X = curved_rows(150)
+@pytest.mark.parametrize(
+    ("rate", "n_samples", "is_certain"), [(0.03, 400, True), (0.001, 150, False)]
+)
+def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, judges_sizes):
+    X = curved_rows(n_samples)
     run = make_run(X, **OPTIONS | {"learning_rate_init": rate})
     run.judges_sizes = judges_sizes
     folds = run.dealing.folds(X)
