@@ -26,22 +26,20 @@ class ClippedOutput(Activation):
     def __init__(self, lowest, highest, margin=np.inf):
         self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
         self.outer_lowest, self.outer_highest = self.lowest - margin, self.highest + margin
+        self.limits = []
+        if any_finite(self.lowest):
+            self.limits.append((np.maximum, self.outer_lowest, self.lowest))
+        if any_finite(self.highest):
+            self.limits.append((np.minimum, self.outer_highest, self.highest))
 
     def forward(self, z, excess):
-        bounds = [
-            (np.maximum, self.outer_lowest, self.lowest),
-            (np.minimum, self.outer_highest, self.highest),
-        ]
-        bounds = [
-            (clip, a.astype(z.dtype), b.astype(z.dtype)) for clip, a, b in bounds if any_finite(b)
-        ]
         within = z
-        for clip, outer, _ in bounds:
-            yield clip, within, outer, excess
+        for clip, outer, _ in self.limits:
+            yield clip, within, outer.astype(z.dtype), excess
             within = excess
         yield np.subtract, z, within, excess
-        for clip, _, bound in bounds:
-            yield clip, z, bound, z
+        for clip, _, bound in self.limits:
+            yield clip, z, bound.astype(z.dtype), z
         yield np.add, z, excess, z
 
     def backward(self, a, da, excess):
@@ -52,7 +50,7 @@ class ClippedOutput(Activation):
 
 
 def any_finite(bounds):
-    """Return whether some column has a bound."""
+    """Return whether any column has a bound."""
     return np.isfinite(bounds).any()
 
 
