@@ -159,7 +159,7 @@ def run_epochs(run, members, n_epochs, judge):
 
 
 def _run_lbfgs(run, state, rows, max_iter, after_iteration):
-    objective = run.trainer.objective(state, rows, len(rows))
+    objective = run.trainer.objective(state, rows)
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)
     decay = run.trainer.decay(state.model.network)

@@ -192,15 +192,10 @@ class Trainer:
             alpha *= nested.share_read(len(network.decoder_sizes), reads_per_sample)
         return alpha if solver.decouples_decay else alpha / self.total_weight
 
-    def objective(self, state, rows, batch_size=None):
-        """Return the mean loss of a batch, with its gradient.
-
-        With a batch size it is that of all samples for L-BFGS, else that of mini-batches for
-        the steps of an optimizer.
-        """
+    def objective(self, state, rows):
+        """Return the objective of mini-batches, or of all samples at once for L-BFGS."""
         solver, network = self.options.solver, state.model.network
-        takes_steps = batch_size is None
-        batch_size = min(solver.batch_size if takes_steps else batch_size, len(rows))
+        batch_size = len(rows) if solver.is_lbfgs else min(solver.batch_size, len(rows))
         n_parts = 1
         if self.options.penalty is None:
             n_parts = count_parts(network, batch_size, state.parameters.flat.dtype)
@@ -209,14 +204,14 @@ class Trainer:
         if network.nested:
             rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"], 1])
             sampler = nested.CodeSizeSampler(network.decoder_sizes, rng)
-        defers = takes_steps and is_cut and rows.corruption is None
+        defers = is_cut and rows.corruption is None and not solver.is_lbfgs
         loader = BatchLoader(rows, state.model, batch_size, sampler, defers)
         plan = Plan(
             fixed_encoder=state.fixed_encoder,
             decoder_weights=state.decoder_weights,
             reads_per_sample=self.reads_per_sample(state.fixed_encoder),
             n_parts=n_parts,
-            leaves_sum=takes_steps and not solver.optimizer.prepares,
+            leaves_sum=not (solver.is_lbfgs or solver.optimizer.prepares),
         )
         return Objective(state.model, loader, plan, self.options.penalty, self.run_jobs)
 
