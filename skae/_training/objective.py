@@ -132,7 +132,7 @@ class Objective:
         """Raise DivergedError for a loss that is not finite or far above the first one."""
         if self.limit == math.inf:
             self.limit = MAX_RELATIVE_LOSS * (abs(loss) + 1)
-        if not loss < self.limit:
+        if not -math.inf < loss < self.limit:
             raise DivergedError
 
     def check_last(self):

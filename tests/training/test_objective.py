@@ -74,7 +74,7 @@ def test_sample_losses_leave_the_parameters_and_see_one_noise():
 # ---------------------------------------------------------------- divergence
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e300])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
 def test_a_loss_far_above_the_first_one_is_divergence(bad):
     objective = objective_of(make_rows(rows_of()))
     objective.check(2.0)
@@ -85,7 +85,7 @@ def test_a_loss_far_above_the_first_one_is_divergence(bad):
         objective.check(3.1e4)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_first_loss_that_is_not_finite_is_divergence(bad):
     objective = objective_of(make_rows(rows_of()))
     with pytest.raises(DivergedError):
