@@ -84,7 +84,7 @@ def test_a_copy_of_a_history_is_not_added_to():
 def test_few_samples_are_cross_validated(n_rows, n_features, expected):
     run = make_run(rows_of(n_rows, n_features), linear_path=None)
     assert run.is_cross_validated == expected
-    run.resumed = True
+    run.previous = object()
     assert not run.is_cross_validated
 
 
@@ -118,7 +118,7 @@ def test_a_run_learns_all_samples_and_is_judged_by_them_at_first():
 def test_only_a_new_run_with_a_linear_path_builds_on_pca(linear_path):
     run = make_run(rows_of(), linear_path=linear_path)
     assert run.builds_on_pca == (linear_path == "pca")
-    run.resumed = True
+    run.previous = object()
     assert not run.builds_on_pca
 
 
