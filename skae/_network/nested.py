@@ -67,10 +67,10 @@ class CodeSizeSampler:
 
 def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
     """Return the part of a training batch that each decoder reads, with the weight of its loss."""
-    rows = spans(n_rows, len(network.decoder_sizes), reads_per_sample)
+    rows_of_decoders = spans(n_rows, len(network.decoder_sizes), reads_per_sample)
     return [
-        (DecoderBatch(rows[k], k, sizes[rows[k], k : k + 1]), float(weight))
-        for k, weight in enumerate(decoder_weights)
+        (DecoderBatch(rows, k, sizes[rows, k : k + 1]), float(weight))
+        for k, (rows, weight) in enumerate(zip(rows_of_decoders, decoder_weights, strict=True))
     ]
 
 

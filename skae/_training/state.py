@@ -36,7 +36,7 @@ class TrainingState:
 
     model: Model
     optimizer: dict
-    decoder_weights: np.ndarray = field(default_factory=lambda: np.ones(1))
+    decoder_weights: np.ndarray | None = None
     fixed_encoder: bool = False
     explained_by_pca: np.ndarray | None = None
     averaged: Parameters | None = None
@@ -44,6 +44,9 @@ class TrainingState:
     previous_best: Parameters = field(init=False)
 
     def __post_init__(self):
+        if self.decoder_weights is None:
+            n_decoders = len(self.model.network.decoder_sizes)
+            self.decoder_weights = np.full(n_decoders, 1 / n_decoders)
         self.best, self.previous_best = self.parameters.copy(), self.parameters.copy()
 
     @property
@@ -182,7 +185,7 @@ class Previous:
 
     model: Model
     optimizer: dict
-    decoder_weights: np.ndarray
+    decoder_weights: np.ndarray | None
     loss_curve: list
     validation_loss_curve: list
     n_samples_seen: int
@@ -212,8 +215,7 @@ def resumed_state(previous, options, target):
         for key, value in previous.optimizer.items()
     }
     model = replace(model, spec=spec, parameters=model.parameters.copy())
-    weights = previous.decoder_weights
-    return TrainingState(model, optimizer, np.ones(1) if weights is None else weights)
+    return TrainingState(model, optimizer, previous.decoder_weights)
 
 
 def _check_same_network(spec, network, n_features):

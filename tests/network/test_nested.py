@@ -171,6 +171,8 @@ def test_batches_of_decoders():
     for k, (batch, weight) in enumerate(batches_read):
         assert (batch.decoder, weight, len(batch)) == (k, float(k), 9)
         assert_array_equal(batch.sizes, sizes[batch.rows, k : k + 1])
+    with pytest.raises(ValueError, match="shorter"):  # a weight for each decoder
+        training_batches(network, 20, sizes, np.ones(1), 2.5)
     validated = validation_batches(network, 20, np.dtype(float))
     assert [int(batch.sizes[0, 0]) for batch, _ in validated] == list(validated_sizes(network))
     for batch, weight in validated:

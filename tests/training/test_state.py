@@ -55,6 +55,12 @@ def test_a_size_that_is_given_counts_more_than_the_options():
     np.testing.assert_array_equal(state.parameters.flat, plain.parameters.flat)
 
 
+@pytest.mark.parametrize(("nested", "weights"), [(False, [1]), (True, [1 / 3] * 3)])
+def test_losses_of_decoders_have_equal_weights_at_first(nested, weights):
+    state = start(AutoencoderTransformer(3, nested=nested), rows_of(50))
+    np.testing.assert_array_equal(state.decoder_weights, weights)
+
+
 # ---------------------------------------------------------------- what is kept
 
 
