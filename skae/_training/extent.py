@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skae._network.clipping import MARGIN
+from skae._network.clipping import MARGIN_FACTOR
 from skae._network.inference import blocks
 from skae._network.nested import errors_by_size
 from skae._parallel import run_sequentially
@@ -78,7 +78,7 @@ def measure_clip_margin(model, rows, max_rows, resumed):
         expected = np.empty_like(output)
         model.target_scaling.apply(target[block], out=expected)
         error = np.maximum(error, np.abs(output - expected).max(axis=0))
-    margin, before = MARGIN * error, model.spec.get("margin", np.inf)
+    margin, before = MARGIN_FACTOR * error, model.spec.get("margin", np.inf)
     if resumed:
         return np.maximum(margin, before).tolist()
     return np.minimum(margin, np.maximum(before, error)).tolist()

@@ -24,7 +24,7 @@ class DivergedError(FloatingPointError):
 
 def count_parts(network, batch_size, dtype):
     """Return into how many parts to cut a batch: 1, 2, 4 or 8, of 256 rows from 4 on."""
-    n_operations = 6 * batch_size * network.n_parameters_of_a_sample
+    n_operations = 6 * batch_size * network.n_parameters_per_sample
     is_small = n_operations * dtype.itemsize / 4 < MIN_PARALLEL_FLOPS
     if is_small or batch_size < MIN_PARALLEL_ROWS:
         return 1
@@ -95,7 +95,7 @@ class Objective:
             n_decoders = len(network.decoder_sizes)
             n_read = math.ceil(n_rows * nested.share_read(n_decoders, plan.reads_per_sample))
             self.decoders += [
-                TrainingWorkspace(network, parameters, n_read, beside=self.workspaces[0])
+                TrainingWorkspace(network, parameters, n_read, encoder=self.workspaces[0])
                 for _ in range(min(n_decoders, MAX_DECODER_GROUPS) - 1)
             ]
         self.penalty = None
@@ -192,7 +192,7 @@ class Objective:
         before += bind(workspace.encode(inputs))
         decoders = self.decoders if workspace is self.workspace else [workspace]
         adds = self.plan.backward and workspace.network.nested
-        jobs = [bind(decoder.begin_delta(n_rows)) if adds else [] for decoder in decoders]
+        jobs = [bind(decoder.clear_code_delta(n_rows)) if adds else [] for decoder in decoders]
         sample_losses, sums = [], []
         for k, (batch, weight) in enumerate(self._decoder_batches(n_rows, sizes)):
             which = k % len(decoders)
@@ -243,7 +243,8 @@ class Objective:
             return bind(workspace.encode_backward(inputs, penalize, fixed))
         if penalize is None:
             return []
-        return [*bind(workspace.begin_delta(n_rows)), partial(penalize, *workspace.code(n_rows))]
+        clear = bind(workspace.clear_code_delta(n_rows))
+        return [*clear, partial(penalize, *workspace.code(n_rows))]
 
 
 def sample_losses(objective, rng):

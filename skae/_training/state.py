@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skae._network.clipping import MARGIN, loosened, measure_bounds, scaled_bounds
+from skae._network.clipping import MARGIN_FACTOR, loosened, measure_bounds, scaled_bounds
 from skae._network.inference import Model, make_model
 from skae._network.initialization import (
     initialize_means,
@@ -73,7 +73,7 @@ class TrainingState:
             return
         network = self.model.network
         for i in range(network.n_encoder_layers + 1, network.n_layers + 1):
-            k = network.layer(i, decoder)
+            k = network.layer_index(i, decoder)
             for of_best, now in zip(self.best.layers[k], parameters.layers[k]):
                 of_best[...] = now
 
@@ -104,7 +104,7 @@ class TrainingState:
         for i, (old, new) in enumerate(zip(before, network.activations), start=1):
             n_copies = len(network.decoder_sizes) if i > network.n_encoder_layers else 1
             for decoder in range(n_copies):
-                W, _ = self.best.layers[network.layer(i, decoder)]
+                W, _ = self.best.layers[network.layer_index(i, decoder)]
                 W *= new.gain / old.gain
 
     def shortened(self, size):
@@ -132,7 +132,7 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
     bounds = measure_bounds(target) if network.clips else None
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
-        spec["margin"] = (MARGIN * np.ptp(target, axis=0) / scaling.scale).tolist()
+        spec["margin"] = (MARGIN_FACTOR * np.ptp(target, axis=0) / scaling.scale).tolist()
     theta = np.empty(build(spec).n_parameters, X.dtype)
     model = make_model(spec, theta, scaling)
     initialize_weights(model.network, model.parameters, np.random.default_rng(seed))

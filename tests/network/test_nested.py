@@ -187,7 +187,7 @@ def decoded(network, names, parameters, code, size):
     a = np.where(np.arange(n_read) < size, code[:, :n_read], 0)
     path = a @ parameters.path[1][:n_read] if network.linear_path else 0
     for i in range(n_encoder_layers + 1, network.n_layers + 1):
-        W, b = parameters.layers[network.layer(i, decoder)]
+        W, b = parameters.layers[network.layer_index(i, decoder)]
         z = a @ W + b
         if i == network.n_layers:
             z = z + path

@@ -117,7 +117,7 @@ def test_parts_of_large_networks(batch_size, n_parts):
 
 def test_numbers_of_twice_the_size_count_twice():
     network, _ = make_network((100, 100, 10))
-    n_rows = math.ceil(1e8 / (6 * network.n_parameters_of_a_sample))
+    n_rows = math.ceil(1e8 / (6 * network.n_parameters_per_sample))
     assert count_parts(network, n_rows, np.dtype(np.float32)) > 1
     assert count_parts(network, n_rows - 1, np.dtype(np.float32)) == 1
     assert count_parts(network, n_rows // 2 + 1, np.dtype(np.float64)) > 1

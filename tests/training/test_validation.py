@@ -262,7 +262,7 @@ def test_decoders_alone_are_kept_each_at_its_epoch():
     assert len(seen) == 8
     for decoder, epoch in enumerate((8, 5)):
         for i in range(network.n_encoder_layers + 1, network.n_layers + 1):
-            k = network.layer(i, decoder)
+            k = network.layer_index(i, decoder)
             for kept, expected in zip(state.best.layers[k], seen[epoch - 1].layers[k], strict=True):
                 assert_array_equal(kept, expected)
             assert (state.best.layers[k][0] != start.layers[k][0]).any()
