@@ -48,14 +48,10 @@ def explained_variance_ratios(
     """Return the share of the variance of X that each column of a plain code explains.
 
     The error that arises when a column is set to its mean is the variance that it explains; for a
-    linear decoder this is exact. The shares are scaled to add up to that of the whole code. Large
-    networks are measured on half as many samples, in jobs.
+    linear decoder this is exact. The shares are scaled to add up to that of the whole code. Each
+    column is a job.
     """
     n_components = model.network.n_components
-    if model.is_large:
-        max_decoded //= 2
-    else:
-        run_jobs = run_sequentially
     errors = CodeErrors(model, X, weights, max_decoded)
     if errors.variance == 0:
         return np.zeros(n_components)

@@ -145,10 +145,6 @@ def explained_variance_ratios(
     That is what a column adds to the share of the columns before it. It is cut off at zero, and
     where the shares add up to that of the whole code.
     """
-    if model.is_large:
-        max_decoded //= 2
-    else:
-        run_jobs = run_sequentially
     errors, variance = errors_by_size(model, X, weights, max_decoded, run_jobs)
     if variance == 0:
         return np.zeros(model.network.n_components)

@@ -64,7 +64,7 @@ def fit_scorer(result, seed, sizes=None):
     `sizes` are the numbers of components of its mixtures, as in `fit_density`.
     """
     scorer = Scorer(result.model)
-    X, _, weights = result.learned.arrays()
+    X, _, weights = result.trained_rows.arrays()
     Z = (X - result.model.scaling.mean.astype(np.float64)) / result.model.scaling.scale
     rng = np.random.default_rng(seed)
     density = fit_density(Z, *scorer.code_and_residuals(X), weights, rng, sizes)

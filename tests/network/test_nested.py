@@ -310,8 +310,8 @@ def test_decoders_of_large_batches_run_in_parallel(reads_per_sample, fixed, weig
             job()
 
     objective = make_objective(network, parameters, rows_in, run_jobs=backwards, **options)
-    assert len(whole.decoders) == 1
-    assert (len(objective.decoders), len(network.decoder_sizes)) == (4, 5)
+    assert len(whole.decoder_workspaces) == 1
+    assert (len(objective.decoder_workspaces), len(network.decoder_sizes)) == (4, 5)
     for index, n_rows in ((0, 200), (1, 30), (0, 200)):
         fill(whole)
         fill(objective)
@@ -363,7 +363,7 @@ def test_a_step_allocates_nothing(peak_memory, penalty, dtype):
 def test_chunks_change_nothing(monkeypatch, shuffle):
     found = []
     for chunk_batches in (1, 2, 64):
-        monkeypatch.setattr(batches, "CHUNK_BATCHES", chunk_batches)
+        monkeypatch.setattr(batches, "MAX_CHUNK_BATCHES", chunk_batches)
         network, _, parameters, X, *_ = nested_case(n_rows=23)
         objective = make_objective(network, parameters, make_rows(X), 4)
         optimizer = OPTIMIZERS["adam"]()

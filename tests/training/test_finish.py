@@ -153,7 +153,7 @@ def test_held_out_samples_of_a_result():
     held_out = result.held_out(X)
     assert held_out.dtype == bool
     assert held_out.sum() == 150
-    assert_array_equal(np.flatnonzero(~held_out), result.learned.index)
+    assert_array_equal(np.flatnonzero(~held_out), result.trained_rows.index)
     assert_array_equal(result.held_out(X[::-1]), held_out[::-1])
 
 
@@ -165,8 +165,8 @@ def test_held_out_samples_of_a_result():
 def test_where_all_samples_are_learned_none_is_held_out(n_rows, parameters):
     X = curved_rows(n_rows)
     result = fitted(X, **parameters)
-    assert result.dealing is None
-    assert result.learned is result.rows
+    assert result.splitter is None
+    assert result.trained_rows is result.rows
     assert_array_equal(result.held_out(X), np.zeros(n_rows, bool))
 
 
@@ -184,5 +184,5 @@ def test_samples_seen_add_up_over_passes():
     assert partial_fit(trainer, rows).n_samples_seen == 100
     assert fit_epochs(trainer, rows, 3, 2).n_samples_seen == 100
     run = trained_run()
-    run.n_samples_seen = 250
+    run.previous = SimpleNamespace(n_samples_seen=250)
     assert end(run).n_samples_seen == 350

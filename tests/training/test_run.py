@@ -99,17 +99,17 @@ def test_l_bfgs_is_not_cross_validated():
 def test_samples_are_dealt_to_folds(n_rows, fraction, n_folds):
     """With cross-validation to five, else so that one fold is the validation set."""
     run = make_run(rows_of(n_rows), validation_fraction=fraction)
-    assert run.dealing.n_folds == n_folds
-    assert run.dealing.seed == run.options.seeds.split
-    sizes = np.bincount(run.dealing.folds(run.rows.X))
+    assert run.splitter.n_folds == n_folds
+    assert run.splitter.seed == run.options.seeds.split
+    sizes = np.bincount(run.splitter.folds(run.rows.X))
     assert len(sizes) == n_folds
     assert np.ptp(sizes) <= 1
 
 
 def test_a_run_learns_all_samples_and_is_judged_by_them_at_first():
     run = make_run(rows_of())
-    assert run.learned is run.rows
-    [(state, rows)] = run.validators
+    assert run.trained_rows is run.rows
+    [(state, rows)] = run.validation_pairs
     assert state is run.state
     assert rows is run.rows
 

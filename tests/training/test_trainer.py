@@ -129,7 +129,7 @@ def test_chunks_change_nothing(monkeypatch, shuffle, noisy):
     rows = make_rows(rows_of(23), weights=weights / weights.mean(), corruption=noise)
     found = []
     for chunk_batches in (1, 2, 64):
-        monkeypatch.setattr(batches, "CHUNK_BATCHES", chunk_batches)
+        monkeypatch.setattr(batches, "MAX_CHUNK_BATCHES", chunk_batches)
         parameters, _, losses = train(rows, batch_size=4, shuffle=shuffle)
         found.append((parameters.trained.copy(), losses))
     for theta, losses in found[1:]:
