@@ -58,9 +58,9 @@ class Parameters:
 
 
 def count_parameters(shapes, path_shapes):
-    """Return the length of the vector: the sum of (n_in + 1) n_out, and n_in n_out of the path."""
-    n_layers = sum((n_in + 1) * n_out for n_in, n_out in shapes)
-    return n_layers + sum(n_in * n_out for n_in, n_out in path_shapes)
+    """Return the length of the vector: (n_in + 1) n_out for each layer, n_in n_out for each P."""
+    in_layers = sum((n_in + 1) * n_out for n_in, n_out in shapes)
+    return in_layers + sum(n_in * n_out for n_in, n_out in path_shapes)
 
 
 def sizes_of_decoders(n_components):
@@ -126,7 +126,7 @@ class Network:
         return sum(size <= columns for columns in self.decoder_sizes) - 1
 
     def layer_index(self, i, decoder=0):
-        """Return the index of layer i in `Parameters.layers`; in a decoder it depends on which."""
+        """Return the index in `Parameters.layers` of layer i, of this decoder if it is in one."""
         n_before = decoder * (self.n_layers - self.n_encoder_layers)
         return i - 1 + (n_before if i > self.n_encoder_layers else 0)
 
@@ -138,7 +138,7 @@ class Network:
     def n_parameters_per_sample(self):
         """Return about how many parameters a training step uses for each sample.
 
-        Two or three decoders read each sample if the network is nested.
+        If the network is nested, two or three decoders read each sample.
         """
         n_parameters = count_parameters(self.shapes[: self.n_layers], self.path_shapes)
         return 2 * n_parameters if self.nested else n_parameters

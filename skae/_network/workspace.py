@@ -78,7 +78,8 @@ class Layers:
         `link=False` stops before the last activation of the network.
         """
         network, n_rows = self.network, len(outputs[first])
-        path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
+        code = network.n_encoder_layers
+        path = {code: (0, 0), network.n_layers: (code, 1)}  # layer: (input, matrix) of the path
         for i in range(first + 1, last + 1):
             W, b = self.parameters.layers[network.layer_index(i, decoder)]
             z, inputs = outputs[i], outputs[i - 1]

@@ -176,7 +176,7 @@ def _train_plain(run):
     state, history, solver = run.state, run.history, run.options.solver
     patience = Patience(solver.tol, solver.n_iter_no_change)
 
-    def monitor(loss):
+    def monitor(loss, epoch):
         history.add(loss)
         state.keep()
         history.best_iter = history.n_iter

@@ -43,10 +43,9 @@ class Plan:
     """How an objective processes a batch.
 
     Without `backward` there is no gradient, and nested codes are truncated to the validated sizes.
-    With `fixed_encoder` only the decoders have a gradient. The losses of
-    nested decoders count by `decoder_weights`; each of n decoders reads `reads_per_sample` / n of
-    a batch. A batch is cut into `n_parts`; with `leaves_sum` it is left to the `Step` to add up
-    their gradients.
+    With `fixed_encoder` only the decoders have a gradient. Nested decoders have the weights
+    `decoder_weights` in the loss, and each of n reads `reads_per_sample` / n of a batch. A batch is
+    cut into `n_parts`; with `leaves_sum` it is left to the `Step` to add up their gradients.
     """
 
     backward: bool = True

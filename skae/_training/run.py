@@ -130,9 +130,9 @@ def warn_diverged(run):
 def run_epochs(run, pairs, n_epochs, monitor):
     """Train states, epoch by epoch in turn, for n_epochs or until `monitor` returns True.
 
-    `pairs` are pairs of a state and its training samples. `monitor(loss)` is called after each
-    epoch with their mean loss; it also keeps the best parameters. Raise DivergedError as `epochs`
-    does. Return the name of the limit that stopped L-BFGS, or None.
+    `pairs` are pairs of a state and its training samples. `monitor(loss, epoch)` is called after
+    each epoch with their mean loss; it also keeps the best parameters. Raise DivergedError as
+    `epochs` does. Return the name of the limit that stopped L-BFGS, or None.
     """
     phase, n_done = run.phase, 0
     phase.begin_epoch()
@@ -140,7 +140,7 @@ def run_epochs(run, pairs, n_epochs, monitor):
     def after_epoch(loss):
         nonlocal n_done
         n_done += 1
-        stop = monitor(loss)
+        stop = monitor(loss, n_done)
         run.is_over = phase.end_epoch()
         stop = run.is_over or stop
         if not stop and n_done < n_epochs:

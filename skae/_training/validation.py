@@ -75,12 +75,12 @@ def refit(run, selector):
     """Train on all samples for as many epochs as cross-validation has selected.
 
     If only the decoders are trained, each has its own number of epochs. Parameters with a greater
-    loss on all samples than the start are not kept: a sample far from all others, now in the first
-    batches, can spoil the first epochs.
+    loss on all samples than the start are not kept: a sample far from all others can spoil the
+    first epochs here even if it did not in the folds.
     """
     if not selector.epoch:
         return
-    state, history, n_done = run.state, run.history, 0
+    state, history = run.state, run.history
 
     def losses():
         return run.trainer.validation_losses(state, run.rows)()
@@ -88,18 +88,16 @@ def refit(run, selector):
     check = select_epochs(run, losses(), run.rows.weights, n_errors=0)
     start = state.best.flat.copy()
 
-    def keep_due(loss):
-        nonlocal n_done
-        n_done += 1
-        due = [k for k, epoch in zip(selector.parts, selector.epochs) if epoch == n_done]
+    def keep_decoders(loss, epoch):
+        due = [k for k, selected in zip(selector.parts, selector.epochs) if selected == epoch]
         losses_now = losses() if due else None
         for decoder in due:
-            if check.improves_part(decoder, losses_now, n_done):
+            if check.improves_part(decoder, losses_now, epoch):
                 state.keep(decoder)
-                history.best_iter = history.n_before + n_done
+                history.best_iter = history.n_before + epoch
 
     if state.fixed_encoder:
-        train_for(run, selector.epoch, keep_due)
+        train_for(run, selector.epoch, keep_decoders)
     elif train_for(run, selector.epoch):
         if check.improves(losses(), selector.epoch):
             history.best_iter = history.n_before + selector.epoch
@@ -113,13 +111,10 @@ def train_for(run, n_epochs, monitor=None):
 
     Without a `monitor` the last epoch is kept.
     """
-    n_done = 0
 
-    def keep(loss):
-        nonlocal n_done
-        n_done += 1
+    def keep(loss, epoch):
         run.state.keep()
-        run.history.best_iter = n_done
+        run.history.best_iter = epoch
 
     if n_epochs == 0:
         return True
@@ -146,10 +141,10 @@ def _train_validated(run, members, weights, n_errors):
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
 
-    def monitor(loss):
+    def monitor(loss, epoch):
         losses_now = losses()
         history.add(loss, selector.mean(losses_now))
-        for part in selector.improved_parts(losses_now, history.n_iter - history.n_before):
+        for part in selector.improved_parts(losses_now, epoch):
             for member in members if is_held_out or run.keeps_fold_models else ():
                 member.state.keep(part)
         history.best_loss = selector.loss

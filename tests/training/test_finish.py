@@ -29,13 +29,13 @@ def trained_run(n_epochs=3, **parameters):
     """Return a run in which some epochs have been trained and the last one kept."""
     run = make_run(curved_rows(100), **OPTIONS | parameters)
 
-    def judge(loss):
+    def monitor(loss, epoch):
         run.history.add(loss)
         run.state.keep()
         run.history.best_iter = run.history.n_iter
         return False
 
-    run_epochs(run, [(run.state, run.rows)], n_epochs, judge)
+    run_epochs(run, [(run.state, run.rows)], n_epochs, monitor)
     return run
 
 
