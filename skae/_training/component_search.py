@@ -4,20 +4,21 @@ import numpy as np
 
 from skae._training.callbacks import NULL_TASKS
 from skae._training.extent import errors_of_sizes
+from skae._training.finish import end
 
 MAX_SCORED_ROWS = 10_000
 FIRST_RATIO = 0.7  # first guess of the share that a model leaves unexplained, relative to PCA
 MAX_GUESSES = 6
 
 
-def search(run, run_size, give_up, tasks):
+def search(run, run_size, tasks):
     """Return the FitResult of the fewest components that explain the share that is asked for.
 
     The state of `run` has PCA's number of components, the most that are tried.
     `run_size(n_components, tasks)` trains a model. Callbacks see trial fits as a phase of their
     own; if there are callbacks, the size that is found is trained again as an ordinary fit. After
     an interrupt the result is that of the fewest components found to suffice. If there are none,
-    it is `give_up()`, which is PCA, or without a linear path the interrupted trial.
+    it is the start of `run`, which is PCA, or without a linear path the interrupted trial.
     """
     share = run.options.network.n_components
     n_most = run.state.model.network.n_components
@@ -32,8 +33,10 @@ def search(run, run_size, give_up, tasks):
             print(f"Components: {bisection.size}, leaving {unexplained:.3g} of the variance")
         if trial.interrupted:
             trials.end()
-            is_pca = run.state.model.network.linear_path
-            return best or (give_up() if is_pca else trial)
+            if best is None and run.state.model.network.linear_path:
+                run.interrupted = True
+                best = end(run)
+            return best or trial
     trials.end()
     if best is None or tasks is not NULL_TASKS:
         best = run_size(bisection.enough, tasks)

@@ -59,12 +59,6 @@ def end(run, in_order=True):
     return _finish(run, state, state.model, (MAX_DECODED_NUMBERS, extent.MAX_ROWS), in_order)
 
 
-def end_at_start(run):
-    """Return the FitResult of the start, which is PCA, after an interrupted search."""
-    run.interrupted = True
-    return end(run)
-
-
 def end_pass(run):
     """Return the FitResult of a pass of `partial_fit`; the code keeps its order and signs."""
     state = run.state

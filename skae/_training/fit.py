@@ -11,7 +11,7 @@ from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.callbacks import NULL_TASKS
 from skae._training.early_stopping import Patience
-from skae._training.finish import begin_phase, end, end_at_start, end_pass
+from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
 from skae._training.run import (
     History,
@@ -46,8 +46,7 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     searches = _searches_components(run, X_val)
     tasks.begin(_count_phases(run, X_val) + searches, run.splitter)
     if searches:
-        run_size, give_up = partial(_run_size, run, X_val), partial(end_at_start, run)
-        return component_search.search(run, run_size, give_up, tasks)
+        return component_search.search(run, partial(_run_size, run, X_val), tasks)
     return _train_to_end(run, X_val, tasks)
 
 
@@ -86,14 +85,16 @@ def partial_fit(trainer, rows, previous=None):
 
 def _start(trainer, rows, previous=None, X_val=None, n_components=None):
     """Return a run at its start, or resumed from a `previous` fit."""
-    if previous is not None:
+    if previous is None:
+        state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
+    else:
         state = resumed_state(previous, trainer.options, rows.target)
+    is_nested = state.model.network.nested
+    run = Run(trainer, rows, state, previous, keeps_fold_models=is_nested)
+    if run.resumed:
         curves = list(previous.loss_curve), list(previous.validation_loss_curve)
-        is_nested = state.model.network.nested
-        return Run(trainer, rows, state, previous, is_nested, History(*curves))
-    state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
-    run = Run(trainer, rows, state, keeps_fold_models=state.model.network.nested)
-    if state.model.network.nested:
+        run.history = History(*curves)
+    elif is_nested:
         _weigh_decoders(run, X_val)
     return run
 

@@ -14,7 +14,6 @@ from skae._network.initialization import (
     principal_directions,
     regress_path,
 )
-from skae._network.nested import decoders_kept, shortened
 from skae._network.network import Parameters, build, with_hidden_activation
 from skae._network.scaling import measure_scaling
 from skae._parallel import run_sequentially
@@ -106,12 +105,6 @@ class TrainingState:
             for decoder in range(n_copies):
                 W, _ = self.best.layers[network.layer_index(i, decoder)]
                 W *= new.gain / old.gain
-
-    def shortened(self, size):
-        """Return the state of the first `size` columns of a nested code."""
-        decoders = decoders_kept(self.model.network, size)
-        weights = self.decoder_weights[decoders]
-        return TrainingState(shortened(self.model, size), self.optimizer, weights)
 
 
 # ---------------------------------------------------------------- start

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 
 from skae._network import inference
 from skae._training.batches import all_rows
-from skae._training.finish import begin_phase, end, end_at_start, end_pass, preview
+from skae._training.finish import begin_phase, end, end_pass, preview
 from skae._training.fit import fit, fit_epochs, partial_fit
 from skae._training.run import run_epochs
 
@@ -103,10 +103,11 @@ def test_the_code_is_left_as_it_is_if_asked_to():
     assert result.explained_variance_ratio is None
 
 
-def test_an_interrupted_search_ends_with_pca():
+def test_a_run_that_ends_at_its_start_is_pca():
     X = curved_rows(100)
     run = make_run(X, **OPTIONS, n_components=3)
-    result = end_at_start(run)
+    run.interrupted = True
+    result = end(run)
     assert result.interrupted
     pca = PCA(3).fit(X)
     expected = pca.inverse_transform(pca.transform(X))
