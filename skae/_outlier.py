@@ -11,9 +11,19 @@ from skae._base import _BaseAutoencoder, is_stochastic
 from skae._compat import Interval, StrOptions, fit_context
 from skae._containers import contain
 from skae._onnx import exporter
-from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, draw
+from skae._outliers.calibration import (
+    Calibration,
+    CalibrationSamples,
+    calibrate,
+    subsample_weights,
+)
 from skae._outliers.density import Density
-from skae._outliers.robust import Ellipsoid, fit_ellipsoid_of, robust_rows, weighted_quantile
+from skae._outliers.robust import (
+    Ellipsoid,
+    downweight_outliers,
+    fit_ellipsoid,
+    weighted_quantile,
+)
 from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
@@ -428,7 +438,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     def _drawn_weights(self, weights, options):
         """Return the weights of at most `max_samples` samples, and zero for the others."""
-        return draw(weights, self.max_samples, options.seeds.split)
+        return subsample_weights(weights, self.max_samples, options.seeds.split)
 
     def _training_rows(self, X, weights, X_clean, options, previous=None):
         """Return the samples to train on: those outside the bulk count less.
@@ -438,15 +448,15 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         if previous is None:
             weights = self._drawn_weights(weights, options)
             rows = super()._training_rows(X, weights, None, options)
-            ellipsoid = fit_ellipsoid_of(rows, options.seeds.start)
+            ellipsoid = fit_ellipsoid(rows, options.seeds.start)
             self.ellipsoid_ = vars(ellipsoid)
-            return robust_rows(rows, ellipsoid)
+            return downweight_outliers(rows, ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
         scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
         self.calibration_scores_ = scores[-MEMORY:]
         weights = np.append(self.calibration_weights_, rows.weights)
         self.calibration_weights_ = weights[-MEMORY:]
-        return robust_rows(rows, Ellipsoid(**self.ellipsoid_))
+        return downweight_outliers(rows, Ellipsoid(**self.ellipsoid_))
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
         attributes = super()._fitted_attributes(result, X, weights, trainer, tasks)

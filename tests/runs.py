@@ -1,7 +1,6 @@
 """Runs of training by the parameters of an estimator, without the estimator around them."""
 
 from gradients import make_rows
-import numpy as np
 
 from skae import AutoencoderTransformer
 from skae._training.options import read_options
@@ -19,13 +18,10 @@ def make_trainer(rows, warn=None, **parameters):
 
 
 def make_run(X, *, weights=None, corruption=None, warn=None, **parameters):
-    """Return a Run at its start; nested decoders count alike."""
+    """Return a Run at its start, with equal weights for nested decoders."""
     rows = make_rows(X, weights=weights, corruption=corruption)
     trainer = make_trainer(rows, warn, **parameters)
-    state = start_state(rows, trainer.options)
-    n_decoders = len(state.model.network.decoder_sizes)
-    state.decoder_weights = np.full(n_decoders, 1 / n_decoders)
-    return Run(trainer, rows, state)
+    return Run(trainer, rows, start_state(rows, trainer.options))
 
 
 def previous_of(run, n_samples_seen=100):

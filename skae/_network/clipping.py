@@ -1,4 +1,4 @@
-"""Clipped outputs: limits that many samples share and none passes, such as black pixels."""
+"""Clipped outputs: bounds that many samples share and none exceeds, such as black pixels."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from skae._sampling import evenly_spaced
 from skae.activations import Activation
 
 COUNTED_ROWS = 4096
-MIN_MISSED_ROWS = 10
-MARGIN = 3.0  # ranges of a column in training; after it, greatest errors of unclipped outputs
+MIN_MISSING_SAMPLES = 10
+MARGIN_FACTOR = 3.0  # times the range of a column during training, its greatest error after it
 
 
 class ClippedOutput(Activation):
-    """a = min(max(z, lowest), highest) + the excess of z over the margin,  da/dz = 1.
+    """a = min(max(z, lowest), highest) + the excess of z beyond the margin,  da/dz = 1.
 
     Straight-through clipping: an output beyond the bound costs nothing if the target is at the
-    bound. With a squared error and up to the margin this is the matching loss of the clipped
-    output, convex in z, as the cross-entropy is that of the logistic function (Auer, Herbster &
-    Warmuth, 1996, NIPS 8, "Exponentially many local minima for single neurons"). A larger
-    excess comes from the sample, not from the network, and is left in.
+    bound. Up to the margin, the squared error of `a` is the matching loss of clipping, convex in
+    z, as the cross-entropy is that of the logistic function (Auer, Herbster & Warmuth, 1996,
+    NIPS 8, "Exponentially many local minima for single neurons"). What exceeds the bound by more
+    than the margin comes from the sample, not from the network: that excess is kept.
     """
 
     is_identity = True
@@ -27,22 +27,20 @@ class ClippedOutput(Activation):
     def __init__(self, lowest, highest, margin=np.inf):
         self.lowest, self.highest = np.atleast_2d(lowest), np.atleast_2d(highest)
         self.outer_lowest, self.outer_highest = self.lowest - margin, self.highest + margin
+        self.limits = []
+        if any_finite(self.lowest):
+            self.limits.append((np.maximum, self.outer_lowest, self.lowest))
+        if any_finite(self.highest):
+            self.limits.append((np.minimum, self.outer_highest, self.highest))
 
     def forward(self, z, excess):
-        bounds = [
-            (np.maximum, self.outer_lowest, self.lowest),
-            (np.minimum, self.outer_highest, self.highest),
-        ]
-        bounds = [
-            (clip, a.astype(z.dtype), b.astype(z.dtype)) for clip, a, b in bounds if any_finite(b)
-        ]
         within = z
-        for clip, outer, _ in bounds:
-            yield clip, within, outer, excess
+        for clip, outer, _ in self.limits:
+            yield clip, within, outer.astype(z.dtype), excess
             within = excess
         yield np.subtract, z, within, excess
-        for clip, _, bound in bounds:
-            yield clip, z, bound, z
+        for clip, _, bound in self.limits:
+            yield clip, z, bound.astype(z.dtype), z
         yield np.add, z, excess, z
 
     def backward(self, a, da, excess):
@@ -53,34 +51,35 @@ class ClippedOutput(Activation):
 
 
 def any_finite(bounds):
-    """Return whether some column has a bound."""
+    """Return whether any column has a bound."""
     return np.isfinite(bounds).any()
 
 
 def measure_bounds(X):
-    """Return where each column is bounded, an ndarray of shape (2, n_features), or None.
+    """Return the bounds of each column, an ndarray of shape (2, n_features), or None.
 
     The first row holds the lower bounds, the second the upper ones, -inf and inf where there is
-    none; None stands for no bound at all. From the last value but one to the last the number of
-    samples changes by some ratio r. Had a tail gone on like that, about r n samples (n at most)
-    would lie beyond the n that hold the last value. Where ten or more of these are missing, the
-    last value is a bound. Samples count once whatever their weights: a sample that is met once
-    may have been the last of its kind, however often it is repeated.
+    none. None is returned if no column has a bound.
+
+    Let n samples have the extreme value of a column, and r be the ratio of n to the number of
+    samples with the value next to it. If the tail went on at this ratio, about r n samples (n at
+    most) would lie beyond. The extreme value is a bound if ten or more are missing. Each sample
+    counts once, whatever its weight: a large weight is no evidence that many share a value.
     """
     sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
     bounds = np.empty((2, X.shape[1]))
     for bound, extreme, sign in zip(bounds, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
-        at_end = sample == extreme
-        others = np.where(at_end, -np.inf, sign * sample)
-        n_end, n_next = at_end.sum(axis=0), (others == others.max(axis=0)).sum(axis=0)
-        n_missed = n_end * np.minimum(n_end / n_next, 1)
-        is_bound = (n_missed >= MIN_MISSED_ROWS) & ~at_end.all(axis=0)
+        is_extreme = sample == extreme
+        others = np.where(is_extreme, -np.inf, sign * sample)
+        n_extreme, n_next = is_extreme.sum(axis=0), (others == others.max(axis=0)).sum(axis=0)
+        n_missing = n_extreme * np.minimum(n_extreme / n_next, 1)
+        is_bound = (n_missing >= MIN_MISSING_SAMPLES) & ~is_extreme.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)
     return bounds if any_finite(bounds) else None
 
 
 def loosened(bounds, X):
-    """Return the bounds without those that samples of X pass by more than rounding."""
+    """Return the bounds without those that samples of X exceed by more than rounding."""
     rounding = 1e-6 * np.maximum(np.abs(bounds), 1)
     lowest, highest = bounds
     lowest = np.where(X.min(axis=0) < lowest - rounding[0], -np.inf, lowest)
@@ -89,5 +88,5 @@ def loosened(bounds, X):
 
 
 def scaled_bounds(bounds, scaling):
-    """Return bounds in the geometry of the network, as lists; None for None."""
+    """Return bounds scaled as the network reads samples, as lists; return None for None."""
     return None if bounds is None else ((bounds - scaling.mean) / scaling.scale).tolist()

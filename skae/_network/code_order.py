@@ -1,4 +1,4 @@
-"""The columns of a code: what each explains, their order and their signs."""
+"""The columns of a code: the variance that each explains, their order and their signs."""
 
 from functools import partial
 
@@ -8,15 +8,15 @@ from skae._network.inference import blocks
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
-MAX_DECODED_NUMBERS = 2**15  # rows times components
+MAX_DECODED_NUMBERS = 2**15  # samples times components
 
 
 class CodeErrors:
-    """Reconstruction errors of the codes of some samples, for codes that are changed at will.
+    """Measures how reconstructions of the same samples change with their codes.
 
-    At most max_decoded / n_components samples are taken, evenly spaced. Errors are means over
-    the samples and sums over the features, in the scale of the targets; `variance` is that of
-    the targets about `center`, by default their mean.
+    At most max_decoded / n_components samples are taken, evenly spaced; `code` holds their codes.
+    Errors are weighted means over the samples and sums over the features, of scaled targets.
+    `variance` is the error of `center`, by default the mean of the targets.
     """
 
     def __init__(self, model, X, weights, max_decoded=MAX_DECODED_NUMBERS, center=None):
@@ -32,8 +32,8 @@ class CodeErrors:
         center = weights @ self.target if center is None else center
         self.variance = float(weights @ np.square(self.target - center).sum(axis=1))
 
-    def of(self, code):
-        """Return the squared error of the reconstructions of codes."""
+    def squared_error(self, code):
+        """Return the squared error if the samples are reconstructed from these codes."""
         total = 0.0
         for rows, output in blocks(code, self.model, "decode", code.shape[1], raw=True):
             output -= self.target[rows]
@@ -47,33 +47,29 @@ def explained_variance_ratios(
 ):
     """Return the share of the variance of X that each column of a plain code explains.
 
-    What is lost when a column is held at its mean is the part of that column, exactly so for a
-    linear decoder. The parts are scaled to add up to the share that the whole reconstruction
-    explains. Large networks are measured on half as many samples, in jobs.
+    The error that arises when a column is set to its mean is the variance that it explains; for a
+    linear decoder this is exact. The shares are scaled to add up to that of the whole code. Each
+    column is a job.
     """
     n_components = model.network.n_components
-    if model.is_large:
-        max_decoded //= 2
-    else:
-        run_jobs = run_sequentially
     errors = CodeErrors(model, X, weights, max_decoded)
     if errors.variance == 0:
         return np.zeros(n_components)
-    code, error = errors.code, errors.of(errors.code)
-    lost = np.empty(n_components)
+    code, error = errors.code, errors.squared_error(errors.code)
+    increases = np.empty(n_components)
 
-    def hold(j):
-        held = code.copy()
-        held[:, j] = errors.weights @ code[:, j]
-        lost[j] = max(errors.of(held) - error, 0.0)
+    def measure_increase(j):
+        without = code.copy()
+        without[:, j] = errors.weights @ code[:, j]
+        increases[j] = max(errors.squared_error(without) - error, 0.0)
 
-    run_jobs([partial(hold, j) for j in range(n_components)])
+    run_jobs([partial(measure_increase, j) for j in range(n_components)])
     explained = max(1 - error / errors.variance, 0.0)
-    return lost / (lost.sum() or 1.0) * explained
+    return increases / (increases.sum() or 1.0) * explained
 
 
 def reorder(network, parameters, order):
-    """Permute the columns of the code: what encodes them and what decodes them."""
+    """Permute the columns of a plain code, in the encoder and in the decoder."""
     i = network.n_encoder_layers
     (W, b), (W_next, _) = parameters.layers[i - 1], parameters.layers[i]
     W[...], b[...], W_next[...] = W[:, order], b[order], W_next[order]
@@ -83,10 +79,10 @@ def reorder(network, parameters, order):
 
 
 def fix_signs(network, parameters):
-    """Turn each column of a linear code so that its largest effect is positive.
+    """Flip columns of a linear code so that the largest effect of each on the output is positive.
 
-    The effect is that of the linear path, so that PCA's columns keep the signs that PCA gives
-    them, or else that of the decoder's weights, multiplied.
+    The effect is P_1 if there is a linear path, so that PCA's columns keep their signs, and else
+    the product of the decoder's weights.
     """
     i = network.n_encoder_layers
     if not network.latent_activation.is_identity:
@@ -103,7 +99,7 @@ def fix_signs(network, parameters):
     W *= signs
     b *= signs
     for k, n_columns in enumerate(network.decoder_sizes):
-        W_next, _ = parameters.layers[network.layer(i + 1, k)]
+        W_next, _ = parameters.layers[network.layer_index(i + 1, k)]
         W_next *= signs[:n_columns, None]
     if network.linear_path:
         encoder, decoder = parameters.path

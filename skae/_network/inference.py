@@ -1,4 +1,4 @@
-"""Blockwise inference: encode, decode or reconstruct with a model, whatever the number of rows."""
+"""Blockwise inference: encode, decode or reconstruct any number of rows with a model."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,22 +11,22 @@ from skae._network.scaling import Scaling, identity_scaling
 from skae._network.workspace import Workspace
 from skae._parallel import MANY_PARAMETERS, job_runner, run_sequentially
 
-FEW_ROWS = 100  # below, no thread is asked for
+FEW_ROWS = 100  # up to which threads are not used
 BLOCK_ROWS, PIECE_ROWS = 512, 4096  # pieces are whole blocks, so that they change no result
-MANY_ROWS, LONG_BLOCK_ROWS, LONG_PIECE_ROWS = 2**15, 2048, 2**14  # of small networks
+MANY_ROWS, LONG_BLOCK_ROWS, LONG_PIECE_ROWS = 2**15, 2048, 2**14  # for small networks
 MAX_PIECES = 16
-MIN_STEADY_BLOCKS = 4
+MIN_REPEATING_BLOCKS = 4  # for fewer it does not pay to repeat biases and scalings
 
 
 @dataclass
 class Model:
-    """A network with its parameters and its geometry: what inference needs.
+    """A network with its parameters and scalings: all that inference needs.
 
-    `spec` describes the network. `code_scale` times the code of the network is the code that
-    users see: in the units of X, as PCA's, where it is linear and the features have one scale.
-    `input_radius` holds the greatest norms of inputs and of codes that the layers read as they
-    are, None before they are known. `columns_read` says how many of 1, 2, ... columns of a
-    nested code are decoded, None for all of them.
+    `spec` is the dict that describes the network. `code_scale` times the code of the network is
+    the code that users see. A linear code has then the units of X, as PCA's has, if the features
+    have one scale. `input_radius` holds the greatest norms of inputs and of codes that the layers
+    read as they are, None before it is measured. `columns_read[j - 1]` is the number of columns
+    that are decoded of a nested code of j columns; None stands for all.
     """
 
     spec: dict
@@ -42,12 +42,12 @@ class Model:
     def __post_init__(self):
         self.network = build(self.spec)
         self.target_scaling = self.scaling
-        if not self.network.output_activation.is_identity:  # targets in the units of X
+        if not self.network.output_activation.is_identity:  # then targets are in the units of X
             mean = self.scaling.mean
             self.target_scaling = identity_scaling(len(mean), mean.dtype)
 
     def with_spec(self, **changes):
-        """Return the model with another description of its network and the same parameters."""
+        """Return the model with a changed spec and the same parameters."""
         return replace(self, spec=self.spec | changes)
 
     @property
@@ -58,29 +58,29 @@ class Model:
 
     @property
     def is_large(self):
-        """Return whether threads gain by sharing its rows."""
+        """Return whether it is faster to send rows through the model in threads."""
         return self.parameters.flat.size > MANY_PARAMETERS
 
     def n_columns_read(self, size):
-        """Return how many of so many columns of the code are decoded."""
+        """Return the number of columns that are decoded of a code of this size."""
         return size if self.columns_read is None else self.columns_read[size - 1]
 
 
-def make_model(spec, theta, *geometry):
-    """Return the Model of a description and a vector; `geometry` are its further fields."""
-    return Model(spec, build(spec).parameters(theta), *geometry)
+def make_model(spec, theta, *others):
+    """Return the Model of a spec, the vector of its parameters, and its other fields in order."""
+    return Model(spec, build(spec).parameters(theta), *others)
 
 
 class Pass:
-    """A pass of up to n_rows rows at a time through a model, its calls bound once.
+    """A pass through a model for up to n_rows rows at a time; its calls are bound once.
 
-    `part` is "encode", "decode" or "reconstruct". With `raw=True` codes and outputs are those
-    of the network in its own geometry, with no input radius; otherwise codes are divided by
-    `code_scale` on the way in, outputs are in the units of X, and an encoder's output is yet to
-    be multiplied by `code_scale`.
+    `part` is "encode", "decode" or "reconstruct". With `raw=True` codes and outputs are those of
+    the network, unscaled, and no input radius applies. Otherwise codes to decode are divided by
+    `code_scale`, and outputs are in the units of X. An encoded code is never multiplied by
+    `code_scale`: that is left to the caller.
     """
 
-    def __init__(self, model, part, size=None, *, n_rows, raw=False, steady=False):
+    def __init__(self, model, part, size=None, *, n_rows, raw=False, repeats_rows=False):
         network, dtype = model.network, model.parameters.flat.dtype
         code = network.n_encoder_layers
         span = {
@@ -89,50 +89,51 @@ class Pass:
             "reconstruct": (0, network.n_layers),
         }[part]
         radius = None if raw else model.input_radius
-        self.workspace = Workspace(model, n_rows, span, size, radius, steady)
-        self.scaling, width = model.scaling, network.widths[0]
+        self.workspace = Workspace(model, n_rows, span, size, radius, repeats_rows)
+        self.input_scaling, width = model.scaling, network.widths[0]
         if part == "decode":
             n_columns = network.n_components if size is None else size
-            self.scaling = identity_scaling(n_columns, dtype)
+            self.input_scaling = identity_scaling(n_columns, dtype)
             if not raw:
-                self.scaling = Scaling(self.scaling.mean, model.code_scale)
+                self.input_scaling = Scaling(self.input_scaling.mean, model.code_scale)
             width = self.workspace.n_columns_read
-        self.unscaling = None if raw or part == "encode" else model.target_scaling
+        self.output_scaling = None if raw or part == "encode" else model.target_scaling
         self.inputs = np.zeros((n_rows, width), dtype)
-        self.bound = {}
+        self.bound_calls = {}
 
     def __call__(self, rows):
-        """Return the output of the rows, which the next call overwrites."""
+        """Return the output for the rows, an array that the next call overwrites."""
         n_rows = len(rows)
-        if n_rows not in self.bound:
-            self.bound[n_rows] = self._bind(n_rows)
-        inputs, calls, output, scaling, unscaling = self.bound[n_rows]
-        scaling.apply(rows, inputs[:, : rows.shape[1]])
+        if n_rows not in self.bound_calls:
+            self.bound_calls[n_rows] = self._bind(n_rows)
+        inputs, calls, output, input_scaling, output_scaling = self.bound_calls[n_rows]
+        input_scaling.apply(rows, inputs[:, : rows.shape[1]])
         for call in calls:
             call()
-        if unscaling is not None:
-            unscaling.undo(output)
+        if output_scaling is not None:
+            output_scaling.undo(output)
         return output
 
     def _bind(self, n_rows):
+        """Return inputs, calls, output and both scalings for blocks of n_rows rows."""
         layers = self.workspace.layers
-        scalings = self.scaling, self.unscaling
-        if layers.steady:
-            scalings = [scaling and scaling.written_out(n_rows) for scaling in scalings]
+        scalings = self.input_scaling, self.output_scaling
+        if layers.repeats_rows:
+            scalings = [scaling and scaling.repeated(n_rows) for scaling in scalings]
         inputs = self.inputs[:n_rows]
         output = layers.outputs[self.workspace.last][:n_rows]
         return inputs, bind(self.workspace.forward(inputs)), output, *scalings
 
 
 def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
-    """Send X through a part of the model, a block of rows at a time, as `Pass` does.
+    """Send X through a part of the model, a block of rows at a time: see `Pass`.
 
-    Yield the slice of X and the output of each block, which the next block overwrites: memory
-    does not grow with the number of rows.
+    Yield the slice of X and the output of each block. The next block overwrites the output, so
+    that memory does not grow with the number of rows.
     """
     n_rows = max(min(n_rows, len(X)), 1)
-    steady = len(X) >= MIN_STEADY_BLOCKS * n_rows
-    send = Pass(model, part, size, n_rows=n_rows, raw=raw, steady=steady)
+    repeats_rows = len(X) >= MIN_REPEATING_BLOCKS * n_rows
+    send = Pass(model, part, size, n_rows=n_rows, raw=raw, repeats_rows=repeats_rows)
     for start in range(0, len(X), n_rows):
         rows = slice(start, min(start + n_rows, len(X)))
         yield rows, send(X[rows])
@@ -141,10 +142,10 @@ def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
 def each_block(model, X, part, use, size=None):
     """Call `use` with the slice of X and the output of each block.
 
-    Binding the calls of a pass takes longer than sending one row through it: for single rows
-    the model keeps what it has bound. Many rows through a large network are spread over
-    threads, a piece at a time; so are very many through a small one, in blocks so long that
-    threads need not wait for each other.
+    To bind the calls of a pass takes longer than to send one row through it: the model keeps its
+    passes for single rows. More than 100 rows of a large network are shared among threads, a
+    piece at a time. So are very many rows of a small one, in blocks so long that threads hardly
+    wait for each other.
     """
     if len(X) == 1:
         passes = model.single_row_passes
@@ -173,7 +174,7 @@ def each_block(model, X, part, use, size=None):
 
 
 def encode(model, X):
-    """Return the code of each row, of the dtype of X."""
+    """Return the code of each sample, of the dtype of X."""
     code = np.empty((len(X), model.network.n_components), X.dtype)
 
     def use(rows, output):
@@ -184,13 +185,13 @@ def encode(model, X):
 
 
 def decode(model, code):
-    """Return the reconstruction of each code, in the units of the training samples."""
+    """Return the reconstruction of each code, in the units of X."""
     size = model.n_columns_read(code.shape[1])
     return reconstruct(model, code[:, :size], size, "decode")
 
 
 def reconstruct(model, X, size=None, part="reconstruct"):
-    """Return the reconstruction of each row by the first `size` columns of its code."""
+    """Return the reconstruction of each sample from the first `size` columns of its code."""
     result = np.empty((len(X), model.network.widths[-1]), X.dtype)
 
     def use(rows, output):
@@ -201,7 +202,7 @@ def reconstruct(model, X, size=None, part="reconstruct"):
 
 
 def mean_squared_errors(model, X):
-    """Return the mean squared error of each row, in the squared units of X."""
+    """Return the mean squared error of each sample, in the squared units of X."""
     errors = np.empty(len(X), X.dtype)
     shares = np.full(X.shape[1], 1 / X.shape[1], model.parameters.flat.dtype)
 

@@ -1,12 +1,12 @@
 """Networks and their parameters: widths, activations, and one vector with views of it.
 
-Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` is X. With a
-linear path the code gains `X P_0` before its activation, and the last layer gains `code P_1`
-before its own. The path is given, not trained: the layers learn what it misses.
+Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` is X. A linear
+path adds `X P_0` to the code and `code P_1` to the output, each before the activation. The path
+is not trained: the layers learn what it misses.
 
-A nested network decodes codes of any size, that is their first columns. It has one encoder, a
-decoder for the whole code and one for each of some smaller sizes. A code whose size lies
-between two of these goes to the larger decoder, padded with zeros.
+A nested network decodes any number of leading columns of its code. It has one encoder, a decoder
+for the whole code and one for each of some smaller sizes. A code of a size between two of these
+is padded with zeros and goes to the larger decoder.
 """
 
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ from skae.losses import LOSSES, Loss
 
 
 class Parameters:
-    """`flat`, laid out `[W_0 | W_1 | ... | b_0 | b_1 | ... | P_0 | P_1]`, and views of it.
+    """The vector `flat`, laid out `[W_0 | W_1 | ... | b_0 | b_1 | ... | P_0 | P_1]`, and its views.
 
     `layers` holds a pair `(W, b)` for each layer, `path` the matrices of the linear path.
-    `trained` is the slice of all but the path, which stays as it started; `weights` is that of
-    all `W`, the part that weight decay acts on. Write into the views, never rebind them.
+    `trained` is a view of all but the path, `weights` a view of all `W`, which weight decay acts
+    on. Write into the views, never rebind them.
     """
 
     __slots__ = ("flat", "layers", "path", "path_shapes", "shapes", "trained", "weights")
@@ -58,25 +58,28 @@ class Parameters:
 
 
 def count_parameters(shapes, path_shapes):
-    """Return the length of the vector: sum of (n_in + 1) n_out, and the path's n_in n_out."""
-    n_layers = sum((n_in + 1) * n_out for n_in, n_out in shapes)
-    return n_layers + sum(n_in * n_out for n_in, n_out in path_shapes)
+    """Return the length of the vector: (n_in + 1) n_out for each layer, n_in n_out for each P."""
+    in_layers = sum((n_in + 1) * n_out for n_in, n_out in shapes)
+    return in_layers + sum(n_in * n_out for n_in, n_out in path_shapes)
 
 
 def sizes_of_decoders(n_components):
-    """Return the code sizes that nested decoders read: all columns, then 1, 2, 3, 4, 6, 8, ...
+    """Return the code sizes that nested decoders read, in descending order.
 
-    These are the powers of two and the numbers halfway between them, in descending order.
+    These are all columns, and those of 1, 2, 3, 4, 6, 8, 12, ... that are less: the powers of two
+    and the numbers halfway between them.
     """
-    doubled = {base * 2**i for base in (2, 3) for i in range(n_components.bit_length())}
-    return (n_components, *sorted((n for n in {1} | doubled if n < n_components), reverse=True))
+    sizes = {1} | {base * 2**i for base in (2, 3) for i in range(n_components.bit_length())}
+    return (n_components, *sorted((n for n in sizes if n < n_components), reverse=True))
 
 
 @dataclass(frozen=True)
 class Network:
-    """Widths from input to output, one activation a layer, and which output is the code.
+    """Widths from input to output, the activation of each layer, and which output is the code.
 
-    `decoder_sizes` says how many columns of the code each decoder reads, the whole code first.
+    `decoder_sizes` holds the number of columns of the code that each decoder reads, the whole code
+    first; unless the network is nested there is one decoder. The fields from `n_layers` on are
+    derived from the others.
     """
 
     widths: tuple[int, ...]
@@ -96,9 +99,9 @@ class Network:
         sizes = sizes_of_decoders(n_components) if self.nested else (n_components,)
         pairs = tuple(zip(self.widths, self.widths[1:]))
         shapes = pairs[: self.n_encoder_layers]
-        (_, width), *others = pairs[self.n_encoder_layers :]
+        (_, first_width), *others = pairs[self.n_encoder_layers :]
         for size in sizes:
-            shapes += ((size, width), *others)
+            shapes += ((size, first_width), *others)
         path_shapes = ((n_features, n_components), (n_components, n_features))
         derived = {
             "n_layers": len(self.activations),
@@ -119,11 +122,11 @@ class Network:
         return self.activations[-1]
 
     def decoder_of(self, size):
-        """Return the number of the decoder for codes of a size: the narrowest that fits."""
+        """Return the index of the narrowest decoder that reads codes of this size."""
         return sum(size <= columns for columns in self.decoder_sizes) - 1
 
-    def layer(self, i, decoder=0):
-        """Return the place of layer i, of the encoder or of a decoder, among the parameters."""
+    def layer_index(self, i, decoder=0):
+        """Return the index in `Parameters.layers` of layer i, of this decoder if it is in one."""
         n_before = decoder * (self.n_layers - self.n_encoder_layers)
         return i - 1 + (n_before if i > self.n_encoder_layers else 0)
 
@@ -132,34 +135,37 @@ class Network:
         return count_parameters(self.shapes, self.path_shapes)
 
     @property
-    def n_parameters_of_a_sample(self):
-        """Return about how many parameters a training step uses for each sample."""
+    def n_parameters_per_sample(self):
+        """Return about how many parameters a training step uses for each sample.
+
+        If the network is nested, two or three decoders read each sample.
+        """
         n_parameters = count_parameters(self.shapes[: self.n_layers], self.path_shapes)
         return 2 * n_parameters if self.nested else n_parameters
 
     def parameters(self, flat):
-        """Return the views of a vector that this network computes with."""
+        """Return a vector as the parameters of this network."""
         return Parameters(self.shapes, self.path_shapes, flat)
 
 
 def activation_of(value, sparsity_target=None):
-    """Return the Activation of a name, or the instance that was given instead of one."""
+    """Return the activation of this name; return an instance as it is."""
     if not isinstance(value, str):
         return value
     return TopK(sparsity_target) if value == "top_k" else ACTIVATIONS[value]()
 
 
 def loss_of(value):
-    """Return the Loss of a name, or the instance that was given instead of one."""
+    """Return the loss of this name; return an instance as it is."""
     return LOSSES[value]() if isinstance(value, str) else value
 
 
 def build(spec):
-    """Return the Network that a dict describes: the fitted attribute `architecture_`."""
+    """Return the network that a spec describes, a dict such as the attribute `architecture_`."""
     widths = spec["widths"]
-    share = spec.get("sparsity_target")  # only where "top_k" is among the activations
+    sparsity_target = spec.get("sparsity_target")  # there if "top_k" is among the activations
     activations = [
-        activation_of(value, share).for_width(n_units)
+        activation_of(value, sparsity_target).for_width(n_units)
         for n_units, value in zip(widths[1:], spec["activations"])
     ]
     if spec.get("bounds") is not None:
@@ -175,12 +181,12 @@ def build(spec):
 
 
 def hidden_activation(spec):
-    """Return the activation of the hidden layers, None where there are no such layers."""
+    """Return the activation of the hidden layers, or None if there are none."""
     return spec["activations"][0] if spec["n_encoder_layers"] > 1 else None
 
 
 def with_hidden_activation(spec, activation):
-    """Return the same description with another activation of the hidden layers."""
+    """Return the spec with another activation of the hidden layers."""
     n_hidden = spec["n_encoder_layers"] - 1
     latent, output = (spec["activations"][i] for i in (n_hidden, -1))
     hidden = [activation] * n_hidden

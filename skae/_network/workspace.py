@@ -1,17 +1,17 @@
 """Workspaces: the arrays of a pass through a network, and the calls that fill them.
 
-The calls are bound to their arrays once and then replayed: on small networks a third of the
-time of a loop over layers goes into looking things up.
+The calls are bound to their arrays once and then replayed: on small networks, look-ups take a
+third of the time of a loop over layers.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from skae._network.scaling import written_out
+from skae._network.scaling import repeat_if_short
 
 TILE_ROWS, MIN_TILED_ROWS = 64, 512
-MAX_TILE_PRODUCTS = 10**6  # numbers that are multiplied in the product of one tile
+MAX_TILE_PRODUCTS = 10**6  # multiplications in the product of one tile
 
 
 def pull_in(z, squared_radius, ones, norms, pulled):
@@ -27,8 +27,8 @@ def pull_in(z, squared_radius, ones, norms, pulled):
 def product(a, W, out):
     """out = a W.
 
-    Many rows go through a small layer a tile at a time: OpenBLAS then has kernels that copy
-    nothing, which take a fifth off.
+    Many rows are multiplied by a small W in tiles: for these OpenBLAS has kernels that copy
+    nothing, which saves a fifth of the time.
     """
     n_rows, n_in = a.shape
     is_small = TILE_ROWS * W.size <= MAX_TILE_PRODUCTS and a.flags.c_contiguous
@@ -39,24 +39,24 @@ def product(a, W, out):
         yield a.dot, W, out
 
 
-def leading(arrays, n_rows):
-    """Return views of the leading rows of each array."""
+def leading_rows(arrays, n_rows):
+    """Return views of the first n_rows rows of each array of a dict."""
     return {i: a[:n_rows] for i, a in arrays.items()}
 
 
 class Layers:
-    """Layers `first + 1` to `last`: outputs for up to n_rows samples, and the calls between them.
+    """Layers `first + 1` to `last`: arrays for up to n_rows samples, and the calls of a pass.
 
-    `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer. `pulled_in`,
-    filled by whoever knows the input radius, holds the arrays of `pull_in` by the number of the
-    layer that reads them. With `steady=True` the parameters stay as they are while the calls
-    are used: biases are written out for every row.
+    `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer. `pulled_in`
+    holds the arrays of `pull_in` by the number of the layer that reads them; a `Workspace` with
+    an input radius fills it. With `repeats_rows=True` biases are repeated for every row, which
+    is faster, but the parameters must then stay as they are.
     """
 
-    def __init__(self, network, parameters, n_rows, first, last, steady=False):
+    def __init__(self, network, parameters, n_rows, first, last, repeats_rows=False):
         self.network = network
         self.parameters = parameters
-        self.steady = steady
+        self.repeats_rows = repeats_rows
         dtype = parameters.flat.dtype
         self.outputs = {
             i: np.empty((n_rows, network.widths[i]), dtype) for i in range(first + 1, last + 1)
@@ -78,9 +78,10 @@ class Layers:
         `link=False` stops before the last activation of the network.
         """
         network, n_rows = self.network, len(outputs[first])
-        path = {network.n_encoder_layers: (0, 0), network.n_layers: (network.n_encoder_layers, 1)}
+        code = network.n_encoder_layers
+        path = {code: (0, 0), network.n_layers: (code, 1)}  # layer: (input, matrix) of the path
         for i in range(first + 1, last + 1):
-            W, b = self.parameters.layers[network.layer(i, decoder)]
+            W, b = self.parameters.layers[network.layer_index(i, decoder)]
             z, inputs = outputs[i], outputs[i - 1]
             if i in self.pulled_in:
                 squared_radius, ones, norms, pulled = self.pulled_in[i]
@@ -88,34 +89,35 @@ class Layers:
                 yield from pull_in(inputs, squared_radius, ones, norms[:n_rows], pulled)
                 inputs = pulled
             yield from product(inputs, W, z)
-            bias = written_out(b, n_rows) if self.steady else b.reshape(1, -1)
+            bias = repeat_if_short(b, n_rows) if self.repeats_rows else b.reshape(1, -1)
             yield np.add, z, bias, z
             if i in self.path_outputs:
                 source, which = path[i]
-                P, of_path = self.parameters.path[which], self.path_outputs[i][:n_rows]
-                yield from product(outputs[source], P[: outputs[source].shape[1]], of_path)
-                yield np.add, z, of_path, z
+                P, path_output = self.parameters.path[which], self.path_outputs[i][:n_rows]
+                yield from product(outputs[source], P[: outputs[source].shape[1]], path_output)
+                yield np.add, z, path_output, z
             if link or i < network.n_layers:
                 scratch = self.scratch[i][:, :n_rows]
                 yield from network.activations[i - 1].forward(z, *scratch)
 
 
 class Workspace:
-    """The arrays of a forward pass of up to n_rows samples, from layer `first` to layer `last`.
+    """The arrays and the calls of inference for up to n_rows samples.
 
-    `size` is the number of columns of the code that are decoded, all of them by default.
-    `input_radius`, if given, holds the greatest norms of inputs and of codes that the layers
-    beside a linear path read as they are; what lies further out is pulled in to that distance.
+    `span` holds the number of the output that goes in and of the one that comes out. `size` is the
+    number of columns of the code that are decoded, by default all. `input_radius`, if given,
+    holds the greatest norms of inputs and of codes; the layers beside a linear path read what
+    lies further out as if it were at that distance.
     """
 
-    def __init__(self, model, n_rows, span, size=None, input_radius=None, steady=False):
+    def __init__(self, model, n_rows, span, size=None, input_radius=None, repeats_rows=False):
         network, parameters = model.network, model.parameters
         self.network = network
         self.first, self.last = span
         self.size = network.n_components if size is None else size
         self.decoder = network.decoder_of(self.size)
         self.n_columns_read = network.decoder_sizes[self.decoder]
-        self.layers = Layers(network, parameters, n_rows, *span, steady)
+        self.layers = Layers(network, parameters, n_rows, *span, repeats_rows)
         dtype = parameters.flat.dtype
         self.padded = None
         if self.size < network.n_components and network.n_encoder_layers in self.layers.outputs:
@@ -130,7 +132,7 @@ class Workspace:
 
     def forward(self, X):
         """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
-        outputs = {self.first: X} | leading(self.layers.outputs, len(X))
+        outputs = {self.first: X} | leading_rows(self.layers.outputs, len(X))
         code = self.network.n_encoder_layers
         if self.padded is None:
             yield from self.layers.forward(self.first, self.last, outputs, self.decoder)
@@ -143,9 +145,9 @@ class Workspace:
 
 @dataclass(frozen=True)
 class DecoderBatch:
-    """The part of a batch that one decoder reads, each code truncated to its sample's size.
+    """The rows of a batch that one decoder reads.
 
-    `sizes` holds a sample's size in each row, or is None where nothing is truncated.
+    `sizes` has shape (n_rows, 1) and holds the size to which each code is truncated, or is None.
     """
 
     rows: slice
@@ -157,25 +159,25 @@ class DecoderBatch:
 
 
 class TrainingWorkspace:
-    """The arrays of a training step: forward, loss, and backward into `gradient`.
+    """The arrays and the calls of a training step: forward, loss, and backward into `gradient`.
 
-    A batch is encoded, then decoded by one decoder after the other, forward and backward; their
-    gradients by the code go back through the encoder together. A workspace `beside` another one
-    has arrays for decoders alone: it reads the code of the other and writes into its gradient,
-    but keeps the delta of the code to itself.
+    A batch is encoded, then decoded by one decoder after the other, forward and backward. Their
+    deltas of the code are added up and go back through the encoder once. With an `encoder`, which
+    is another workspace, this one is for decoders alone: it reads the code of the encoder and
+    writes into the same gradient, but has a delta of the code of its own.
     """
 
-    def __init__(self, network, parameters, n_rows, beside=None):
+    def __init__(self, network, parameters, n_rows, encoder=None):
         code, last = network.n_encoder_layers, network.n_layers
         self.network = network
-        self.layers = Layers(network, parameters, n_rows, 0 if beside is None else code, last)
+        self.layers = Layers(network, parameters, n_rows, 0 if encoder is None else code, last)
         outputs = self.layers.outputs
         dtype = parameters.flat.dtype
-        self.gradient = parameters.empty_like() if beside is None else beside.gradient
+        self.gradient = parameters.empty_like() if encoder is None else encoder.gradient
         self.deltas = {i: np.empty_like(a) for i, a in outputs.items()}
-        if beside is not None:
-            outputs[code] = beside.layers.outputs[code]
-            self.deltas[code] = np.empty_like(beside.deltas[code])
+        if encoder is not None:
+            outputs[code] = encoder.layers.outputs[code]
+            self.deltas[code] = np.empty_like(encoder.deltas[code])
         self.errors = np.empty_like(outputs[last])
         self.ones = np.ones(n_rows, dtype)
         self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
@@ -191,31 +193,31 @@ class TrainingWorkspace:
         return self.layers.parameters
 
     def code(self, n_rows):
-        """Return the code of the last forward pass, and the array of its delta."""
+        """Return the code of the last batch, and the array for its delta."""
         i = self.network.n_encoder_layers
         return self.layers.outputs[i][:n_rows], self.deltas[i][:n_rows]
 
     def encode(self, X):
-        """Yield the calls that leave the code of X in its output."""
-        outputs = {0: X} | leading(self.layers.outputs, len(X))
+        """Yield the calls that encode X."""
+        outputs = {0: X} | leading_rows(self.layers.outputs, len(X))
         yield from self.layers.forward(0, self.network.n_encoder_layers, outputs)
 
-    def begin_delta(self, n_rows):
-        """Yield the call that clears the delta of the code, for decoders to add theirs."""
+    def clear_code_delta(self, n_rows):
+        """Yield the call that sets the delta of the code to zero, before decoders add theirs."""
         yield np.add, 0, 0, self.code(n_rows)[1]
 
     def decode(self, batch, target, losses, share=None):
-        """Yield the calls, after those of `encode`, that decode and compare with the target.
+        """Yield the calls that decode a batch and compare it with the target, after `encode`.
 
-        Each sample's loss is left in `losses`; or with a `share` their sum, times the share,
-        which takes a loss that `sums`.
+        They write the loss of each sample to `losses`. With a `share` they write one number, the
+        share times the sum of the losses; the loss must then have `sums`.
         """
         network, n_rows = self.network, len(batch)
         loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
-        outputs = leading(self.layers.outputs, n_rows)
+        outputs = leading_rows(self.layers.outputs, n_rows)
         outputs[code] = self.layers.outputs[code][batch.rows]
         if batch.sizes is not None:
-            truncated = leading(self.truncated[batch.decoder], n_rows)
+            truncated = leading_rows(self.truncated[batch.decoder], n_rows)
             n_columns = truncated["code"].shape[1]
             columns = self.column_numbers[:, :n_columns]
             yield np.greater, batch.sizes, columns, truncated["mask"]
@@ -231,36 +233,38 @@ class TrainingWorkspace:
         yield errors.dot, self.feature_shares, losses
 
     def decode_backward(self, batch, column):
-        """Yield the calls that follow those of `decode`, down to the delta of the code.
+        """Yield the calls that go back from the output to the delta of the code, after `decode`.
 
-        `column` scales the samples' deltas: an array of shape (n_rows, 1) or one number.
+        `column` holds factors of the samples' deltas, an ndarray (n_rows, 1) or one number.
         """
         network, n_rows = self.network, len(batch)
         n_layers, code = network.n_layers, network.n_encoder_layers
-        outputs, deltas = leading(self.layers.outputs, n_rows), leading(self.deltas, n_rows)
+        outputs = leading_rows(self.layers.outputs, n_rows)
+        deltas = leading_rows(self.deltas, n_rows)
         outputs[code] = self.layers.outputs[code][batch.rows]
-        deltas[code] = total = self.deltas[code][batch.rows]
-        arrays = {"path": self.layers.path_outputs.get(code)}
+        deltas[code] = code_delta = self.deltas[code][batch.rows]
+        path_delta = self.layers.path_outputs.get(code)
         if batch.sizes is not None:
-            arrays = leading(self.truncated[batch.decoder], n_rows)
-            outputs[code], deltas[code] = arrays["code"], arrays["delta"]
+            truncated = leading_rows(self.truncated[batch.decoder], n_rows)
+            outputs[code], deltas[code] = truncated["code"], truncated["delta"]
+            path_delta = truncated["path"]
         delta = deltas[n_layers]
         yield np.multiply, delta, column, delta
         yield from self._layers_backward(code, n_layers, outputs, deltas, batch.decoder)
         if network.linear_path:
-            P, of_path = self.parameters.path[1], arrays["path"][:n_rows]
-            yield delta.dot, P[: outputs[code].shape[1]].T, of_path
-            yield np.add, deltas[code], of_path, deltas[code]
+            P, path_delta = self.parameters.path[1], path_delta[:n_rows]
+            yield delta.dot, P[: outputs[code].shape[1]].T, path_delta
+            yield np.add, deltas[code], path_delta, deltas[code]
         if batch.sizes is not None:
-            n_columns = outputs[code].shape[1]
-            yield np.multiply, deltas[code], arrays["mask"], deltas[code]
-            yield np.add, total[:, :n_columns], deltas[code], total[:, :n_columns]
+            code_delta = code_delta[:, : outputs[code].shape[1]]
+            yield np.multiply, deltas[code], truncated["mask"], deltas[code]
+            yield np.add, code_delta, deltas[code], code_delta
 
     def encode_backward(self, X, penalty=None, fixed=False):
-        """Yield the calls from the delta of the code back: the gradient is then in `gradient`.
+        """Yield the calls that go back from the delta of the code and complete the gradient.
 
-        `penalty`, if given, is called with the code and its delta. A `fixed` encoder has the
-        gradient zero.
+        `penalty`, if given, is called with the code and its delta first. The gradient of a `fixed`
+        encoder is zero.
         """
         n_rows, n_encoder_layers = len(X), self.network.n_encoder_layers
         if penalty is not None:
@@ -270,15 +274,16 @@ class TrainingWorkspace:
                 for gradient in gradients:
                     yield np.add, 0, 0, gradient
             return
-        outputs = {0: X} | leading(self.layers.outputs, n_rows)
-        yield from self._layers_backward(0, n_encoder_layers, outputs, leading(self.deltas, n_rows))
+        outputs = {0: X} | leading_rows(self.layers.outputs, n_rows)
+        deltas = leading_rows(self.deltas, n_rows)
+        yield from self._layers_backward(0, n_encoder_layers, outputs, deltas)
 
     def _layers_backward(self, first, last, outputs, deltas, decoder=0):
         """Yield the calls that turn `deltas[last]` into gradients and `deltas[first]`."""
         network, n_rows = self.network, len(deltas[last])
         ones = self.ones[:n_rows]
         for i in range(last, first, -1):
-            k = network.layer(i, decoder)
+            k = network.layer_index(i, decoder)
             (W, _), (dW, db) = self.parameters.layers[k], self.gradient.layers[k]
             delta = deltas[i]
             if i < network.n_layers or not network.loss.fused:

@@ -1,10 +1,10 @@
-"""Export to ONNX: what skl2onnx asks a model for, and the graph behind it.
+"""Export to ONNX: build the graph of a model, and the three methods that skl2onnx calls.
 
-skl2onnx converts whatever has the three methods of `OnnxExport`, inside a Pipeline or alone,
-and nothing needs to be registered. The package's own NumPy code, the kernels of activations
-included, runs once on symbols, which turn what is done to them into nodes: no formula stands
-here a second time but those of the density and of the input radius. A graph computes in the
-dtype that the model was fitted in, whatever goes in.
+skl2onnx converts any object with the methods of `OnnxExport`, alone or inside a Pipeline; nothing
+needs to be registered. The NumPy code of the package, such as the kernels of activations, runs
+once on symbols, which turn each operation into a node. Only the formulas of the layers, of the
+input radius and of the log density are repeated here. A graph computes in the dtype that the
+model was fitted in, whatever the dtype of its input.
 """
 
 import math
@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._onnx.symbol import COMPOSITES, NODES, ON_SYMBOLS, Symbol
 
-# ---------------------------------------------------------------- what models compute
+# ---------------------------------------------------------------- graphs
 
 
 def forward(model, x, first=0, last=None):
-    """Layers `first` to `last` of a model, as `Workspace.forward` binds them."""
+    """Return the output of layers `first + 1` to `last`, as `Layers.forward` computes it."""
     network, parameters = model.network, model.parameters
     code = network.n_encoder_layers
     path = {code: (0, 0), network.n_layers: (code, 1)} if network.linear_path else {}
@@ -27,7 +27,7 @@ def forward(model, x, first=0, last=None):
         W, b = parameters.layers[i - 1]
         inputs = outputs[i - 1]
         if path and model.input_radius is not None and i in (1, code + 1):
-            inputs = pulled_in(inputs, model.input_radius[int(i > 1)], network.widths[i - 1])
+            inputs = pull_in(inputs, model.input_radius[int(i > 1)], network.widths[i - 1])
         z = inputs @ W
         z += b
         if i in path:
@@ -42,7 +42,10 @@ def forward(model, x, first=0, last=None):
 
 
 def on_symbols(function, activation):
-    """The function that takes symbols as `function` takes arrays; TypeError without one."""
+    """Return the function that does with symbols what `function` does with arrays.
+
+    Raise TypeError if there is none.
+    """
     if function in ON_SYMBOLS:
         return ON_SYMBOLS[function]
     if function in NODES or function in COMPOSITES:
@@ -51,35 +54,35 @@ def on_symbols(function, activation):
     raise TypeError(f"{activation!r} cannot be exported to ONNX, which has no node for {name}.")
 
 
-def pulled_in(z, radius, width):
-    """Rows with norms up to a radius, as `pull_in` has them."""
+def pull_in(z, radius, width):
+    """Return z min(1, radius / |z|), row by row, as `workspace.pull_in` does."""
     norms = np.square(z).sum_columns(width)
     return z * np.sqrt(radius * radius / np.maximum(norms, radius * radius))
 
 
 def scaled(model, X):
-    """Samples in the geometry of the network."""
+    """Return samples scaled as the network reads them."""
     x = X.empty(model.parameters.flat.dtype)
     model.scaling.apply(X, out=x)
     return x
 
 
 def unscaled(model, output, dtype):
-    """The output of the network in the units of X."""
+    """Return the output of the network in the units of X."""
     if model.network.output_activation.is_identity:
         model.target_scaling.undo(output)
     return output.astype(dtype)
 
 
 def encode(model, X):
-    """The code of samples: `transform`."""
+    """Return the code of each sample, as `transform` does."""
     code = forward(model, scaled(model, X), last=model.network.n_encoder_layers)
     code *= model.code_scale
     return code.astype(X.dtype)
 
 
 def decode(model, code):
-    """The reconstructions of codes: `inverse_transform`."""
+    """Return the reconstruction of each code, as `inverse_transform` does."""
     x = code.empty(model.parameters.flat.dtype)
     np.divide(code, model.code_scale, out=x)
     output = forward(model, x, first=model.network.n_encoder_layers)
@@ -87,12 +90,12 @@ def decode(model, code):
 
 
 def reconstruct(model, X):
-    """Samples through the whole network: `reconstruct`."""
+    """Return the reconstruction of each sample, as `reconstruct` does."""
     return unscaled(model, forward(model, scaled(model, X)), X.dtype)
 
 
 def squared_errors(model, X):
-    """The mean squared error of each sample, as a column."""
+    """Return the mean squared error of each sample, as a column."""
     n_features = model.network.widths[0]
     errors = unscaled(model, forward(model, scaled(model, X)), model.parameters.flat.dtype)
     errors -= X
@@ -102,7 +105,7 @@ def squared_errors(model, X):
 
 
 def detector_scores(scorer, X):
-    """The outlier score of each sample, as a column of float64."""
+    """Return the outlier score of each sample, as a column of float64."""
     model, n_features = scorer.model, scorer.model.network.widths[0]
     code = encode(model, X)
     residuals = X.astype(np.float64) - decode(model, code).astype(np.float64)
@@ -115,7 +118,7 @@ def detector_scores(scorer, X):
 
 
 def log_density(density, code, residuals):
-    """log p of rows by code and residual, as a column: `Density.log_density`."""
+    """Return log p of each sample, as a column: see `Density.log_density`."""
     T = density.straighten(code, residuals)
     P = T @ density.axes
     result = mixture_log_density(density.mixtures[0], P)
@@ -132,26 +135,27 @@ def log_density(density, code, residuals):
 
 
 def mixture_log_density(mixture, P):
-    """log sum_j exp(log joint_j), about the greatest: `Mixture.log_density`."""
+    """Return log sum_j exp(joint_j) of each sample, as a column: see `Mixture.log_density`."""
     n_axes = mixture.means.shape[1]
     joint = []
     for mean, root, log_norm in zip(mixture.means, mixture.roots, mixture.log_norms, strict=True):
         whitened = P @ root
         whitened -= mean @ root
         joint.append(-0.5 * np.square(whitened).sum_columns(n_axes) + log_norm)
-    highest = P.node("Max", joint, P.dtype)
-    return np.log(P.node("Sum", [np.exp(one - highest) for one in joint], P.dtype)) + highest
+    highest = P.node("Max", joint, P.dtype)  # subtracted, so that no exponential overflows
+    exponentials = [np.exp(of_component - highest) for of_component in joint]
+    return np.log(P.node("Sum", exponentials, P.dtype)) + highest
 
 
-# ---------------------------------------------------------------- what skl2onnx asks for
+# ---------------------------------------------------------------- methods for skl2onnx
 
 
 class OnnxExport:
-    """The three methods by which skl2onnx knows a class that it has never heard of.
+    """Mixin with the three methods that skl2onnx calls on a class that is not registered.
 
-    A class names its outputs in `_onnx_outputs`, {name: number of columns}, and computes
-    them in `_onnx_nodes(X)`, in this order; what is called label is int64. `n_features_in_`
-    is the number of columns of its input.
+    A class names its outputs in `_onnx_outputs`, {name: number of columns}. `_onnx_nodes(X)`
+    returns their symbols in this order. The output "label" is int64, all others are floats.
+    `n_features_in_` is the number of columns of its input.
     """
 
     def onnx_parser(self):
@@ -207,9 +211,9 @@ class OnnxExport:
             dtype = input_dtype(operator.inputs)
             columns = []
             for variable in operator.inputs:
-                known = [d for d, kind in types.items() if isinstance(variable.type, kind)]
-                x = Symbol(scope, container, (known or [bool])[0], variable.onnx_name)
-                columns.append(x.astype(dtype))
+                dtypes = [d for d, kind in types.items() if isinstance(variable.type, kind)]
+                column = Symbol(scope, container, (dtypes or [bool])[0], variable.onnx_name)
+                columns.append(column.astype(dtype))
             X = columns[0]
             if len(columns) > 1:
                 X = X.node("Concat", columns, dtype, axis=1)
@@ -227,8 +231,8 @@ class OnnxExport:
         return converter
 
     def _output_dtypes(self, inputs):
-        floats = input_dtype(inputs)
-        return {name: np.int64 if name == "label" else floats for name in self._onnx_outputs}
+        dtype = input_dtype(inputs)
+        return {name: np.int64 if name == "label" else dtype for name in self._onnx_outputs}
 
     def _check_width(self, inputs):
         widths = [variable.type.shape[1] for variable in inputs]
@@ -239,7 +243,7 @@ class OnnxExport:
             )
 
     def _check_consumers(self, outputs):
-        """Refuse to hand labels to a next step, which in scikit-learn receives codes."""
+        """Raise ValueError if labels go to a next step, which in scikit-learn receives codes."""
         if "label" not in self._onnx_outputs:
             return
         for variable in outputs:
@@ -254,7 +258,7 @@ class OnnxExport:
 
 
 def tensor_types():
-    """The types of skl2onnx for the dtypes of NumPy; ImportError says how to get it."""
+    """Return the types of skl2onnx by dtype; raise ImportError where it is not installed."""
     try:
         from skl2onnx.common import data_types
     except ImportError as error:
@@ -267,6 +271,6 @@ def tensor_types():
 
 
 def input_dtype(inputs):
-    """float32 if all inputs are, else float64: what validation makes of X."""
+    """Return float32 if all inputs are float32, else float64, as validation of X does."""
     single = tensor_types()[np.float32]
     return np.float32 if all(isinstance(v.type, single) for v in inputs) else np.float64

@@ -1,4 +1,4 @@
-"""Arrays of an ONNX graph under construction, which NumPy's functions take as they take arrays."""
+"""Symbols: arrays of an ONNX graph under construction, to which NumPy functions add nodes."""
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -7,11 +7,14 @@ from skae._kernels import mark_greatest
 
 
 def _log1p(x):
-    """log(1 + x) without its loss of digits: log(u) x / (u - 1), u = 1 + x (HP-15C, 1982)."""
-    one_more = x + 1
-    added = one_more - 1
-    is_lost = added == 0
-    return is_lost.choose(x, np.log(one_more) * x / is_lost.choose(1, added))
+    """log(1 + x) without loss of digits: log(u) x / (u - 1), u = 1 + x (HP-15C, 1982).
+
+    Where rounding makes u = 1 the result is x.
+    """
+    u = x + 1
+    difference = u - 1
+    is_zero = difference == 0
+    return is_zero.choose(x, np.log(u) * x / is_zero.choose(1, difference))
 
 
 NODES = {
@@ -37,10 +40,10 @@ COMPARISONS = {np.equal, np.greater_equal}
 
 
 class Symbol(NDArrayOperatorsMixin):
-    """An array of a graph under construction: NumPy's functions add nodes to the graph.
+    """An array of a graph under construction; NumPy functions of it add nodes to the graph.
 
-    `out=` and `+=` make the symbol stand for the result, of the dtype it had. Without a name
-    it is room that nothing has been written to yet, and reads as zero.
+    After `out=` or `+=` the symbol stands for the result, cast to its own dtype. A symbol without
+    a name stands for an array that has not been written to; it reads as zero.
     """
 
     def __init__(self, scope, container, dtype, name=None):
@@ -64,11 +67,11 @@ class Symbol(NDArrayOperatorsMixin):
         return out[0]
 
     def empty(self, dtype):
-        """Room for a result."""
+        """Return a symbol without a name, to write a result to."""
         return Symbol(self.scope, self.container, dtype)
 
     def node(self, operator, inputs, dtype, n_results=1, **attributes):
-        """The result of an operator of ONNX, the first if it has several."""
+        """Add a node of an ONNX operator; return its result, the first if it has several."""
         name, *others = (
             self.scope.get_unique_variable_name(operator.lower()) for _ in range(n_results)
         )
@@ -82,7 +85,7 @@ class Symbol(NDArrayOperatorsMixin):
         return Symbol(self.scope, self.container, dtype, name)
 
     def lift(self, x, dtype):
-        """A symbol or an array as a symbol of this dtype."""
+        """Return a symbol of this dtype for a symbol, an array or a number."""
         from onnx.numpy_helper import from_array
 
         if isinstance(x, Symbol) and x.name is None:
@@ -102,18 +105,19 @@ class Symbol(NDArrayOperatorsMixin):
         return self.node("Cast", [self], dtype, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def choose(self, yes, no):
-        """`yes` where this is true, else `no`; the dtype is that of a symbol among them."""
+        """Return `yes` where self is true, else `no`, in the dtype of the symbol among them."""
         dtype = (yes if isinstance(yes, Symbol) else no).dtype
         return self.node("Where", [self, self.lift(yes, dtype), self.lift(no, dtype)], dtype)
 
     def mark_greatest(self, k, out):
-        """1 where this is among the k greatest of its row, else 0, as the call of arrays has it."""
+        """Write 1 to `out` where self is among the k greatest of its row, else 0."""
         greatest = self.node("TopK", [self, self.lift([k], np.int64)], self.dtype, n_results=2)
-        least = self.node("Gather", [greatest, self.lift([k - 1], np.int64)], self.dtype, axis=1)
-        out.name = (self >= least).astype(out.dtype).name
+        last = [greatest, self.lift([k - 1], np.int64)]
+        kth_greatest = self.node("Gather", last, self.dtype, axis=1)
+        out.name = (self >= kth_greatest).astype(out.dtype).name
 
     def sum_columns(self, n_columns):
-        """The sum of each row, as a column."""
+        """Return the sum of each row, as a column."""
         return self @ np.ones((n_columns, 1), self.dtype)
 
 

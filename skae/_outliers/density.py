@@ -1,26 +1,26 @@
-"""The likelihood of a row under an autoencoder: of its code and its residual together."""
+"""The density of samples under an autoencoder: of code and residual together."""
 
 from dataclasses import asdict, dataclass
 import math
 
 import numpy as np
 
-from skae._outliers.mixture import Mixture, drawn_to_mean, fit_mixture
+from skae._outliers.mixture import Mixture, fit_mixture, shrink_variances
 
-SIZES = (6, 16)
-ROWS_PER_COMPONENT = 50
+MIXTURE_SIZES, SAMPLES_PER_COMPONENT = (6, 16), 50
 MAX_AXES = 50
-MAX_ROWS = 5000
+MAX_SAMPLES = 5000
 
 
 @dataclass(frozen=True)
 class Density:
-    """log p of the straightened row t = (code - mean) B + residual (I - Q Q').
+    """log p of the straightened sample t = (code - mean) B + residual (I - Q Q').
 
-    B is the linear regression of the rows on their codes and Q an orthonormal basis of its
-    range: t is the row with the curved surface that the network reproduces laid flat, and
-    for a linear network the row itself. p is a mixture of Gaussians along `axes` and one
-    variance across them; of several mixtures the mean of log p counts.
+    B, the `slopes`, is the linear regression of the samples on their codes; Q, the `basis`, is an
+    orthonormal basis of its range. t is the sample after the curved surface of reconstructions
+    has been laid flat; for a linear network it is the sample itself. Along `axes` p is a mixture
+    of Gaussians, across them a Gaussian with one variance. Of several mixtures the mean of log p
+    counts.
     """
 
     code_mean: np.ndarray
@@ -32,25 +32,25 @@ class Density:
 
     @classmethod
     def from_dict(cls, state):
-        """Rebuild from what `asdict` gives."""
+        """Return the density that `asdict` has turned into a dict."""
         return cls(**state | {"mixtures": [Mixture(**m) for m in state["mixtures"]]})
 
     asdict = asdict
 
     @property
     def sizes(self):
-        """Numbers of components of the mixtures."""
+        """Return the numbers of components of the mixtures."""
         return [len(mixture.counts) for mixture in self.mixtures]
 
     def straighten(self, code, residuals):
-        """t of each row."""
+        """Return t of each sample."""
         result = (code - self.code_mean) @ self.slopes
         result += residuals
         result -= (residuals @ self.basis) @ self.basis.T
         return result
 
     def log_density(self, T):
-        """log p of straightened rows."""
+        """Return log p of straightened samples."""
         P = T @ self.axes
         result = np.mean([mixture.log_density(P) for mixture in self.mixtures], axis=0)
         n_rest = len(self.axes) - self.axes.shape[1]
@@ -61,7 +61,7 @@ class Density:
         return result
 
     def contributions(self, T):
-        """What each column adds to log p of straightened rows: a square and a constant."""
+        """Return the part of log p of straightened samples that each column adds."""
         P = T @ self.axes
         result = np.mean([m.contributions(P, self.axes) for m in self.mixtures], axis=0)
         n_rest = len(self.axes) - self.axes.shape[1]
@@ -72,47 +72,45 @@ class Density:
         return result
 
     def update(self, T, weights, decay):
-        """The density after one more step of learning, on new straightened rows."""
+        """Return the density after one update of its mixtures by new straightened samples."""
         P = T @ self.axes
         mixtures = [mixture.update(P, weights, decay) for mixture in self.mixtures]
         return Density(**vars(self) | {"mixtures": mixtures})
 
 
 def fit_density(Z, code, residuals, weights, rng, sizes=None):
-    """Learn the density of rows, given standardised, with their codes and residuals.
+    """Fit the density to standardised samples, their codes and their residuals.
 
-    `sizes` are the numbers of components of the mixtures: 6 and 16, but 50 rows for each
-    component. Of more than 5000 rows as many are drawn.
+    `sizes` are the numbers of components of the mixtures, by default 6 and 16, or one for every
+    50 samples if that is less. Of more than 5000 samples, 5000 are drawn.
     """
-    if len(Z) > MAX_ROWS:
-        chosen = rng.choice(len(Z), MAX_ROWS, replace=False)
+    if len(Z) > MAX_SAMPLES:
+        chosen = rng.choice(len(Z), MAX_SAMPLES, replace=False)
         Z, code, residuals, weights = Z[chosen], code[chosen], residuals[chosen], weights[chosen]
-    share = weights / weights.sum()
-    root = np.sqrt(share)[:, None]
-    code_mean = share @ code
+    shares = weights / weights.sum()
+    root = np.sqrt(shares)[:, None]
+    code_mean = shares @ code
     centered = code - code_mean
-    spread = np.sqrt(share @ np.square(centered))
-    spread = np.where(spread > 0, spread, 1)
-    slopes = np.linalg.lstsq(root * (centered / spread), root * Z, rcond=1e-6)[0]
+    deviation = np.sqrt(shares @ np.square(centered))
+    deviation = np.where(deviation > 0, deviation, 1)
+    slopes = np.linalg.lstsq(root * (centered / deviation), root * Z, rcond=1e-6)[0]
     _, values, directions = np.linalg.svd(slopes, full_matrices=False)
     basis = directions[values > 1e-6 * max(values[0], 1e-6)].T
     n_features = Z.shape[1]
-    density = Density(code_mean, slopes / spread[:, None], basis, np.eye(n_features), 1.0, [])
+    density = Density(code_mean, slopes / deviation[:, None], basis, np.eye(n_features), 1.0, [])
     T = density.straighten(code, residuals)
     axes, rest_variance = density.axes, 1.0
     if n_features > MAX_AXES:
         axes = np.linalg.svd(root * T, full_matrices=False)[2][:MAX_AXES].T
-        along = float(share @ np.square(T @ axes).sum(axis=1))
-        across = float(share @ np.square(T).sum(axis=1)) - along
-        rest_variance = drawn_to_mean(
-            across / (n_features - axes.shape[1]),
-            along / axes.shape[1],
-            axes.shape[1],
-            weights.sum(),
+        along = float(shares @ np.square(T @ axes).sum(axis=1))
+        across = float(shares @ np.square(T).sum(axis=1)) - along
+        n_axes = axes.shape[1]
+        rest_variance = shrink_variances(
+            across / (n_features - n_axes), along / n_axes, n_axes, weights.sum()
         )
     if sizes is None:
-        most = max(int(weights.sum() // ROWS_PER_COMPONENT), 1)
-        sizes = sorted({min(size, most) for size in SIZES})
+        max_size = max(int(weights.sum() // SAMPLES_PER_COMPONENT), 1)
+        sizes = sorted({min(size, max_size) for size in MIXTURE_SIZES})
     mixtures = [fit_mixture(T @ axes, weights, size, rng) for size in sizes]
     return Density(
         **vars(density) | {"axes": axes, "rest_variance": rest_variance, "mixtures": mixtures}

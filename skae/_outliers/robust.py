@@ -1,4 +1,4 @@
-"""Weighted quantiles, shrunk covariances, and the ellipsoid that holds the bulk of the rows."""
+"""Robust statistics: weighted quantiles, shrunk covariances, and the ellipsoid of the bulk."""
 
 from dataclasses import dataclass, replace
 
@@ -7,169 +7,170 @@ from scipy.special import chdtri
 
 from skae._network.scaling import measure_scaling
 
-CORE = 0.75
-TAIL = 0.025
-MAX_CATEGORIES = 10
+SUPPORT_FRACTION = 0.75  # of the samples, by weight, that the minimum covariance determinant uses
+TAIL_PROBABILITY = 0.025  # of a normal sample outside the ellipsoid
+MAX_CATEGORIES, MIN_CATEGORY_SHARE = 10, 0.75
 MAX_AXES = 50
-MAX_ROWS = 5000
-N_CONCENTRATIONS = 20
+MAX_SAMPLES = 5000
+MAX_CONCENTRATION_STEPS = 20
 
 
 def weighted_quantile(values, weights, q):
-    """The q-quantile of a weighted sample, halfway between two values where they tie for it."""
+    """Return the q-quantile of weighted values: the midpoint of two values where both qualify."""
     order = np.argsort(values)
     values, weights = values[order], weights[order]
-    kept = weights > 0
-    values, reached = values[kept], np.cumsum(weights[kept])
-    reached /= reached[-1]
-    i = min(int(np.searchsorted(reached, q - 1e-12)), len(values) - 1)
-    following = min(i + (reached[i] <= q + 1e-12), len(values) - 1)
+    present = weights > 0
+    values, shares = values[present], np.cumsum(weights[present])
+    shares /= shares[-1]  # of the weight up to each value
+    i = min(int(np.searchsorted(shares, q - 1e-12)), len(values) - 1)
+    following = min(i + (shares[i] <= q + 1e-12), len(values) - 1)
     return float((values[i] + values[following]) / 2)
 
 
 def weighted_quantiles(X, weights, q):
-    """The q-quantile of each column."""
+    """Return the weighted q-quantile of each column."""
     return np.array([weighted_quantile(column, weights, q) for column in X.T])
 
 
 def shrunk_covariance(X, weights):
-    """Mean and covariance, drawn towards a multiple of the identity; weights count as copies.
+    """Return the mean, and the covariance shrunk towards a multiple of the identity.
 
-    Ledoit & Wolf, 2004, J. Multivariate Analysis 88: the intensity that minimises the
-    expected squared error, equations 5 to 8, with weighted moments.
+    The shrinkage minimises the expected squared error (Ledoit & Wolf, 2004, J. Multivariate
+    Analysis 88, equations 5 to 8), with weighted moments. A weight of two counts as two copies.
     """
     total = weights.sum()
     mean = weights @ X / total
-    A = X - mean
-    S = (A * weights[:, None]).T @ A / total
+    centered = X - mean
+    S = (centered * weights[:, None]).T @ centered / total
     n_features = len(mean)
     identity = np.eye(n_features)
     variance = np.trace(S) / n_features
     distance = np.square(S - variance * identity).sum()
-    error = weights @ np.square(A).sum(axis=1) ** 2 / total - np.square(S).sum()
-    share = min(max(error / total, 0.0), distance) / distance if distance > 0 else 0.0
-    return mean, (1 - share) * S + (share * variance + 1e-6) * identity
+    error = weights @ np.square(centered).sum(axis=1) ** 2 / total - np.square(S).sum()
+    shrinkage = min(max(error / total, 0.0), distance) / distance if distance > 0 else 0.0
+    return mean, (1 - shrinkage) * S + (shrinkage * variance + 1e-6) * identity
 
 
 def whitener(covariance):
-    """A matrix W such that |x W|**2 is the squared Mahalanobis distance of x."""
+    """Return a matrix W such that |x W|**2 is the squared Mahalanobis distance of x from 0."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors / np.sqrt(np.maximum(values, 1e-12))
 
 
 def squared_distances(X, mean, covariance):
-    """Squared Mahalanobis distance of each row."""
+    """Return the squared Mahalanobis distance of each sample from the mean."""
     return np.square((X - mean) @ whitener(covariance)).sum(axis=1)
 
 
-def determinant_minimum(X, weights, core=CORE):
-    """Mean and covariance of the densest part of the rows, and what it leaves out.
+def minimum_covariance_determinant(X, weights, support_fraction=SUPPORT_FRACTION):
+    """Return the mean and the covariance of the densest subset of the samples.
 
-    The deterministic minimum covariance determinant (Hubert, Rousseeuw & Verdonck, 2012,
-    J. Computational and Graphical Statistics 21) with shrunk covariances: from three
-    starts, the `core` share of the rows that are nearest is taken again and again until it
-    stays the same, and the result of least determinant is kept.
+    This is the deterministic minimum covariance determinant (Hubert, Rousseeuw & Verdonck, 2012,
+    J. Computational and Graphical Statistics 21) with shrunk covariances. Each concentration
+    step takes the `support_fraction` of the samples with the least distances from the last
+    mean, until the subset stays the same. Of three starts the least determinant counts.
     """
     best = None
-    for distances in _starts(X, weights):
-        part = None
-        for _ in range(N_CONCENTRATIONS):
-            near = weights * (distances <= weighted_quantile(distances, weights, core))
-            if part is not None and np.array_equal(near, part):
+    for distances in _initial_distances(X, weights):
+        support = None
+        for _ in range(MAX_CONCENTRATION_STEPS):
+            cutoff = weighted_quantile(distances, weights, support_fraction)
+            nearest = weights * (distances <= cutoff)
+            if support is not None and np.array_equal(nearest, support):
                 break
-            part = near
-            mean, covariance = shrunk_covariance(X, part)
+            support = nearest
+            mean, covariance = shrunk_covariance(X, support)
             distances = squared_distances(X, mean, covariance)
-        volume = np.linalg.slogdet(covariance)[1]
-        if best is None or volume < best[0] - 1e-9:
-            best = volume, mean, covariance
+        log_determinant = np.linalg.slogdet(covariance)[1]
+        if best is None or log_determinant < best[0] - 1e-9:
+            best = log_determinant, mean, covariance
     return best[1:]
 
 
-def _starts(X, weights):
-    """Squared distances of the rows from their middle, by three measures outliers bend little."""
+def _initial_distances(X, weights):
+    """Yield distances of the samples from their centre, by three robust measures.
+
+    The samples are standardised by median and median absolute deviation. The measures are the
+    norm, the squared Mahalanobis distance after tanh, and the squared norm after standardising
+    along the principal axes of the directions from the centre.
+    """
     median = weighted_quantiles(X, weights, 0.5)
     deviation = 1.4826 * weighted_quantiles(np.abs(X - median), weights, 0.5)
     Z = (X - median) / np.where(deviation > 1e-3, deviation, 1)
-    lengths = np.sqrt(np.square(Z).sum(axis=1))
-    yield lengths
+    norms = np.sqrt(np.square(Z).sum(axis=1))
+    yield norms
     bounded = np.tanh(Z)
     yield squared_distances(bounded, *shrunk_covariance(bounded, weights))
-    directions = Z / np.where(lengths > 0, lengths, 1)[:, None]
+    directions = Z / np.where(norms > 0, norms, 1)[:, None]
     axes = np.linalg.eigh(shrunk_covariance(directions, weights)[1])[1]
-    along = Z @ axes
-    centered = np.abs(along - weighted_quantiles(along, weights, 0.5))
-    spread = weighted_quantiles(centered, weights, 0.5)
-    yield np.square(along / np.maximum(spread, 1e-2 * max(spread.max(), 1e-6))).sum(axis=1)
+    P = Z @ axes
+    deviation = weighted_quantiles(np.abs(P - weighted_quantiles(P, weights, 0.5)), weights, 0.5)
+    deviation = np.maximum(deviation, 1e-2 * max(deviation.max(), 1e-6))
+    yield np.square(P / deviation).sum(axis=1)
 
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """The rows with |(x - mean) W|**2 <= size: those that belong to the bulk."""
+    """The points x with |(x - mean) W|**2 <= size, where W is the `whitener`."""
 
     mean: np.ndarray
     whitener: np.ndarray
     size: float
 
-    def row_weights(self, X):
-        """1 for the rows inside, size / (squared distance) for those outside."""
+    def sample_weights(self, X):
+        """Return 1 for a sample inside, size / (squared distance) for one outside."""
         distances = np.square((X - self.mean) @ self.whitener).sum(axis=1)
         return np.minimum(1, self.size / np.maximum(distances, self.size))
 
 
-def fit_ellipsoid(X, weights, rng):
-    """Find the ellipsoid that a normal bulk would fill up to its outermost 2.5 %.
+def fit_ellipsoid(rows, seed):
+    """Return the ellipsoid of the bulk, outside of which 2.5 % of normal samples would be.
 
-    Columns are standardised first; categories are left out. Rows with more than 50 columns
-    are measured along their 50 leading principal axes, and of more than 5000 rows as many
-    are drawn.
+    Columns are standardised first, and categorical ones left out. Samples of more than 50 columns
+    are measured along their 50 leading principal axes. Of more than 5000 samples, 5000 are drawn.
     """
+    X, weights = rows.X.astype(np.float64), rows.weights
+    n_features = X.shape[1]
     scaling = measure_scaling(X, weights, per_feature=True)
     center, scale = scaling.mean.astype(np.float64), scaling.scale.astype(np.float64)
-    varied = ~np.array([is_category(column, weights) for column in X.T])
-    if not varied.any():
-        return Ellipsoid(center, np.zeros((X.shape[1], 1)), 1.0)
-    axes = np.eye(X.shape[1])[:, varied]
+    is_measured = ~np.array([is_categorical(column, weights) for column in X.T])
+    if not is_measured.any():
+        return Ellipsoid(center, np.zeros((n_features, 1)), 1.0)
+    axes = np.eye(n_features)[:, is_measured]
     if axes.shape[1] > MAX_AXES:
-        Z = (X - center) / scale * varied * np.sqrt(weights)[:, None]
+        Z = (X - center) / scale * is_measured * np.sqrt(weights)[:, None]
         axes = np.linalg.eigh(Z.T @ Z)[1][:, -MAX_AXES:]
-    if len(X) > MAX_ROWS:
-        chosen = rng.choice(len(X), MAX_ROWS, replace=False)
+    if len(X) > MAX_SAMPLES:
+        chosen = np.random.default_rng(seed).choice(len(X), MAX_SAMPLES, replace=False)
         X, weights = X[chosen], weights[chosen]
     P = (X - center) / scale @ axes
-    mean, covariance = determinant_minimum(P, weights)
-    # One reweighting step: the rows in the ellipsoid of the core give its final shape.
+    mean, covariance = minimum_covariance_determinant(P, weights)
+    # One reweighting step: the samples within the first ellipsoid give the final shape.
     distances = squared_distances(P, mean, covariance)
-    inside = distances <= _outer(distances, weights, P.shape[1])
-    mean, covariance = shrunk_covariance(P, weights * inside)
+    is_inside = distances <= _normal_cutoff(distances, weights, P.shape[1])
+    mean, covariance = shrunk_covariance(P, weights * is_inside)
     distances = squared_distances(P, mean, covariance)
-    size = max(_outer(distances, weights, P.shape[1]), 1e-12)
+    size = max(_normal_cutoff(distances, weights, P.shape[1]), 1e-12)
     center = center + scale * (axes @ mean)
     return Ellipsoid(center, axes @ whitener(covariance) / scale[:, None], size)
 
 
-def fit_ellipsoid_of(rows, seed):
-    """Find the ellipsoid of training samples."""
-    rng = np.random.default_rng(seed)
-    return fit_ellipsoid(rows.X.astype(np.float64), rows.weights, rng)
+def _normal_cutoff(distances, weights, n_axes):
+    """Return the squared distance that 2.5 % of normal samples exceed, given their median."""
+    median = weighted_quantile(distances, weights, 0.5)
+    return median * chdtri(n_axes, TAIL_PROBABILITY) / chdtri(n_axes, 0.5)
 
 
-def robust_rows(rows, ellipsoid):
-    """Return training samples, those outside the ellipsoid with less weight."""
-    return replace(rows, weights=rows.weights * ellipsoid.row_weights(rows.X))
+def is_categorical(values, weights):
+    """Return whether a column has at most ten values, one of them in three of four samples.
 
-
-def is_category(values, weights):
-    """Whether three of four rows hold one value, and the others few.
-
-    These rows would be the densest part of all, whatever the other columns are.
+    Otherwise these samples would be the densest subset, whatever their other columns are.
     """
     distinct, group = np.unique(values, return_inverse=True)
     counts = np.bincount(group, weights)
-    return len(distinct) <= MAX_CATEGORIES and counts.max() >= CORE * counts.sum()
+    return len(distinct) <= MAX_CATEGORIES and counts.max() >= MIN_CATEGORY_SHARE * counts.sum()
 
 
-def _outer(distances, weights, n_axes):
-    """Where the outermost 2.5 % begin if the distances' median is that of normal rows."""
-    median = weighted_quantile(distances, weights, 0.5)
-    return median * chdtri(n_axes, TAIL) / chdtri(n_axes, 0.5)
+def downweight_outliers(rows, ellipsoid):
+    """Return the training samples with less weight for those outside the ellipsoid."""
+    return replace(rows, weights=rows.weights * ellipsoid.sample_weights(rows.X))

@@ -1,4 +1,4 @@
-"""Outlier scores: the likelihood of a sample's code and residual, or its squared residuals."""
+"""Outlier scores: the log density of code and residual, or minus the mean squared residual."""
 
 from dataclasses import dataclass, replace
 import math
@@ -8,12 +8,13 @@ import numpy as np
 from skae._network import inference
 from skae._network.inference import Model
 from skae._outliers.density import Density, fit_density
-from skae._outliers.mixture import BLOCK
+
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores samples by a model: by the density of its codes and residuals, if there is one.
+    """Score samples by a model and, if given, the density of its codes and residuals.
 
     Without a density the score is minus the mean of the squared standardised residuals.
     """
@@ -52,19 +53,18 @@ class Scorer:
 
     def _blocks(self, X):
         """Yield the slice of X, the code and the residuals of each block."""
-        for start in range(0, len(X), BLOCK):
-            rows = slice(start, start + BLOCK)
+        for start in range(0, len(X), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
             yield rows, *self.code_and_residuals(X[rows])
 
 
 def fit_scorer(result, seed, sizes=None):
-    """Return the scorer whose density is learned from the samples that the network learned.
+    """Return a scorer with a density, fitted to the samples that the network was trained on.
 
-    `sizes` are the numbers of components of its mixtures, by default chosen by the number of
-    samples.
+    `sizes` are the numbers of components of its mixtures, as in `fit_density`.
     """
     scorer = Scorer(result.model)
-    X, _, weights = result.learned.arrays()
+    X, _, weights = result.trained_rows.arrays()
     Z = (X - result.model.scaling.mean.astype(np.float64)) / result.model.scaling.scale
     rng = np.random.default_rng(seed)
     density = fit_density(Z, *scorer.code_and_residuals(X), weights, rng, sizes)
@@ -72,9 +72,9 @@ def fit_scorer(result, seed, sizes=None):
 
 
 def update_scorer(scorer, rows, memory):
-    """Return the scorer after one more step of learning its density, on new samples.
+    """Return the scorer with its density updated by new samples.
 
-    What was learned before counts less by exp(-n / memory) after n samples.
+    After n samples the earlier statistics are multiplied by exp(-n / memory).
     """
     straightened = scorer.density.straighten(*scorer.code_and_residuals(rows.X))
     decay = math.exp(-rows.weights.sum() / memory)

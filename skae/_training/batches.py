@@ -1,4 +1,4 @@
-"""Training samples, and the mini-batches that they are served in: gathered, corrupted, scaled."""
+"""Training samples, and a loader of mini-batches that gathers, corrupts and scales them."""
 
 from dataclasses import dataclass, replace
 import math
@@ -7,17 +7,16 @@ import numpy as np
 
 from skae._sampling import evenly_spaced
 
-CHUNK_BYTES = 2**20
-CHUNK_BATCHES = 16
+CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
-MAX_NOISE_DRAWS = 20  # of each sample
+MAX_NOISE_DRAWS = 20  # for each sample
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Samples, their clean targets (mostly X itself), weights, and the noise to add.
+    """Samples, their targets (X itself, or clean samples), their weights, and the noise to add.
 
-    `index` says which of the rows take part: a part of them costs no copy.
+    `index` holds the row numbers of the samples that take part, so that a part needs no copy.
     """
 
     X: np.ndarray
@@ -34,7 +33,7 @@ class TrainingRows:
         return self.corruption is not None or self.target is not self.X
 
     def part(self, mask):
-        """Return these samples, cut down to those that a boolean array marks."""
+        """Return the samples that a boolean array marks."""
         return replace(self, index=self.index[mask])
 
     def arrays(self):
@@ -46,7 +45,10 @@ class TrainingRows:
         return X, target, self.weights[self.index]
 
     def noisy_sample(self, n_rows, rng):
-        """Return clean rows, noisy copies and weights, about n_rows where noise can be drawn."""
+        """Return targets, noisy samples and weights, evenly spaced; at most about n_rows of each.
+
+        If noise can be drawn, samples are repeated with new noise to make up n_rows.
+        """
         X, target, weights = self.arrays()
         if len(X) > n_rows:
             chosen = evenly_spaced(len(X), n_rows)
@@ -61,13 +63,13 @@ class TrainingRows:
 
 
 def all_rows(X, weights=None, X_clean=None):
-    """Return TrainingRows in which every row of X takes part, without noise."""
+    """Return TrainingRows in which all samples take part, without noise."""
     weights = np.ones(len(X)) if weights is None else weights
     return TrainingRows(X, X if X_clean is None else X_clean, weights, np.arange(len(X)))
 
 
 def prepared_rows(X, weights, X_clean=None):
-    """Return TrainingRows without the rows of weight zero, equal rows of few samples merged."""
+    """Return TrainingRows without samples of weight zero; among few samples, merge equal ones."""
     chosen = np.flatnonzero(weights)
     if len(chosen) < len(X):
         X, weights = X[chosen], weights[chosen]
@@ -78,10 +80,10 @@ def prepared_rows(X, weights, X_clean=None):
 
 
 def merge_equal_rows(X, weights, X_clean):
-    """Sort the rows and merge equal ones, their weights added; the same for X_clean.
+    """Sort the samples and merge equal ones, adding their weights; the same for X_clean.
 
-    Training on the result cannot depend on the order of the rows, nor tell a weight of two from
-    a row given twice: not even by a rounding error.
+    The result of training then depends neither on the order of the samples nor on whether a
+    sample is repeated or has a weight of two, not even by a rounding error.
     """
     both = X if X_clean is None else np.hstack([X, X_clean])
     distinct, group = np.unique(both, axis=0, return_inverse=True)
@@ -93,12 +95,12 @@ def merge_equal_rows(X, weights, X_clean):
 
 
 class BatchLoader:
-    """Serves batches: rows gathered, corrupted and scaled a chunk of batches at a time.
+    """Loads mini-batches: gathers, corrupts and scales samples, a chunk of batches at a time.
 
-    A slot is the place of a batch in the chunk: `slot(k, n_rows)` returns the arrays that hold
-    the k-th batch after a `fill`, always the same ones, so that calls may be bound to them.
-    With `defers=True` those who use a slot gather its rows themselves, a part each.
-    `size_sampler`, for nested codes, draws a code size for each sample and decoder.
+    A slot is the place of a batch in the chunk. `slot(k, n_rows)` returns the arrays of the k-th
+    batch of the chunk. They are the same after each `fill`, so that calls can be bound to them.
+    With `defers=True`, `fill` leaves gathering to callers of `gather`. `size_sampler`, for nested
+    codes, draws a code size for each sample and decoder.
     """
 
     def __init__(self, rows, model, batch_size, size_sampler=None, defers=False):
@@ -108,7 +110,7 @@ class BatchLoader:
         self.batch_size = min(batch_size, len(rows))
         self.defers = defers
         batch_bytes = self.batch_size * n_features * dtype.itemsize
-        n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), CHUNK_BATCHES)
+        n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), MAX_CHUNK_BATCHES)
         n_rows = min(n_batches * self.batch_size, len(rows))
         self.inputs = self.targets = np.empty((n_rows, n_features), dtype)
         if rows.is_noisy or self.target_scaling is not self.scaling:
@@ -124,7 +126,7 @@ class BatchLoader:
             self.sizes = np.empty((n_rows, len(size_sampler)), dtype)
 
     def fill(self, chosen, rng):
-        """Take the chosen of the participating rows, at most a chunk of them."""
+        """Load the chosen samples, at most a chunk; `chosen` indexes those that take part."""
         n_rows = len(chosen)
         np.take(self.rows.index, chosen, out=self.row_numbers[:n_rows], mode="clip")
         if not self.defers:
@@ -135,7 +137,7 @@ class BatchLoader:
             self.size_sampler.draw(self.sizes[:n_rows])
 
     def gather(self, view, rng=None):
-        """Copy some of the rows that were taken to their slots, scaled."""
+        """Copy the loaded samples in a slice of the chunk to their slots, scaled."""
         rows, row_numbers = self.rows, self.row_numbers[view]
         inputs, targets = self.inputs[view], self.targets[view]
         source, has_targets = inputs, self.targets is not self.inputs
@@ -152,32 +154,31 @@ class BatchLoader:
             self.target_scaling.apply(targets, out=targets)
 
     def slots(self, n_rows):
-        """Yield (index, number of rows) of the batches that n_rows filled rows make."""
+        """Yield (index, number of rows) of each batch of n_rows loaded samples."""
         for start in range(0, n_rows, self.batch_size):
             yield start // self.batch_size, min(self.batch_size, n_rows - start)
 
     def all_slots(self):
-        """Return all (index, number of rows) that an epoch has, whatever its order."""
+        """Return the (index, number of rows) of all batches of an epoch."""
         n_rows, chunk_rows = len(self.rows), len(self.inputs)
-        of_last_chunk = self.slots(n_rows % chunk_rows)
-        return {*self.slots(chunk_rows), *of_last_chunk}
+        return {*self.slots(chunk_rows), *self.slots(n_rows % chunk_rows)}
 
     def slot(self, index, n_rows):
-        """Return views of a slot: inputs, targets, weights or None, code sizes or None."""
+        """Return the arrays of a slot: inputs, targets, weights or None, code sizes or None."""
         view = self.view(index, n_rows)
         arrays = self.inputs, self.targets, self.weights, self.sizes
         return [None if a is None else a[view] for a in arrays]
 
     def view(self, index, n_rows):
-        """Return the slice of a slot in the chunk."""
+        """Return the slice of the chunk that is a slot."""
         start = index * self.batch_size
         return slice(start, start + n_rows)
 
     def order(self, shuffle, rng):
         """Return the order of the samples in an epoch.
 
-        The place of a sample in its batch decides which decoders read its code: unless all
-        samples are shuffled, those of each batch are, where there are several decoders.
+        For nested codes, samples are always shuffled within their batch, because the place in the
+        batch determines which decoders read a sample.
         """
         if shuffle:
             return rng.permutation(len(self.rows))
@@ -188,7 +189,7 @@ class BatchLoader:
         return order
 
     def chunks(self, order):
-        """Cut an order of samples into pieces that `fill` takes."""
+        """Yield the parts of an order of samples that `fill` takes."""
         n_rows = len(self.inputs)
         for start in range(0, len(order), n_rows):
             yield order[start : start + n_rows]

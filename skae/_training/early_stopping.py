@@ -1,15 +1,15 @@
-"""Early stopping: when training stops, and which epoch is kept."""
+"""Early stopping: when to stop, and which epoch to keep."""
 
 import math
 
 import numpy as np
 
-MIN_RELATIVE_GAIN = 1e-6  # below, a gain is rounding
-MIN_RELATIVE_LOSS = 1e-3  # of a code size, beside the largest: below, nothing is left to gain
+MIN_RELATIVE_GAIN = 1e-6  # less is a rounding error
+MIN_RELATIVE_LOSS = 1e-3  # of a code size, relative to the largest: less counts as this
 
 
 class Patience:
-    """Stops when a loss has not fallen by `tol` times its size within `n_epochs` epochs."""
+    """Counts epochs in which the loss has not fallen by `tol` times its size, up to `n_epochs`."""
 
     def __init__(self, tol, n_epochs):
         self.tol = tol
@@ -18,7 +18,7 @@ class Patience:
         self.n_stalled = 0
 
     def exhausted(self, loss):
-        """Take note of the loss of an epoch; return whether to stop."""
+        """Record the loss of an epoch; return whether to stop."""
         if loss < self.lowest - self.tol * abs(loss):
             self.lowest, self.n_stalled = loss, 0
         else:
@@ -29,15 +29,16 @@ class Patience:
 class EpochSelector:
     """Select the epoch with the largest lower confidence bound of the validation gain over epoch 0.
 
-    The bound is the mean gain of the validation samples less `n_errors` standard errors of it.
-    Epoch 0, whose gain is zero, is a candidate, and rounding is no gain: few or inconsistent
-    validation samples leave the start in place.
+    The bound is the mean gain of the validation samples minus `n_errors` standard errors. Epoch 0
+    is a candidate, with gain zero: few or inconsistent validation samples leave the start in
+    place. A gain as small as a rounding error does not count.
 
-    Losses of shape (n_rows, n_sizes) are those of codes of several sizes. Each size counts in
-    units of its loss at the start, and with half the standard errors each of them must gain.
+    Losses of shape (n_samples, n_sizes) are those of codes of several sizes. Each size counts in
+    units of its loss at the start. An epoch is then selected only if each size gains, minus half
+    of `n_errors` standard errors.
     """
 
-    parts = (None,)  # what is kept together: everything
+    parts = (None,)  # one part: all parameters
 
     def __init__(self, losses, weights, n_errors):
         self.start = losses
@@ -45,26 +46,26 @@ class EpochSelector:
         self.n_errors = n_errors
         self.unit = np.ones(losses.shape[1:])
         if losses.ndim == 2 and losses.any():
-            level = np.abs(self.shares @ losses)
-            self.unit = np.maximum(level, MIN_RELATIVE_LOSS * level.max())
+            means = np.abs(self.shares @ losses)
+            self.unit = np.maximum(means, MIN_RELATIVE_LOSS * means.max())
         self.loss = self.mean(losses)
         self.least_gain = MIN_RELATIVE_GAIN * (abs(self.loss) if losses.ndim == 1 else 1.0)
         self.bound = self.least_gain
         self.epoch = 0
 
     def mean(self, losses):
-        """Return the weighted mean loss, several sizes in units of the first one's."""
+        """Return the weighted mean loss; of several sizes, in units of the whole code's."""
         means = self.shares @ losses
         return float(means if losses.ndim == 1 else np.mean(means / self.unit) * self.unit[0])
 
     def progress(self, losses):
-        """Return the loss to lower next: that of the worst size until all gain, then the mean."""
+        """Return the loss for `Patience`: of the worst size until all gain, then the mean."""
         if self.epoch:
             return self.mean(losses)
         return float(np.max(self.shares @ losses / self.unit) * self.unit.flat[0])
 
     def improves(self, losses, epoch):
-        """Compare an epoch with the best one before it; select it if it is better."""
+        """Select an epoch if it is better than the selected one; return whether it is."""
         gains = (self.start - losses) / self.unit
         means = self.shares @ gains
         margins = self.n_errors * np.sqrt(self.shares**2 @ (gains - means) ** 2)
@@ -74,13 +75,17 @@ class EpochSelector:
         self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
         return True
 
-    def improved(self, losses, epoch):
-        """Compare an epoch as `improves` does; return the parts that are to be kept of it."""
+    def improved_parts(self, losses, epoch):
+        """Compare an epoch as `improves` does; return the parts to keep: all or none."""
         return self.parts if self.improves(losses, epoch) else ()
 
 
 class DecoderEpochSelector:
-    """Select an epoch for each decoder by itself; `columns` are those of its losses."""
+    """Select an epoch for each nested decoder.
+
+    `columns` holds for each decoder the columns of the losses that are its own. A part is here the
+    index of a decoder.
+    """
 
     def __init__(self, losses, weights, n_errors, columns):
         self.whole = EpochSelector(losses, weights, n_errors)
@@ -90,11 +95,11 @@ class DecoderEpochSelector:
         self.best_losses = losses.copy()
 
     def mean(self, losses):
-        """Return the weighted mean loss, several sizes in units of the first one's."""
+        """Return the weighted mean loss; of several sizes, in units of the whole code's."""
         return self.whole.mean(losses)
 
     def progress(self, losses):
-        """Return the loss of the size that is worst."""
+        """Return the loss for `Patience`: that of the worst size."""
         return self.whole.progress(losses)
 
     @property
@@ -104,20 +109,20 @@ class DecoderEpochSelector:
 
     @property
     def epoch(self):
-        """Return the last of them."""
+        """Return the latest selected epoch."""
         return max(self.epochs)
 
     @property
     def loss(self):
-        """Return the mean loss with each decoder as it is kept."""
+        """Return the mean loss with each decoder at its selected epoch."""
         return self.mean(self.best_losses)
 
-    def improved(self, losses, epoch):
-        """Compare an epoch with the best ones before it; return the decoders that it improves."""
+    def improved_parts(self, losses, epoch):
+        """Return the decoders that an epoch improves, and select it for these."""
         return [part for part in self.parts if self.improves_part(part, losses, epoch)]
 
     def improves_part(self, part, losses, epoch):
-        """Compare an epoch with the best one before it for one decoder alone."""
+        """Select an epoch for one decoder if it is better; return whether it is."""
         chosen = self.columns[part]
         is_better = self.selectors[part].improves(losses[:, chosen], epoch)
         if is_better:

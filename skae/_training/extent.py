@@ -1,4 +1,4 @@
-"""The extent of a model: how far inputs, codes and outputs have been in training."""
+"""The extent of a model: how far inputs, codes and outputs reach on training samples."""
 
 from dataclasses import replace
 from functools import partial
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skae._network.clipping import MARGIN
+from skae._network.clipping import MARGIN_FACTOR
 from skae._network.inference import blocks
 from skae._network.nested import errors_by_size
 from skae._parallel import run_sequentially
@@ -14,11 +14,11 @@ from skae._sampling import evenly_spaced
 
 MAX_ROWS, MAX_RESTORED_ROWS = 10_000, 2000
 PIECE_ROWS = 2048
-RADIUS_FACTOR = 1.5  # of the greatest norm: less costs gains, at twice it some losses are large
+RADIUS_FACTOR = 1.5  # times the greatest norm; less costs accuracy, 2 leaves some large losses
 
 
 def measure(run, model, n_steps, max_rows=MAX_ROWS):
-    """Return the model with its input radius, and outputs clipped from the measured margin on."""
+    """Return the model with a measured input radius and a measured clip margin."""
     rng = np.random.default_rng([run.options.seeds.samples, n_steps, 2])
     noisy = run.rows.noisy_sample(max_rows, rng) if model.network.linear_path else None
     if noisy is not None:
@@ -34,16 +34,16 @@ def measure_input_radius(model, samples, run_jobs=run_sequentially):
 
     `samples` are arrays of shape (n_rows, n_features): clean samples, and noisy ones if any.
     """
-    known = model.input_radius
-    norms = [np.ones(2) if known is None else known.astype(float)]
+    before = model.input_radius
+    norms = [np.ones(2) if before is None else before.astype(float)]
 
-    def look(X):
+    def add_norms(X):
         norms.append(_greatest_norms(model, X))
 
     run_jobs = run_jobs if model.is_large else run_sequentially
     for X in samples:
         pieces = [X[start : start + PIECE_ROWS] for start in range(0, len(X), PIECE_ROWS)]
-        run_jobs([partial(look, piece) for piece in pieces])
+        run_jobs([partial(add_norms, piece) for piece in pieces])
     return np.max(norms, axis=0).astype(model.parameters.flat.dtype)
 
 
@@ -60,12 +60,11 @@ def _greatest_norms(model, X):
 
 
 def measure_clip_margin(model, rows, max_rows, resumed):
-    """Return how far beyond its bounds to clip each column, a list; None without bounds.
+    """Return the margin beyond the bounds of each column, a list; None if there are no bounds.
 
-    Three times the greatest error of the unclipped output on at most `max_rows` samples, evenly
-    spaced. A larger excess comes from the sample, not from the network, and is left in. After
-    the first training the margin is at most what it was in training, unless the error is
-    larger; after another one it is at least what it was before.
+    The margin is three times the greatest error of the unclipped output on at most `max_rows`
+    samples, evenly spaced: see `ClippedOutput`. After a first fit it is at most the margin used in
+    training, unless the error is larger. After a resumed fit it is at least the margin before.
     """
     if model.spec.get("bounds") is None:
         return None
@@ -78,19 +77,19 @@ def measure_clip_margin(model, rows, max_rows, resumed):
         expected = np.empty_like(output)
         model.target_scaling.apply(target[block], out=expected)
         error = np.maximum(error, np.abs(output - expected).max(axis=0))
-    margin, before = MARGIN * error, model.spec.get("margin", np.inf)
+    margin, before = MARGIN_FACTOR * error, model.spec.get("margin", np.inf)
     if resumed:
         return np.maximum(margin, before).tolist()
     return np.minimum(margin, np.maximum(before, error)).tolist()
 
 
-def errors_of_sizes(validators, max_decoded):
+def errors_of_sizes(validation_pairs, max_decoded):
     """Return the squared error with 1, 2, ... columns of the code, and the variance.
 
-    `validators` are pairs of a training state and the samples that judge what it has kept.
+    The errors are those of the best parameters of each state on its validation samples.
     """
     total, variance = 0.0, 0.0
-    for state, rows in validators:
+    for state, rows in validation_pairs:
         _, target, weights = rows.arrays()
         errors = errors_by_size(state.best_model, target, weights, max_decoded)
         total, variance = (a + weights.sum() * b for a, b in zip((total, variance), errors))

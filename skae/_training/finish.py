@@ -1,4 +1,4 @@
-"""The end of a run: the best parameters, their extent, the order of the code; and previews."""
+"""The end of a run, and previews: the extent of the model, the order of its code, the result."""
 
 from dataclasses import dataclass, replace
 
@@ -11,18 +11,18 @@ from skae._training import extent
 from skae._training.batches import TrainingRows
 from skae._training.options import Seeds
 from skae._training.run import History
-from skae._training.splitting import Dealing
+from skae._training.splitting import FoldSplitter
 
 PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training leaves: a model, its history, and the samples that it learned.
+    """The result of training: the model, its history, and the samples that it was trained on.
 
-    `optimizer` is what an optimizer remembers for `partial_fit`. `dealing` says how samples
-    were held out, None where none was. `validators` are pairs of a training state and the
-    samples that judge the sizes of its code.
+    `optimizer` is the memory with which `partial_fit` continues. `rows` are all samples,
+    `trained_rows` those that were not held out. `splitter` is None if no samples were held out.
+    `validation_pairs` are pairs of a training state and the samples to measure its errors on.
     """
 
     model: Model
@@ -33,40 +33,34 @@ class FitResult:
     explained_variance_ratio: np.ndarray | None
     seeds: Seeds
     rows: TrainingRows
-    learned: TrainingRows
-    dealing: Dealing | None = None
+    trained_rows: TrainingRows
+    splitter: FoldSplitter | None = None
     interrupted: bool = False
-    validators: tuple = ()
+    validation_pairs: tuple = ()
 
     def held_out(self, X):
-        """Return which samples were held out to choose the epoch, a boolean array."""
-        if self.dealing is None:
+        """Return a boolean array of the samples that were held out to select the epoch."""
+        if self.splitter is None:
             return np.zeros(len(X), bool)
-        return self.dealing.folds(X) == 0
+        return self.splitter.folds(X) == 0
 
 
 def begin_phase(run, name, n_epochs, state, fold=None):
-    """End the phase before and begin one in which `state` is trained, without a fold."""
+    """Close the last phase and begin one that trains `state`, without a fold if one is given."""
     run.phase.close()
     run.phase = run.tasks.phase(name, n_epochs, lambda: preview(run, state), fold)
 
 
 def end(run, in_order=True):
-    """End a run: return the FitResult of the best parameters, and end its last phase."""
+    """Close the last phase; return the FitResult of the best parameters."""
     state = run.state
     run.phase.close()
     state.parameters.flat[...] = state.best.flat
     return _finish(run, state, state.model, (MAX_DECODED_NUMBERS, extent.MAX_ROWS), in_order)
 
 
-def end_at_start(run):
-    """Return the FitResult of the start, that is of PCA, as an interrupted search leaves it."""
-    run.interrupted = True
-    return end(run)
-
-
 def end_pass(run):
-    """Return the FitResult after one pass of `partial_fit`, which leaves the code as it is."""
+    """Return the FitResult of a pass of `partial_fit`; the code keeps its order and signs."""
     state = run.state
     model = extent.measure(run, state.model, state.optimizer["steps"])
     explained = _explained_variance_ratios(run, model, MAX_DECODED_NUMBERS)
@@ -74,9 +68,9 @@ def end_pass(run):
 
 
 def preview(run, state):
-    """Return the FitResult if the run ended with the present parameters of a state.
+    """Return the FitResult as if the run ended with the present parameters of a state.
 
-    The order of the code is found on fewer samples, or it would take longer than an epoch.
+    Fewer samples determine the order of the code, which would otherwise take longer than an epoch.
     """
     parameters = (state.averaged or state.parameters).copy()
     model = replace(state.model, parameters=parameters)
@@ -84,16 +78,17 @@ def preview(run, state):
 
 
 def _finish(run, state, model, limits, in_order=True):
-    """Measure the extent of a model, put its code in order, and return the FitResult.
+    """Measure the extent of a model, order its code, and return the FitResult.
 
-    `limits` are how many numbers are decoded for the order, and how many samples are measured.
+    `limits` are the number of values to decode to find the order, and of samples to measure the
+    extent.
     """
     (max_decoded, max_rows), network_options = limits, run.options.network
     decoder_weights, n_steps = state.decoder_weights, state.optimizer["steps"]
     model = extent.measure(run, model, n_steps, max_rows)
     explained = None
     if in_order and model.network.nested:
-        errors, variance = extent.errors_of_sizes(run.validators, max_decoded)
+        errors, variance = extent.errors_of_sizes(run.validation_pairs, max_decoded)
         model = replace(model, columns_read=nested.columns_to_read(errors))
         if network_options.is_share and not run.resumed:
             size = nested.count_columns(errors, variance, network_options.n_components)
@@ -101,7 +96,7 @@ def _finish(run, state, model, limits, in_order=True):
             model = nested.shortened(model, size)
     if in_order:
         explained = _explained_variance_ratios(run, model, max_decoded)
-        if not model.network.nested:  # whose columns are in order, and must stay so
+        if not model.network.nested:  # nested columns are in order already
             order = np.argsort(-explained, kind="stable")
             explained = explained[order]
             code_order.reorder(model.network, model.parameters, order)
@@ -110,9 +105,16 @@ def _finish(run, state, model, limits, in_order=True):
 
 
 def _explained_variance_ratios(run, model, max_decoded):
+    """Return the share of the variance that each column of the code explains.
+
+    Large networks are measured on half as many samples, in threads.
+    """
     module = nested if model.network.nested else code_order
     X, weights = run.rows.target, run.rows.weights
-    return module.explained_variance_ratios(model, X, weights, max_decoded, run.trainer.run_jobs)
+    if not model.is_large:
+        return module.explained_variance_ratios(model, X, weights, max_decoded)
+    run_jobs = run.trainer.run_jobs
+    return module.explained_variance_ratios(model, X, weights, max_decoded // 2, run_jobs)
 
 
 def _result(run, model, optimizer, decoder_weights, explained):
@@ -126,8 +128,8 @@ def _result(run, model, optimizer, decoder_weights, explained):
         explained_variance_ratio=explained,
         seeds=run.options.seeds,
         rows=run.rows,
-        learned=run.learned,
-        dealing=None if run.learned is run.rows else run.dealing,
+        trained_rows=run.trained_rows,
+        splitter=None if run.trained_rows is run.rows else run.splitter,
         interrupted=run.interrupted,
-        validators=tuple(run.validators),
+        validation_pairs=tuple(run.validation_pairs),
     )

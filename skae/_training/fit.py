@@ -1,4 +1,4 @@
-"""Fit: from prepared samples and options to a trained model and all that is known of it."""
+"""Fit: train a model on prepared samples by the procedure that the options ask for."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,7 +11,7 @@ from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.callbacks import NULL_TASKS
 from skae._training.early_stopping import Patience
-from skae._training.finish import begin_phase, end, end_at_start, end_pass
+from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
 from skae._training.run import (
     History,
@@ -24,36 +24,34 @@ from skae._training.run import (
 from skae._training.state import resumed_state, start_state
 from skae._training.trainer import VALIDATION_BATCH_ROWS
 from skae._training.validation import (
-    activation_of_decoders,
+    activation_with_fixed_encoder,
     cross_validate,
     hold_out,
     refit,
     train_for,
 )
 
-MIN_RELATIVE_LOSS = 1e-3  # of some nested decoder at the start: below, PCA leaves next to nothing
-
-# ---------------------------------------------------------------- the three ways to train
+# ---------------------------------------------------------------- entry points
 
 
 def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
-    """Train to the end; return the FitResult.
+    """Train until early stopping or `max_iter`; return the FitResult.
 
-    Training goes on from a `previous` fit, if given, and early stopping rests on `X_val`, if
-    given. A share of the variance asks for models of several sizes, of which the smallest that
-    reaches it is kept. `tasks` are told of every epoch, and may say stop.
+    Training resumes from a `previous` fit, if given. Early stopping uses `X_val` as validation
+    set, if given. If a share of the variance is asked for, models of several sizes are trained
+    and the smallest that explains it is returned. `tasks` report to callbacks, which may stop
+    the training.
     """
     run = _start(trainer, rows, previous, X_val)
     searches = _searches_components(run, X_val)
-    tasks.begin(_count_phases(run, X_val) + searches, run.dealing)
+    tasks.begin(_count_phases(run, X_val) + searches, run.splitter)
     if searches:
-        run_size, give_up = partial(_run_size, run, X_val), partial(end_at_start, run)
-        return component_search.search(run, run_size, give_up, tasks)
+        return component_search.search(run, partial(_run_size, run, X_val), tasks)
     return _train_to_end(run, X_val, tasks)
 
 
 def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
-    """Train on all samples for n_epochs and leave the code as it is; return the FitResult."""
+    """Train on all samples for n_epochs; return the FitResult, the code unordered."""
     run = _start(trainer, rows, n_components=n_components)
     run.tasks = tasks
     with np.errstate(over="ignore", invalid="ignore"):
@@ -62,7 +60,7 @@ def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
 
 
 def partial_fit(trainer, rows, previous=None):
-    """Train one pass over the samples, with the optimizer's memory of those before."""
+    """Train one pass over the samples, from a new start or after a `previous` pass."""
     run = _start(trainer, rows, previous)
     state, history = run.state, run.history
     start = state.parameters.flat.copy()
@@ -86,21 +84,23 @@ def partial_fit(trainer, rows, previous=None):
 
 
 def _start(trainer, rows, previous=None, X_val=None, n_components=None):
-    """Return a run at its start, or where an earlier fit ended."""
-    if previous is not None:
+    """Return a run at its start, or resumed from a `previous` fit."""
+    if previous is None:
+        state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
+    else:
         state = resumed_state(previous, trainer.options, rows.target)
+    is_nested = state.model.network.nested
+    run = Run(trainer, rows, state, previous, keeps_fold_models=is_nested)
+    if run.resumed:
         curves = list(previous.loss_curve), list(previous.validation_loss_curve)
-        is_nested = state.model.network.nested
-        return Run(trainer, rows, state, previous, is_nested, History(*curves))
-    state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
-    run = Run(trainer, rows, state, judges_sizes=state.model.network.nested)
-    if state.model.network.nested:
+        run.history = History(*curves)
+    elif is_nested:
         _weigh_decoders(run, X_val)
     return run
 
 
 def _weigh_decoders(run, X_val):
-    """Weigh the nested decoders; train them alone where PCA leaves next to nothing."""
+    """Weigh the losses of decoders; fix the encoder if PCA leaves next to nothing to learn."""
     state, rows = run.state, run.rows
     mask = np.zeros(len(rows), bool)
     mask[evenly_spaced(len(rows), VALIDATION_BATCH_ROWS)] = True
@@ -111,22 +111,22 @@ def _weigh_decoders(run, X_val):
     state.decoder_weights = nested.decoder_weights(losses)
     validates = X_val is not None or run.options.early_stopping
     if validates and run.builds_on_pca:
-        state.fixed_encoder = bool(losses.min() < MIN_RELATIVE_LOSS * losses.max())
+        state.fixed_encoder = bool(losses.min() < nested.MIN_RELATIVE_LOSS * losses.max())
         if state.fixed_encoder:
-            state.restart(activation_of_decoders(run))
+            state.restart(activation_with_fixed_encoder(run))
 
 
 def _searches_components(run, X_val):
-    """Return whether a share asks for plain codes of several sizes, and samples can judge them."""
+    """Return whether to train plain codes of several sizes and compare them."""
     options, network = run.options, run.state.model.network
     validates = X_val is not None or options.early_stopping
-    is_judged = validates and options.solver.max_iter > 0 and network.n_components > 1
+    can_compare = validates and options.solver.max_iter > 0 and network.n_components > 1
     is_asked = options.network.is_share and not run.resumed and options.searches_components
-    return is_asked and is_judged and not network.nested
+    return is_asked and can_compare and not network.nested
 
 
 def _count_phases(run, X_val):
-    """Return how often training goes through epochs: twice with cross-validation."""
+    """Return the number of phases: cross-validation and refit, or training."""
     return 2 if X_val is None and run.options.validates and run.is_cross_validated else 1
 
 
@@ -134,14 +134,14 @@ def _count_phases(run, X_val):
 
 
 def _run_size(run, X_val, n_components, tasks):
-    """Train a model with another size of code; return the FitResult."""
+    """Train a model with this number of components; return the FitResult."""
     state = start_state(run.rows, run.options, run.trainer.run_jobs, n_components)
-    other = Run(run.trainer, run.rows, state, judges_sizes=True)
+    other = Run(run.trainer, run.rows, state, keeps_fold_models=True)
     return _train_to_end(other, X_val, tasks)
 
 
 def _train_to_end(run, X_val, tasks):
-    """Train by the procedure that suits the samples; return the FitResult of what is kept."""
+    """Train by the procedure that applies; return the FitResult of the best parameters."""
     run.tasks = tasks
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -154,7 +154,7 @@ def _train_to_end(run, X_val, tasks):
 
 
 def _train(run, X_val):
-    """Train: with validation samples, without early stopping, over folds, or held-out samples."""
+    """Train with X_val, without early stopping, by cross-validation, or with held-out samples."""
     if run.options.solver.max_iter == 0:
         return
     if X_val is not None:
@@ -166,18 +166,18 @@ def _train(run, X_val):
     elif run.is_cross_validated:
         refit(run, cross_validate(run))
     else:
-        folds = run.dealing.folds(run.rows.X)
-        if folds.any():  # else all samples are equal: there is nothing to learn
-            run.learned = run.rows.part(folds != 0)
+        folds = run.splitter.folds(run.rows.X)
+        if folds.any():  # otherwise all samples are equal and the start is the best model
+            run.trained_rows = run.rows.part(folds != 0)
             hold_out(run, run.rows.part(folds == 0), fold=0)
 
 
 def _train_plain(run):
-    """Train on all samples until their loss falls no more; keep the last epoch."""
+    """Train on all samples until the training loss stops falling; keep the last epoch."""
     state, history, solver = run.state, run.history, run.options.solver
     patience = Patience(solver.tol, solver.n_iter_no_change)
 
-    def judge(loss):
+    def monitor(loss, epoch):
         history.add(loss)
         state.keep()
         history.best_iter = history.n_iter
@@ -187,7 +187,7 @@ def _train_plain(run):
 
     begin_phase(run, "training", run.n_left, state)
     try:
-        warn_unfinished(run, run_epochs(run, [(state, run.rows)], run.n_left, judge))
+        warn_unfinished(run, run_epochs(run, [(state, run.rows)], run.n_left, monitor))
     except DivergedError:
         state.restore_previous_best()
         warn_diverged(run)

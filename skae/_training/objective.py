@@ -1,8 +1,9 @@
-"""The mean loss of a batch with its gradient, and the losses of single samples."""
+"""The objective: the mean loss of a batch with its gradient, and the loss of each sample."""
 
 from dataclasses import dataclass
 from functools import partial
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from skae.optimizers import slices
 
 MIN_PARALLEL_FLOPS = 10**8  # of a step in float32: about a millisecond
 MIN_PARALLEL_ROWS, MIN_PART_ROWS = 100, 256
-MAX_DECODER_GROUPS = 4  # groups of decoders that work side by side
+MAX_DECODER_GROUPS = 4  # groups of decoders that run in parallel
 MAX_RELATIVE_LOSS = 1e4
 
 
@@ -23,8 +24,8 @@ class DivergedError(FloatingPointError):
 
 
 def count_parts(network, batch_size, dtype):
-    """Return into how many parts to cut a batch: 1, 2, 4 or 8, of 256 rows from 4 on."""
-    n_operations = 6 * batch_size * network.n_parameters_of_a_sample
+    """Return the number of parts of a batch: 1, 2, or 4 or 8 if each has at least 256 rows."""
+    n_operations = 6 * batch_size * network.n_parameters_per_sample
     is_small = n_operations * dtype.itemsize / 4 < MIN_PARALLEL_FLOPS
     if is_small or batch_size < MIN_PARALLEL_ROWS:
         return 1
@@ -32,19 +33,19 @@ def count_parts(network, batch_size, dtype):
 
 
 def add_up(total, others):
-    """total += the others, one after the other."""
+    """total += other, for each of the others."""
     for other in others:
         yield np.add, total, other, total
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How an objective works through a batch.
+    """How an objective processes a batch.
 
-    Without `backward` there is no gradient, and nested codes are cut to the validated sizes.
-    With `fixed_encoder` the decoders alone have a gradient. The losses of nested decoders count
-    by `decoder_weights`. A batch is cut into `n_parts`; with `leaves_sum` their gradients are
-    added up by whoever takes the step.
+    Without `backward` there is no gradient, and nested codes are truncated to the validated sizes.
+    With `fixed_encoder` only the decoders have a gradient. Nested decoders have the weights
+    `decoder_weights` in the loss, and each of n reads `reads_per_sample` / n of a batch. A batch is
+    cut into `n_parts`; with `leaves_sum` it is left to the `Step` to add up their gradients.
     """
 
     backward: bool = True
@@ -56,7 +57,7 @@ class Plan:
 
 
 class PenaltyTerm:
-    """A penalty on the codes, its state over the batches, and its value for the last one."""
+    """A penalty on the code, its state, and its value for the last batch."""
 
     def __init__(self, penalty, n_rows, network, dtype):
         self.penalty = penalty
@@ -64,19 +65,33 @@ class PenaltyTerm:
         self.value = 0.0
 
     def add_gradient(self, code, delta, scale, share):
-        """Add the derivative of the penalty to delta; keep its value."""
+        """Add the derivative of the penalty to delta and store its value."""
         penalty = self.penalty
         self.value = penalty.value_and_add_gradient(code, delta, scale, share, self.state)
 
 
+class BoundBatch(NamedTuple):
+    """The calls of a batch: some before the jobs, the jobs, and some after them.
+
+    `losses` holds a function for each part of the loss. `sample_losses` holds the arrays of the
+    loss of each sample, one for each validated size, for an objective without a gradient.
+    """
+
+    before: list
+    jobs: list
+    after: list
+    losses: list
+    sample_losses: list | None
+
+
 class Objective:
-    """Mean loss of a batch, with its gradient: the calls of every slot of the loader, bound.
+    """The mean loss of a batch with its gradient; the calls of each slot of the loader are bound.
 
-    Batches of large networks are cut into parts that `run_jobs` may spread over threads. The
-    parts depend on the network and the batch alone, so that results do not depend on threads.
+    Batches of large networks are cut into parts, which are jobs for `run_jobs`. The parts depend
+    only on the network and the batch, so that results do not depend on threads.
 
-    In a nested network each decoder reads some of the samples, cut to sizes that the loader
-    draws. There a part is a group of decoders, as each reads few samples anyway.
+    In a nested network each decoder reads some of the samples, truncated to sizes that the loader
+    draws. There each job is a group of decoders.
     """
 
     def __init__(self, model, loader, plan=Plan(), penalty=None, run_jobs=run_sequentially):
@@ -90,20 +105,20 @@ class Objective:
         self.workspaces = [
             TrainingWorkspace(network, parameters, n_part_rows) for _ in range(n_copies)
         ]
-        self.decoders = self.workspaces[:1]
+        self.decoder_workspaces = self.workspaces[:1]
         if network.nested and plan.n_parts > 1:
             n_decoders = len(network.decoder_sizes)
             n_read = math.ceil(n_rows * nested.share_read(n_decoders, plan.reads_per_sample))
-            self.decoders += [
-                TrainingWorkspace(network, parameters, n_read, beside=self.workspaces[0])
+            self.decoder_workspaces += [
+                TrainingWorkspace(network, parameters, n_read, encoder=self.workspaces[0])
                 for _ in range(min(n_decoders, MAX_DECODER_GROUPS) - 1)
             ]
         self.penalty = None
         if penalty is not None:
             self.penalty = PenaltyTerm(penalty, n_rows, network, parameters.flat.dtype)
-        self.last, self.sample_losses = None, None
-        self.limit = math.inf
-        self.bound = {slot: self._bind(*slot) for slot in loader.all_slots()}
+        self.last_slot, self.sample_losses = None, None
+        self.loss_limit = math.inf
+        self.bound_batches = {slot: self._bind(*slot) for slot in loader.all_slots()}
 
     @property
     def workspace(self):
@@ -111,58 +126,58 @@ class Objective:
 
     @property
     def other_gradients(self):
-        """Return the gradients that whoever takes the step adds to `gradient`."""
+        """Return the gradients of the other parts, which a `Step` adds to that of `workspace`."""
         others = self.workspaces[1:] if self.plan.leaves_sum else []
         return [workspace.gradient.trained for workspace in others]
 
     def __call__(self, index, n_rows):
-        """Run a slot: return its mean loss, leave the gradient in the workspace's `gradient`."""
-        self.last = index, n_rows
-        before, parts, after, sums, self.sample_losses = self.bound[self.last]
+        """Return the mean loss of a slot, and leave the gradient in `workspace.gradient`."""
+        self.last_slot = index, n_rows
+        before, jobs, after, losses, self.sample_losses = self.bound_batches[self.last_slot]
         for call in before:
             call()
-        if parts:
-            self.run_jobs(parts)
+        if jobs:
+            self.run_jobs(jobs)
         for call in after:
             call()
-        loss = sum([float(sum_losses()) for sum_losses in sums])
+        loss = sum([float(loss()) for loss in losses])
         return loss if self.penalty is None else loss + self.penalty.value
 
     def check(self, loss):
-        """Raise DivergedError for a loss that is not finite or far above the first one."""
-        if self.limit == math.inf:
-            self.limit = MAX_RELATIVE_LOSS * (abs(loss) + 1)
-        if not loss < self.limit:
+        """Raise DivergedError if a loss is not finite or far above the first one."""
+        if self.loss_limit == math.inf:
+            self.loss_limit = MAX_RELATIVE_LOSS * (abs(loss) + 1)
+        if not -math.inf < loss < self.loss_limit:
             raise DivergedError
 
     def check_last(self):
-        """Check the loss of the last batch at the present parameters."""
-        self.check(self(*self.last))
+        """Check the loss of the last batch with the present parameters."""
+        self.check(self(*self.last_slot))
 
     def _bind(self, index, n_rows):
-        """Return calls, jobs, the calls after them and those of the loss; losses by sample."""
+        """Return the BoundBatch of a slot."""
         slot = self.loader.slot(index, n_rows)
         if len(self.workspaces) == 1:
-            before, jobs, after, sums, losses = self._bind_part(self.workspace, n_rows, slot)
-            if len(jobs) > 1:
-                return before, [partial(replay, calls) for calls in jobs], after, sums, losses
-            return before + jobs[0] + after, (), (), sums, losses
-        length = math.ceil(self.loader.batch_size / len(self.workspaces))
+            part = self._bind_part(self.workspace, n_rows, slot)
+            if len(part.jobs) > 1:
+                return part._replace(jobs=[partial(replay, calls) for calls in part.jobs])
+            return part._replace(before=part.before + part.jobs[0] + part.after, jobs=[], after=[])
+        part_rows = math.ceil(self.loader.batch_size / len(self.workspaces))
         first = self.loader.view(index, n_rows).start
-        parts, sums = [], []
-        for workspace, start in zip(self.workspaces, range(0, n_rows, length)):
-            part = [None if a is None else a[start : start + length] for a in slot]
-            before, [decoding], after, of_part, _ = self._bind_part(workspace, n_rows, part)
-            calls = before + decoding + after
+        jobs, losses = [], []
+        for workspace, start in zip(self.workspaces, range(0, n_rows, part_rows)):
+            arrays = [None if a is None else a[start : start + part_rows] for a in slot]
+            part = self._bind_part(workspace, n_rows, arrays)
+            calls = part.before + part.jobs[0] + part.after
             if self.loader.defers:
-                rows = slice(first + start, first + min(start + length, n_rows))
+                rows = slice(first + start, first + min(start + part_rows, n_rows))
                 calls = [partial(self.loader.gather, rows), *calls]
-            parts.append(partial(replay, calls))
-            sums += of_part
-        return (), parts, self._bind_sum(len(parts)), sums, None
+            jobs.append(partial(replay, calls))
+            losses += part.losses
+        return BoundBatch([], jobs, self._bind_sum(len(jobs)), losses, None)
 
     def _bind_sum(self, n_parts):
-        """Return the calls that add up the gradients of the parts, or clear unused ones."""
+        """Return the calls that add up the gradients of the parts, or set unused ones to zero."""
         gradients = [workspace.gradient.trained for workspace in self.workspaces]
         if self.plan.leaves_sum:
             return bind([(np.add, 0, 0, unused) for unused in gradients[n_parts:]])
@@ -174,7 +189,7 @@ class Objective:
         return [partial(self.run_jobs, additions)] if others else []
 
     def _decoder_batches(self, n_rows, sizes):
-        """Return what each decoder reads of n_rows samples, and the weights of its mean loss."""
+        """Return pairs of the rows that a decoder reads and the weight of its mean loss."""
         plan, network = self.plan, self.workspace.network
         if not network.nested:
             return [(DecoderBatch(slice(0, n_rows)), 1.0)]
@@ -184,31 +199,35 @@ class Objective:
         return nested.training_batches(network, n_rows, sizes, weights, reads)
 
     def _bind_part(self, workspace, n_batch, slot):
-        """Return the calls that encode some samples, those of each decoder, and those back."""
+        """Return the BoundBatch of a part of a batch of n_batch rows; jobs are lists of calls."""
         inputs, targets, weights, sizes = slot
         n_rows, dtype = len(inputs), inputs.dtype
         shares = np.full(n_rows, 1 / n_batch, dtype)
         before = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
         before += bind(workspace.encode(inputs))
-        decoders = self.decoders if workspace is self.workspace else [workspace]
-        adds = self.plan.backward and workspace.network.nested
-        jobs = [bind(decoder.begin_delta(n_rows)) if adds else [] for decoder in decoders]
-        sample_losses, sums = [], []
+        decoders = self.decoder_workspaces if workspace is self.workspace else [workspace]
+        adds_deltas = self.plan.backward and workspace.network.nested
+        jobs = [bind(d.clear_code_delta(n_rows)) if adds_deltas else [] for d in decoders]
+        losses, sample_losses = [], []
         for k, (batch, weight) in enumerate(self._decoder_batches(n_rows, sizes)):
             which = k % len(decoders)
             factors = shares[batch.rows], weight * n_rows / len(batch), weights is not None
             bound = self._bind_decoder(decoders[which], batch, targets[batch.rows], *factors)
-            calls, sum_losses, losses = bound
+            calls, loss, losses_of_samples = bound
             jobs[which] += calls
-            sums.append(sum_losses)
-            sample_losses.append(losses)
+            losses.append(loss)
+            sample_losses.append(losses_of_samples)
         delta, *others = [decoder.code(n_rows)[1] for decoder in decoders]
         after = bind(add_up(delta, others))
         after += self._bind_backward(workspace, inputs, shares, weights is not None)
-        return before, jobs, after, sums, sample_losses
+        return BoundBatch(before, jobs, after, losses, sample_losses)
 
     def _bind_decoder(self, workspace, batch, target, shares, scale, weighted):
-        """Return the calls of one decoder, that of its loss, and each sample's loss or None."""
+        """Return the calls of one decoder, the function of its loss, and each sample's loss.
+
+        The loss is the sum of the samples' losses times their shares and `scale`. The losses of
+        samples are None if only their sum is computed.
+        """
         n_rows, n_features = target.shape
         dtype, calls, losses = target.dtype, [], None
         factors = shares
@@ -217,11 +236,11 @@ class Objective:
             calls += bind([(np.multiply, shares, scale, factors)] if weighted else [])
         if self.plan.backward and not weighted and workspace.network.loss.sums:
             total = np.empty(1, dtype)
-            sum_losses = total.item
+            loss = total.item
             calls += bind(workspace.decode(batch, target, total, float(factors[0])))
         else:
             losses = np.empty(n_rows, dtype)
-            sum_losses = partial(factors.dot, losses)
+            loss = partial(factors.dot, losses)
             calls += bind(workspace.decode(batch, target, losses))
         if self.plan.backward:
             column = factors[:1].reshape(()) / np.asarray(n_features, dtype)
@@ -229,10 +248,10 @@ class Objective:
                 column = np.empty((n_rows, 1), dtype)
                 calls += bind([(np.divide, factors[:, None], n_features, column)])
             calls += bind(workspace.decode_backward(batch, column))
-        return calls, sum_losses, losses
+        return calls, loss, losses
 
     def _bind_backward(self, workspace, inputs, shares, weighted):
-        """Return the calls of the penalty, and those from the delta of the code back."""
+        """Return the calls of the penalty, and those that go back through the encoder."""
         n_rows, penalize = len(inputs), None
         if self.penalty is not None:
             share = n_rows / len(self.loader.rows) if self.plan.backward else 1.0
@@ -243,14 +262,15 @@ class Objective:
             return bind(workspace.encode_backward(inputs, penalize, fixed))
         if penalize is None:
             return []
-        return [*bind(workspace.begin_delta(n_rows)), partial(penalize, *workspace.code(n_rows))]
+        clear = bind(workspace.clear_code_delta(n_rows))
+        return [*clear, partial(penalize, *workspace.code(n_rows))]
 
 
 def sample_losses(objective, rng):
-    """Return the loss of every sample of the loader, in their order, penalty included; float64.
+    """Return the loss of each sample of the loader, in their order, penalty included; float64.
 
-    An ndarray of shape (n_rows,), or (n_rows, n_sizes) where codes are nested: a column for
-    each validated size.
+    This is an ndarray of shape (n_samples,), or (n_samples, n_sizes) if codes are nested, with a
+    column for each validated size.
     """
     loader, network = objective.loader, objective.workspace.network
     shape = (len(nested.validated_sizes(network)),) if network.nested else ()

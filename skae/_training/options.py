@@ -14,13 +14,14 @@ from skae.optimizers import OPTIMIZERS, Optimizer
 from skae.penalties import PENALTIES, Penalty
 
 AUTO_BATCH_SIZE = 200
-# What activation="auto" stands for: at first in a plain and in a nested network, then instead.
+# activation="auto" starts with the first in a plain network and with the second in a nested one;
+# if training restarts, the third may replace them.
 PLAIN_ACTIVATION, NESTED_ACTIVATION, BOUNDED_ACTIVATION = AUTO_ACTIVATIONS = "relu", "silu", "isru"
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """Seeds of the initial weights, of splits, and of the order and the noise of samples."""
+    """Seeds of the initial weights, of the folds, and of the order and the noise of samples."""
 
     start: int
     split: int
@@ -34,10 +35,11 @@ class Seeds:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What network to build: its size, activations and loss, and the geometry around it.
+    """The network to build: its widths, activations and loss, and how the data are scaled.
 
-    `standardize` gives each feature a scale of its own. `bottleneck` keeps the code at least
-    one column smaller than the data.
+    `clips` allows the output to be clipped. `standardize` gives each feature a scale of its own.
+    `bottleneck` limits a code whose size is given as a share of the variance to one column fewer
+    than the data have.
     """
 
     n_components: int | float
@@ -55,7 +57,7 @@ class NetworkOptions:
 
     @property
     def is_share(self):
-        """Return whether the size of the code is given as a share of the variance."""
+        """Return whether `n_components` is a share of the variance."""
         return not isinstance(self.n_components, Integral)
 
     def first_activation(self):
@@ -65,14 +67,19 @@ class NetworkOptions:
         return NESTED_ACTIVATION if self.nested else PLAIN_ACTIVATION
 
     def spec(self, n_features, n_components):
-        """Return the network as a plain dict: the fitted attribute `architecture_`."""
+        """Return the spec of the network, a plain dict: the fitted attribute `architecture_`."""
         hidden, output = self.hidden_layer_sizes, self.output_activation
         if output == "auto":
             output = loss_of(self.loss).link
-        of_hidden = [self.first_activation()] * len(hidden)
+        hidden_activations = [self.first_activation()] * len(hidden)
         spec = {
             "widths": [n_features, *hidden, n_components, *reversed(hidden), n_features],
-            "activations": [*of_hidden, self.latent_activation, *of_hidden, output],
+            "activations": [
+                *hidden_activations,
+                self.latent_activation,
+                *hidden_activations,
+                output,
+            ],
             "n_encoder_layers": len(hidden) + 1,
             "linear_path": self.linear_path,
             "loss": self.loss,
@@ -85,7 +92,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class SolverOptions:
-    """How to minimise the loss; without an optimizer, by L-BFGS."""
+    """How to minimise the loss: by mini-batches, or by L-BFGS if there is no optimizer."""
 
     optimizer: Optimizer | None
     alpha: float
@@ -106,13 +113,17 @@ class SolverOptions:
 
     @property
     def decouples_decay(self):
-        """Return whether alpha is a decay per step, not a penalty beside the loss."""
+        """Return whether alpha is a decay in each step instead of a penalty added to the loss."""
         return self.optimizer is not None and self.optimizer.is_scale_free
 
 
 @dataclass(frozen=True)
 class Options:
-    """All options of one call of fit."""
+    """All options of one call of fit.
+
+    With `searches_components` a plain code that is to explain a share of the variance gets the
+    fewest columns that do so on held-out samples.
+    """
 
     network: NetworkOptions
     solver: SolverOptions
@@ -125,15 +136,14 @@ class Options:
 
     @property
     def validates(self):
-        """Return whether samples are held out to choose the epoch."""
+        """Return whether samples are held out to select the epoch."""
         return self.early_stopping and self.solver.max_iter > 0
 
 
 def read_options(parameters, standardize=False, bottleneck=False, searches_components=True):
-    """Read the parameters of an estimator, a dict; raise ValueError where two contradict.
+    """Return the options for a dict of parameters; raise ValueError if two contradict each other.
 
-    The others are settings of the estimator's class: see `NetworkOptions`, and whether a share
-    of the variance asks for the fewest columns that reach it.
+    The other arguments depend on the class of the estimator: see `NetworkOptions` and `Options`.
     """
     _check_instances(parameters)
     penalty = _penalty(parameters)
@@ -162,7 +172,7 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
 
 
 def _check_instances(parameters):
-    """Raise an error where an instance lacks what its kind must offer."""
+    """Raise an error if an instance lacks a method or an attribute that its kind must have."""
     kinds = {
         "activation": (Activation,),
         "latent_activation": (Activation,),
@@ -171,9 +181,9 @@ def _check_instances(parameters):
         "solver": (Optimizer,),
         "sparsity": (Penalty,),
     }
-    for name, (Base, *also) in kinds.items():
+    for name, (Base, *others) in kinds.items():
         if not (parameters[name] is None or isinstance(parameters[name], str)):
-            check_offers(parameters[name], Base, name, *also)
+            check_offers(parameters[name], Base, name, *others)
 
 
 def _network_options(parameters, penalty, standardize, bottleneck):
@@ -193,7 +203,7 @@ def _network_options(parameters, penalty, standardize, bottleneck):
             f"loss={parameters['loss']!r} needs output_activation={loss.link!r} (or 'auto'), got "
             f"{output_activation!r}."
         )
-    is_free = output_activation == "auto" and loss.link == "identity"
+    is_linear = output_activation == "auto" and loss.link == "identity"
     return NetworkOptions(
         n_components=parameters["n_components"],
         hidden_layer_sizes=check_hidden_layer_sizes(parameters["hidden_layer_sizes"]),
@@ -204,8 +214,8 @@ def _network_options(parameters, penalty, standardize, bottleneck):
         linear_path=parameters["linear_path"] == "pca",
         nested=bool(parameters.get("nested", False)),
         sparsity_target=float(parameters["sparsity_target"]),
-        # L-BFGS needs the gradient of the very loss it is told, which a clipped output has not.
-        clips=bool(is_free and not standardize and parameters["solver"] != "lbfgs"),
+        # The gradient that a clipped output passes on is not that of its loss, which L-BFGS needs.
+        clips=bool(is_linear and not standardize and parameters["solver"] != "lbfgs"),
         standardize=standardize,
         bottleneck=bottleneck,
     )
@@ -243,9 +253,9 @@ def _penalty(parameters):
 
 
 def check_range(X, loss):
-    """Raise ValueError where squares of X overflow, or a loss is not defined on its values.
+    """Raise ValueError if squares of X overflow or the loss is not defined on its values.
 
-    Rounding is let through: MinMaxScaler ends a little beyond 1 now and then.
+    Rounding errors are accepted: the results of MinMaxScaler can be slightly above 1.
     """
     name, loss = loss, loss_of(loss)
     lowest, highest = X.min(), X.max()
@@ -260,8 +270,8 @@ def check_range(X, loss):
         needed = f"X between {loss.lowest:g} and {loss.highest:g}"
         if loss.highest == np.inf:
             needed = f"X to be at least {loss.lowest:g}"
-        found = "Negative values in data: " if lowest < loss.lowest == 0 else ""
+        reason = "Negative values in data: " if lowest < loss.lowest == 0 else ""
         raise ValueError(
-            f"{found}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
+            f"{reason}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
             "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
         )

@@ -1,4 +1,4 @@
-"""A training under way: the state that it changes, what it counts, and whom it tells."""
+"""A run of training: its state, its history, and the loop over epochs."""
 
 from dataclasses import dataclass, field, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
-from skae._training.splitting import Dealing
+from skae._training.splitting import FoldSplitter
 from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
@@ -16,9 +16,10 @@ MAX_CROSS_VALIDATED_ROWS, MAX_CROSS_VALIDATED_CELLS = 500, 200_000
 
 @dataclass
 class History:
-    """Losses of the epochs so far, and which epoch is kept.
+    """The losses of all epochs, and the epoch that is kept.
 
-    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart.
+    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart. The
+    loss curves include epochs before a warm start.
     """
 
     loss_curve: list = field(default_factory=list)
@@ -37,43 +38,43 @@ class History:
 
     @property
     def n_epochs_kept(self):
-        """Return how long the model that is kept was trained, before a warm start too."""
+        """Return after how many epochs the kept parameters were reached, warm starts included."""
         n_earlier = len(self.loss_curve) - self.n_iter
         return n_earlier + max(self.best_iter - self.n_before, 0)
 
     def copy(self):
-        """Return a history that later epochs are not added to."""
+        """Return a copy to which later epochs are not added."""
         curves = self.loss_curve.copy(), self.validation_loss_curve.copy()
         return replace(self, loss_curve=curves[0], validation_loss_curve=curves[1])
 
 
 @dataclass
 class Run:
-    """One training: a trainer and samples, the state that changes, and its history.
+    """One training: the trainer, all samples, the state, and the history.
 
-    Training goes on from a `previous` fit, if there is one. `learned` are the samples that the
-    state is trained on, and `validators` pairs of a state and the samples that judge it, held
-    out where there are such. With `judges_sizes` the models of cross-validation are kept for
-    that. `tasks` are told of phases, and the `phase` of its epochs. A run that is over is not
-    restarted in another way.
+    With a `previous` fit, training resumes from it. `trained_rows` are the samples that the state
+    is trained on. `validation_pairs` are pairs of a state and the samples to measure its errors on,
+    held-out ones if there are any. With `keeps_fold_models` the states of cross-validation keep
+    their best parameters for that. `tasks` and their present `phase` report to callbacks. A run
+    that is over is not restarted.
     """
 
     trainer: Trainer
     rows: TrainingRows
     state: TrainingState
     previous: Previous | None = None
-    judges_sizes: bool = False
+    keeps_fold_models: bool = False
     history: History = field(default_factory=History)
     tasks: object = NULL_TASKS
     phase: object = NULL_TASKS
-    learned: TrainingRows | None = None
-    validators: list = field(default_factory=list)
+    trained_rows: TrainingRows | None = None
+    validation_pairs: list = field(default_factory=list)
     is_over: bool = False
     interrupted: bool = False
 
     def __post_init__(self):
-        self.learned = self.rows
-        self.validators = [(self.state, self.rows)]
+        self.trained_rows = self.rows
+        self.validation_pairs = [(self.state, self.rows)]
 
     @property
     def resumed(self):
@@ -89,26 +90,26 @@ class Run:
 
     @property
     def is_cross_validated(self):
-        """Return whether the samples are few enough to choose the epoch by cross-validation."""
+        """Return whether the samples are few enough to select the epoch by cross-validation."""
         is_small = N_FOLDS <= len(self.rows) <= MAX_CROSS_VALIDATED_ROWS
         is_small = is_small and self.rows.X.size <= MAX_CROSS_VALIDATED_CELLS
         return is_small and not self.resumed and not self.options.solver.is_lbfgs
 
     @property
-    def dealing(self):
-        """Return how samples are dealt to folds, the first of which is the held-out one."""
+    def splitter(self):
+        """Return the splitter into folds; without cross-validation the first fold is held out."""
         n_folds = max(round(1 / self.options.validation_fraction), 2)
         n_folds = N_FOLDS if self.is_cross_validated else n_folds
-        return Dealing(n_folds, self.options.seeds.split)
+        return FoldSplitter(n_folds, self.options.seeds.split)
 
     @property
     def n_left(self):
-        """Return how many epochs are left."""
+        """Return the number of epochs that are left."""
         return self.options.solver.max_iter - self.history.n_iter
 
 
 def report(run):
-    """Print the losses of the last epoch at `verbose`."""
+    """Print the losses of the last epoch if `verbose`."""
     if run.options.verbose:
         history = run.history
         text = f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.6g}"
@@ -118,7 +119,7 @@ def report(run):
 
 
 def warn_diverged(run):
-    """Warn that training diverged."""
+    """Warn that training has diverged."""
     rate = run.options.solver.learning_rate_init
     run.trainer.warn(
         f"Training diverged in iteration {len(run.history.loss_curve) + 1}; the model before it "
@@ -126,12 +127,12 @@ def warn_diverged(run):
     )
 
 
-def run_epochs(run, members, n_epochs, judge):
-    """Train members side by side until `judge` says stop or n_epochs are over.
+def run_epochs(run, pairs, n_epochs, monitor):
+    """Train states, epoch by epoch in turn, for n_epochs or until `monitor` returns True.
 
-    `members` are pairs of a state and its samples. `judge(loss)` is called after each epoch
-    with their mean loss; it takes care of what is kept. Raise DivergedError as `epochs` does.
-    Return the name of the limit that stopped L-BFGS, if one did.
+    `pairs` are pairs of a state and its training samples. `monitor(loss, epoch)` is called after
+    each epoch with their mean loss; it also keeps the best parameters. Raise DivergedError as
+    `epochs` does. Return the name of the limit that stopped L-BFGS, or None.
     """
     phase, n_done = run.phase, 0
     phase.begin_epoch()
@@ -139,7 +140,7 @@ def run_epochs(run, members, n_epochs, judge):
     def after_epoch(loss):
         nonlocal n_done
         n_done += 1
-        stop = judge(loss)
+        stop = monitor(loss, n_done)
         run.is_over = phase.end_epoch()
         stop = run.is_over or stop
         if not stop and n_done < n_epochs:
@@ -147,9 +148,9 @@ def run_epochs(run, members, n_epochs, judge):
         return stop
 
     if run.options.solver.is_lbfgs:
-        return _run_lbfgs(run, *members[0], n_epochs, after_epoch)
-    objectives = [run.trainer.objective(state, rows) for state, rows in members]
-    passes = [run.trainer.epochs(state, o) for (state, _), o in zip(members, objectives)]
+        return _run_lbfgs(run, *pairs[0], n_epochs, after_epoch)
+    objectives = [run.trainer.objective(state, rows) for state, rows in pairs]
+    passes = [run.trainer.epochs(state, o) for (state, _), o in zip(pairs, objectives)]
     for losses in zip(*passes):
         if after_epoch(sum(losses) / len(losses)) or n_done >= n_epochs:
             break
@@ -159,7 +160,7 @@ def run_epochs(run, members, n_epochs, judge):
 
 
 def _run_lbfgs(run, state, rows, max_iter, after_iteration):
-    objective = run.trainer.objective(state, rows, len(rows))
+    objective = run.trainer.objective(state, rows)
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)
     decay = run.trainer.decay(state.model.network)
@@ -167,7 +168,7 @@ def _run_lbfgs(run, state, rows, max_iter, after_iteration):
 
 
 def warn_unfinished(run, name):
-    """Warn if L-BFGS was stopped by the parameter of this name, None for none."""
+    """Warn that L-BFGS was stopped by the parameter of this name, unless it is None."""
     if name is not None:
         solver = run.options.solver
         run.trainer.warn(

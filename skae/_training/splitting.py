@@ -1,4 +1,4 @@
-"""Folds of samples: dealt by what they hold, so that copies are never on both sides of a split."""
+"""Folds by the content of samples: equal samples are always in the same fold."""
 
 from dataclasses import dataclass
 
@@ -8,29 +8,29 @@ BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Dealing:
-    """Deals samples to folds: a number of folds and a seed."""
+class FoldSplitter:
+    """Assigns samples to folds by their content and a seed."""
 
     n_folds: int
     seed: int
 
     def folds(self, X):
-        """Return the number of each sample's fold; equal rows get equal numbers in any X."""
+        """Return the fold of each sample."""
         return fold_numbers(X, self.n_folds, np.random.default_rng(self.seed))
 
 
 def fold_numbers(X, n_folds, rng):
-    """Deal the distinct rows of X to folds of equal size, at random.
+    """Assign the distinct samples of X to folds of equal size, at random.
 
-    Return an int ndarray of shape (n_rows,). The fold of a row depends on the values of the
-    rows alone: neither on their order nor on how often one is repeated.
+    Return an int ndarray of shape (n_samples,). Folds depend neither on the order of the samples
+    nor on how often one is repeated.
     """
     distinct, group = np.unique(hash_rows(X, rng), return_inverse=True)
     return group * min(n_folds, len(distinct)) // len(distinct)
 
 
 def hash_rows(X, rng):
-    """Hash the bits of each row: sum_j bits_j odd_j modulo 2**64, then mixed.
+    """Return a hash of the bits of each row: sum_j bits_j odd_j modulo 2**64, then mixed.
 
     The mixing is that of Steele, Lea & Flood, 2014, OOPSLA, "Fast splittable pseudorandom
     number generators", figure 14.
@@ -41,7 +41,7 @@ def hash_rows(X, rng):
     for start in range(0, len(X), BLOCK_ROWS):
         rows = np.ascontiguousarray(X[start : start + BLOCK_ROWS]) + 0  # -0.0 becomes 0.0
         cells = rows.view(bits).astype(np.uint64)
-        cells ^= cells >> np.uint64(32)  # short numbers leave the low half of a double empty
+        cells ^= cells >> np.uint64(32)  # the low half of a double is zero for short numbers
         keys[start : start + BLOCK_ROWS] = (cells * factors).sum(axis=1)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         keys ^= keys >> np.uint64(shift)

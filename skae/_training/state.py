@@ -1,10 +1,10 @@
-"""The state of a training: where it starts or goes on, what changes, and what is kept."""
+"""The state of a training: how it starts or resumes, what changes, and what is kept."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skae._network.clipping import MARGIN, loosened, measure_bounds, scaled_bounds
+from skae._network.clipping import MARGIN_FACTOR, loosened, measure_bounds, scaled_bounds
 from skae._network.inference import Model, make_model
 from skae._network.initialization import (
     initialize_means,
@@ -14,7 +14,6 @@ from skae._network.initialization import (
     principal_directions,
     regress_path,
 )
-from skae._network.nested import decoders_kept, shortened
 from skae._network.network import Parameters, build, with_hidden_activation
 from skae._network.scaling import measure_scaling
 from skae._parallel import run_sequentially
@@ -27,16 +26,16 @@ REGRESSED_ROWS = 5000
 class TrainingState:
     """A model in training, with the optimizer's memory and the best parameters so far.
 
-    The parameters of `model` change with every step; `averaged` follows them, if asked for;
-    `best` is what a fit ends with, `previous_best` what it was before. `decoder_weights` are
-    those of the losses of nested decoders. With `fixed_encoder` the decoders alone are trained.
-    `explained_by_pca` is the share of the variance that PCA with 1, 2, ... components explains,
-    None unless a share has been asked for.
+    The parameters of `model` change with every step. `averaged` is their moving average, if there
+    is one. `best` holds the parameters that a fit ends with, `previous_best` those before the last
+    `keep`. `decoder_weights` are the weights of the losses of decoders, by default equal. With
+    `fixed_encoder` only the decoders are trained. `explained_by_pca` holds the shares of the
+    variance that PCA explains with 1, 2, ... components if a share is asked for, else None.
     """
 
     model: Model
     optimizer: dict
-    decoder_weights: np.ndarray = field(default_factory=lambda: np.ones(1))
+    decoder_weights: np.ndarray | None = None
     fixed_encoder: bool = False
     explained_by_pca: np.ndarray | None = None
     averaged: Parameters | None = None
@@ -44,6 +43,9 @@ class TrainingState:
     previous_best: Parameters = field(init=False)
 
     def __post_init__(self):
+        if self.decoder_weights is None:
+            n_decoders = len(self.model.network.decoder_sizes)
+            self.decoder_weights = np.full(n_decoders, 1 / n_decoders)
         self.best, self.previous_best = self.parameters.copy(), self.parameters.copy()
 
     @property
@@ -56,13 +58,13 @@ class TrainingState:
         return replace(self.model, parameters=self.best)
 
     def start_average(self, averaging):
-        """Begin to average the parameters where they are, unless that has begun."""
+        """Start the moving average at the present parameters, unless it has been started."""
         if averaging and self.averaged is None:
             self.averaged = self.parameters.copy()
             self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
 
     def keep(self, decoder=None):
-        """Keep the parameters as they are, averaged where they are; or those of one decoder."""
+        """Make the present parameters, or their average, the best; or those of one decoder."""
         parameters = self.averaged or self.parameters
         self.previous_best.flat[...] = self.best.flat
         if decoder is None:
@@ -70,119 +72,109 @@ class TrainingState:
             return
         network = self.model.network
         for i in range(network.n_encoder_layers + 1, network.n_layers + 1):
-            k = network.layer(i, decoder)
-            for of_best, now in zip(self.best.layers[k], parameters.layers[k]):
-                of_best[...] = now
+            k = network.layer_index(i, decoder)
+            for best, present in zip(self.best.layers[k], parameters.layers[k]):
+                best[...] = present
 
     def restore_previous_best(self):
-        """Keep what was kept before, after all."""
+        """Undo the last `keep`."""
         self.best.flat[...] = self.previous_best.flat
 
     def restart(self, activation=None):
-        """Go back to the best parameters, with nothing averaged and no optimizer's memory.
+        """Go back to the best parameters, without moving average and optimizer's memory.
 
-        If these are the start, the hidden layers can be given another activation.
+        If these are still the initial ones, the hidden layers can be given another activation.
         """
         if activation is not None:
-            self._exchange_activations(activation)
+            self._replace_activation(activation)
         self.parameters.flat[...] = self.best.flat
         self.averaged = None
         self.forget_steps()
 
     def forget_steps(self):
-        """Forget the optimizer's memory, but for the number of steps."""
+        """Forget the optimizer's memory except for the number of steps."""
         self.optimizer = {"steps": self.optimizer["steps"]}
 
-    def _exchange_activations(self, activation):
-        """Exchange those of the hidden layers, and scale the initial weights to their gain."""
-        before = self.model.network.activations
+    def _replace_activation(self, activation):
+        """Replace the activation of the hidden layers, and scale initial weights to its gain."""
+        activations_before = self.model.network.activations
         self.model = replace(self.model, spec=with_hidden_activation(self.model.spec, activation))
         network = self.model.network
-        for i, (old, new) in enumerate(zip(before, network.activations), start=1):
+        for i, (old, new) in enumerate(zip(activations_before, network.activations), start=1):
             n_copies = len(network.decoder_sizes) if i > network.n_encoder_layers else 1
             for decoder in range(n_copies):
-                W, _ = self.best.layers[network.layer(i, decoder)]
+                W, _ = self.best.layers[network.layer_index(i, decoder)]
                 W *= new.gain / old.gain
 
-    def shortened(self, size):
-        """Return the state of a nested code's first columns alone."""
-        decoders = decoders_kept(self.model.network, size)
-        weights = self.decoder_weights[decoders]
-        return TrainingState(shortened(self.model, size), self.optimizer, weights)
 
-
-# ---------------------------------------------------------------- a new start
+# ---------------------------------------------------------------- start
 
 
 def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
     """Return the state that training starts with: random weights, PCA on the linear path.
 
-    The random numbers depend on the seed and the widths, not on the samples. `n_components` is
-    the size of the code if not what the options ask for.
+    The random weights depend only on the seed and the widths. `n_components`, if given, replaces
+    that of the options.
     """
     X, target, weights = rows.arrays()
     network, seed = options.network, options.seeds.start
     scaling = measure_scaling(X, weights, network.standardize, run_jobs)
-    start = _principal_start(X, weights, scaling, network, n_components, run_jobs)
-    n_components, directions, explained_by_pca = start
+    pca = _pca_start(X, weights, scaling, network, n_components, run_jobs)
+    n_components, directions, explained_by_pca = pca
     spec = network.spec(X.shape[1], int(n_components))
     bounds = measure_bounds(target) if network.clips else None
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
-        spec["margin"] = (MARGIN * np.ptp(target, axis=0) / scaling.scale).tolist()
+        spec["margin"] = (MARGIN_FACTOR * np.ptp(target, axis=0) / scaling.scale).tolist()
     theta = np.empty(build(spec).n_parameters, X.dtype)
     model = make_model(spec, theta, scaling)
     initialize_weights(model.network, model.parameters, np.random.default_rng(seed))
     if options.penalty is not None and options.penalty.initial_mean is not None:
         initialize_means(model.network, model.parameters, options.penalty.initial_mean)
-    size, is_linear = 1.0, model.network.latent_activation.is_identity
+    code_scale, is_linear = 1.0, model.network.latent_activation.is_identity
     if model.network.linear_path:
-        size = initialize_path(model, X, weights, directions)
+        code_scale = initialize_path(model, X, weights, directions)
         if rows.is_noisy and is_linear:
             noisy = rows.noisy_sample(REGRESSED_ROWS, np.random.default_rng(seed))
             regress_path(model, *noisy)
     else:
         initialize_output(model.network, model.parameters, scaling.mean)
     if scaling.scale.ndim == 0 and is_linear:
-        size *= float(scaling.scale)
-    model.code_scale = np.asarray(size, X.dtype)
+        code_scale *= float(scaling.scale)
+    model.code_scale = np.asarray(code_scale, X.dtype)
     return TrainingState(model, {"steps": 0}, explained_by_pca=explained_by_pca)
 
 
-def _principal_start(X, weights, scaling, network, n_components, run_jobs):
-    """Return the size of the code, PCA's directions, and what PCA explains, or None for these."""
+def _pca_start(X, weights, scaling, network, n_components, run_jobs):
+    """Return the size of the code, and PCA's directions and explained shares, or None for them."""
     n_features = X.shape[1]
     is_share = network.is_share and n_components is None
     n_components = network.n_components if n_components is None else n_components
     if not (network.linear_path or is_share):
         return n_components, None, None
-    n_needed = n_features if is_share else n_components
-    pca = principal_directions(X, weights, scaling, n_needed, run_jobs)
+    n_directions = n_features if is_share else n_components
+    pca = principal_directions(X, weights, scaling, n_directions, run_jobs)
     variances, directions, total = pca
     if not is_share:
         return n_components, directions, None
     explained = np.cumsum(variances) / total if len(variances) else np.zeros(1)
-    n_components = _count_components(explained, n_components)
+    n_too_few = int(np.searchsorted(explained, n_components, side="right"))
+    n_components = min(n_too_few + 1, len(explained))
     if network.bottleneck:
         n_components = min(n_components, max(n_features - 1, 1))
     return n_components, directions[:n_components], explained
 
 
-def _count_components(explained, share):
-    """Return the fewest components that explain a share of the variance."""
-    return min(int(np.searchsorted(explained, share, side="right")) + 1, len(explained))
-
-
-# ---------------------------------------------------------------- from where an earlier fit ended
+# ---------------------------------------------------------------- resume
 
 
 @dataclass(frozen=True)
 class Previous:
-    """What an earlier call of fit or partial_fit left, for training to go on from."""
+    """The results of an earlier fit or partial_fit from which training resumes."""
 
     model: Model
     optimizer: dict
-    decoder_weights: np.ndarray
+    decoder_weights: np.ndarray | None
     loss_curve: list
     validation_loss_curve: list
     n_samples_seen: int
@@ -192,14 +184,14 @@ class Previous:
         return self.model.parameters.flat.dtype
 
     def cast(self, *arrays):
-        """Return arrays of the dtype that the model computes in, None as None."""
+        """Return the arrays in the dtype of the model; None stays None."""
         return [None if a is None else a.astype(self.dtype, copy=False) for a in arrays]
 
 
 def resumed_state(previous, options, target):
-    """Return the state of a fitted model, copied; raise ValueError for another network.
+    """Return a copy of the state of a fitted model; raise ValueError if the network differs.
 
-    Bounds that samples of the target pass are dropped, as are all bounds for L-BFGS.
+    Bounds that targets exceed are dropped; if outputs are no longer clipped, all bounds are.
     """
     model, network = previous.model, options.network
     _check_same_network(model.spec, network, target.shape[1])
@@ -212,8 +204,7 @@ def resumed_state(previous, options, target):
         for key, value in previous.optimizer.items()
     }
     model = replace(model, spec=spec, parameters=model.parameters.copy())
-    weights = previous.decoder_weights
-    return TrainingState(model, optimizer, np.ones(1) if weights is None else weights)
+    return TrainingState(model, optimizer, previous.decoder_weights)
 
 
 def _check_same_network(spec, network, n_features):

@@ -1,4 +1,4 @@
-"""The trainer: objectives, steps, epochs of mini-batches, and L-BFGS."""
+"""The trainer: makes objectives, steps and epochs of mini-batches; and L-BFGS."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,11 +40,11 @@ SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
 
 
 class Step:
-    """One step along an objective's gradient, its calls bound once: decay, optimizer, average.
+    """A step of an optimizer: weight decay, update, moving average; the calls are bound once.
 
-    The weights lose `decay` times the rate of their size, apart from the gradient
-    (Loshchilov & Hutter, 2019, arXiv 1711.05101); the biases do not. `state["average"]`, if
-    there is one, follows the parameters as `follow` says.
+    Weights, but not biases, are multiplied by 1 - learning_rate decay (decoupled weight decay;
+    Loshchilov & Hutter, 2019, arXiv 1711.05101). `state["average"]`, if there, is the moving
+    average of the parameters: see `update_average`.
     """
 
     def __init__(self, objective, optimizer, state, decay=0.0):
@@ -54,7 +54,7 @@ class Step:
         self.gradient, self.other_gradients = gradient, objective.other_gradients
         self.averages = "average" in state
         dtype, n_parts = gradient.dtype, objective.plan.n_parts
-        self.kept_share, self.average_weight = np.ones((), dtype), np.zeros((), dtype)
+        self.decay_factor, self.average_weight = np.ones((), dtype), np.zeros((), dtype)
         self.factors = [np.zeros((), dtype) for _ in range(optimizer.n_factors)]
         vectors = parameters.trained, gradient, state
         parts = optimizer.parts(*vectors, *self.factors, n_least=n_parts)
@@ -65,15 +65,17 @@ class Step:
             self.calls = [partial(self.run_jobs, [partial(replay, part) for part in parts])]
 
     def _part(self, parameters, piece, step):
-        """Yield the calls for a slice of the vector: first the gradient's parts are added up."""
+        """Yield the calls for a slice of the vector; first add up the parts of the gradient."""
         theta, gradient = parameters.trained[piece], self.gradient[piece]
         yield from add_up(gradient, [other[piece] for other in self.other_gradients])
         if self.decay and piece.start < parameters.weights.size:
             weights = parameters.weights[piece]
-            yield np.multiply, weights, self.kept_share, weights
+            yield np.multiply, weights, self.decay_factor, weights
         yield from step
         if self.averages:
-            yield from follow(self.state["average"][piece], theta, gradient, self.average_weight)
+            yield from update_average(
+                self.state["average"][piece], theta, gradient, self.average_weight
+            )
 
     def __call__(self, learning_rate):
         """Take the step."""
@@ -84,7 +86,7 @@ class Step:
         if self.optimizer.prepares:
             self.optimizer.prepare(self.gradient, state, self.run_jobs)
         if self.decay:
-            self.kept_share[...] = 1 - learning_rate * self.decay
+            self.decay_factor[...] = 1 - learning_rate * self.decay
         if self.averages:
             t = state["steps"]
             self.average_weight[...] = 1 - min(state["averaging"], (1 + t) / (10 + t))
@@ -92,12 +94,12 @@ class Step:
             call()
 
 
-def follow(average, theta, difference, weight):
+def update_average(average, theta, difference, weight):
     """average += weight (theta - average),  weight = 1 - min(averaging, (1 + t) / (10 + t)).
 
-    An exponential moving average of the parameters, with less memory in the first steps. It
-    does what a decaying rate does, without knowing where training ends (Polyak & Juditsky,
-    1992, SIAM J. Control Optim. 30; the form of Martens & Grosse, 2015, section 6.5).
+    An exponential moving average of the parameters, with a shorter memory in the first steps. It
+    has the effect of a decaying learning rate without a planned end of training (Polyak &
+    Juditsky, 1992, SIAM J. Control Optim. 30; in the form of Martens & Grosse, 2015, section 6.5).
     """
     yield np.subtract, theta, average, difference
     yield np.multiply, difference, weight, difference
@@ -105,11 +107,10 @@ def follow(average, theta, difference, weight):
 
 
 def epochs(objective, step, rate, shuffle, rng):
-    """Train without end, one pass over the samples at a time; yield the mean loss of each pass.
+    """Train for ever, one pass over the samples at a time; yield the mean loss of each pass.
 
-    `rate(t)` is the learning rate of step t, which the state of `step` counts.
-
-    Raise DivergedError when the loss of a batch is not finite, or above 10**4 (1 + the first's).
+    `rate(t)` is the learning rate of step t, which the state of `step` counts. Raise DivergedError
+    if the loss of a batch is not finite or above 10**4 (1 + the size of the first loss).
     """
     loader, state = objective.loader, step.state
     while True:
@@ -127,9 +128,9 @@ def epochs(objective, step, rate, shuffle, rng):
 def lbfgs(objective, decay, max_iter, max_fun, report):
     """Minimise the mean loss + decay |W|**2 / 2 over all samples by SciPy's L-BFGS-B.
 
-    `report(loss)` is called after every iteration and stops the run by returning True. Noise on
-    the samples is drawn once: the method needs a function that stays the same. Return
-    "max_iter" or "max_fun" if that ended the run, else None.
+    The loader has been filled before, so that noise stays the same. `report(loss)` is called after
+    each iteration and returns True to stop. Return "max_iter" or "max_fun" if that limit was
+    reached, else None.
     """
     parameters, gradient = objective.workspace.parameters, objective.workspace.gradient
     theta, n_rows = parameters.trained, len(objective.loader.rows)
@@ -162,10 +163,10 @@ def lbfgs(objective, decay, max_iter, max_fun, report):
 
 @dataclass(frozen=True)
 class Trainer:
-    """Makes the parts of a training, for any state and samples, by the options.
+    """Makes objectives, validation losses and epochs for training states, as the options say.
 
-    `total_weight` is the sum of the weights of all training samples, among which a penalty is
-    shared. `warn(message)` tells the user what the result does not show.
+    `total_weight` is the sum of the weights of all training samples. `warn(message)` issues a
+    warning to the user.
     """
 
     options: Options
@@ -174,16 +175,16 @@ class Trainer:
     warn: object = warnings.warn
 
     def reads_per_sample(self, fixed_encoder):
-        """Return how many decoders of a nested network read each sample."""
+        """Return the number of nested decoders that read each sample."""
         if self.options.solver.is_lbfgs:
             return math.inf
         return nested.READS_WITH_FIXED_ENCODER if fixed_encoder else nested.READS_PER_SAMPLE
 
     def decay(self, network, fixed_encoder=False):
-        """Return alpha, or its share of one sample where it is a penalty beside the loss.
+        """Return the weight decay: alpha, divided by the total weight if it is a penalty.
 
-        Decoders that read a part of the samples learn so much less in a step, and lose so much
-        less.
+        In a nested network it is multiplied by the share of a batch that each decoder reads: the
+        decoders learn less in a step by that factor.
         """
         reads_per_sample = self.reads_per_sample(fixed_encoder)
         solver = self.options.solver
@@ -192,15 +193,10 @@ class Trainer:
             alpha *= nested.share_read(len(network.decoder_sizes), reads_per_sample)
         return alpha if solver.decouples_decay else alpha / self.total_weight
 
-    def objective(self, state, rows, batch_size=None):
-        """Return the mean loss of a batch, with its gradient.
-
-        With a batch size it is that of all samples for L-BFGS, else that of mini-batches for
-        the steps of an optimizer.
-        """
+    def objective(self, state, rows):
+        """Return the objective of mini-batches, or of all samples at once for L-BFGS."""
         solver, network = self.options.solver, state.model.network
-        takes_steps = batch_size is None
-        batch_size = min(solver.batch_size if takes_steps else batch_size, len(rows))
+        batch_size = len(rows) if solver.is_lbfgs else min(solver.batch_size, len(rows))
         n_parts = 1
         if self.options.penalty is None:
             n_parts = count_parts(network, batch_size, state.parameters.flat.dtype)
@@ -209,19 +205,19 @@ class Trainer:
         if network.nested:
             rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"], 1])
             sampler = nested.CodeSizeSampler(network.decoder_sizes, rng)
-        defers = takes_steps and is_cut and rows.corruption is None
+        defers = is_cut and rows.corruption is None and not solver.is_lbfgs
         loader = BatchLoader(rows, state.model, batch_size, sampler, defers)
         plan = Plan(
             fixed_encoder=state.fixed_encoder,
             decoder_weights=state.decoder_weights,
             reads_per_sample=self.reads_per_sample(state.fixed_encoder),
             n_parts=n_parts,
-            leaves_sum=takes_steps and not solver.optimizer.prepares,
+            leaves_sum=not (solver.is_lbfgs or solver.optimizer.prepares),
         )
         return Objective(state.model, loader, plan, self.options.penalty, self.run_jobs)
 
     def validation_losses(self, state, rows):
-        """Return a function that returns the loss of each sample, at the parameters to keep."""
+        """Return a function that computes the loss of each sample with the averaged parameters."""
         model = replace(state.model, parameters=state.averaged or state.parameters)
         loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS)
         objective = Objective(model, loader, Plan(backward=False), self.options.penalty)
@@ -229,9 +225,10 @@ class Trainer:
         return lambda: sample_losses(objective, np.random.default_rng(seed))
 
     def epochs(self, state, objective, averaged=True):
-        """Return the generator of epochs, with the optimizer's memory that the state has.
+        """Return the generator of epochs; it continues from the state's optimizer memory.
 
-        Without averaging there is no end to plan for: "cosine" then means "constant".
+        `averaged=False` is for `partial_fit`, which has no planned end: the parameters are not
+        averaged, and "cosine" means "constant".
         """
         solver, loader = self.options.solver, objective.loader
         optimizer = solver.optimizer.for_shapes(state.parameters.shapes)

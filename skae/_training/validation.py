@@ -1,4 +1,4 @@
-"""Training with validation: one model with held-out samples, or one for each fold."""
+"""Training with validation samples: held out once, or in each fold of a cross-validation."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
 from skae._training.run import report, run_epochs, warn_diverged, warn_unfinished
 from skae._training.state import TrainingState, start_state
 
-N_ERRORS, N_ERRORS_OF_FEW = 1.0, 2.5  # standard errors that a gain must exceed
+N_ERRORS, N_ERRORS_OF_FOLDS = 1.0, 2.5  # standard errors that a gain must exceed
 
 
 @dataclass(frozen=True)
 class Member:
-    """A state with the samples it is trained on and those that judge it.
+    """A state, the samples that it is trained on, and its validation samples.
 
-    `mask` marks the latter among all samples of a cross-validation.
+    In cross-validation `mask` marks the latter among all samples.
     """
 
     state: TrainingState
@@ -31,7 +31,7 @@ class Member:
 
 
 def select_epochs(run, losses, weights, n_errors):
-    """Return the selector of the epoch, or of an epoch for each decoder if these learn alone."""
+    """Return an EpochSelector, or a DecoderEpochSelector if only the decoders are trained."""
     if run.state.fixed_encoder:
         columns = validated_sizes_by_decoder(run.state.model.network)
         return DecoderEpochSelector(losses, weights, n_errors, columns)
@@ -39,20 +39,20 @@ def select_epochs(run, losses, weights, n_errors):
 
 
 def hold_out(run, validation, fold=None):
-    """Train on `run.learned`; keep the epoch that is best for certain on validation samples."""
-    members = [Member(run.state, run.learned, validation)]
+    """Train on `run.trained_rows`; keep the epoch that validation samples select."""
+    members = [Member(run.state, run.trained_rows, validation)]
     weights = validation.weights[validation.index]
-    run.validators = [(run.state, validation)]
+    run.validation_pairs = [(run.state, validation)]
     while run.n_left > 0:
         begin_phase(run, "training", run.n_left, run.state, fold)
         selector = _train_validated(run, members, weights, N_ERRORS)
-        if not _restarts(run, members, selector):
+        if not _restart_unless_improved(run, members, selector):
             return
 
 
 def cross_validate(run):
-    """Train a model without each fold; return the selector of the epochs that is best for all."""
-    folds, members, state = run.dealing.folds(run.rows.X), [], run.state
+    """Train a state without each fold, all in turn; return the selector of the epochs."""
+    folds, members, state = run.splitter.folds(run.rows.X), [], run.state
     n_components = state.model.network.n_components
     for k in range(folds.max() + 1):
         mask = folds == k
@@ -61,72 +61,68 @@ def cross_validate(run):
         fold_state.decoder_weights = state.decoder_weights
         if state.fixed_encoder:
             fold_state.fixed_encoder = True
-            fold_state.restart(activation_of_decoders(run))
+            fold_state.restart(activation_with_fixed_encoder(run))
         members.append(Member(fold_state, rows, run.rows.part(mask), mask))
     begin_phase(run, "cross-validation", run.n_left, members[0].state, fold=0)
-    run.validators = [(member.state, member.validation) for member in members]
+    run.validation_pairs = [(member.state, member.validation) for member in members]
     while True:
-        selector = _train_validated(run, members, run.rows.weights, N_ERRORS_OF_FEW)
-        if not _restarts(run, members, selector):
+        selector = _train_validated(run, members, run.rows.weights, N_ERRORS_OF_FOLDS)
+        if not _restart_unless_improved(run, members, selector):
             return selector
 
 
 def refit(run, selector):
-    """Train on all samples for as long as was best over the folds; each decoder if alone.
+    """Train on all samples for as many epochs as cross-validation has selected.
 
-    What is then worse than the start on these very samples is not kept: a sample far from all
-    others can upset the first epochs, and was elsewhere in the folds.
+    If only the decoders are trained, each has its own number of epochs. Parameters with a greater
+    loss on all samples than the start are not kept: a sample far from all others can spoil the
+    first epochs here even if it did not in the folds.
     """
     if not selector.epoch:
         return
-    state, history, n_done = run.state, run.history, 0
+    state, history = run.state, run.history
 
     def losses():
         return run.trainer.validation_losses(state, run.rows)()
 
-    learned = select_epochs(run, losses(), run.rows.weights, n_errors=0)
+    check = select_epochs(run, losses(), run.rows.weights, n_errors=0)
     start = state.best.flat.copy()
 
-    def keep_due(loss):
-        nonlocal n_done
-        n_done += 1
-        due = [k for k, epoch in zip(selector.parts, selector.epochs) if epoch == n_done]
-        now = losses() if due else None
+    def keep_decoders(loss, epoch):
+        due = [k for k, selected in zip(selector.parts, selector.epochs) if selected == epoch]
+        losses_now = losses() if due else None
         for decoder in due:
-            if learned.improves_part(decoder, now, n_done):
+            if check.improves_part(decoder, losses_now, epoch):
                 state.keep(decoder)
-                history.best_iter = history.n_before + n_done
+                history.best_iter = history.n_before + epoch
 
     if state.fixed_encoder:
-        train_for(run, selector.epoch, keep_due)
+        train_for(run, selector.epoch, keep_decoders)
     elif train_for(run, selector.epoch):
-        if learned.improves(losses(), selector.epoch):
+        if check.improves(losses(), selector.epoch):
             history.best_iter = history.n_before + selector.epoch
         else:
             state.best.flat[...] = start
             history.best_iter = 0
 
 
-def train_for(run, n_epochs, judge=None):
-    """Train on all samples for n_epochs; return whether that went well.
+def train_for(run, n_epochs, monitor=None):
+    """Train on all samples for n_epochs; return whether training did not diverge.
 
-    Without a judge the last epoch is kept.
+    Without a `monitor` the last epoch is kept.
     """
-    n_done = 0
 
-    def keep(loss):
-        nonlocal n_done
-        n_done += 1
+    def keep(loss, epoch):
         run.state.keep()
-        run.history.best_iter = n_done
+        run.history.best_iter = epoch
 
     if n_epochs == 0:
         return True
     begin_phase(run, "refit", n_epochs, run.state)
     try:
-        run_epochs(run, [(run.state, run.rows)], n_epochs, judge or keep)
+        run_epochs(run, [(run.state, run.rows)], n_epochs, monitor or keep)
     except DivergedError:
-        if judge is None:
+        if monitor is None:
             run.state.restore_previous_best()
         warn_diverged(run)
         return False
@@ -134,7 +130,7 @@ def train_for(run, n_epochs, judge=None):
 
 
 def _train_validated(run, members, weights, n_errors):
-    """Train members until their validation loss falls no more; return the epoch selector."""
+    """Train members until early stopping, or as long as epochs are left; return the selector."""
     history, solver = run.history, run.options.solver
     is_held_out = len(members) == 1
     if not solver.is_lbfgs:
@@ -145,21 +141,22 @@ def _train_validated(run, members, weights, n_errors):
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
 
-    def judge(loss):
-        now = losses()
-        history.add(loss, selector.mean(now))
-        for part in selector.improved(now, history.n_iter - history.n_before):
-            for member in members if is_held_out or run.judges_sizes else ():
+    def monitor(loss, epoch):
+        losses_now = losses()
+        history.add(loss, selector.mean(losses_now))
+        for part in selector.improved_parts(losses_now, epoch):
+            for member in members if is_held_out or run.keeps_fold_models else ():
                 member.state.keep(part)
         history.best_loss = selector.loss
         if is_held_out:
             history.best_iter = history.n_before + selector.epoch if selector.epoch else 0
         report(run)
-        return patience.exhausted(selector.progress(now) if is_held_out else selector.mean(now))
+        progress = selector.progress if is_held_out else selector.mean
+        return patience.exhausted(progress(losses_now))
 
     try:
         pairs = [(member.state, member.rows) for member in members]
-        warn_unfinished(run, run_epochs(run, pairs, run.n_left, judge))
+        warn_unfinished(run, run_epochs(run, pairs, run.n_left, monitor))
     except DivergedError:
         warn_diverged(run)
         run.is_over = True
@@ -167,41 +164,41 @@ def _train_validated(run, members, weights, n_errors):
 
 
 def _validation_losses(run, members):
-    """Return a function that returns the validation loss of each sample, those of all members."""
+    """Return a function that computes the validation losses of all members, in sample order."""
     functions = [run.trainer.validation_losses(m.state, m.validation) for m in members]
     if len(members) == 1:
         return functions[0]
 
     def losses():
-        of_members = [function() for function in functions]
-        result = np.empty((len(run.rows), *of_members[0].shape[1:]))
-        for member, of_member in zip(members, of_members):
-            result[member.mask] = of_member
+        losses_of_members = [function() for function in functions]
+        result = np.empty((len(run.rows), *losses_of_members[0].shape[1:]))
+        for member, losses_of_member in zip(members, losses_of_members):
+            result[member.mask] = losses_of_member
         return result
 
     return losses
 
 
-def _restarts(run, members, selector):
-    """Restart in another way if no epoch was good for certain; return whether to train again.
+def _restart_unless_improved(run, members, selector):
+    """Restart in another way if no epoch was selected; return whether training restarts.
 
-    A few samples far from the others can be the reason: layers whose outputs are bounded do
-    less there. If no size of nested codes may be worse than PCA's, decoders read PCA's codes;
-    of few samples at once, as bounded layers spent their epochs there for hardly any gain.
+    With activation="auto" it restarts with a bounded activation: samples far from the others may be
+    the reason, and bounded layers change less there. A nested network then restarts with the
+    encoder fixed, so that decoders read PCA's codes. In cross-validation it does so at once, as
+    bounded layers hardly ever helped there.
     """
     if selector.epoch or run.is_over or run.n_left <= 0:
         return False
     state = run.state
     if state.fixed_encoder or not run.builds_on_pca:
         return False
-    network, activation = run.options.network, None
+    network = run.options.network
     is_first = hidden_activation(state.model.spec) == network.first_activation()
-    is_free = network.activation == "auto" and is_first
-    fixed_encoder = False
-    if is_free and not (network.nested and run.is_cross_validated):
-        activation = BOUNDED_ACTIVATION
+    is_auto = network.activation == "auto" and is_first
+    if is_auto and not (network.nested and run.is_cross_validated):
+        fixed_encoder, activation = False, BOUNDED_ACTIVATION
     elif network.nested:
-        fixed_encoder, activation = True, activation_of_decoders(run)
+        fixed_encoder, activation = True, activation_with_fixed_encoder(run)
     else:
         return False
     others = [member.state for member in members if member.state is not state]
@@ -211,6 +208,6 @@ def _restarts(run, members, selector):
     return True
 
 
-def activation_of_decoders(run):
-    """Return the hidden activation while the code is PCA's: None leaves it as it is."""
+def activation_with_fixed_encoder(run):
+    """Return the hidden activation for a fixed encoder, or None to leave it as it is."""
     return PLAIN_ACTIVATION if run.options.network.activation == "auto" else None

@@ -140,7 +140,8 @@ def test_codes_and_reconstructions_in_the_units_of_users(size):
     model = make_model(network, make_parameters(network, rng), scaling)
     model.code_scale = np.asarray(0.5)
     parameters, decoder = model.parameters, network.decoder_of(size)
-    first, (W, b), *others = [parameters.layers[network.layer(i, decoder)] for i in range(1, 5)]
+    indices = [network.layer_index(i, decoder) for i in range(1, 5)]
+    first, (W, b), *others = [parameters.layers[k] for k in indices]
     layers = [first, (W[:, :size], b[:size]), *others]
     path = parameters.path[0][:, :size], parameters.path[1][:size]
     inputs = (X - scaling.mean) / 2.5

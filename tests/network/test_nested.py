@@ -171,6 +171,8 @@ def test_batches_of_decoders():
     for k, (batch, weight) in enumerate(batches_read):
         assert (batch.decoder, weight, len(batch)) == (k, float(k), 9)
         assert_array_equal(batch.sizes, sizes[batch.rows, k : k + 1])
+    with pytest.raises(ValueError, match="shorter"):  # a weight for each decoder
+        training_batches(network, 20, sizes, np.ones(1), 2.5)
     validated = validation_batches(network, 20, np.dtype(float))
     assert [int(batch.sizes[0, 0]) for batch, _ in validated] == list(validated_sizes(network))
     for batch, weight in validated:
@@ -185,7 +187,7 @@ def decoded(network, names, parameters, code, size):
     a = np.where(np.arange(n_read) < size, code[:, :n_read], 0)
     path = a @ parameters.path[1][:n_read] if network.linear_path else 0
     for i in range(n_encoder_layers + 1, network.n_layers + 1):
-        W, b = parameters.layers[network.layer(i, decoder)]
+        W, b = parameters.layers[network.layer_index(i, decoder)]
         z = a @ W + b
         if i == network.n_layers:
             z = z + path
@@ -308,8 +310,8 @@ def test_decoders_of_large_batches_run_in_parallel(reads_per_sample, fixed, weig
             job()
 
     objective = make_objective(network, parameters, rows_in, run_jobs=backwards, **options)
-    assert len(whole.decoders) == 1
-    assert (len(objective.decoders), len(network.decoder_sizes)) == (4, 5)
+    assert len(whole.decoder_workspaces) == 1
+    assert (len(objective.decoder_workspaces), len(network.decoder_sizes)) == (4, 5)
     for index, n_rows in ((0, 200), (1, 30), (0, 200)):
         fill(whole)
         fill(objective)
@@ -361,7 +363,7 @@ def test_a_step_allocates_nothing(peak_memory, penalty, dtype):
 def test_chunks_change_nothing(monkeypatch, shuffle):
     found = []
     for chunk_batches in (1, 2, 64):
-        monkeypatch.setattr(batches, "CHUNK_BATCHES", chunk_batches)
+        monkeypatch.setattr(batches, "MAX_CHUNK_BATCHES", chunk_batches)
         network, _, parameters, X, *_ = nested_case(n_rows=23)
         objective = make_objective(network, parameters, make_rows(X), 4)
         optimizer = OPTIMIZERS["adam"]()

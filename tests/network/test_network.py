@@ -141,8 +141,9 @@ def test_description_of_a_nested_network():
     ends = ((5, 4), (4, 7), (4, 4), (4, 7), (3, 4), (4, 7), (2, 4), (4, 7), (1, 4), (4, 7))
     assert network.shapes == ((7, 4), (4, 5), *ends)
     for decoder in range(5):
-        assert [network.layer(i, decoder) for i in (1, 2)] == [0, 1]
-        assert [network.layer(i, decoder) for i in (3, 4)] == [2 + 2 * decoder, 3 + 2 * decoder]
+        assert [network.layer_index(i, decoder) for i in (1, 2)] == [0, 1]
+        expected = [2 + 2 * decoder, 3 + 2 * decoder]
+        assert [network.layer_index(i, decoder) for i in (3, 4)] == expected
     plain, _ = make_network((7, 4, 5), linear_path=True)
     assert plain.decoder_sizes == (5,)
     assert network.shapes[:4] == plain.shapes

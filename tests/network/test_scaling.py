@@ -9,7 +9,7 @@ from skae._network.scaling import (
     Scaling,
     identity_scaling,
     measure_scaling,
-    written_out,
+    repeat_if_short,
 )
 
 DTYPES = [np.float32, np.float64]
@@ -174,13 +174,13 @@ def test_apply_in_place():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_short_rows_are_written_out(dtype):
+def test_short_rows_are_repeated(dtype):
     short, long, one = np.arange(3, dtype=dtype), np.ones(10_000, dtype), np.ones((), dtype)
-    found = written_out(short, 4)
+    found = repeat_if_short(short, 4)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, [short] * 4)
-    assert written_out(long, 100) is long
-    assert written_out(one, 4) is one
+    assert repeat_if_short(long, 100) is long
+    assert repeat_if_short(one, 4) is one
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -116,7 +116,7 @@ def test_forward_with_an_input_radius(latent, size):
         return z * np.minimum(1, radius / np.linalg.norm(z, axis=1, keepdims=True))
 
     decoder = network.decoder_of(size)
-    layers = [parameters.layers[network.layer(i, decoder)] for i in range(1, 5)]
+    layers = [parameters.layers[network.layer_index(i, decoder)] for i in range(1, 5)]
     functions = [reference.ACTIVATIONS[name][0] for name in names]
     (W, b), (W_code, b_code), (W_next, b_next), (W_last, b_last) = layers
     hidden = functions[0](pulled(X, radius[0]) @ W + b)

@@ -10,8 +10,8 @@ import pytest
 from skae import AutoencoderOutlierDetector
 from skae._network.network import hidden_activation, with_hidden_activation
 from skae._outliers import calibration
-from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, draw
-from skae._outliers.robust import fit_ellipsoid_of, robust_rows
+from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, subsample_weights
+from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, fit_scorer
 from skae._training.batches import prepared_rows
 from skae._training.callbacks import NULL_TASKS
@@ -83,7 +83,7 @@ def test_weights_count_as_copies():
 
 @pytest.mark.parametrize("rate", [1e-6, 0.01, 0.05, 0.2, 0.5, 0.99, 1.0])
 def test_threshold(rate):
-    """The lowest score whose p-value exceeds the rate; the highest where none does."""
+    """The lowest score whose p-value exceeds the rate, or the highest score."""
     calibrated = weighted_case()
     above = [s for s in calibrated.scores if p_value(calibrated, s) > rate]
     threshold = calibrated.threshold(rate)
@@ -98,7 +98,7 @@ def test_threshold(rate):
 
 def test_no_sample_is_left_out_where_there_are_few():
     weights = np.array([1.0, 0.0, 2.0, 3.0])
-    assert draw(weights, 3, 0) is weights
+    assert subsample_weights(weights, 3, 0) is weights
 
 
 @pytest.mark.parametrize(("n_asked", "n_drawn"), [(99, 80), (81, 80), (80, 80), (79, 79), (5, 5)])
@@ -106,13 +106,13 @@ def test_a_draw_keeps_a_fifth_out(n_asked, n_drawn):
     weights = np.random.default_rng(0).uniform(0.5, 2, 120)
     weights[::6] = 0
     kept = weights.copy()
-    drawn = draw(weights, n_asked, 3)
+    drawn = subsample_weights(weights, n_asked, 3)
     assert np.count_nonzero(drawn) == n_drawn
     chosen = drawn > 0
     assert_array_equal(drawn[chosen], weights[chosen])
     assert_array_equal(weights, kept)
-    assert_array_equal(drawn, draw(weights, n_asked, 3))
-    assert (drawn != draw(weights, n_asked, 4)).any()
+    assert_array_equal(drawn, subsample_weights(weights, n_asked, 3))
+    assert (drawn != subsample_weights(weights, n_asked, 4)).any()
 
 
 # ---------------------------------------------------------------- held-out scores
@@ -132,7 +132,7 @@ def test_folds_are_scored_by_models_of_the_others(criterion):
     for k in range(9, -1, -1):
         out = folds == k
         rows = prepared_rows(X[~out], given.weights[~out])
-        rows = robust_rows(rows, fit_ellipsoid_of(rows, trainer.options.seeds.start))
+        rows = downweight_outliers(rows, fit_ellipsoid(rows, trainer.options.seeds.start))
         other = fit_epochs(replace(trainer, total_weight=rows.weights.sum()), rows, 4, 2)
         other_scorer = Scorer(other.model)
         if criterion == "likelihood":
@@ -164,7 +164,7 @@ def test_held_out_samples_of_the_fit_come_first(monkeypatch):
     assert 50 < held_out.sum() < 100
     scorer = Scorer(result.model)
     n_scored = []
-    monkeypatch.setattr(calibration, "CALIBRATION_ROWS", 150)
+    monkeypatch.setattr(calibration, "MIN_CALIBRATION_WEIGHT", 150)
     real = calibration.fit_epochs
 
     def count(trainer, rows, *more):

@@ -1,14 +1,15 @@
 """Weighted quantiles, shrunk covariances and the ellipsoid of the bulk."""
 
+from gradients import make_rows
 import numpy as np
 import pytest
 from sklearn.covariance import ledoit_wolf
 
 from skae._outliers.robust import (
     Ellipsoid,
-    determinant_minimum,
     fit_ellipsoid,
-    is_category,
+    is_categorical,
+    minimum_covariance_determinant,
     shrunk_covariance,
     squared_distances,
     weighted_quantile,
@@ -22,8 +23,7 @@ def correlated_rows(n_rows=200, n_features=4, seed=0):
 
 
 def fitted(X, weights=None):
-    weights = np.ones(len(X)) if weights is None else weights
-    return fit_ellipsoid(X, weights, np.random.default_rng(0))
+    return fit_ellipsoid(make_rows(X, weights=weights), seed=0)
 
 
 @pytest.mark.parametrize("q", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
@@ -68,17 +68,17 @@ def test_squared_distances_are_those_of_mahalanobis():
     np.testing.assert_allclose(W.T @ covariance @ W, np.eye(4), atol=1e-10)
 
 
-def test_a_third_of_outliers_does_not_move_the_core():
+def test_a_third_of_outliers_does_not_move_the_mean():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.standard_normal((140, 3)), 6 + 0.5 * rng.standard_normal((60, 3))])
-    mean, _ = determinant_minimum(X, np.ones(200), core=0.6)
+    mean, _ = minimum_covariance_determinant(X, np.ones(200), support_fraction=0.6)
     assert np.abs(mean).max() < 0.5
 
 
 def test_outliers_count_little_and_the_bulk_in_full():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.standard_normal((180, 3)), 12 + rng.standard_normal((20, 3))])
-    weights = fitted(X).row_weights(X)
+    weights = fitted(X).sample_weights(X)
     assert weights[180:].max() < 0.1
     assert np.mean(weights[:180] == 1) > 0.9
 
@@ -87,21 +87,21 @@ def test_units_and_shifts_of_the_columns_do_not_matter():
     X = correlated_rows()
     X[:20] *= 5
     scale, shift = np.array([1e-6, 1.0, 1e3, 1e9]), np.array([0.0, 5.0, 1e3, -1e9])
-    expected = fitted(X).row_weights(X)
-    found = fitted(X * scale + shift).row_weights(X * scale + shift)
+    expected = fitted(X).sample_weights(X)
+    found = fitted(X * scale + shift).sample_weights(X * scale + shift)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_the_ellipsoid_takes_weights_as_copies():
     X, weights = correlated_rows(80), np.random.default_rng(1).integers(0, 4, 80)
-    expected = fitted(np.repeat(X, weights, axis=0)).row_weights(X)
-    np.testing.assert_allclose(fitted(X, weights.astype(float)).row_weights(X), expected, 1e-9)
+    expected = fitted(np.repeat(X, weights, axis=0)).sample_weights(X)
+    np.testing.assert_allclose(fitted(X, weights.astype(float)).sample_weights(X), expected, 1e-9)
 
 
-def test_row_weights_fall_with_the_squared_distance():
+def test_sample_weights_fall_with_the_squared_distance():
     ellipsoid = Ellipsoid(np.zeros(2), np.eye(2), 4.0)
     X = np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 20.0]])
-    np.testing.assert_allclose(ellipsoid.row_weights(X), [1, 1, 0.25, 0.01])
+    np.testing.assert_allclose(ellipsoid.sample_weights(X), [1, 1, 0.25, 0.01])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_row_weights_fall_with_the_squared_distance():
 )
 def test_odd_rows_have_weights(X):
     with np.errstate(all="raise", under="ignore"):
-        weights = fitted(X).row_weights(X)
+        weights = fitted(X).sample_weights(X)
     assert np.all((weights > 0) & (weights <= 1))
     assert weights.max() == 1
 
@@ -128,31 +128,31 @@ def test_odd_rows_have_weights(X):
 def test_many_rows_are_thinned_out():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((20_000, 2))
-    weights = fitted(X).row_weights(X)
+    weights = fitted(X).sample_weights(X)
     assert np.mean(weights < 1) == pytest.approx(0.025, abs=0.01)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.3, 0.5])
 def test_rare_values_of_binary_columns_are_no_outliers(share):
     X = (np.random.default_rng(0).random((300, 12)) < share).astype(float)
-    assert fitted(X).row_weights(X).mean() > 0.95
+    assert fitted(X).sample_weights(X).mean() > 0.95
 
 
 def test_outliers_are_found_beside_a_binary_column():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.standard_normal((180, 3)), 12 + rng.standard_normal((20, 3))])
     X = np.column_stack([X, rng.random(200) < 0.1])
-    weights = fitted(X).row_weights(X)
+    weights = fitted(X).sample_weights(X)
     assert weights[180:].max() < 0.1
     assert weights[:180].mean() > 0.95
 
 
-def test_a_category_is_one_frequent_value_beside_few_others():
+def test_a_categorical_column_has_one_frequent_value_beside_few_others():
     rng = np.random.default_rng(0)
     rare = rng.random(200) < 0.1
-    assert is_category(rare.astype(float), np.ones(200))
-    assert is_category(np.full(200, 7.0), np.ones(200))
-    assert is_category(np.where(rare, rng.poisson(3, 200), 0), np.ones(200))
-    assert not is_category(np.where(rare, rng.standard_normal(200), 0), np.ones(200))
-    assert not is_category((rng.random(200) < 0.5).astype(float), np.ones(200))
-    assert not is_category(rng.standard_normal(200), np.ones(200))
+    assert is_categorical(rare.astype(float), np.ones(200))
+    assert is_categorical(np.full(200, 7.0), np.ones(200))
+    assert is_categorical(np.where(rare, rng.poisson(3, 200), 0), np.ones(200))
+    assert not is_categorical(np.where(rare, rng.standard_normal(200), 0), np.ones(200))
+    assert not is_categorical((rng.random(200) < 0.5).astype(float), np.ones(200))
+    assert not is_categorical(rng.standard_normal(200), np.ones(200))

@@ -86,7 +86,7 @@ def test_blocks_change_nothing(monkeypatch):
     X = samples(50)
     scorer = fit_scorer(trained(X), 0)
     whole = scorer.score_samples(X), scorer.score_features(X)
-    monkeypatch.setattr(scoring, "BLOCK", 7)
+    monkeypatch.setattr(scoring, "BLOCK_ROWS", 7)
     assert_allclose(scorer.score_samples(X), whole[0], rtol=1e-12)
     assert_allclose(scorer.score_features(X), whole[1], rtol=1e-9, atol=1e-12)
 

@@ -36,7 +36,7 @@ def serve(loader, order, rng=None):
 def test_every_row_is_served_once(monkeypatch, n_rows, batch_size, chunk):
     chunk_bytes, chunk_batches = chunk
     monkeypatch.setattr(batches_module, "CHUNK_BYTES", chunk_bytes)
-    monkeypatch.setattr(batches_module, "CHUNK_BATCHES", chunk_batches)
+    monkeypatch.setattr(batches_module, "MAX_CHUNK_BATCHES", chunk_batches)
     rng = np.random.default_rng(0)
     X, target, weights = rng.random((n_rows, 3)), rng.random((n_rows, 3)), rng.random(n_rows)
     loader = make_loader(make_rows(X, target, weights), batch_size)

@@ -133,8 +133,8 @@ def test_progress_is_that_of_the_worst_size_until_an_epoch_is_chosen():
     start = np.tile([2.0, 0.1], (6, 1))
     selector = EpochSelector(start, np.ones(6), 1.0)
     assert selector.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.5)
-    assert selector.improved(start * [0.5, 1.5], 1) == ()
-    assert selector.improved(start * [0.5, 0.7], 2) == (None,)
+    assert selector.improved_parts(start * [0.5, 1.5], 1) == ()
+    assert selector.improved_parts(start * [0.5, 0.7], 2) == (None,)
     assert selector.progress(start * [0.5, 1.5]) == pytest.approx(2 * 1.0)
     alone = EpochSelector(start[:, 0], np.ones(6), 1.0)
     assert alone.progress(start[:, 0] * 3) == alone.mean(start[:, 0] * 3) == pytest.approx(6)
@@ -144,9 +144,9 @@ def test_each_part_has_its_own_epoch():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
     selector = DecoderEpochSelector(start, np.ones(6), 1.0, [[0, 2], [1]])
     assert selector.loss == pytest.approx(1)
-    assert selector.improved(start * [0.9, 1.1, 0.8], 1) == [0]
-    assert selector.improved(start * [0.2, 0.5, 1.1], 2) == [1]
-    assert selector.improved(start * [0.9, 0.6, 0.9], 3) == []
+    assert selector.improved_parts(start * [0.9, 1.1, 0.8], 1) == [0]
+    assert selector.improved_parts(start * [0.2, 0.5, 1.1], 2) == [1]
+    assert selector.improved_parts(start * [0.9, 0.6, 0.9], 3) == []
     assert selector.epochs == [1, 2]
     assert selector.epoch == 2
     assert selector.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 
 from skae._network import inference
 from skae._training.batches import all_rows
-from skae._training.finish import begin_phase, end, end_at_start, end_pass, preview
+from skae._training.finish import begin_phase, end, end_pass, preview
 from skae._training.fit import fit, fit_epochs, partial_fit
 from skae._training.run import run_epochs
 
@@ -29,13 +29,13 @@ def trained_run(n_epochs=3, **parameters):
     """Return a run in which some epochs have been trained and the last one kept."""
     run = make_run(curved_rows(100), **OPTIONS | parameters)
 
-    def judge(loss):
+    def monitor(loss, epoch):
         run.history.add(loss)
         run.state.keep()
         run.history.best_iter = run.history.n_iter
         return False
 
-    run_epochs(run, [(run.state, run.rows)], n_epochs, judge)
+    run_epochs(run, [(run.state, run.rows)], n_epochs, monitor)
     return run
 
 
@@ -103,10 +103,11 @@ def test_the_code_is_left_as_it_is_if_asked_to():
     assert result.explained_variance_ratio is None
 
 
-def test_an_interrupted_search_ends_with_pca():
+def test_a_run_that_ends_at_its_start_is_pca():
     X = curved_rows(100)
     run = make_run(X, **OPTIONS, n_components=3)
-    result = end_at_start(run)
+    run.interrupted = True
+    result = end(run)
     assert result.interrupted
     pca = PCA(3).fit(X)
     expected = pca.inverse_transform(pca.transform(X))
@@ -153,7 +154,7 @@ def test_held_out_samples_of_a_result():
     held_out = result.held_out(X)
     assert held_out.dtype == bool
     assert held_out.sum() == 150
-    assert_array_equal(np.flatnonzero(~held_out), result.learned.index)
+    assert_array_equal(np.flatnonzero(~held_out), result.trained_rows.index)
     assert_array_equal(result.held_out(X[::-1]), held_out[::-1])
 
 
@@ -165,8 +166,8 @@ def test_held_out_samples_of_a_result():
 def test_where_all_samples_are_learned_none_is_held_out(n_rows, parameters):
     X = curved_rows(n_rows)
     result = fitted(X, **parameters)
-    assert result.dealing is None
-    assert result.learned is result.rows
+    assert result.splitter is None
+    assert result.trained_rows is result.rows
     assert_array_equal(result.held_out(X), np.zeros(n_rows, bool))
 
 

@@ -74,7 +74,7 @@ def test_sample_losses_leave_the_parameters_and_see_one_noise():
 # ---------------------------------------------------------------- divergence
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e300])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
 def test_a_loss_far_above_the_first_one_is_divergence(bad):
     objective = objective_of(make_rows(rows_of()))
     objective.check(2.0)
@@ -85,7 +85,7 @@ def test_a_loss_far_above_the_first_one_is_divergence(bad):
         objective.check(3.1e4)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_first_loss_that_is_not_finite_is_divergence(bad):
     objective = objective_of(make_rows(rows_of()))
     with pytest.raises(DivergedError):
@@ -117,7 +117,7 @@ def test_parts_of_large_networks(batch_size, n_parts):
 
 def test_numbers_of_twice_the_size_count_twice():
     network, _ = make_network((100, 100, 10))
-    n_rows = math.ceil(1e8 / (6 * network.n_parameters_of_a_sample))
+    n_rows = math.ceil(1e8 / (6 * network.n_parameters_per_sample))
     assert count_parts(network, n_rows, np.dtype(np.float32)) > 1
     assert count_parts(network, n_rows - 1, np.dtype(np.float32)) == 1
     assert count_parts(network, n_rows // 2 + 1, np.dtype(np.float64)) > 1

@@ -99,17 +99,17 @@ def test_l_bfgs_is_not_cross_validated():
 def test_samples_are_dealt_to_folds(n_rows, fraction, n_folds):
     """With cross-validation to five, else so that one fold is the validation set."""
     run = make_run(rows_of(n_rows), validation_fraction=fraction)
-    assert run.dealing.n_folds == n_folds
-    assert run.dealing.seed == run.options.seeds.split
-    sizes = np.bincount(run.dealing.folds(run.rows.X))
+    assert run.splitter.n_folds == n_folds
+    assert run.splitter.seed == run.options.seeds.split
+    sizes = np.bincount(run.splitter.folds(run.rows.X))
     assert len(sizes) == n_folds
     assert np.ptp(sizes) <= 1
 
 
-def test_a_run_learns_all_samples_and_is_judged_by_them_at_first():
+def test_a_run_trains_on_all_samples_and_is_validated_on_them_at_first():
     run = make_run(rows_of())
-    assert run.learned is run.rows
-    [(state, rows)] = run.validators
+    assert run.trained_rows is run.rows
+    [(state, rows)] = run.validation_pairs
     assert state is run.state
     assert rows is run.rows
 
@@ -126,16 +126,17 @@ def test_only_a_new_run_with_a_linear_path_builds_on_pca(linear_path):
 
 
 def train(run, n_epochs, n_members=1, stop_after=math.inf):
-    """Run epochs; return the losses that were judged."""
+    """Run epochs; return the losses that were monitored."""
     losses = []
 
-    def judge(loss):
+    def monitor(loss, epoch):
         losses.append(loss)
+        assert epoch == len(losses)
         return len(losses) >= stop_after
 
     states = [start_state(run.rows, run.options) for _ in range(n_members - 1)]
     members = [(state, run.rows) for state in [run.state, *states]]
-    run_epochs(run, members, n_epochs, judge)
+    run_epochs(run, members, n_epochs, monitor)
     return losses
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._training.splitting import Dealing, fold_numbers, hash_rows
+from skae._training.splitting import FoldSplitter, fold_numbers, hash_rows
 
 
 def rows(n_rows=60, n_features=4, dtype=np.float64):
@@ -81,8 +81,8 @@ def test_hashes_of_whole_numbers_fill_their_range():
         assert (np.abs(counts - 100) < 50).all()
 
 
-def test_a_dealing_deals_the_same_rows_alike_each_time():
-    X, dealing = rows(), Dealing(n_folds=5, seed=7)
-    np.testing.assert_array_equal(dealing.folds(X), fold_numbers(X, 5, rng()))
-    np.testing.assert_array_equal(dealing.folds(X), dealing.folds(X))
-    assert (Dealing(5, seed=8).folds(X) != dealing.folds(X)).any()
+def test_a_splitter_splits_the_same_rows_alike_each_time():
+    X, splitter = rows(), FoldSplitter(n_folds=5, seed=7)
+    np.testing.assert_array_equal(splitter.folds(X), fold_numbers(X, 5, rng()))
+    np.testing.assert_array_equal(splitter.folds(X), splitter.folds(X))
+    assert (FoldSplitter(5, seed=8).folds(X) != splitter.folds(X)).any()

@@ -55,6 +55,12 @@ def test_a_size_that_is_given_counts_more_than_the_options():
     np.testing.assert_array_equal(state.parameters.flat, plain.parameters.flat)
 
 
+@pytest.mark.parametrize(("nested", "weights"), [(False, [1]), (True, [1 / 3] * 3)])
+def test_losses_of_decoders_have_equal_weights_at_first(nested, weights):
+    state = start(AutoencoderTransformer(3, nested=nested), rows_of(50))
+    np.testing.assert_array_equal(state.decoder_weights, weights)
+
+
 # ---------------------------------------------------------------- what is kept
 
 
@@ -86,7 +92,8 @@ def test_one_decoder_can_be_kept_alone():
     network, start_values = state.model.network, state.best.copy()
     state.parameters.flat += 1
     state.keep(decoder=1)
-    kept = {network.layer(i, 1) for i in range(network.n_encoder_layers + 1, network.n_layers + 1)}
+    of_decoder = range(network.n_encoder_layers + 1, network.n_layers + 1)
+    kept = {network.layer_index(i, 1) for i in of_decoder}
     assert 0 < len(kept) < len(state.best.layers)
     for k, layers in enumerate(zip(state.best.layers, start_values.layers, strict=True)):
         for found, before in zip(*layers, strict=True):

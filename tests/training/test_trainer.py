@@ -129,7 +129,7 @@ def test_chunks_change_nothing(monkeypatch, shuffle, noisy):
     rows = make_rows(rows_of(23), weights=weights / weights.mean(), corruption=noise)
     found = []
     for chunk_batches in (1, 2, 64):
-        monkeypatch.setattr(batches, "CHUNK_BATCHES", chunk_batches)
+        monkeypatch.setattr(batches, "MAX_CHUNK_BATCHES", chunk_batches)
         parameters, _, losses = train(rows, batch_size=4, shuffle=shuffle)
         found.append((parameters.trained.copy(), losses))
     for theta, losses in found[1:]:
@@ -494,18 +494,21 @@ def test_noisy_rows_are_not_left_for_later(monkeypatch, noisy):
     assert (np.abs(loader.slot(0, 200)[0]).min() > 0) == noisy
     objective(0, 200)
     assert np.abs(loader.slot(0, 200)[0]).min() > 0
-    assert not trainer.objective(state, rows, 400).loader.defers  # L-BFGS fills it once
+    trainer, rows, state = trainer_of(rows_of(400), solver="lbfgs")  # fills the loader once
+    assert not trainer.objective(state, rows).loader.defers
 
 
-@pytest.mark.parametrize(("solver", "leaves_sum"), [("adam", True), ("shampoo", False)])
+@pytest.mark.parametrize(
+    ("solver", "leaves_sum"), [("adam", True), ("shampoo", False), ("lbfgs", False)]
+)
 def test_a_step_adds_up_the_gradients_unless_the_optimizer_prepares_it(
     monkeypatch, solver, leaves_sum
 ):
     monkeypatch.setattr("skae._training.objective.MIN_PARALLEL_FLOPS", 0)
     trainer, rows, state = trainer_of(rows_of(400), solver=solver)
     objective = trainer.objective(state, rows)
+    assert objective.plan.n_parts == 2
     assert len(objective.other_gradients) == leaves_sum
-    assert trainer.objective(state, rows, 400).other_gradients == []
 
 
 @pytest.mark.parametrize(("solver", "n_units"), [("adam", 1), ("sgd", 60), ("lbfgs", 60)])

@@ -34,7 +34,7 @@ def make_held_out_run(n_rows=600, **options):
     """Return a run that learns the first two thirds of its samples, and the validation set."""
     run = make_run(curved_rows(n_rows), **OPTIONS | options)
     is_learned = np.arange(n_rows) < 2 * n_rows // 3
-    run.learned = run.rows.part(is_learned)
+    run.trained_rows = run.rows.part(is_learned)
     return run, run.rows.part(~is_learned)
 
 
@@ -76,7 +76,7 @@ def best_epoch(losses, n_errors):
 @pytest.mark.parametrize(("rate", "averaging"), [(0.003, 0.9), (0.03, 0.0), (0.03, 0.99)])
 def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     run, validation = make_held_out_run(learning_rate_init=rate, averaging=averaging)
-    losses, parameters = losses_of_epochs(run, new_state(run), run.learned, validation, 30)
+    losses, parameters = losses_of_epochs(run, new_state(run), run.trained_rows, validation, 30)
     expected = best_epoch(losses, n_errors=1)
     assert expected > 0
     hold_out(run, validation)
@@ -86,20 +86,20 @@ def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     assert_array_equal(run.state.best.flat, parameters[expected])
     assert_allclose(history.validation_loss_curve, losses[1:].mean(axis=1), rtol=1e-12)
     assert history.best_loss == pytest.approx(losses[expected].mean())
-    [(state, rows)] = run.validators
+    [(state, rows)] = run.validation_pairs
     assert state is run.state
     assert rows is validation
 
 
-@pytest.mark.parametrize("judges_sizes", [False, True])
+@pytest.mark.parametrize("keeps_fold_models", [False, True])
 @pytest.mark.parametrize(
     ("rate", "n_samples", "is_certain"), [(0.03, 400, True), (0.001, 150, False)]
 )
-def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, judges_sizes):
+def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, keeps_fold_models):
     X = curved_rows(n_samples)
     run = make_run(X, **OPTIONS | {"learning_rate_init": rate})
-    run.judges_sizes = judges_sizes
-    folds = run.dealing.folds(X)
+    run.keeps_fold_models = keeps_fold_models
+    folds = run.splitter.folds(X)
     losses, parameters = np.empty((31, len(X))), []
     for k in range(5):
         rows, validation = run.rows.part(folds != k), run.rows.part(folds == k)
@@ -113,10 +113,10 @@ def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, judg
     selector = cross_validate(run)
     assert selector.epoch == expected
     assert_allclose(run.history.validation_loss_curve, losses[1:].mean(axis=1), rtol=1e-12)
-    assert len(run.validators) == 5
-    for k, (state, rows) in enumerate(run.validators):
+    assert len(run.validation_pairs) == 5
+    for k, (state, rows) in enumerate(run.validation_pairs):
         assert_array_equal(rows.index, np.flatnonzero(folds == k))
-        kept = parameters[k][expected if judges_sizes else 0]
+        kept = parameters[k][expected if keeps_fold_models else 0]
         assert_array_equal(state.best.flat, kept)
     assert_array_equal(run.state.parameters.flat, start)
     assert run.history.best_iter == 0  # no model of all samples has been trained yet
@@ -152,10 +152,10 @@ def test_without_a_good_epoch_training_restarts_with_another_activation(
         assert cross_validate(run).epoch == 0
     else:
         mask = np.arange(len(X)) < 400
-        run.learned = run.rows.part(mask)
+        run.trained_rows = run.rows.part(mask)
         hold_out(run, run.rows.part(~mask))
     hidden = "isru" if activation == "auto" else "tanh"
-    for state in (run.state, *(state for state, _ in run.validators)):
+    for state in (run.state, *(state for state, _ in run.validation_pairs)):
         assert activations_of(state) == [hidden, "identity", hidden, "identity"]
     history = run.history
     assert history.best_iter == 0
@@ -197,7 +197,7 @@ def test_training_is_not_restarted(reason):
     run = make_run(noise_of(600), warn=told.append, **options)
     run.previous = previous_of(run) if reason == "resumed" else None
     mask = np.arange(600) < 400
-    run.learned = run.rows.part(mask)
+    run.trained_rows = run.rows.part(mask)
     with np.errstate(all="ignore"):
         hold_out(run, run.rows.part(~mask))
     assert run.history.n_before == 0
@@ -264,7 +264,7 @@ def test_decoders_alone_are_kept_each_at_its_epoch():
     assert len(seen) == 8
     for decoder, epoch in enumerate((8, 5)):
         for i in range(network.n_encoder_layers + 1, network.n_layers + 1):
-            k = network.layer(i, decoder)
+            k = network.layer_index(i, decoder)
             for kept, expected in zip(state.best.layers[k], seen[epoch - 1].layers[k], strict=True):
                 assert_array_equal(kept, expected)
             assert (state.best.layers[k][0] != start.layers[k][0]).any()
