@@ -507,7 +507,7 @@ class _BaseAutoencoder(
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X or `sample_weight` is invalid.
+            If X or the weights are invalid.
         """
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -307,6 +307,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     calibration_weights_: NDArray[np.float64]
     ellipsoid_: dict[str, Any]
     density_: dict[str, Any]
+
+    if TYPE_CHECKING:  # a method that scikit-learn has no types for
+
+        def fit_predict(self, X: ArrayLike, y: Any = None, **kwargs: Any) -> NDArray[np.int64]: ...
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
@@ -619,7 +623,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X or `sample_weight` is invalid.
+            If X or the weights are invalid.
         """
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)

@@ -207,7 +207,7 @@ def test_the_columns_are_named():
     with pytest.warns(UserWarning, match="another scale") as caught:
         pipeline.fit(frame[::2], X_val=frame[1::2])
     text = str(caught[0].message)
-    assert "in 7 of 13 columns: alcohol, alcalinity_of_ash, magnesium, " in text
+    assert "in 7 of 13 features: alcohol, alcalinity_of_ash, magnesium, " in text
     assert " and 2 more. " in text
     assert 'transform_input=["X_val"]' in text
     model = quick(AutoencoderTransformer)
