@@ -87,27 +87,6 @@ class _BaseAutoencoder(
 
     nested = False  # for the estimator without the parameter
 
-    theta_: FloatArray
-    architecture_: dict[str, Any]
-    mean_: FloatArray
-    scale_: FloatArray
-    code_scale_: FloatArray
-    n_components_: int
-    n_layers_: int
-    n_iter_: int
-    best_iter_: int
-    n_samples_seen_: int
-    t_: int
-    loss_curve_: list[float]
-    validation_loss_curve_: list[float]
-    loss_: float | None
-    best_loss_: float | None
-    explained_variance_ratio_: FloatArray
-    reconstruction_err_: float
-    reach_: FloatArray | None
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
-
     if TYPE_CHECKING:  # methods that scikit-learn has no types for, or makes at run time
 
         def fit_transform(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> FloatArray: ...

@@ -1,6 +1,7 @@
 """The fitted state of an estimator: model, views of the parameters, notebooks and files."""
 
 import threading
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +26,27 @@ _models = _Models()
 
 class FittedModel:
     """Mixin that makes the model from the fitted attributes, and what is derived from both."""
+
+    theta_: FloatArray
+    architecture_: dict[str, Any]
+    mean_: FloatArray
+    scale_: FloatArray
+    code_scale_: FloatArray
+    n_components_: int
+    n_layers_: int
+    n_iter_: int
+    best_iter_: int
+    n_samples_seen_: int
+    t_: int
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+    loss_: float | None
+    best_loss_: float | None
+    explained_variance_ratio_: FloatArray
+    reconstruction_err_: float
+    reach_: FloatArray | None
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     @property
     def _model(self):

@@ -25,23 +25,23 @@ from skae.optimizers import Optimizer
 from skae.penalties import Penalty
 
 FALSE_ALARM_RATE = 0.05
-MEMORY = 1000
+MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
 
 class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     """Outlier detector: samples that are unlikely under a density based on an autoencoder.
 
-    The density covers the code and the residual of a sample together. With the code c(x), the
-    reconstruction r(x), the linear regression B of the samples on their codes and the projection P
-    on the range of B, it is the density of
+    A sample is judged by its code and its residual together. Let c(x) be the code of a sample,
+    r(x) its reconstruction, B the linear regression of the samples on their codes, and P the
+    projection on the range of B. The detector estimates the density of
 
-        t(x) = B (c(x) - mean c) + (I - P) (x - r(x)).
+        t(x) = B (c(x) - mean c) + (I - P) (x - r(x)),
 
-    This is the sample after the curved surface of reconstructions has been flattened; for a
-    linear network it is the centred sample. The score of a sample is its log-likelihood: the mean
-    of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
-    covariances are shrunk towards a common one. With one Gaussian and a linear network it is the
-    log-likelihood that `score_samples` of PCA returns.
+    which is the sample after the curved surface of the reconstructions has been flattened. For a
+    linear network, t(x) is the centred sample. The score of a sample is its log-likelihood: the
+    mean of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
+    covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
+    would be the log-likelihood that `score_samples` of PCA returns.
 
     Outliers among the training samples have little influence: samples outside the ellipsoid of
     the bulk, found by the minimum covariance determinant, count less the more distant they are,
@@ -58,8 +58,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Number of components of the code. A float is the share of the variance that the
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA would; two or three trial fits
-        decide. The detector, and a transformer without held-out samples, use the number of
-        components with which PCA reaches the share.
+        decide. The detector, and a transformer without held-out samples, use as many components as
+        PCA needs.
     hidden_layer_sizes : int or sequence of int, default=(64,)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder.
@@ -67,27 +67,27 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
         "top_k" keeps the largest outputs of a layer for each sample and sets the others to zero;
-        `sparsity_target` is the share of units to keep. "auto" is "relu". If early stopping finds
-        no epoch better than PCA, a few samples far from the others may be the reason, and training
-        is repeated with "isru", which is bounded. Instead of a name, pass an instance, such as
-        ``skae.activations.TopK(share=0.1)``: its own parameters apply and `sparsity_target` is
-        ignored. See :class:`skae.activations.Activation` for what an instance must offer. It can
-        be exported to ONNX if its `forward` uses only NumPy functions that ONNX has nodes for;
-        otherwise the export raises a TypeError that names the function.
+        `sparsity_target` is the share of units to keep. "auto" is "relu"; if early stopping then
+        finds no epoch better than PCA, a few samples far from the others may be the reason, and
+        training is repeated with "isru", which is bounded. An instance, such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
+        not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
+        offer. It can be exported to ONNX if its `forward` uses only NumPy functions that ONNX has
+        nodes for; otherwise the export raises a TypeError that names the function.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
         train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
         Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
-        costlier steps, which pay off in plain networks with layers of some hundred units. Instead
-        of a name, pass an instance, such as ``skae.optimizers.Adam(beta_1=0.5)``: its own
-        parameters apply, and `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon`
-        are ignored. See :class:`skae.optimizers.Optimizer` for what an instance must offer.
+        costlier steps, which pay off in plain networks with layers of some hundred units. An
+        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
+        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
         Strength of the weight decay, which acts on weights only, never on biases or on the linear
         path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
-        1 - learning rate * alpha. SGD and L-BFGS add a penalty to the loss,
-        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` says by
-        its attribute ``is_scale_free`` which of the two it takes.
+        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
+        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
+        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
@@ -124,7 +124,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         minus one standard error. With a linear path, the result is PCA itself unless the held-out
         samples agree that the network is better. With up to 500 samples and 200,000 values, the
         epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for as many epochs. Equal samples are always in the same fold.
+        then trained on all samples for that number of epochs. Equal samples are always in the same
+        fold.
         `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
@@ -144,9 +145,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     max_fun : int, default=15000
         Maximum number of evaluations of the loss by L-BFGS.
     latent_activation : str or Activation, default="auto"
-        Activation of the code: a name or an instance as for `activation`. "auto" is "logistic"
-        with ``sparsity="kl"``, the activation that an instance as `sparsity` needs, and otherwise
-        "identity".
+        Activation of the code: a name or an instance as for `activation`. "auto" is the activation
+        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
     output_activation : str or Activation, default="auto"
         Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
         or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
@@ -156,8 +156,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
         beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
         [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
-        features. Instead of a name, pass an instance, such as ``skae.losses.Huber(k=2.0)``. See
-        :class:`skae.losses.Loss` for what an instance must offer.
+        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
+        :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
         Linear maps beside the encoder and the decoder, from the input to the code and from the
         code to the output. They are PCA and are not trained; the networks start at zero and learn
@@ -165,10 +165,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         the training samples.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
-        samples towards `sparsity_target`. "l1" adds the mean absolute activation. Instead of a
-        name, pass an instance, such as ``skae.penalties.L1(weight=0.1)``: its own parameters
-        apply, and `sparsity_weight` and `sparsity_target` are not used for it. See
-        :class:`skae.penalties.Penalty` for what an instance must offer.
+        samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
+        such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own, and `sparsity_weight`
+        and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
+        class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
         Mean activation of each component that "kl" aims at, or the share of the units of a layer
         that "top_k" keeps.
@@ -193,8 +193,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     theta_ : ndarray of shape (n_parameters,)
         All parameters in one vector: weights, biases, linear path.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, as views of `theta_`. They apply to samples from which `mean_` has
-        been subtracted and which have been divided by `scale_`.
+        Weights of each layer, as views of `theta_`. They apply to scaled samples,
+        (X - `mean_`) / `scale_`.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
@@ -213,10 +213,10 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a linear code.
     reach_ : ndarray of shape (2,) or None
-        Radii of the region that the networks were trained in: 1.5 times the largest norms of the
-        training samples and of their codes, in the scaled space of the network. More distant inputs
-        are pulled in to these radii before they enter the networks; the linear path reads them
-        unchanged. None without a linear path.
+        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
+        training samples and of their codes, in the scaled space of the network. More distant
+        samples and codes are pulled in to these norms before they enter the networks; the linear
+        path reads them unchanged. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
@@ -260,14 +260,17 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     offset_ : float
         Threshold of `score_samples`: samples that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
-        Scores of samples from models that were not trained on them. With up to 500 samples, each
-        sample is scored by one of five models, each trained without a fifth of the samples (up to
-        250 samples: ten models, a tenth each). With up to `max_samples` samples, they are the
-        samples held out by early stopping, and as many such fifths as it takes to reach 500. With
-        more samples, they are samples that were not drawn. After `partial_fit`, they are the last
-        1000 samples, scored before they were learned.
+        Scores of samples by models that were not trained on them. Which samples these are depends
+        on the number of training samples:
+
+        - up to 250: all samples, scored by ten models, each trained without a tenth of them;
+        - up to 500: all samples, scored by five models, each trained without a fifth of them;
+        - up to `max_samples`: those held out by early stopping, and as many such fifths as it
+          takes to have 500;
+        - more: samples that were not drawn for training;
+        - in later calls of `partial_fit`: the last 1000, scored before they were learned.
     calibration_weights_ : ndarray of shape (n_held_out,)
-        Weights of these samples.
+        Weights of the samples that `calibration_scores_` belong to.
     ellipsoid_ : dict
         Mean, whitening matrix and size of the ellipsoid outside which samples count less.
     density_ : dict
@@ -427,7 +430,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks something that it must offer. The
+            If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
         """
         return self._fit(X, sample_weight, X_val=X_val)
@@ -470,7 +473,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks something that it must offer. The
+            If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
         """
         return self._partial_fit(X, sample_weight)
@@ -478,14 +481,14 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     # ---------------------------------------------------------------- training
 
     def _options(self):
-        """Return the options of a detector, which standardises every feature."""
+        """Return the parameters; a detector standardises every feature."""
         parameters = self.get_params(deep=False)
         return read_options(
             parameters, standardize=True, bottleneck=True, searches_components=False
         )
 
     def _tasks(self, context, given, validated, options, n_further=1):
-        """Return the tasks of a fit that a calibration follows."""
+        """Return the tasks that report to callbacks; one more is for the calibration."""
         return super()._tasks(context, given, validated, options, n_further)
 
     def _drawn_weights(self, weights, options):
@@ -493,9 +496,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         return draw(weights, self.max_samples, options.seeds.split)
 
     def _training_rows(self, X, weights, X_clean, options, previous=None):
-        """Return the samples to train on: those outside the bulk count less.
+        """Return the samples to train on, those outside the ellipsoid with less weight.
 
-        Samples of a later `partial_fit` are scored first, while they are new to the model.
+        In later calls of `partial_fit` the samples are scored first, while they are new.
         """
         if previous is None:
             weights = self._drawn_weights(weights, options)
@@ -505,9 +508,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             return robust_rows(rows, ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
         scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
-        self.calibration_scores_ = scores[-MEMORY:]
+        self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
-        self.calibration_weights_ = weights[-MEMORY:]
+        self.calibration_weights_ = weights[-MEMORY_SAMPLES:]
         return robust_rows(rows, Ellipsoid(**self.ellipsoid_))
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
@@ -533,14 +536,14 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         attributes = super()._fitted_attributes(result, X, weights, trainer)
         if self.criterion == "likelihood":
             density = Density.from_dict(self.density_)
-            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY)
+            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY_SAMPLES)
             attributes["density_"] = scorer.density.asdict()
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
         return attributes | {"offset_": self._threshold(calibration, scores, weights)}
 
     def _threshold(self, calibration, scores, weights):
-        """Return the threshold by calibration, or by the contamination of weighted scores."""
+        """Return the threshold: from the calibration, or as a quantile of the training scores."""
         if self.contamination == "auto":
             return calibration.threshold(FALSE_ALARM_RATE)
         return weighted_quantile(scores, weights, self.contamination)
@@ -643,9 +646,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             Contributions in float64; those of a sample sum to its `score_samples`. The lowest
             ones are the features that make it an outlier. Each is minus a square, plus a
             constant that is the same for all features of the sample. A data frame if
-            `inverse_transform` returns one, and also if X is a pandas or polars data frame and
-            `set_output` has not been called, because feature names are needed to read the
-            result.
+            `inverse_transform` returns one. Because feature names are needed to read the
+            result, also a data frame if X is one, of pandas or polars, and no other container
+            is configured.
 
         Raises
         ------

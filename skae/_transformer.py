@@ -28,8 +28,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Number of components of the code. A float is the share of the variance that the
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA would; two or three trial fits
-        decide. The detector, and a transformer without held-out samples, use the number of
-        components with which PCA reaches the share.
+        decide. The detector, and a transformer without held-out samples, use as many components as
+        PCA needs.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder.
@@ -37,27 +37,27 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
         "top_k" keeps the largest outputs of a layer for each sample and sets the others to zero;
-        `sparsity_target` is the share of units to keep. "auto" is "relu". If early stopping finds
-        no epoch better than PCA, a few samples far from the others may be the reason, and training
-        is repeated with "isru", which is bounded. Instead of a name, pass an instance, such as
-        ``skae.activations.TopK(share=0.1)``: its own parameters apply and `sparsity_target` is
-        ignored. See :class:`skae.activations.Activation` for what an instance must offer. It can
-        be exported to ONNX if its `forward` uses only NumPy functions that ONNX has nodes for;
-        otherwise the export raises a TypeError that names the function.
+        `sparsity_target` is the share of units to keep. "auto" is "relu"; if early stopping then
+        finds no epoch better than PCA, a few samples far from the others may be the reason, and
+        training is repeated with "isru", which is bounded. An instance, such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
+        not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
+        offer. It can be exported to ONNX if its `forward` uses only NumPy functions that ONNX has
+        nodes for; otherwise the export raises a TypeError that names the function.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
         train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
         Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
-        costlier steps, which pay off in plain networks with layers of some hundred units. Instead
-        of a name, pass an instance, such as ``skae.optimizers.Adam(beta_1=0.5)``: its own
-        parameters apply, and `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon`
-        are ignored. See :class:`skae.optimizers.Optimizer` for what an instance must offer.
+        costlier steps, which pay off in plain networks with layers of some hundred units. An
+        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
+        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
         Strength of the weight decay, which acts on weights only, never on biases or on the linear
         path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
-        1 - learning rate * alpha. SGD and L-BFGS add a penalty to the loss,
-        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` says by
-        its attribute ``is_scale_free`` which of the two it takes.
+        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
+        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
+        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
@@ -94,7 +94,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         minus one standard error. With a linear path, the result is PCA itself unless the held-out
         samples agree that the network is better. With up to 500 samples and 200,000 values, the
         epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for as many epochs. Equal samples are always in the same fold.
+        then trained on all samples for that number of epochs. Equal samples are always in the same
+        fold.
         `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
@@ -114,9 +115,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     max_fun : int, default=15000
         Maximum number of evaluations of the loss by L-BFGS.
     latent_activation : str or Activation, default="auto"
-        Activation of the code: a name or an instance as for `activation`. "auto" is "logistic"
-        with ``sparsity="kl"``, the activation that an instance as `sparsity` needs, and otherwise
-        "identity".
+        Activation of the code: a name or an instance as for `activation`. "auto" is the activation
+        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
     output_activation : str or Activation, default="auto"
         Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
         or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
@@ -126,8 +126,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
         beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
         [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
-        features. Instead of a name, pass an instance, such as ``skae.losses.Huber(k=2.0)``. See
-        :class:`skae.losses.Loss` for what an instance must offer.
+        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
+        :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
         Linear maps beside the encoder and the decoder, from the input to the code and from the
         code to the output. They are PCA and are not trained; the networks start at zero and learn
@@ -135,10 +135,10 @@ class AutoencoderTransformer(_BaseAutoencoder):
         the training samples.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
-        samples towards `sparsity_target`. "l1" adds the mean absolute activation. Instead of a
-        name, pass an instance, such as ``skae.penalties.L1(weight=0.1)``: its own parameters
-        apply, and `sparsity_weight` and `sparsity_target` are not used for it. See
-        :class:`skae.penalties.Penalty` for what an instance must offer.
+        samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
+        such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own, and `sparsity_weight`
+        and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
+        class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
         Mean activation of each component that "kl" aims at, or the share of the units of a layer
         that "top_k" keeps.
@@ -150,16 +150,15 @@ class AutoencoderTransformer(_BaseAutoencoder):
         `reconstruct` can decode.
 
         - Decoders: one encoder is trained with several decoders, one for the whole code and one
-          for each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ...; they stand in `coefs_` from
-          the largest to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales
-          alike. ``activation="auto"`` starts with "silu".
+          for each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ... `coefs_` has them from the
+          largest to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales alike.
+          ``activation="auto"`` starts with "silu" instead of "relu".
         - Early stopping: an epoch is kept only if all sizes gain. If that is impossible, the code
-          remains PCA's and only the decoders are trained; the best epoch of each is kept, and
-          `best_iter_` is the last of these epochs.
-        - Sizes: if held-out samples are reconstructed better from fewer components than a size
-          has, that size is decoded from these. If `n_components` is a share of the variance, the
-          code has the fewest components that reach it on held-out samples, but never more than PCA
-          would have.
+          remains PCA's and only the decoders are trained. The best epoch of each decoder is kept,
+          and `best_iter_` is the last of these epochs.
+        - Sizes: if held-out samples are reconstructed better from fewer components, a size is
+          decoded from these alone. If `n_components` is a share of the variance, the code has the
+          fewest components that reach it on held-out samples, but never more than PCA would.
         - Order: the components stay in the order of PCA. `explained_variance_ratio_` is what each
           component adds to those before it.
 
@@ -170,8 +169,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     theta_ : ndarray of shape (n_parameters,)
         All parameters in one vector: weights, biases, linear path.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, as views of `theta_`. They apply to samples from which `mean_` has
-        been subtracted and which have been divided by `scale_`.
+        Weights of each layer, as views of `theta_`. They apply to scaled samples,
+        (X - `mean_`) / `scale_`.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
@@ -183,15 +182,14 @@ class AutoencoderTransformer(_BaseAutoencoder):
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples.
     scale_ : ndarray of shape ()
-        Number by which centred samples are divided: the root mean square of the centred training
-        samples.
+        Root mean square of the centred training samples, by which centred samples are divided.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a linear code.
     reach_ : ndarray of shape (2,) or None
-        Radii of the region that the networks were trained in: 1.5 times the largest norms of the
-        training samples and of their codes, in the scaled space of the network. More distant inputs
-        are pulled in to these radii before they enter the networks; the linear path reads them
-        unchanged. None without a linear path.
+        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
+        training samples and of their codes, in the scaled space of the network. More distant
+        samples and codes are pulled in to these norms before they enter the networks; the linear
+        path reads them unchanged. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
@@ -358,7 +356,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks something that it must offer. The
+            If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
         """
         return self._fit(X, sample_weight, X_val=X_val)
@@ -396,7 +394,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks something that it must offer. The
+            If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
         """
         return self._partial_fit(X, sample_weight)
