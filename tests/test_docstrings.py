@@ -1,4 +1,4 @@
-"""Docstrings of the estimators and metrics: complete, correct, and consistent."""
+"""Docstrings of estimators, skae.export and metrics: complete, correct and consistent."""
 
 import ast
 import inspect
@@ -9,9 +9,16 @@ import pandas as pd
 import pytest
 
 import skae
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, metrics
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    export,
+    metrics,
+)
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+PARTS = [getattr(export, name) for name in export.__all__]
 SECTIONS = [
     "Parameters",
     "Attributes",
@@ -72,13 +79,16 @@ def public_functions():
 
 METHODS = [
     pytest.param(method, id=f"{Estimator.__name__}.{name}")
-    for Estimator in ESTIMATORS
+    for Estimator in ESTIMATORS + PARTS
     for name, method in public_methods(Estimator)
 ]
 
 
 def assert_parameters_are_documented(documented, signature):
-    parameters = {name: p for name, p in signature.parameters.items() if name != "self"}
+    parameters = dict(signature.parameters)
+    parameters.pop("self", None)
+    if "params" in parameters:
+        parameters["**params"] = parameters.pop("params")
     assert list(documented) == list(parameters)
     for name, (kind, description) in documented.items():
         assert description.rstrip().endswith((".", ")")), name
@@ -111,7 +121,7 @@ def test_public_names():
         assert inspect.getdoc(getattr(skae, name))
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", ESTIMATORS + PARTS)
 def test_classes(Estimator):
     found = sections(Estimator)
     assert_opens_well(Estimator)

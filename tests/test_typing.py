@@ -1,19 +1,31 @@
 """Types: checkers find no fault with correct user code, and report wrong user code."""
 
+import inspect
 from pathlib import Path
 import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import skae
+from skae import export, metrics
 
 TESTS, SOURCE = Path(__file__).parent, Path(skae.__file__).parents[1]
 USER_CODE = TESTS / "typed_user_code.py"
 
-# Of the package, which is read from its source, only the types count, as after installation.
+ESTIMATORS = [
+    skae.AutoencoderTransformer,
+    skae.DenoisingAutoencoder,
+    skae.AutoencoderOutlierDetector,
+]
+PARTS = [getattr(export, name) for name in export.__all__]
+FUNCTIONS = [getattr(metrics, name) for name in metrics.__all__]
+
+# Errors inside the package are not reported, as for an installed package.
 MYPY_CONFIGURATION = """
 [mypy]
 strict = true
@@ -33,6 +45,40 @@ def lines_with_errors(report):
 def marked_lines():
     lines = USER_CODE.read_text(encoding="utf-8").splitlines()
     return {number for number, line in enumerate(lines, start=1) if line.endswith("# error")}
+
+
+def assert_typed(function):
+    signature = inspect.signature(function)
+    for name, parameter in signature.parameters.items():
+        assert name == "self" or parameter.annotation is not parameter.empty, (function, name)
+    assert signature.return_annotation is not signature.empty, function
+
+
+@pytest.mark.parametrize("Class", ESTIMATORS + PARTS)
+def test_constructors_and_methods_have_types(Class):
+    assert_typed(Class.__init__)
+    for name, method in inspect.getmembers(Class, callable):
+        function = inspect.unwrap(method)
+        is_public = not name.startswith(("_", "onnx_"))  # the latter are for skl2onnx
+        if is_public and function.__module__.startswith("skae"):
+            assert_typed(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_metrics_have_types(function):
+    assert_typed(function)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_fitted_attributes_have_types(Estimator):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    model = Estimator(2, hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(frame)
+    typed = set().union(*(vars(Class).get("__annotations__", {}) for Class in Estimator.__mro__))
+    for name in vars(model):
+        assert name in typed or name.startswith("_") or not name.endswith("_"), name
+    for name, attribute in inspect.getmembers(Estimator, inspect.isdatadescriptor):
+        if isinstance(attribute, property) and re.fullmatch(r"[a-z]\w*_", name):
+            assert "return" in attribute.fget.__annotations__, name
 
 
 def test_mypy(tmp_path, monkeypatch):
