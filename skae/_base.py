@@ -54,7 +54,7 @@ def is_plain(X, n_columns):
         and X.shape[1] == n_columns
         and 0 < len(X) <= FEW_ROWS
         and X.dtype in FLOATS
-        and math.isfinite(np.vdot(X, X))  # else scikit-learn decides: it may only be too large
+        and math.isfinite(np.vdot(X, X))  # scikit-learn tells overflow from NaN
     )
 
 
@@ -66,7 +66,7 @@ def is_stochastic(estimator):
 
 
 def available_without_lbfgs(method: Method) -> Method:
-    """Decorate `partial_fit`, which L-BFGS cannot offer."""
+    """Decorate `partial_fit`: it is not available with L-BFGS."""
     return available_if(is_stochastic)(method)
 
 

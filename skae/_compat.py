@@ -35,7 +35,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def validate_parameters(method: Method) -> Method:
-    """Decorate `fit` or `partial_fit`: validate the parameters first, end callbacks at last."""
+    """Decorate `fit` or `partial_fit`: validate the parameters before, end callbacks after."""
     return _fit_context(prefer_skip_nested_validation=True)(method)
 
 
@@ -47,7 +47,7 @@ class Offers(HasMethods):
         self.Base = Base
 
     def is_satisfied_by(self, val):
-        """Return whether val is one; `check_offers` names what it lacks when it is used."""
+        """Return whether val is such an object; `check_offers` reports missing methods later."""
         has_some = any(hasattr(val, name) for name in self.methods)
         return isinstance(val, self.Base) or has_some
 

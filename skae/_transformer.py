@@ -27,9 +27,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     n_components : int or float in (0, 1), default=2
         Number of components of the code. A float is the share of the variance that the
         reconstruction should explain. A transformer then uses the fewest components that reach
-        this share on held-out samples, but never more than PCA would; two or three trial fits
-        decide. The detector, and a transformer without held-out samples, use as many components as
-        PCA needs.
+        this share on held-out samples, but never more than PCA needs; two or three trial fits
+        decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder.
@@ -42,8 +41,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
         training is repeated with "isru", which is bounded. An instance, such as
         ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
         not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
-        offer. It can be exported to ONNX if its `forward` uses only NumPy functions that ONNX has
-        nodes for; otherwise the export raises a TypeError that names the function.
+        offer. A model with such a class can be exported to ONNX if its `forward` uses only NumPy
+        functions that ONNX has nodes for. Otherwise the export raises a TypeError that names the
+        function.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
         train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
@@ -95,8 +95,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         samples agree that the network is better. With up to 500 samples and 200,000 values, the
         epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
         then trained on all samples for that number of epochs. Equal samples are always in the same
-        fold.
-        `partial_fit` holds out no samples.
+        fold. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
@@ -158,7 +157,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
           and `best_iter_` is the last of these epochs.
         - Sizes: if held-out samples are reconstructed better from fewer components, a size is
           decoded from these alone. If `n_components` is a share of the variance, the code has the
-          fewest components that reach it on held-out samples, but never more than PCA would.
+          fewest components that reach it on held-out samples, but never more than PCA needs.
         - Order: the components stay in the order of PCA. `explained_variance_ratio_` is what each
           component adds to those before it.
 
@@ -195,8 +194,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
         share, such as black pixels. In training, an output beyond the limit costs nothing if the
         target is at the limit. An output that exceeds the limit by more than three times the
-        largest error of the unclipped outputs in training is only reduced by that much: samples
-        unlike any in training are thus reconstructed about as by PCA. Limits need
+        largest error of the unclipped outputs in training is only reduced by that much, so that
+        samples unlike any in training are reconstructed about as by PCA. Limits need
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
