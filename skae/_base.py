@@ -21,7 +21,7 @@ from skae._compat import (
     take_rows,
 )
 from skae._constraints import CONSTRAINTS
-from skae._containers import FLOATS, FloatArray, contain, floats
+from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
@@ -228,10 +228,10 @@ class _BaseAutoencoder(
         def show(result):
             return vars(self) | self._fitted_attributes(result, X, weights)
 
-        samples = partial(self._shown_samples, given, validated, options)
+        samples = partial(self._samples_for_callbacks, given, validated, options)
         return Tasks(context, self, show, samples, n_further)
 
-    def _shown_samples(self, given, validated, options, dealing, fold):
+    def _samples_for_callbacks(self, given, validated, options, dealing, fold):
         """Return X, y and metadata for callbacks; if there is a fold, without its samples."""
         X, X_clean, weights = validated
         chosen = np.flatnonzero(self._drawn_weights(weights, options))
@@ -381,7 +381,7 @@ class _BaseAutoencoder(
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return contain(self, inference.decode(self._model, X), X)
+            return features_in_container(self, inference.decode(self._model, X), X)
         code = check_array(X, dtype=floats(X), input_name="X")
         n_columns = code.shape[1]
         if n_columns > self.n_components_ or not self._is_decodable(n_columns):
@@ -391,7 +391,7 @@ class _BaseAutoencoder(
                 f"X has {n_columns} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}.{hint}"
             )
-        return contain(self, inference.decode(self._model, code), X)
+        return features_in_container(self, inference.decode(self._model, code), X)
 
     def reconstruct(self, X: ArrayLike, n_components: int | None = None) -> FloatArray:
         """Reconstruct X: `inverse_transform(transform(X))` in one pass.
@@ -419,7 +419,7 @@ class _BaseAutoencoder(
         """
         samples = self._validate(X)
         if n_components is None:
-            return contain(self, inference.reconstruct(self._model, samples), X)
+            return features_in_container(self, inference.reconstruct(self._model, samples), X)
         n_available = self.n_components_
         is_int = isinstance(n_components, Integral) and not isinstance(n_components, bool)
         if not is_int or not 1 <= n_components <= n_available:
@@ -433,7 +433,7 @@ class _BaseAutoencoder(
                 "decoded after training with nested=True."
             )
         size = self._model.n_columns_read(int(n_components))
-        return contain(self, inference.reconstruct(self._model, samples, size), X)
+        return features_in_container(self, inference.reconstruct(self._model, samples, size), X)
 
     def _is_decodable(self, n_columns):
         return n_columns == self.n_components_ or self._model.network.nested

@@ -23,7 +23,7 @@ def floats(X):
     return FLOATS
 
 
-def contain(estimator, values, X, like_X=False):
+def features_in_container(estimator, values, X, like_X=False):
     """Put one column per feature into a container, as `in_container` does, with their names."""
 
     def columns():

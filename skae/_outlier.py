@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin
 from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, StrOptions, validate_parameters
-from skae._containers import contain
+from skae._containers import features_in_container
 from skae._onnx import exporter
 from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, draw
 from skae._outliers.density import Density
@@ -657,7 +657,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             If X is invalid.
         """
         samples = self._validate(X)
-        return contain(self, self._scorer.score_features(samples), X, like_X=True)
+        return features_in_container(self, self._scorer.score_features(samples), X, like_X=True)
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the score of each sample; higher is more normal.

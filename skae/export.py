@@ -16,7 +16,7 @@ from skae._onnx import exporter
 __all__ = ["Decoder", "Encoder", "Reconstructor", "SampleScorer"]
 
 
-class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
+class _FrozenMethod(exporter.OnnxExport, TransformerMixin, BaseEstimator):
     """Base class: one method of a fitted estimator as `transform`, frozen as in FrozenEstimator."""
 
     if TYPE_CHECKING:  # methods that scikit-learn has no types for
@@ -130,7 +130,7 @@ class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
         return self.estimator
 
 
-class _NamedAsInput(_Part):
+class _WithFeatureNames(_FrozenMethod):
     """Base class of transformers whose output has the features the estimator was fitted on."""
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -151,7 +151,7 @@ class _NamedAsInput(_Part):
         return np.asarray(getattr(model, "feature_names_in_", numbered), dtype=object)
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
+class Encoder(ClassNamePrefixFeaturesOutMixin, _FrozenMethod):
     """Encoder of a fitted autoencoder: `transform` is the `transform` of the estimator.
 
     Use it to export a Pipeline with an :class:`~skae.AutoencoderOutlierDetector` before its last
@@ -212,7 +212,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
         return [exporter.encode(self.estimator._model, X)]
 
 
-class Decoder(_NamedAsInput):
+class Decoder(_WithFeatureNames):
     """Decoder of a fitted autoencoder: `transform` is the `inverse_transform` of the estimator.
 
     The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
@@ -276,7 +276,7 @@ class Decoder(_NamedAsInput):
         return [exporter.decode(self.estimator._model, X)]
 
 
-class Reconstructor(_NamedAsInput):
+class Reconstructor(_WithFeatureNames):
     """Encoder and decoder of a fitted autoencoder: `transform` is its `reconstruct`.
 
     With a :class:`~skae.DenoisingAutoencoder` it is a Pipeline step that denoises samples. The
@@ -335,7 +335,7 @@ class Reconstructor(_NamedAsInput):
         return [exporter.reconstruct(self.estimator._model, X)]
 
 
-class SampleScorer(_Part):
+class SampleScorer(_FrozenMethod):
     """Scores of a fitted autoencoder: `transform` is its `score_samples`, as one column.
 
     The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
