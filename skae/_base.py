@@ -1,14 +1,17 @@
-"""What the three estimators share: validation, fitted state, and the public methods."""
+"""Base class of the three estimators: validation, fitted state, and public methods."""
 
 from contextlib import contextmanager
 from functools import partial
 import math
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._compat import (
@@ -18,7 +21,7 @@ from skae._compat import (
     take_rows,
 )
 from skae._constraints import CONSTRAINTS
-from skae._containers import FLOATS, contain, floats
+from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
@@ -37,28 +40,38 @@ from skae.metrics import explained_variance
 
 MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # of the reconstruction error
 
+Method = TypeVar("Method")
+
 
 def is_plain(X, n_columns):
-    """Tell a few rows that scikit-learn's checks would pass unchanged, in a tenth of their time."""
+    """Return whether X has few rows that scikit-learn's validation would return unchanged.
+
+    This takes a tenth of the time of the validation.
+    """
     return (
         type(X) is np.ndarray
         and X.ndim == 2
         and X.shape[1] == n_columns
         and 0 < len(X) <= FEW_ROWS
         and X.dtype in FLOATS
-        and math.isfinite(np.vdot(X, X))  # scikit-learn judges numbers too large to square
+        and math.isfinite(np.vdot(X, X))  # scikit-learn tells overflow from NaN
     )
 
 
 def is_stochastic(estimator):
-    """Return True for the solvers that go through mini-batches, which `partial_fit` takes."""
+    """Return True for solvers that train on mini-batches; else raise AttributeError."""
     if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is not available for solver='lbfgs'.")
     return True
 
 
+def available_without_lbfgs(method: Method) -> Method:
+    """Decorate `partial_fit`: it is not available with L-BFGS."""
+    return available_if(is_stochastic)(method)
+
+
 def warn_convergence(message):
-    """Warn as scikit-learn does where training did not converge."""
+    """Issue scikit-learn's ConvergenceWarning."""
     warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
 
@@ -70,25 +83,35 @@ class _BaseAutoencoder(
     TransformerMixin,
     BaseEstimator,
 ):
-    """Public methods validate, private ones compute."""
+    """Base class of the autoencoders: public methods validate, private ones compute."""
 
     nested = False  # for the estimator without the parameter
+
+    if TYPE_CHECKING:  # methods that scikit-learn has no types for, or makes at run time
+
+        def fit_transform(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> FloatArray: ...
+        def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def set_fit_request(self, **requests: bool | str | None) -> Self: ...
+        def set_partial_fit_request(self, **requests: bool | str | None) -> Self: ...
+        def set_score_request(self, **requests: bool | str | None) -> Self: ...
+        def set_output(self, *, transform: str | None = None) -> Any: ...  # it may return frames
 
     _parameter_constraints = CONSTRAINTS
 
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, X, sample_weight, X_val=None, X_clean=None):
-        """Validate, train, and keep the result; set nothing on self before all has gone well."""
+        """Validate, train, and set the fitted attributes; if anything fails, change nothing."""
         context = root_context(self) if getattr(self, "_skl_callbacks", None) else None
-        with self._unharmed():
+        with self._restored_on_error():
             given = X, X_clean, sample_weight
             X = self._validate_training(X, reset=True)
             weights = self._validate_weights(sample_weight, X)
             if X_val is not None:
-                X_val = self._validate_more(X_val, X, "X_val")
-                self._compare_scales(X_val, X if weights.all() else X[weights > 0])
-            X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+                X_val = self._validate_like(X, X_val, "X_val")
+                self._warn_of_other_scale(X_val, X if weights.all() else X[weights > 0])
+            X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options()
             previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
             samples = X, X_clean, X_val
@@ -103,13 +126,13 @@ class _BaseAutoencoder(
         return self
 
     def _partial_fit(self, X, sample_weight, X_clean=None):
-        """Train one pass, after a new start where there is no model yet."""
-        self._validate_params()  # which scikit-learn leaves out once there is a model
-        with self._unharmed():
+        """Train for one pass, from a new start if there is no model yet."""
+        self._validate_params()  # scikit-learn omits this once there is a model
+        with self._restored_on_error():
             first = not hasattr(self, "theta_")
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
-            X_clean = None if X_clean is None else self._validate_rows_of(X_clean, X, "X_clean")
+            X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options()
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
@@ -126,15 +149,15 @@ class _BaseAutoencoder(
         return read_options(self.get_params(deep=False))
 
     def _training_rows(self, X, weights, X_clean, options, previous=None):
-        """Return the samples to train on; `previous` is given where `partial_fit` goes on."""
+        """Return the samples to train on; `previous` is given if `partial_fit` continues."""
         return prepared_rows(X, weights, X_clean)
 
     def _drawn_weights(self, weights, options):
-        """Return the weights of the samples to train on, zero for those to leave out."""
+        """Return the weights of the samples, zero for those that are not trained on."""
         return weights
 
     def _previous(self):
-        """Return what the last call of fit or partial_fit left."""
+        """Return the result of the last call of fit or partial_fit."""
         return Previous(
             model=self._model,
             optimizer=self._optimizer_state,
@@ -150,7 +173,7 @@ class _BaseAutoencoder(
             setattr(self, name, value)
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
-        """Return the fitted attributes, all of them plain, by name.
+        """Return the fitted attributes by name: arrays, numbers and plain containers of them.
 
         Without a trainer they are for a per-epoch preview: nothing is retrained, at most 1,000
         samples are scored.
@@ -193,9 +216,10 @@ class _BaseAutoencoder(
     # ---------------------------------------------------------------- callbacks
 
     def _tasks(self, context, given, validated, options, n_further=0):
-        """Return the tasks that callbacks are told of; none where no callback listens.
+        """Return the tasks that report to callbacks, or the null object without callbacks.
 
-        `given` are X, X_clean and the weights as they came, `validated` as they are used.
+        `given` are X, X_clean and the weights as the user passed them, `validated` after
+        validation.
         """
         if context is None:
             return NULL_TASKS
@@ -204,16 +228,16 @@ class _BaseAutoencoder(
         def show(result):
             return vars(self) | self._fitted_attributes(result, X, weights)
 
-        samples = partial(self._shown_samples, given, validated, options)
+        samples = partial(self._samples_for_callbacks, given, validated, options)
         return Tasks(context, self, show, samples, n_further)
 
-    def _shown_samples(self, given, validated, options, dealing, fold):
-        """Return X, y and metadata as callbacks are given them, without a fold if there is one."""
+    def _samples_for_callbacks(self, given, validated, options, dealing, fold):
+        """Return X, y and metadata for callbacks; if there is a fold, without its samples."""
         X, X_clean, weights = validated
         chosen = np.flatnonzero(self._drawn_weights(weights, options))
         if fold is not None:
             chosen = chosen[dealing.folds(X[chosen]) != fold]
-        if hasattr(self, "feature_names_in_"):  # which the samples must have as well
+        if hasattr(self, "feature_names_in_"):  # the samples must have these names too
             X, X_clean = given[:2]
         shown = X, X_clean, None if given[2] is None else weights
         if len(chosen) < len(validated[0]):
@@ -225,8 +249,8 @@ class _BaseAutoencoder(
     # ---------------------------------------------------------------- validation
 
     @contextmanager
-    def _unharmed(self):
-        """Put every attribute back if what follows fails."""
+    def _restored_on_error(self):
+        """Restore all attributes if the block raises an error."""
         before = dict(vars(self))
         try:
             yield
@@ -247,26 +271,26 @@ class _BaseAutoencoder(
             return np.ones(len(X))
         return check_sample_weight(sample_weight, X)
 
-    def _validate_more(self, X_more, X, name):
-        """Rows given beside X: the same columns, the same dtype."""
+    def _validate_like(self, X, samples, name):
+        """Return other samples, validated to have the features and the dtype of X."""
         try:
-            X_more = validate_data(self, X_more, reset=False, dtype=X.dtype)
-            check_range(X_more, self.loss)
+            samples = validate_data(self, samples, reset=False, dtype=X.dtype)
+            check_range(samples, self.loss)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{name} does not go with X. {error}") from error
-        return X_more
+            raise type(error)(f"{name} does not match X. {error}") from error
+        return samples
 
-    def _validate_rows_of(self, X_more, X, name):
-        """Rows that belong to those of X one by one."""
-        X_more = self._validate_more(X_more, X, name)
-        if len(X_more) != len(X):
+    def _validate_paired(self, X, samples, name):
+        """Return other samples, validated to match those of X one by one."""
+        samples = self._validate_like(X, samples, name)
+        if len(samples) != len(X):
             raise ValueError(
-                f"{name} must have the rows of X: got {len(X_more)} for {len(X)} rows of X."
+                f"{name} must have as many samples as X: got {len(samples)}, expected {len(X)}."
             )
-        return X_more
+        return samples
 
-    def _compare_scales(self, X_val, X):
-        """Warn if X_val seems not to have been transformed as X was."""
+    def _warn_of_other_scale(self, X_val, X):
+        """Warn if the scales of X_val and X suggest that only X has been transformed."""
         columns = columns_on_another_scale(X, X_val)
         if not len(columns):
             return
@@ -274,8 +298,8 @@ class _BaseAutoencoder(
         named = ", ".join(str(name) for name in names[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         warnings.warn(
-            f"X_val is on another scale than X in {len(names)} of {X.shape[1]} columns: "
-            f"{named}{more}. It must be transformed as X is; a Pipeline does so only with "
+            f"X_val is on another scale than X in {len(names)} of {X.shape[1]} features: "
+            f"{named}{more}. Transform X_val in the same way as X; a Pipeline does so only with "
             'transform_input=["X_val"].',
             stacklevel=2,
         )
@@ -284,10 +308,10 @@ class _BaseAutoencoder(
     def _n_features_out(self):
         return self.n_components_
 
-    # ---------------------------------------------------------------- samples to send
+    # ---------------------------------------------------------------- new samples
 
     def _validate(self, X):
-        """Check rows, and that there is a model for them."""
+        """Return new samples, validated; raise NotFittedError if there is no model for them."""
         fitted = vars(self)
         nameless = "theta_" in fitted and "feature_names_in_" not in fitted
         if nameless and is_plain(X, self.n_features_in_):
@@ -309,134 +333,160 @@ class _BaseAutoencoder(
 
     # ---------------------------------------------------------------- public
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Encode X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to encode.
+            Samples to encode.
 
         Returns
         -------
         code : ndarray of shape (n_samples, n_components)
-            The code of each row, float32 if X is float32, else float64.
+            Code of each sample, in float32 if X is float32, otherwise in float64.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         X = self._validate(X)
         return inference.encode(self._model, X)
 
-    def inverse_transform(self, X):
-        """Decode codes.
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Decode X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` returns them. After training with ``nested=True`` their
-            first columns are codes as well, however many.
+            Codes, as returned by `transform`. After training with ``nested=True``, the leading
+            components alone are accepted too.
 
         Returns
         -------
-        X_original : ndarray or frame of shape (n_samples, n_features)
-            Reconstructed rows, in the units of the training rows; a frame, with the names
-            of the training columns, where `set_output` or scikit-learn's configuration
-            asks `transform` for one.
+        X_original : ndarray or data frame of shape (n_samples, n_features)
+            Reconstructed samples, in the units of the training samples. A data frame with the
+            feature names of the training samples if `set_output` or scikit-learn's
+            configuration determines one for `transform`.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
-            If X has another number of columns than the codes of this model.
+            If X is invalid or has another number of components than the codes of this model.
         """
         check_is_fitted(self)
         if is_plain(X, self.n_components_):
-            return contain(self, inference.decode(self._model, X), X)
+            return features_in_container(self, inference.decode(self._model, X), X)
         code = check_array(X, dtype=floats(X), input_name="X")
         n_columns = code.shape[1]
         if n_columns > self.n_components_ or not self._is_decodable(n_columns):
-            narrower = n_columns < self.n_components_
-            hint = " Narrower codes need training with nested=True." if narrower else ""
+            is_shorter = n_columns < self.n_components_
+            hint = " Shorter codes need training with nested=True." if is_shorter else ""
             raise ValueError(
                 f"X has {n_columns} columns, but a code of this {type(self).__name__} has "
                 f"n_components_={self.n_components_}.{hint}"
             )
-        return contain(self, inference.decode(self._model, code), X)
+        return features_in_container(self, inference.decode(self._model, code), X)
 
-    def reconstruct(self, X, n_components=None):
-        """Encode X and decode the codes: `inverse_transform(transform(X))` in one pass.
+    def reconstruct(self, X: ArrayLike, n_components: int | None = None) -> FloatArray:
+        """Reconstruct X: `inverse_transform(transform(X))` in one pass.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct.
+            Samples to reconstruct.
         n_components : int or None, default=None
-            How many columns of the code to decode, the first ones; None decodes all. Fewer
-            than all need training with ``nested=True``.
+            Number of leading components to decode. None decodes all; fewer need training with
+            ``nested=True``.
 
         Returns
         -------
-        X_reconstructed : ndarray or frame of shape (n_samples, n_features)
-            Their reconstructions, in the units of X; a frame where `inverse_transform`
+        X_reconstructed : ndarray or data frame of shape (n_samples, n_features)
+            Reconstructed samples, in the units of X. A data frame if `inverse_transform`
             returns one.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
-            If `n_components` is not a number of columns that this model decodes.
+            If X is invalid or `n_components` is a number that this model cannot decode.
         """
-        rows = self._validate(X)
+        samples = self._validate(X)
         if n_components is None:
-            return contain(self, inference.reconstruct(self._model, rows), X)
-        whole = self.n_components_
+            return features_in_container(self, inference.reconstruct(self._model, samples), X)
+        n_available = self.n_components_
         is_int = isinstance(n_components, Integral) and not isinstance(n_components, bool)
-        if not is_int or not 1 <= n_components <= whole:
+        if not is_int or not 1 <= n_components <= n_available:
             raise ValueError(
-                f"n_components must be an int from 1 to n_components_={whole}, or None, got "
+                f"n_components must be an int from 1 to n_components_={n_available}, or None, got "
                 f"{n_components!r}."
             )
         if not self._is_decodable(n_components):
             raise ValueError(
-                f"n_components={n_components} of n_components_={whole} columns can only be "
+                f"n_components={n_components}, of n_components_={n_available}, can only be "
                 "decoded after training with nested=True."
             )
         size = self._model.n_columns_read(int(n_components))
-        return contain(self, inference.reconstruct(self._model, rows, size), X)
+        return features_in_container(self, inference.reconstruct(self._model, samples, size), X)
 
     def _is_decodable(self, n_columns):
         return n_columns == self.n_components_ or self._model.network.nested
 
-    def score_samples(self, X):
-        """Return minus the mean squared error of each row's reconstruction.
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Compute minus the mean squared reconstruction error of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus the mean over the features of the squared error, in the squared units of
-            X: 0 is a perfect reconstruction, higher is better.
+            Minus the squared error, averaged over the features, in the squared units of X.
+            Higher is better; 0 is a perfect reconstruction.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         X = self._validate(X)
         return -inference.mean_squared_errors(self._model, X)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of the variance of X that the reconstruction explains.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the samples. None stands for equal weights.
 
         Returns
         -------
         score : float
-            1 is a perfect reconstruction, 0 that of the mean of X; the same number for
-            every reducer is :func:`skae.metrics.reconstruction_score`.
+            1 for a perfect reconstruction, 0 for a reconstruction by the mean of X, negative
+            for a worse one. :func:`skae.metrics.reconstruction_score` computes the same score
+            for any reducer.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or the weights are invalid.
         """
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)

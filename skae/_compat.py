@@ -1,7 +1,10 @@
-"""Everything of scikit-learn that is private or newer than our floor version."""
+"""What the package uses of scikit-learn that is private, or newer than its oldest version."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
@@ -12,7 +15,7 @@ try:
 except ImportError:  # scikit-learn below 1.9 has no callbacks
 
     class CallbackSupportMixin:
-        """Supports nothing."""
+        """Empty mixin."""
 
 
 __all__ = [
@@ -22,22 +25,29 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_sample_weight",
-    "fit_context",
     "in_container",
     "root_context",
     "take_rows",
+    "validate_parameters",
 ]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def validate_parameters(method: Method) -> Method:
+    """Decorate `fit` or `partial_fit`: validate the parameters before, end callbacks after."""
+    return _fit_context(prefer_skip_nested_validation=True)(method)
 
 
 class Offers(HasMethods):
-    """Constraint: an instance of a base class, or of a class that has methods of its own kind."""
+    """Constraint: an instance of a base class, or any object that has one of its methods."""
 
     def __init__(self, Base):
         super().__init__(sorted(Base.__abstractmethods__))
         self.Base = Base
 
     def is_satisfied_by(self, val):
-        """Return whether val is such an instance; what it lacks is said when it is used."""
+        """Return whether val is such an object; `check_offers` reports missing methods later."""
         has_some = any(hasattr(val, name) for name in self.methods)
         return isinstance(val, self.Base) or has_some
 
@@ -46,9 +56,10 @@ class Offers(HasMethods):
 
 
 def check_sample_weight(sample_weight, X):
-    """Return weights as float64 of shape (n_samples,), or raise ValueError.
+    """Return weights as float64 of shape (n_samples,).
 
-    Wrong length, negative, and (which scikit-learn below 1.8 let pass) all zero.
+    Raise ValueError if the length is wrong, if a weight is negative, or if all are zero, which
+    scikit-learn below 1.8 accepts.
     """
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():
@@ -57,9 +68,9 @@ def check_sample_weight(sample_weight, X):
 
 
 def root_context(estimator):
-    """Begin what callbacks are told of a fit; None where no callback listens.
+    """Open the callback context of a fit; return None without callbacks.
 
-    `fit_context` ends it, also when fit fails.
+    `validate_parameters` closes it, also if fit fails.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         return None
@@ -67,10 +78,10 @@ def root_context(estimator):
 
 
 def in_container(values, estimator, X, columns, like_X=False):
-    """Put values into the container that `set_output` or the configuration asks for.
+    """Put values into the container that `set_output` or the configuration determines.
 
-    A frame of pandas has the index of X, if X is one as well. Where nothing is asked for,
-    the values stay an array or, with `like_X`, become a frame where X is one.
+    A pandas frame gets the index of X if X is one too. If neither determines a container, the
+    values stay an array; with `like_X` they become a frame if X is one.
     """
     adapter = _get_container_adapter("transform", estimator)
     if adapter is None and like_X:

@@ -1,4 +1,4 @@
-"""What values the parameters may have that all estimators share."""
+"""Valid values of the parameters that all estimators share."""
 
 from numbers import Integral, Real
 

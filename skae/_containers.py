@@ -1,16 +1,21 @@
-"""Frames in and out."""
+"""Containers: dtypes of frames that come in, frames that go out, and types for annotations."""
+
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skae._compat import in_container
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
 FLOATS = [np.float64, np.float32]
 
 
 def floats(X):
-    """The dtypes that X may have, float32 alone where that is what a frame of polars holds.
+    """Return the dtypes that X may have: only float32 for a polars frame of float32 columns.
 
-    scikit-learn sees the dtypes of arrays and of frames of pandas only.
+    scikit-learn reads the dtypes of arrays and of pandas frames, but not those of polars frames.
     """
     dtypes = getattr(X, "dtypes", None) if hasattr(X, "to_numpy") else None
     if isinstance(dtypes, list) and {str(dtype) for dtype in dtypes} == {"Float32"}:
@@ -18,8 +23,8 @@ def floats(X):
     return FLOATS
 
 
-def contain(estimator, values, X, like_X=False):
-    """Put values of the features into a container as `in_container` says, with their names."""
+def features_in_container(estimator, values, X, like_X=False):
+    """Put one column per feature into a container, as `in_container` does, with their names."""
 
     def columns():
         names = getattr(estimator, "feature_names_in_", None)

@@ -1,220 +1,257 @@
 """DenoisingAutoencoder."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Real
+from typing import Any, Literal, Self
 
-from sklearn.utils.metaestimators import available_if
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from skae._base import _BaseAutoencoder, is_stochastic
-from skae._compat import Interval, Offers, StrOptions, fit_context
+from skae._base import _BaseAutoencoder, available_without_lbfgs
+from skae._compat import Interval, Offers, StrOptions, validate_parameters
+from skae.activations import Activation
 from skae.corruptions import CORRUPTIONS, Corruption, make_corruption
+from skae.losses import Loss
+from skae.optimizers import Optimizer
+from skae.penalties import Penalty
 
 
 class DenoisingAutoencoder(_BaseAutoencoder):
-    """Autoencoder trained to restore clean rows from corrupted ones.
+    """Autoencoder that learns to restore clean samples from corrupted ones.
 
-    In every epoch the rows get new noise, and the network learns to reconstruct the rows
-    as they were (Vincent, Larochelle, Bengio & Manzagol, 2008, ICML). `reconstruct` of a
-    noisy row is the cleaned row. Noise is added in the units of X.
+    New noise corrupts the training samples in every epoch, and the network learns to reconstruct
+    the clean samples (Vincent, Larochelle, Bengio & Manzagol, 2008, ICML). `reconstruct` then
+    denoises new samples.
 
     Parameters
     ----------
     n_components : int or float in (0, 1), default=2
-        Number of columns of the code. A float is the share of the variance that the code
-        is to explain. A transformer takes the fewest columns whose reconstruction explains
-        it on held-out rows, at PCA's number at the latest: fits of two or three sizes tell.
-        PCA's number, the fewest components with which PCA explains the share, is what a
-        detector takes, and a plain transformer without held-out rows.
+        Number of components of the code. A float is the share of the variance that the
+        reconstruction should explain. A transformer then uses the fewest components that reach
+        this share on held-out samples, but never more than PCA needs; two or three trial fits
+        decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
-        linear autoencoder.
-    activation : str, default="auto"
+        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
+        a linear autoencoder.
+    activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "top_k", which
-        keeps a row's largest outputs, as many as `sparsity_target` says, and sets the rest
-        to zero. "auto" is "relu"; if held-out rows judge no epoch to be better than PCA,
-        which a few rows far from the others can bring about, training starts anew with the
-        bounded "isru".
-    solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
-        Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
-        all rows at once and suits small data. Shampoo takes steps as long as Adam's in
-        directions whitened by the gradients' covariance: dearer steps, and fewer of them,
-        which pays in plain networks with layers of some hundred units.
+        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
+        "top_k" keeps the largest outputs of a layer for each sample and sets the others to zero;
+        `sparsity_target` is the share of units to keep. "auto" is "relu"; if early stopping then
+        finds no epoch better than PCA, a few samples far from the others may be the reason, and
+        training is repeated with "isru", which is bounded. An instance, such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
+        not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
+        offer. A model with such a class can be exported to ONNX if its `forward` uses only NumPy
+        functions that ONNX has nodes for. Otherwise the export raises a TypeError that names the
+        function.
+    solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
+        Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
+        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
+        Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
+        costlier steps, which pay off in plain networks with layers of some hundred units. An
+        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
+        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
-        Weight decay, on weights only: never on biases nor on the linear path. Adam takes it
-        apart from the gradient (each step multiplies the weights by 1 - rate * alpha), SGD
-        and L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of squares.
+        Strength of the weight decay, which acts on weights only, never on biases or on the linear
+        path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
+        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
+        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
+        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is min(200, n_samples).
+        Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
-        Schedule of the learning rate, but for L-BFGS: as it is, divided by
-        (t + 1) ** power_t at step t, or falling to zero along half a cosine over
-        `max_iter` epochs. `partial_fit` knows no end: there "cosine" means "constant".
+        Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
+        divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
+        over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
+        L-BFGS ignores the schedule.
     learning_rate_init : float, default=2e-3
-        The learning rate at the first step.
+        Initial learning rate.
     power_t : float, default=0.5
-        Exponent of "invscaling".
+        Exponent of the schedule "invscaling".
     max_iter : int, default=200
-        Epochs (iterations of L-BFGS) at most. With 0 the network stays where it starts,
-        which with ``linear_path="pca"`` is PCA.
+        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
+        with ``linear_path="pca"`` the result is then PCA.
     shuffle : bool, default=True
-        Whether to visit the rows in a new order in each epoch.
+        Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
-        Determines initial weights, order of rows, held-out rows and noise. Pass an int
-        for results that repeat exactly.
+        Determines the initial weights, the order of the samples, the held-out samples and the
+        noise. Pass an int for reproducible results.
     tol : float, default=1e-2
-        Training stops when the loss (on held-out rows if there are any) has not fallen by
-        this share of itself within `n_iter_no_change` epochs.
+        Relative tolerance. Training stops when the loss has not fallen by this share of itself for
+        `n_iter_no_change` epochs. The loss is that of the held-out samples, if there are any.
     verbose : bool or int, default=False
-        Whether to print a line for each epoch.
+        Whether to print the loss of each epoch.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last solution instead of starting anew.
+        Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9
-        Momentum of SGD.
+        Momentum of "sgd".
     nesterovs_momentum : bool, default=True
-        Whether SGD uses Nesterov's momentum.
+        Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
-        Whether held-out rows decide how long to train. What counts for an epoch is the mean
-        gain of the rows over the start, less one standard error: with a linear path the
-        result is PCA itself unless the rows agree that the network is better. Up to 500
-        rows and 200,000 values the epoch is chosen by five-fold cross-validation, with 2.5
-        standard errors, and all rows are then trained on for as long. Rows are dealt by
-        their content: equal ones are never on both sides. `partial_fit` holds none out.
+        Whether held-out samples determine the number of epochs. The epoch with the largest lower
+        confidence bound is kept: the mean gain of the held-out samples over the initial model,
+        minus one standard error. With a linear path, the result is PCA itself unless the held-out
+        samples agree that the network is better. With up to 500 samples and 200,000 values, the
+        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
+        then trained on all samples for that number of epochs. Equal samples are always in the same
+        fold. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct rows that is held out, where there is no cross-validation (nor
-        is there with L-BFGS).
+        Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
+        starts never use cross-validation.
     beta_1 : float in [0, 1), default=0.9
-        Decay of Adam's mean of the gradient.
+        Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
-        Decay of Adam's mean of the squared gradient.
+        Decay of the running mean of the squared gradient in "adam" and "shampoo".
     epsilon : float, default=1e-8
-        Added to Adam's denominator.
+        Number added to the denominator of the step in "adam" and "shampoo".
     n_iter_no_change : int, default=20
-        Epochs without improvement after which training stops.
+        Number of epochs without improvement after which training stops.
     averaging : float in [0, 1), default=0.998
-        Decay of the running average of the parameters that training ends with: the
-        average over about the last 1 / (1 - averaging) steps. 0 ends with the last ones.
+        Decay of the exponential moving average of the parameters. The fitted parameters are this
+        average, over about the last 1 / (1 - averaging) steps. With 0 they are those of the last
+        step.
     max_fun : int, default=15000
-        Evaluations of the loss by L-BFGS at most.
-    latent_activation : str, default="auto"
-        Activation of the code, a name as for `activation`; "auto" is "logistic" with
-        ``sparsity="kl"`` and "identity" without.
-    output_activation : str, default="auto"
-        Activation of the output, a name as for `activation` other than "gelu", "silu" and
-        "top_k"; "auto" is the one that belongs to the loss: "logistic" to "log_loss",
-        "exponential" to "poisson", "identity" to all others, and that within `bounds_`.
-    loss : str, default="squared_error"
-        "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
-        units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
-        "poisson" (counts, X >= 0). A row's loss is the mean over its features.
+        Maximum number of evaluations of the loss by L-BFGS.
+    latent_activation : str or Activation, default="auto"
+        Activation of the code: a name or an instance as for `activation`. "auto" is the activation
+        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
+    output_activation : str or Activation, default="auto"
+        Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
+        or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
+        the loss: "logistic" for "log_loss", "exponential" for "poisson", and otherwise "identity"
+        with outputs clipped to `bounds_`.
+    loss : str or Loss, default="squared_error"
+        Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
+        beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
+        [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
+        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
+        :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
-        Beside the networks, a linear map into the code and one out of it that start as
-        PCA and stay so: the networks begin at zero and learn what PCA misses. None leaves
-        the plain network of the textbooks, which starts near the mean of the training rows.
-    sparsity : {"kl", "l1"} or None, default=None
-        Penalty on the code: "kl" draws each column's mean activation over the training
-        rows towards `sparsity_target`, "l1" adds the mean absolute activation.
+        Linear maps beside the encoder and the decoder, from the input to the code and from the
+        code to the output. They are PCA and are not trained; the networks start at zero and learn
+        what PCA misses. None gives the plain network of textbooks, which starts near the mean of
+        the training samples.
+    sparsity : {"kl", "l1"}, Penalty or None, default=None
+        Penalty on the code. "kl" pulls the mean activation of each component over the training
+        samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
+        such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own, and `sparsity_weight`
+        and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
+        class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation that "kl" aims at, or the share of a layer's units that "top_k" keeps.
+        Mean activation of each component that "kl" aims at, or the share of the units of a layer
+        that "top_k" keeps.
     sparsity_weight : float, default=1.0
-        Weight of the penalty beside the loss.
+        Weight of the penalty "kl" or "l1" relative to the loss.
     nested : bool, default=False
-        Whether to train codes of every size at once, which takes about three times as long.
-        The first j columns are then a code of their own, for every j, which `reconstruct` and
-        `inverse_transform` decode. One encoder is trained with a decoder for the whole code
-        and one for each of the sizes 1, 2, 3, 4, 6, 8, 12, 16, ... below, from wide to narrow
-        in `coefs_`; ``activation="auto"`` begins with "silu". Of each batch a decoder reads a
-        part, of n decoders 2.5 / n, and `alpha` counts as much less. An epoch is kept only if
-        every size of code gains. Where that cannot be, the code stays PCA's and the decoders
-        alone are trained, each kept as it was best: `best_iter_` is then the last of their
-        epochs. A size at which held-out rows are better off with fewer columns is decoded from
-        these. The columns stay in PCA's order, and `explained_variance_ratio_` of a column is
-        what it adds to those before it. Where `n_components` is a share of the variance, the
-        code then ends with the column by which the reconstruction of held-out rows explains it,
-        at PCA's number at the latest.
-    noise : {"masking", "gaussian", "salt_pepper", "swap"}, callable or None, \
+        Whether to train codes of all sizes at once, which takes about three times as long. The
+        first j components are then a code of their own for every j, which `inverse_transform` and
+        `reconstruct` can decode.
+
+        - Decoders: one encoder is trained with several decoders, one for the whole code and one
+          for each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ... `coefs_` has them from the
+          largest to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales alike.
+          ``activation="auto"`` starts with "silu" instead of "relu".
+        - Early stopping: an epoch is kept only if all sizes gain. If that is impossible, the code
+          remains PCA's and only the decoders are trained. The best epoch of each decoder is kept,
+          and `best_iter_` is the last of these epochs.
+        - Sizes: if held-out samples are reconstructed better from fewer components, a size is
+          decoded from these alone. If `n_components` is a share of the variance, the code has the
+          fewest components that reach it on held-out samples, but never more than PCA needs.
+        - Order: the components stay in the order of PCA. `explained_variance_ratio_` is what each
+          component adds to those before it.
+    noise : {"masking", "gaussian", "salt_pepper", "swap"}, Corruption, callable or None, \
             default="gaussian"
-        "masking": a cell becomes 0 with probability `noise_level`. "gaussian": a cell gains
-        a normal number with standard deviation `noise_level`. "salt_pepper": a cell becomes
-        the least or the greatest value of its column, with probability `noise_level`.
-        "swap": a cell takes the value of its column in another training row, with
-        probability `noise_level`. A callable is given (X, rng), an ndarray of training rows
-        (a batch or several, or, once before training, about 5000 with repetitions) and a
-        numpy Generator, and returns the corrupted rows. None adds no noise.
+        Noise that corrupts the training samples, in the units of X. "masking": each value becomes
+        0 with probability `noise_level`. "gaussian": a normal number with standard deviation
+        `noise_level` is added to each value. "salt_pepper": each value becomes the minimum or the
+        maximum of its feature with probability `noise_level`. "swap": each value is replaced by
+        that of a random training sample, of the same feature, with probability `noise_level`. An
+        instance, such as ``skae.corruptions.Masking(level=0.5)``, has a level of its own;
+        `noise_level` does not apply to it. See :class:`skae.corruptions.Corruption` for what a
+        class of your own must offer. A callable takes (X, rng), an ndarray of clean samples and a
+        NumPy Generator, and returns the noisy samples. It is called with one or several batches,
+        and once before training with about 5000 samples, some of them repeated. None adds no
+        noise.
     noise_level : float, default=0.3
-        Probability or standard deviation of the noise.
+        Probability or standard deviation of the noise that a name stands for.
 
     Attributes
     ----------
     n_components_ : int
-        Number of columns of the code.
+        Number of components of the code.
     theta_ : ndarray of shape (n_parameters,)
         All parameters in one vector: weights, biases, linear path.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, as views of `theta_`. They act on rows centred by `mean_`
-        and divided by `scale_`.
+        Weights of each layer, as views of `theta_`. They apply to scaled samples,
+        (X - `mean_`) / `scale_`.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
-        Matrices of the linear path, which are not trained, of shapes (n_features, n_components) and
-        (n_components, n_features), or an empty list; views of `theta_`.
+        Matrices of the linear path, as views of `theta_`: one of shape (n_features, n_components)
+        and one of shape (n_components, n_features). They are not trained. The list is empty without
+        a linear path.
     architecture_ : dict
-        Widths, activations and loss of the fitted network.
+        Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
-        Mean of the training rows.
+        Mean of the training samples.
     scale_ : ndarray of shape ()
-        Root mean square of the centred training rows, by which they are divided.
+        Root mean square of the centred training samples, by which centred samples are divided.
     code_scale_ : ndarray of shape ()
-        What a linear code is multiplied by when it leaves the network.
+        Factor by which `transform` multiplies a linear code.
     reach_ : ndarray of shape (2,) or None
-        One and a half times the greatest norms of training rows and of their codes, in the
-        geometry of the network. With a linear path the layers read what lies beyond as if it
-        were at that distance; the path reads it as it is. None without a path.
+        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
+        training samples and of their codes, in the scaled space of the network. More distant
+        samples and codes are pulled in to these norms before they enter the networks; the linear
+        path reads them unchanged. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
-        Least and greatest value that each column is restored to, -inf and inf where there is
-        no bound; None if no column has one. Where many training rows hold the last value of a
-        column, as pixels do at black, nothing lies beyond it: training pays no heed to how far
-        the network's output would. Of an output that is further beyond than three times what
-        it was from any training row, before it was cut, only as much is cut off: a row like
-        none in training is restored about as by PCA. Only with ``output_activation="auto"``, a
-        loss that has a linear output, and another solver than "lbfgs"; a detector has none.
+        Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
+        limit; None if no feature has one. Outputs are clipped at a limit that many training samples
+        share, such as black pixels. In training, an output beyond the limit costs nothing if the
+        target is at the limit. An output that exceeds the limit by more than three times the
+        largest error of the unclipped outputs in training is only reduced by that much, so that
+        samples unlike any in training are reconstructed about as by PCA. Limits need
+        ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
+        The detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Share of the variance of the training rows that each column of the code explains,
-        in descending order: what is lost when the column is held at its mean, scaled so
-        that the sum is the share that the reconstruction explains. PCA's meaning for a
-        linear network.
+        Share of the variance of the training samples that each component explains, in descending
+        order: what is lost if the component is fixed at its mean, scaled so that the sum is the
+        share that the reconstruction explains. For a linear network this is PCA's ratio.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training rows, over rows and features; of
-        more than 10,000 rows, that of as many, evenly spaced.
+        Mean squared error of the reconstructed training samples, over samples and features. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
     loss_ : float or None
-        Loss of the last epoch, None after no epoch.
+        Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None
-        Least of the losses that were watched: on held-out rows if there are any.
+        Lowest loss: on the held-out samples if there are any, otherwise in training.
     loss_curve_ : list of float
-        Mean training loss of each epoch; under cross-validation the mean over the folds.
+        Mean training loss of each epoch. With cross-validation, the mean over the folds.
     validation_loss_curve_ : list of float
-        Mean loss on the held-out rows after each epoch, empty without such rows; under
-        cross-validation each row's is that of the network that has not seen it.
+        Mean loss of the held-out samples after each epoch; empty if there are none. With
+        cross-validation, the loss of each sample comes from the network that was trained without
+        it.
     n_iter_ : int
-        Number of epochs or iterations run, those of the folds under cross-validation.
+        Number of epochs or iterations run. With cross-validation, those of the folds.
     best_iter_ : int
-        The epoch whose parameters are kept; 0 is the start.
+        Epoch whose parameters are kept; 0 is the initial model.
     t_ : int
         Number of optimizer steps taken.
     n_layers_ : int
-        Number of layers, the input counted.
+        Number of layers, including the input.
     n_samples_seen_ : int
-        Number of training rows, over all calls of `partial_fit`.
+        Number of training samples, summed over all calls of `partial_fit`.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has string names.
+        Names of the features, if X has names that are all strings.
 
     See Also
     --------
-    sklearn.decomposition.PCA : The linear case, solved exactly.
-    AutoencoderTransformer : The same without noise.
-    AutoencoderOutlierDetector : Judges rows by their reconstruction.
+    sklearn.decomposition.PCA : Linear dimensionality reduction.
+    AutoencoderTransformer : Autoencoder that is trained without noise.
+    AutoencoderOutlierDetector : Outlier detection with an autoencoder.
 
     Examples
     --------
@@ -237,43 +274,46 @@ class DenoisingAutoencoder(_BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int | float = 2,
         *,
-        hidden_layer_sizes=(128, 128),
-        activation="auto",
-        solver="adam",
-        alpha=1.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=2e-3,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-2,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=True,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=20,
-        averaging=0.998,
-        max_fun=15000,
-        latent_activation="auto",
-        output_activation="auto",
-        loss="squared_error",
-        linear_path="pca",
-        sparsity=None,
-        sparsity_target=0.05,
-        sparsity_weight=1.0,
-        nested=False,
-        noise="gaussian",
-        noise_level=0.3,
-    ):
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (128, 128),
+        activation: str | Activation = "auto",
+        solver: str | Optimizer = "adam",
+        alpha: float = 1.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 2e-3,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        tol: float = 1e-2,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 20,
+        averaging: float = 0.998,
+        max_fun: int = 15000,
+        latent_activation: str | Activation = "auto",
+        output_activation: str | Activation = "auto",
+        loss: str | Loss = "squared_error",
+        linear_path: str | None = "pca",
+        sparsity: str | Penalty | None = None,
+        sparsity_target: float = 0.05,
+        sparsity_weight: float = 1.0,
+        nested: bool = False,
+        noise: str
+        | Corruption
+        | Callable[[NDArray[Any], np.random.Generator], ArrayLike]
+        | None = "gaussian",
+        noise_level: float = 0.3,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -310,24 +350,33 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         self.noise = noise
         self.noise_level = noise_level
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_clean=None, X_val=None):
-        """Train the autoencoder to restore X.
+    @validate_parameters
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_clean: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the autoencoder to restore X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, at least two.
+            Training samples, at least two.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; a row of weight zero counts as absent.
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
         X_clean : array-like of shape (n_samples, n_features), default=None
-            The clean rows that those of X are corrupted copies of. X is then taken as
-            it is: no noise is added.
+            Clean versions of the samples of X, one for each. X is then taken to be corrupted
+            already, and no noise is added.
         X_val : array-like of shape (n_samples_val, n_features), default=None
-            Rows to watch instead of held-out ones: training stops when the loss on them
-            no longer improves, and keeps the parameters that were best on them.
+            Validation set that replaces the held-out samples: training stops when the loss on
+            it no longer improves, and the parameters that are best on it are kept.
 
         Returns
         -------
@@ -337,29 +386,40 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter is not as described. The estimator then
-            stays as it was.
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
         """
         return self._fit(X, sample_weight, X_clean=X_clean, X_val=X_val)
 
-    @available_if(is_stochastic)
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):
-        """Train one pass over the rows of X, after those seen before.
+    @available_without_lbfgs
+    @validate_parameters
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_clean: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one pass over X, continuing from previous calls.
 
-        The first call sets mean, scale and, with a linear path, PCA: give it rows enough.
+        The first call determines mean, scale and, with a linear path, PCA: give it enough
+        samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, at least two in the first call.
+            Training samples, at least two in the first call.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; a row of weight zero counts as absent.
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
         X_clean : array-like of shape (n_samples, n_features), default=None
-            The clean rows that those of X are corrupted copies of. X is then taken as
-            it is: no noise is added.
+            Clean versions of the samples of X, one for each. X is then taken to be corrupted
+            already, and no noise is added.
 
         Returns
         -------
@@ -369,13 +429,15 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter is not as described. The estimator then
-            stays as it was.
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
     def _training_rows(self, X, weights, X_clean, options, previous=None):
-        """Return the samples to train on, with the noise to add to them if they are clean."""
+        """Return the samples to train on, with noise to add unless X_clean is given."""
         rows = super()._training_rows(X, weights, X_clean, options, previous)
         if X_clean is not None:
             return rows

@@ -1,9 +1,14 @@
-"""The fitted state of an estimator: its model, views of the parameters, notebooks and files."""
+"""The fitted state of an estimator: model, views of the parameters, notebooks and files."""
 
 import threading
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skae import _persistence
+from skae._containers import FloatArray
 from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
@@ -20,7 +25,7 @@ STATE = (
 
 
 class _Models(threading.local):
-    """The model of each estimator that a thread has met, with what it was made from."""
+    """Models that this thread has made, by estimator, with the fitted state behind each."""
 
     def __init__(self):
         self.by_estimator = WeakKeyDictionary()
@@ -30,11 +35,32 @@ _models = _Models()
 
 
 class FittedModel:
-    """Reads the fitted attributes `theta_`, `architecture_`, `mean_`, `scale_` and their like."""
+    """Mixin that makes the model from the fitted attributes, and what is derived from both."""
+
+    theta_: FloatArray
+    architecture_: dict[str, Any]
+    mean_: FloatArray
+    scale_: FloatArray
+    code_scale_: FloatArray
+    n_components_: int
+    n_layers_: int
+    n_iter_: int
+    best_iter_: int
+    n_samples_seen_: int
+    t_: int
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+    loss_: float | None
+    best_loss_: float | None
+    explained_variance_ratio_: FloatArray
+    reconstruction_err_: float
+    reach_: FloatArray | None
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     @property
     def _model(self):
-        """Return the fitted model, made once for each thread while the fitted state stays."""
+        """Return the fitted model, made once in each thread for the same fitted state."""
         fitted = vars(self)
         state, model = _models.by_estimator.get(self, ({"theta_": None}, None))
         for name, value in state.items():
@@ -54,33 +80,33 @@ class FittedModel:
         return self._model
 
     @property
-    def coefs_(self):
-        """Weights of each layer, ndarray of shape (n_in, n_out): views of `theta_`."""
+    def coefs_(self) -> list[FloatArray]:
+        """Weights of each layer, ndarray of shape (n_in, n_out), as views of `theta_`."""
         return [W for W, _ in self._fitted_model().parameters.layers]
 
     @property
-    def intercepts_(self):
-        """Biases of each layer, ndarray of shape (n_out,): views of `theta_`."""
+    def intercepts_(self) -> list[FloatArray]:
+        """Biases of each layer, ndarray of shape (n_out,), as views of `theta_`."""
         return [b for _, b in self._fitted_model().parameters.layers]
 
     @property
-    def path_coefs_(self):
-        """Matrices of the linear path, two or none: views of `theta_`."""
+    def path_coefs_(self) -> list[FloatArray]:
+        """Matrices of the linear path, two or none, as views of `theta_`."""
         return list(self._fitted_model().parameters.path)
 
     @property
-    def bounds_(self):
-        """Least and greatest values that columns are restored to, or None: see the class."""
+    def bounds_(self) -> NDArray[np.float64] | None:
+        """Minimum and maximum of the reconstruction for each feature, or None."""
         return self._fitted_model().bounds
 
     # ---------------------------------------------------------------- in notebooks
 
-    # The names are IPython's protocol; scikit-learn's diagram stays as it is, and the layers
-    # follow it once there are some.
+    # The names are IPython's protocol. The layers of a fitted model follow scikit-learn's
+    # diagram, which is left unchanged.
 
     @property
     def _repr_html_(self):
-        diagram = super()._repr_html_  # AttributeError where only text is to be displayed
+        diagram = super()._repr_html_  # raises AttributeError if the display is text
         return lambda: diagram() + self._layers_html()
 
     def _repr_mimebundle_(self, **kwargs):
@@ -100,7 +126,7 @@ class FittedModel:
     _needed_when_fitted = _persistence.NEEDED
 
     def __getstate__(self):
-        return _persistence.stamped(super().__getstate__())
+        return _persistence.with_version(super().__getstate__())
 
     def __setstate__(self, state):
-        super().__setstate__(_persistence.checked(self, state, self._needed_when_fitted))
+        super().__setstate__(_persistence.read_state(self, state, self._needed_when_fitted))

@@ -1,15 +1,17 @@
 """AutoencoderOutlierDetector."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OutlierMixin
-from sklearn.utils.metaestimators import available_if
 
 from skae import _persistence
-from skae._base import _BaseAutoencoder, is_stochastic
-from skae._compat import Interval, StrOptions, fit_context
-from skae._containers import contain
+from skae._base import _BaseAutoencoder, available_without_lbfgs
+from skae._compat import Interval, StrOptions, validate_parameters
+from skae._containers import features_in_container
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     Calibration,
@@ -27,236 +29,268 @@ from skae._outliers.robust import (
 from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
+from skae.activations import Activation
+from skae.losses import Loss
+from skae.optimizers import Optimizer
+from skae.penalties import Penalty
 
 FALSE_ALARM_RATE = 0.05
-MEMORY = 1000
+MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
 
 class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
-    """Outlier detector: rows that are unlikely given what the autoencoder has learned.
+    """Outlier detector: samples that are unlikely under a density based on an autoencoder.
 
-    A row is judged by its code and its residual together. With the code c(x), the
-    reconstruction r(x), B the linear regression of the rows on their codes and P the
-    projection on the range of B,
+    A sample is judged by its code and its residual together. Let c(x) be the code of a sample,
+    r(x) its reconstruction, B the linear regression of the samples on their codes, and P the
+    projection on the range of B. The detector estimates the density of
 
-        t(x) = B (c(x) - mean c) + (I - P) (x - r(x))
+        t(x) = B (c(x) - mean c) + (I - P) (x - r(x)),
 
-    is the row with the curved surface that the network reproduces laid flat; for a linear
-    network it is the centred row. The score of a row is its log-likelihood, the mean of
-    log p(t(x)) over two mixtures p of up to 6 and 16 Gaussians with covariances drawn
-    towards a common one. With one component and a linear network that is the Gaussian
-    log-likelihood that PCA's `score_samples` gives.
+    which is the sample after the curved surface of the reconstructions has been flattened. For a
+    linear network, t(x) is the centred sample. The score of a sample is its log-likelihood: the
+    mean of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
+    covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
+    would be the log-likelihood that `score_samples` of PCA returns.
 
-    Outliers among the training rows are not learned: rows outside the ellipsoid that holds
-    the bulk of the rows, found by the minimum covariance determinant, count the less the
-    further out they are, for the network and for the mixtures. Every feature is
-    standardised, so that units do not matter (see `scale_`). The threshold and the p-values
-    come from rows held out of training, and no training rows are kept. A code whose size is
-    given as a share of the variance has PCA's number of columns, though at least one less than
-    X: a score rests on code and residual together, and fewer columns are no aim. The detector
-    is a transformer as well.
+    Outliers among the training samples have little influence: samples outside the ellipsoid of
+    the bulk, found by the minimum covariance determinant, count less the more distant they are,
+    both for the network and for the mixtures. Each feature is standardised, so units do not
+    matter (see `scale_`). The threshold and the p-values come from samples held out of training.
+    No training samples are stored.
+
+    If `n_components` is a share of the variance, the code has as many components as PCA needs for
+    it, but at least one fewer than X has features. The detector is also a transformer.
 
     Parameters
     ----------
     n_components : int or float in (0, 1), default=0.8
-        Number of columns of the code. A float is the share of the variance that the code
-        is to explain. A transformer takes the fewest columns whose reconstruction explains
-        it on held-out rows, at PCA's number at the latest: fits of two or three sizes tell.
-        PCA's number, the fewest components with which PCA explains the share, is what a
-        detector takes, and a plain transformer without held-out rows.
+        Number of components of the code. A float is the share of the variance that the
+        reconstruction should explain. A transformer then uses the fewest components that reach
+        this share on held-out samples, but never more than PCA needs; two or three trial fits
+        decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
     hidden_layer_sizes : int or sequence of int, default=(64,)
-        Widths of the encoder's hidden layers; the decoder mirrors them. `()` leaves a
-        linear autoencoder.
-    activation : str, default="relu"
+        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
+        a linear autoencoder.
+    activation : str or Activation, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "top_k", which
-        keeps a row's largest outputs, as many as `sparsity_target` says, and sets the rest
-        to zero. "auto" is "relu"; if held-out rows judge no epoch to be better than PCA,
-        which a few rows far from the others can bring about, training starts anew with the
-        bounded "isru".
-    solver : {"adam", "sgd", "shampoo", "lbfgs"}, default="adam"
-        Adam, stochastic gradient descent and Shampoo go through mini-batches; L-BFGS uses
-        all rows at once and suits small data. Shampoo takes steps as long as Adam's in
-        directions whitened by the gradients' covariance: dearer steps, and fewer of them,
-        which pays in plain networks with layers of some hundred units.
+        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
+        "top_k" keeps the largest outputs of a layer for each sample and sets the others to zero;
+        `sparsity_target` is the share of units to keep. "auto" is "relu"; if early stopping then
+        finds no epoch better than PCA, a few samples far from the others may be the reason, and
+        training is repeated with "isru", which is bounded. An instance, such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
+        not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
+        offer. A model with such a class can be exported to ONNX if its `forward` uses only NumPy
+        functions that ONNX has nodes for. Otherwise the export raises a TypeError that names the
+        function.
+    solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
+        Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
+        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
+        Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
+        costlier steps, which pay off in plain networks with layers of some hundred units. An
+        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
+        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
-        Weight decay, on weights only: never on biases nor on the linear path. Adam takes it
-        apart from the gradient (each step multiplies the weights by 1 - rate * alpha), SGD
-        and L-BFGS as a penalty of alpha / (2 * n_samples) times the sum of squares.
+        Strength of the weight decay, which acts on weights only, never on biases or on the linear
+        path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
+        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
+        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
+        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is min(200, n_samples).
+        Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
-        Schedule of the learning rate, but for L-BFGS: as it is, divided by
-        (t + 1) ** power_t at step t, or falling to zero along half a cosine over
-        `max_iter` epochs. `partial_fit` knows no end: there "cosine" means "constant".
+        Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
+        divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
+        over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
+        L-BFGS ignores the schedule.
     learning_rate_init : float, default=2e-3
-        The learning rate at the first step.
+        Initial learning rate.
     power_t : float, default=0.5
-        Exponent of "invscaling".
+        Exponent of the schedule "invscaling".
     max_iter : int, default=100
-        Epochs (iterations of L-BFGS) at most. With 0 the network stays where it starts,
-        which with ``linear_path="pca"`` is PCA.
+        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
+        with ``linear_path="pca"`` the result is then PCA.
     shuffle : bool, default=True
-        Whether to visit the rows in a new order in each epoch.
+        Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
-        Determines initial weights, order of rows, held-out rows and noise. Pass an int
-        for results that repeat exactly.
+        Determines the initial weights, the order of the samples, the held-out samples and the
+        noise. Pass an int for reproducible results.
     tol : float, default=1e-2
-        Training stops when the loss (on held-out rows if there are any) has not fallen by
-        this share of itself within `n_iter_no_change` epochs.
+        Relative tolerance. Training stops when the loss has not fallen by this share of itself for
+        `n_iter_no_change` epochs. The loss is that of the held-out samples, if there are any.
     verbose : bool or int, default=False
-        Whether to print a line for each epoch.
+        Whether to print the loss of each epoch.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last solution instead of starting anew.
+        Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9
-        Momentum of SGD.
+        Momentum of "sgd".
     nesterovs_momentum : bool, default=True
-        Whether SGD uses Nesterov's momentum.
+        Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
-        Whether held-out rows decide how long to train. What counts for an epoch is the mean
-        gain of the rows over the start, less one standard error: with a linear path the
-        result is PCA itself unless the rows agree that the network is better. Up to 500
-        rows and 200,000 values the epoch is chosen by five-fold cross-validation, with 2.5
-        standard errors, and all rows are then trained on for as long. Rows are dealt by
-        their content: equal ones are never on both sides. `partial_fit` holds none out.
+        Whether held-out samples determine the number of epochs. The epoch with the largest lower
+        confidence bound is kept: the mean gain of the held-out samples over the initial model,
+        minus one standard error. With a linear path, the result is PCA itself unless the held-out
+        samples agree that the network is better. With up to 500 samples and 200,000 values, the
+        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
+        then trained on all samples for that number of epochs. Equal samples are always in the same
+        fold. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct rows that is held out, where there is no cross-validation (nor
-        is there with L-BFGS).
+        Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
+        starts never use cross-validation.
     beta_1 : float in [0, 1), default=0.9
-        Decay of Adam's mean of the gradient.
+        Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
-        Decay of Adam's mean of the squared gradient.
+        Decay of the running mean of the squared gradient in "adam" and "shampoo".
     epsilon : float, default=1e-8
-        Added to Adam's denominator.
+        Number added to the denominator of the step in "adam" and "shampoo".
     n_iter_no_change : int, default=20
-        Epochs without improvement after which training stops.
+        Number of epochs without improvement after which training stops.
     averaging : float in [0, 1), default=0.998
-        Decay of the running average of the parameters that training ends with: the
-        average over about the last 1 / (1 - averaging) steps. 0 ends with the last ones.
+        Decay of the exponential moving average of the parameters. The fitted parameters are this
+        average, over about the last 1 / (1 - averaging) steps. With 0 they are those of the last
+        step.
     max_fun : int, default=15000
-        Evaluations of the loss by L-BFGS at most.
-    latent_activation : str, default="auto"
-        Activation of the code, a name as for `activation`; "auto" is "logistic" with
-        ``sparsity="kl"`` and "identity" without.
-    output_activation : str, default="auto"
-        Activation of the output, a name as for `activation` other than "gelu", "silu" and
-        "top_k"; "auto" is the one that belongs to the loss: "logistic" to "log_loss",
-        "exponential" to "poisson", "identity" to all others, and that within `bounds_`.
-    loss : str, default="squared_error"
-        "squared_error", "absolute_error", "huber" (quadratic up to one, linear beyond, in
-        units of the scaled features), "log_loss" (Bernoulli cross-entropy, X in [0, 1]) or
-        "poisson" (counts, X >= 0). A row's loss is the mean over its features.
+        Maximum number of evaluations of the loss by L-BFGS.
+    latent_activation : str or Activation, default="auto"
+        Activation of the code: a name or an instance as for `activation`. "auto" is the activation
+        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
+    output_activation : str or Activation, default="auto"
+        Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
+        or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
+        the loss: "logistic" for "log_loss", "exponential" for "poisson", and otherwise "identity"
+        with outputs clipped to `bounds_`.
+    loss : str or Loss, default="squared_error"
+        Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
+        beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
+        [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
+        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
+        :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
-        Beside the networks, a linear map into the code and one out of it that start as
-        PCA and stay so: the networks begin at zero and learn what PCA misses. None leaves
-        the plain network of the textbooks, which starts near the mean of the training rows.
-    sparsity : {"kl", "l1"} or None, default=None
-        Penalty on the code: "kl" draws each column's mean activation over the training
-        rows towards `sparsity_target`, "l1" adds the mean absolute activation.
+        Linear maps beside the encoder and the decoder, from the input to the code and from the
+        code to the output. They are PCA and are not trained; the networks start at zero and learn
+        what PCA misses. None gives the plain network of textbooks, which starts near the mean of
+        the training samples.
+    sparsity : {"kl", "l1"}, Penalty or None, default=None
+        Penalty on the code. "kl" pulls the mean activation of each component over the training
+        samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
+        such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own, and `sparsity_weight`
+        and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
+        class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation that "kl" aims at, or the share of a layer's units that "top_k" keeps.
+        Mean activation of each component that "kl" aims at, or the share of the units of a layer
+        that "top_k" keeps.
     sparsity_weight : float, default=1.0
-        Weight of the penalty beside the loss.
+        Weight of the penalty "kl" or "l1" relative to the loss.
     contamination : float in (0, 0.5] or "auto", default="auto"
-        Share of the training rows to flag. "auto" flags the rows with a p-value of at most
-        0.05 (see `predict_pvalue`): a false alarm on 5 % of new normal rows. With fewer than
-        19 training rows, which cannot vouch for so few, rows below all held-out scores are
-        flagged.
+        Share of the training samples to flag as outliers. "auto" flags the samples with a p-value
+        of at most 0.05 (see `predict_pvalue`), which raises a false alarm on 5 % of new normal
+        samples. With fewer than 19 training samples, too few to estimate a rate of 5 %, "auto"
+        flags the samples that score lower than all held-out ones.
     criterion : {"likelihood", "reconstruction"}, default="likelihood"
-        What the score of a row is: its log-likelihood, as above, or minus the mean of its
-        squared standardised residuals, the choice of the textbooks.
+        Score of a sample: its log-likelihood, as described above, or minus the mean of its squared
+        standardised residuals, as in textbooks.
     max_samples : int, default=10000
-        Rows to learn from at most. Of more rows as many are drawn at random, and the
-        threshold comes from rows that were not.
+        Maximum number of samples to train on. From more samples this many are drawn at random, and
+        the threshold comes from the others.
 
     Attributes
     ----------
     n_components_ : int
-        Number of columns of the code.
+        Number of components of the code.
     theta_ : ndarray of shape (n_parameters,)
         All parameters in one vector: weights, biases, linear path.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, as views of `theta_`. They act on rows centred by `mean_`
-        and divided by `scale_`.
+        Weights of each layer, as views of `theta_`. They apply to scaled samples,
+        (X - `mean_`) / `scale_`.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
-        Matrices of the linear path, which are not trained, of shapes (n_features, n_components) and
-        (n_components, n_features), or an empty list; views of `theta_`.
+        Matrices of the linear path, as views of `theta_`: one of shape (n_features, n_components)
+        and one of shape (n_components, n_features). They are not trained. The list is empty without
+        a linear path.
     architecture_ : dict
-        Widths, activations and loss of the fitted network.
+        Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
-        Mean of the training rows, those far out counting less.
+        Mean of the training samples; distant ones count less.
     scale_ : ndarray of shape (n_features,)
-        What each feature is divided by: its standard deviation; 1 where it is zero. Where
-        three of four rows hold one value, the standard deviation would tell how rare the
-        others are, not how large; there it is, if that is more, the root mean square of
-        their distances from that value over sqrt(-2 log p), p being their share.
+        Number by which each feature is divided: its standard deviation, or 1 if that is zero. If
+        three quarters of the samples share one value, the standard deviation would measure how rare
+        the other values are, not how large. Then the scale is at least the root mean square of
+        their distances from that value, divided by sqrt(-2 log p), where p is their share.
     code_scale_ : ndarray of shape ()
-        What a linear code is multiplied by when it leaves the network.
+        Factor by which `transform` multiplies a linear code.
     reach_ : ndarray of shape (2,) or None
-        One and a half times the greatest norms of training rows and of their codes, in the
-        geometry of the network. With a linear path the layers read what lies beyond as if it
-        were at that distance; the path reads it as it is. None without a path.
+        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
+        training samples and of their codes, in the scaled space of the network. More distant
+        samples and codes are pulled in to these norms before they enter the networks; the linear
+        path reads them unchanged. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
-        Least and greatest value that each column is restored to, -inf and inf where there is
-        no bound; None if no column has one. Where many training rows hold the last value of a
-        column, as pixels do at black, nothing lies beyond it: training pays no heed to how far
-        the network's output would. Of an output that is further beyond than three times what
-        it was from any training row, before it was cut, only as much is cut off: a row like
-        none in training is restored about as by PCA. Only with ``output_activation="auto"``, a
-        loss that has a linear output, and another solver than "lbfgs"; a detector has none.
+        Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
+        limit; None if no feature has one. Outputs are clipped at a limit that many training samples
+        share, such as black pixels. In training, an output beyond the limit costs nothing if the
+        target is at the limit. An output that exceeds the limit by more than three times the
+        largest error of the unclipped outputs in training is only reduced by that much, so that
+        samples unlike any in training are reconstructed about as by PCA. Limits need
+        ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
+        The detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Share of the variance of the training rows that each column of the code explains,
-        in descending order: what is lost when the column is held at its mean, scaled so
-        that the sum is the share that the reconstruction explains. PCA's meaning for a
-        linear network.
+        Share of the variance of the training samples that each component explains, in descending
+        order: what is lost if the component is fixed at its mean, scaled so that the sum is the
+        share that the reconstruction explains. For a linear network this is PCA's ratio.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training rows, over rows and features; of
-        more than 10,000 rows, that of as many, evenly spaced.
+        Mean squared error of the reconstructed training samples, over samples and features. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
     loss_ : float or None
-        Loss of the last epoch, None after no epoch.
+        Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None
-        Least of the losses that were watched: on held-out rows if there are any.
+        Lowest loss: on the held-out samples if there are any, otherwise in training.
     loss_curve_ : list of float
-        Mean training loss of each epoch; under cross-validation the mean over the folds.
+        Mean training loss of each epoch. With cross-validation, the mean over the folds.
     validation_loss_curve_ : list of float
-        Mean loss on the held-out rows after each epoch, empty without such rows; under
-        cross-validation each row's is that of the network that has not seen it.
+        Mean loss of the held-out samples after each epoch; empty if there are none. With
+        cross-validation, the loss of each sample comes from the network that was trained without
+        it.
     n_iter_ : int
-        Number of epochs or iterations run, those of the folds under cross-validation.
+        Number of epochs or iterations run. With cross-validation, those of the folds.
     best_iter_ : int
-        The epoch whose parameters are kept; 0 is the start.
+        Epoch whose parameters are kept; 0 is the initial model.
     t_ : int
         Number of optimizer steps taken.
     n_layers_ : int
-        Number of layers, the input counted.
+        Number of layers, including the input.
     n_samples_seen_ : int
-        Number of training rows, over all calls of `partial_fit`.
+        Number of training samples, summed over all calls of `partial_fit`.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where X has string names.
+        Names of the features, if X has names that are all strings.
     offset_ : float
-        Threshold on `score_samples`: rows that score lower are outliers.
+        Threshold of `score_samples`: samples that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
-        Scores of rows by models that had not learned them. Up to 500 rows each is scored
-        once, by one of five models trained without a fifth of the rows (ten models and a
-        tenth up to 250 rows); up to `max_samples` rows those held out by early stopping, and
-        as many such fifths as it takes to have 500; beyond that rows that were not drawn.
-        With `partial_fit` the last 1000, scored before they were learned.
+        Scores of samples by models that were not trained on them. Which samples these are depends
+        on the number of training samples:
+
+        - up to 250: all samples, scored by ten models, each trained without a tenth of them;
+        - up to 500: all samples, scored by five models, each trained without a fifth of them;
+        - up to `max_samples`: those held out by early stopping, and as many such fifths as it
+          takes to have 500;
+        - more: samples that were not drawn for training;
+        - in later calls of `partial_fit`: the last 1000, scored before they were learned.
     calibration_weights_ : ndarray of shape (n_held_out,)
-        Weights of these rows.
+        Weights of the samples that `calibration_scores_` belong to.
     ellipsoid_ : dict
-        Mean, whitening matrix and size of the ellipsoid outside of which rows count less.
+        Mean, whitening matrix and size of the ellipsoid outside which samples count less.
     density_ : dict
-        What the likelihood is computed from: regression on the code, axes, mixtures.
+        What the likelihood is computed from: regression on the code, axes, mixtures. Only with
+        ``criterion="likelihood"``.
 
     See Also
     --------
-    sklearn.ensemble.IsolationForest : Isolates rows by random splits.
-    sklearn.covariance.EllipticEnvelope : One Gaussian, fitted robustly.
-    AutoencoderTransformer : The transformer alone.
+    sklearn.ensemble.IsolationForest : Outlier detection by random splits.
+    sklearn.covariance.EllipticEnvelope : Outlier detection by one robust Gaussian.
+    AutoencoderTransformer : Autoencoder for dimensionality reduction.
 
     References
     ----------
@@ -280,6 +314,16 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     array([ 1, -1])
     """
 
+    offset_: float
+    calibration_scores_: NDArray[np.float64]
+    calibration_weights_: NDArray[np.float64]
+    ellipsoid_: dict[str, Any]
+    density_: dict[str, Any]
+
+    if TYPE_CHECKING:  # a method that scikit-learn has no types for
+
+        def fit_predict(self, X: ArrayLike, y: Any = None, **kwargs: Any) -> NDArray[np.int64]: ...
+
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "criterion": [StrOptions({"likelihood", "reconstruction"})],
@@ -288,43 +332,43 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=0.8,
+        n_components: int | float = 0.8,
         *,
-        hidden_layer_sizes=(64,),
-        activation="relu",
-        solver="adam",
-        alpha=1.0,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=2e-3,
-        power_t=0.5,
-        max_iter=100,
-        shuffle=True,
-        random_state=None,
-        tol=1e-2,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=True,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=20,
-        averaging=0.998,
-        max_fun=15000,
-        latent_activation="auto",
-        output_activation="auto",
-        loss="squared_error",
-        linear_path="pca",
-        sparsity=None,
-        sparsity_target=0.05,
-        sparsity_weight=1.0,
-        contamination="auto",
-        criterion="likelihood",
-        max_samples=10000,
-    ):
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (64,),
+        activation: str | Activation = "relu",
+        solver: str | Optimizer = "adam",
+        alpha: float = 1.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 2e-3,
+        power_t: float = 0.5,
+        max_iter: int = 100,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        tol: float = 1e-2,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 20,
+        averaging: float = 0.998,
+        max_fun: int = 15000,
+        latent_activation: str | Activation = "auto",
+        output_activation: str | Activation = "auto",
+        loss: str | Loss = "squared_error",
+        linear_path: str | None = "pca",
+        sparsity: str | Penalty | None = None,
+        sparsity_target: float = 0.05,
+        sparsity_weight: float = 1.0,
+        contamination: float | Literal["auto"] = "auto",
+        criterion: str = "likelihood",
+        max_samples: int = 10000,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -361,21 +405,29 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         self.criterion = criterion
         self.max_samples = max_samples
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
-        """Train the autoencoder on X and set the threshold.
+    @validate_parameters
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the autoencoder to X and set the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, at least two.
+            Training samples, at least two.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; a row of weight zero counts as absent.
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
         X_val : array-like of shape (n_samples_val, n_features), default=None
-            Rows to watch instead of held-out ones: training stops when the loss on them
-            no longer improves, and keeps the parameters that were best on them.
+            Validation set that replaces the held-out samples: training stops when the loss on
+            it no longer improves, and the parameters that are best on it are kept.
 
         Returns
         -------
@@ -385,30 +437,40 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter is not as described. The estimator then
-            stays as it was.
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
         """
         return self._fit(X, sample_weight, X_val=X_val)
 
-    @available_if(is_stochastic)
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
-        """Train one pass over the rows of X, after those seen before.
+    @available_without_lbfgs
+    @validate_parameters
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one pass over X, continuing from previous calls.
 
-        The first call sets mean, scale and, with a linear path, PCA: give it rows enough.
-        It also finds the ellipsoid that tells which rows count less, and starts the mixtures;
-        these then follow the rows, with a memory of about 1000. The rows of later calls are
-        scored before they are learned, and the last 1000 of these scores set the threshold:
-        give new rows in every call, not the same ones again.
+        The first call determines mean, scale and, with a linear path, PCA: give it enough
+        samples.
+
+        The first call also fits the ellipsoid that decides which samples count less, and starts
+        the mixtures. Later calls update the mixtures with a memory of about 1000 samples. They
+        score their samples before training on them, and the last 1000 of these scores set the
+        threshold: pass new samples in each call, not the same ones again.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, at least two in the first call.
+            Training samples, at least two in the first call.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; a row of weight zero counts as absent.
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
 
         Returns
         -------
@@ -418,22 +480,24 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter is not as described. The estimator then
-            stays as it was.
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
         """
         return self._partial_fit(X, sample_weight)
 
     # ---------------------------------------------------------------- training
 
     def _options(self):
-        """Return the options of a detector, which standardises every feature."""
+        """Return the parameters; a detector standardises every feature."""
         parameters = self.get_params(deep=False)
         return read_options(
             parameters, standardize=True, bottleneck=True, searches_components=False
         )
 
     def _tasks(self, context, given, validated, options, n_further=1):
-        """Return the tasks of a fit that a calibration follows."""
+        """Return the tasks that report to callbacks; one more is for the calibration."""
         return super()._tasks(context, given, validated, options, n_further)
 
     def _drawn_weights(self, weights, options):
@@ -441,9 +505,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         return subsample_weights(weights, self.max_samples, options.seeds.split)
 
     def _training_rows(self, X, weights, X_clean, options, previous=None):
-        """Return the samples to train on: those outside the bulk count less.
+        """Return the samples to train on, those outside the ellipsoid with less weight.
 
-        Samples of a later `partial_fit` are scored first, while they are new to the model.
+        In later calls of `partial_fit` the samples are scored first, while they are new.
         """
         if previous is None:
             weights = self._drawn_weights(weights, options)
@@ -453,9 +517,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
             return downweight_outliers(rows, ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
         scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
-        self.calibration_scores_ = scores[-MEMORY:]
+        self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
-        self.calibration_weights_ = weights[-MEMORY:]
+        self.calibration_weights_ = weights[-MEMORY_SAMPLES:]
         return downweight_outliers(rows, Ellipsoid(**self.ellipsoid_))
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
@@ -481,14 +545,14 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         attributes = super()._fitted_attributes(result, X, weights, trainer)
         if self.criterion == "likelihood":
             density = Density.from_dict(self.density_)
-            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY)
+            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY_SAMPLES)
             attributes["density_"] = scorer.density.asdict()
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
         return attributes | {"offset_": self._threshold(calibration, scores, weights)}
 
     def _threshold(self, calibration, scores, weights):
-        """Return the threshold by calibration, or by the contamination of weighted scores."""
+        """Return the threshold: from the calibration, or as a quantile of the training scores."""
         if self.contamination == "auto":
             return calibration.threshold(FALSE_ALARM_RATE)
         return weighted_quantile(scores, weights, self.contamination)
@@ -518,114 +582,158 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     # ---------------------------------------------------------------- public
 
-    def predict_pvalue(self, X):
-        """Return how often a new normal row would score as low as each row of X, or lower.
+    def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute the conformal p-value of each sample.
+
+        The p-value estimates the probability that a new normal sample scores as low as this one
+        or lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of
+        normal samples, at most. This is exact if there were more than `max_samples` training
+        samples. With fewer it is approximate, because the calibration scores come from models
+        that were trained on most of the samples; false alarms are then slightly rarer.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to judge.
+            Samples to judge.
 
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            (1 + number of calibration rows with no higher score) / (1 + number of
-            calibration rows) in float64, weights counting as numbers: conformal p-values. For new
-            rows like the training rows they are at most p with probability p or less, so
-            that flagging rows with p-values up to 0.01 raises a false alarm on 1 % of
-            these. That holds exactly beyond `max_samples` rows; with fewer, where the
-            calibration rows were scored by models trained on most of the rows, it
-            holds nearly, and the alarms are rather fewer.
+            (1 + number of calibration scores that are not higher) / (1 + number of
+            calibration scores), in float64. A sample weight counts as a number of samples.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         return self._calibration.p_values(self.score_samples(X))
 
-    def score(self, X, y=None, sample_weight=None):
-        """Return the mean of `score_samples`: how likely the rows of X are.
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean of `score_samples`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the samples. None stands for equal weights.
 
         Returns
         -------
         score : float
-            Higher is better: GridSearchCV takes the parameters under which held-out rows
-            are the most likely. For the share of the variance that the reconstruction
-            explains see :func:`skae.metrics.reconstruction_score`.
+            Mean score; higher is better. A GridSearchCV thus chooses the parameters under which
+            held-out samples are most likely. For the share of the variance that the
+            reconstruction explains, see :func:`skae.metrics.reconstruction_score`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or the weights are invalid.
         """
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)
         return float(np.average(self._scorer.score_samples(X), weights=weights))
 
-    def score_features(self, X):
-        """Return what each feature contributes to the score of each row.
+    def score_features(self, X: ArrayLike) -> Any:
+        """Compute the contribution of each feature to the score of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to explain.
+            Samples to explain.
 
         Returns
         -------
-        contributions : ndarray or frame of shape (n_samples, n_features)
-            In float64; each row adds up to its `score_samples`. The lowest ones say why a row
-            is an outlier. What depends on the column is minus a square; a constant, the
-            same for all columns of a row, makes up the sum. A frame where
-            `inverse_transform` returns one and, as names are what it is read by, also
-            where X is one of pandas or polars and no other container is asked for.
+        contributions : ndarray or data frame of shape (n_samples, n_features)
+            Contributions in float64; those of a sample sum to its `score_samples`. The lowest
+            ones are the features that make it an outlier. Each is minus a square, plus a
+            constant that is the same for all features of the sample. A data frame if
+            `inverse_transform` returns one. Because feature names are needed to read the
+            result, also a data frame if X is one, of pandas or polars, and no other container
+            is configured.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         samples = self._validate(X)
-        return contain(self, self._scorer.score_features(samples), X, like_X=True)
+        return features_in_container(self, self._scorer.score_features(samples), X, like_X=True)
 
-    def score_samples(self, X):
-        """Return the score of each row: higher is more normal.
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute the score of each sample; higher is more normal.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            With ``criterion="likelihood"`` the log-likelihood of the row, in units of the
-            standardised features, with "reconstruction" minus the mean of their squared
-            residuals; float64.
+            Scores in float64, of standardised features: the log-likelihood with
+            ``criterion="likelihood"``, minus the mean of the squared residuals with
+            ``criterion="reconstruction"``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         X = self._validate(X)
         return self._scorer.score_samples(X)
 
-    def decision_function(self, X):
-        """Return `score_samples(X) - offset_`: negative for outliers.
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute the score of each sample relative to the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to judge.
+            Samples to judge.
 
         Returns
         -------
         decision : ndarray of shape (n_samples,)
-            Below zero for outliers; float64.
+            `score_samples` minus `offset_`, in float64: negative for outliers.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
-        """Say of each row whether it is an outlier.
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Label each sample as an inlier or an outlier.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to judge.
+            Samples to judge.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             1 for inliers and -1 for outliers.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)

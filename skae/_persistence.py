@@ -1,7 +1,7 @@
-"""Files: the version that wrote one, and what becomes of it in another version.
+"""Files: the state of an estimator with its version, and how another version reads it.
 
-What an estimator saves is a dict of plain things, and the promise is that the next version
-reads it. A state of the same version is taken as it is; one of another version is looked at.
+An estimator saves a dict of arrays, numbers and plain containers, which the next version can read.
+A state of the same version is used unchanged; a state of another version is checked first.
 """
 
 import inspect
@@ -20,13 +20,13 @@ from skae.penalties import PENALTIES
 
 STAMP = "_skae_version"
 
-# What a fitted model cannot answer without.
+# Attributes that every fitted model needs.
 NEEDED = {"architecture_", "theta_", "mean_", "scale_", "code_scale_", "n_components_"}
 NEEDED |= {"n_features_in_"}
 NEEDED_BY_DETECTORS = {"offset_", "calibration_scores_", "calibration_weights_"}
 
-# The names by which skops knows the classes, its `trusted` argument: they are in every file,
-# so classes do not move.
+# Names of the classes for the argument `trusted` of skops. They stand in every file, so the
+# classes cannot move.
 SKOPS_TRUSTED_TYPES = sorted(
     [
         "skae._denoising.DenoisingAutoencoder",
@@ -46,27 +46,26 @@ SKOPS_TRUSTED_TYPES = sorted(
 
 
 class NewerVersionWarning(InconsistentVersionWarning):
-    """An estimator was saved by a version of skae that is newer, or that did not say."""
+    """Warning that an estimator was saved by a newer or an unknown version of skae."""
 
     def __str__(self):
         return (
             f"{self.estimator_name} was saved by skae {self.original_sklearn_version} and is "
-            f"loaded by skae {self.current_sklearn_version}, which cannot know what has changed "
-            "since: its results may differ. Load it with the version that saved it, or fit it "
-            "again."
+            f"loaded by skae {self.current_sklearn_version}. Its results may differ. Load it with "
+            "the version that saved it, or fit it again."
         )
 
 
-def stamped(state):
-    """The state with the version that wrote it."""
+def with_version(state):
+    """Return the state of an estimator with the version of skae added."""
     return {**state, STAMP: __version__}
 
 
-def checked(estimator, state, needed=NEEDED):
-    """The state without its stamp, as this version understands it.
+def read_state(estimator, state, needed=NEEDED):
+    """Return a saved state without its version, as this version uses it.
 
-    Raise ValueError where it cannot, warn where the state is of a newer version. Parameters
-    that did not exist yet get their defaults.
+    Raise ValueError if this version cannot use it, and warn if a newer version saved it.
+    Parameters that the state lacks get their defaults.
     """
     state = dict(state)
     version = state.pop(STAMP, None)
@@ -94,7 +93,7 @@ def checked(estimator, state, needed=NEEDED):
 
 
 def _problem(state, needed):
-    """What keeps a fitted state from being used here, None if nothing does."""
+    """Return why a fitted state cannot be used by this version, or None."""
     missing = sorted(needed - state.keys())
     if missing:
         return f"it has no {', '.join(missing)}"
@@ -104,12 +103,12 @@ def _problem(state, needed):
         return f"its architecture_ is not understood ({type(error).__name__}: {error})"
     if state["theta_"].shape != (n_parameters,):
         return (
-            f"theta_ has shape {state['theta_'].shape}, and its architecture_ needs "
+            f"theta_ has shape {state['theta_'].shape}, but its architecture_ needs "
             f"({n_parameters},)"
         )
     return None
 
 
 def _release(version):
-    """(1, 2, 3) of "1.2.3.dev0"."""
+    """Return the release of a version as a tuple: (1, 2, 3) for "1.2.3.dev0"."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

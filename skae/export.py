@@ -1,30 +1,38 @@
-"""Parts of a fitted autoencoder as transformers of their own, to export or to put in a Pipeline."""
+"""Methods of a fitted autoencoder as transformers, for export to ONNX or for a Pipeline."""
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import _BaseAutoencoder
+from skae._containers import FloatArray
 from skae._onnx import exporter
 
 __all__ = ["Decoder", "Encoder", "Reconstructor", "SampleScorer"]
 
 
-class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
-    """One method of a fitted estimator as `transform`; frozen, as FrozenEstimator is."""
+class _FrozenMethod(exporter.OnnxExport, TransformerMixin, BaseEstimator):
+    """Base class: one method of a fitted estimator as `transform`, frozen as in FrozenEstimator."""
 
-    def __init__(self, estimator):
+    if TYPE_CHECKING:  # methods that scikit-learn has no types for
+
+        def fit_transform(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> FloatArray: ...
+        def set_output(self, *, transform: str | None = None) -> Any: ...  # it may return frames
+
+    def __init__(self, estimator: _BaseAutoencoder) -> None:
         self.estimator = estimator
 
     @abstractmethod
-    def transform(self, X):
-        """Return what the part computes."""
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Return the result of the method."""
 
-    def fit(self, X=None, y=None):
-        """Do nothing: the estimator is fitted and stays as it is.
+    def fit(self, X: Any = None, y: Any = None) -> Self:
+        """Check that the estimator is fitted, and leave it unchanged.
 
         Parameters
         ----------
@@ -36,55 +44,55 @@ class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
         Returns
         -------
         self : object
-            The part itself.
+            The transformer itself.
 
         Raises
         ------
         TypeError
-            If `estimator` is not one of this package.
+            If `estimator` is not an estimator of this package.
         NotFittedError
             If `estimator` is not fitted.
         """
         self._fitted()
         return self
 
-    def get_params(self, deep=True):
-        """Return the only parameter: those of the estimator have been used already.
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters: only `estimator`, without its own parameters.
 
         Parameters
         ----------
         deep : bool, default=True
-            Has no effect, present for API consistency by convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         params : dict
-            The estimator by its name.
+            The estimator, under the name "estimator".
         """
         return {"estimator": self.estimator}
 
-    def set_params(self, **params):
-        """Put another fitted estimator in the place of this one.
+    def set_params(self, **params: Any) -> Self:
+        """Replace the fitted estimator by another one.
 
         Parameters
         ----------
         **params : dict
-            `estimator` alone.
+            Only `estimator`.
 
         Returns
         -------
         self : object
-            The part itself.
+            The transformer itself.
 
         Raises
         ------
         ValueError
-            If there is any other parameter.
+            If any other parameter is passed.
         """
         for name in params.keys() - {"estimator"}:
             raise ValueError(
-                f"{type(self).__name__} has no parameter {name!r} to set, only 'estimator': that "
-                "is fitted, and stays as it is. Set parameters on the estimator and fit it again."
+                f"{type(self).__name__} has no parameter {name!r}, only 'estimator', which is "
+                "fitted already. Set the parameter on the estimator itself and fit it again."
             )
         return super().set_params(**params)
 
@@ -104,13 +112,13 @@ class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
         return tags
 
     @property
-    def n_features_in_(self):
-        """Number of columns that `transform` takes: int."""
+    def n_features_in_(self) -> int:
+        """Number of features that `transform` expects."""
         return self.estimator.n_features_in_
 
     @property
-    def feature_names_in_(self):
-        """Names of these columns, where they have any: ndarray of shape (n_features,)."""
+    def feature_names_in_(self) -> NDArray[np.object_]:
+        """Names of the features, ndarray of shape (n_features,), if the estimator has them."""
         return self.estimator.feature_names_in_
 
     def _fitted(self):
@@ -122,11 +130,11 @@ class _Part(exporter.OnnxExport, TransformerMixin, BaseEstimator):
         return self.estimator
 
 
-class _NamedAsInput(_Part):
-    """A part whose columns are those that the estimator was fitted on."""
+class _WithFeatureNames(_FrozenMethod):
+    """Base class of transformers whose output has the features the estimator was fitted on."""
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that the estimator was fitted on.
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Get the names of the features that the estimator was fitted on.
 
         Parameters
         ----------
@@ -136,35 +144,35 @@ class _NamedAsInput(_Part):
         Returns
         -------
         feature_names_out : ndarray of shape (n_features,)
-            `feature_names_in_` of the estimator, or x0, x1 and so on.
+            `feature_names_in_` of the estimator, or otherwise "x0", "x1" and so on.
         """
         model = self._fitted()
         numbered = [f"x{j}" for j in range(model.n_features_in_)]
         return np.asarray(getattr(model, "feature_names_in_", numbered), dtype=object)
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
-    """The encoder of a fitted autoencoder: `transform` is its `transform`.
+class Encoder(ClassNamePrefixFeaturesOutMixin, _FrozenMethod):
+    """Encoder of a fitted autoencoder: `transform` is the `transform` of the estimator.
 
-    What to export of an :class:`~skae.AutoencoderOutlierDetector` in the middle of a
-    Pipeline, where its codes are meant and not its labels. The estimator is fitted already
-    and stays as it is: `fit` does nothing, and `clone` returns the part itself.
+    Use it to export a Pipeline with an :class:`~skae.AutoencoderOutlierDetector` before its last
+    step: the step passes codes on, but the detector itself is exported with labels and scores.
+    The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
 
     Parameters
     ----------
-    estimator : object
-        A fitted estimator of this package.
+    estimator : AutoencoderTransformer, DenoisingAutoencoder or AutoencoderOutlierDetector
+        The fitted estimator.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of features of the rows.
+        Number of features that the estimator was fitted on.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where the estimator was fitted on string names.
+        Names of these features, if they are all strings.
 
     See Also
     --------
-    Decoder : The way back.
+    Decoder : From codes to samples.
 
     Examples
     --------
@@ -177,18 +185,18 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
     True
     """
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Encode X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to encode.
+            Samples to encode.
 
         Returns
         -------
         code : ndarray of shape (n_samples, n_components)
-            The code of each row.
+            Code of each sample.
         """
         return self._fitted().transform(X)
 
@@ -204,26 +212,25 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, _Part):
         return [exporter.encode(self.estimator._model, X)]
 
 
-class Decoder(_NamedAsInput):
-    """The decoder of a fitted autoencoder: `transform` is its `inverse_transform`.
+class Decoder(_WithFeatureNames):
+    """Decoder of a fitted autoencoder: `transform` is the `inverse_transform` of the estimator.
 
-    The estimator is fitted already and stays as it is: `fit` does nothing, and `clone`
-    returns the part itself.
+    The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
 
     Parameters
     ----------
-    estimator : object
-        A fitted estimator of this package.
+    estimator : AutoencoderTransformer, DenoisingAutoencoder or AutoencoderOutlierDetector
+        The fitted estimator.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of columns of a code.
+        Number of components of the code.
 
     See Also
     --------
-    Encoder : The way there.
-    Reconstructor : There and back.
+    Encoder : From samples to codes.
+    Reconstructor : From samples to their reconstructions.
 
     Examples
     --------
@@ -236,30 +243,30 @@ class Decoder(_NamedAsInput):
     (150, 4)
     """
 
-    def transform(self, X):
-        """Decode codes.
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Decode X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` of the estimator returns them.
+            Codes, as returned by `transform` of the estimator.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            Reconstructed rows, in the units of the training rows.
+            Reconstructed samples, in the units of the training samples.
         """
         return self._fitted().inverse_transform(X)
 
     @property
-    def n_features_in_(self):
-        """Number of columns of a code: int."""
+    def n_features_in_(self) -> int:
+        """Number of components of the code."""
         return self.estimator.n_components_
 
     @property
-    def feature_names_in_(self):
-        """Codes are known by their place."""
-        raise AttributeError("Decoder has no feature_names_in_: codes have no names.")
+    def feature_names_in_(self) -> NDArray[np.object_]:
+        """Not available: components of a code have no names."""
+        raise AttributeError("Decoder has no feature_names_in_: components have no names.")
 
     @property
     def _onnx_outputs(self):
@@ -269,28 +276,27 @@ class Decoder(_NamedAsInput):
         return [exporter.decode(self.estimator._model, X)]
 
 
-class Reconstructor(_NamedAsInput):
-    """A fitted autoencoder from end to end: `transform` is its `reconstruct`.
+class Reconstructor(_WithFeatureNames):
+    """Encoder and decoder of a fitted autoencoder: `transform` is its `reconstruct`.
 
-    With a :class:`~skae.DenoisingAutoencoder` a step that cleans rows. The estimator is
-    fitted already and stays as it is: `fit` does nothing, and `clone` returns the part
-    itself.
+    With a :class:`~skae.DenoisingAutoencoder` it is a Pipeline step that denoises samples. The
+    estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
 
     Parameters
     ----------
-    estimator : object
-        A fitted estimator of this package.
+    estimator : AutoencoderTransformer, DenoisingAutoencoder or AutoencoderOutlierDetector
+        The fitted estimator.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of features of the rows.
+        Number of features that the estimator was fitted on.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where the estimator was fitted on string names.
+        Names of these features, if they are all strings.
 
     See Also
     --------
-    Decoder : The second half.
+    Decoder : From codes to samples.
 
     Examples
     --------
@@ -306,18 +312,18 @@ class Reconstructor(_NamedAsInput):
     True
     """
 
-    def transform(self, X):
-        """Encode X and decode the codes.
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Reconstruct X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct.
+            Samples to reconstruct.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the units of X.
+            Reconstructed samples, in the units of X.
         """
         return self._fitted().reconstruct(X)
 
@@ -329,27 +335,26 @@ class Reconstructor(_NamedAsInput):
         return [exporter.reconstruct(self.estimator._model, X)]
 
 
-class SampleScorer(_Part):
-    """The scores of a fitted autoencoder: `transform` is its `score_samples`, as a column.
+class SampleScorer(_FrozenMethod):
+    """Scores of a fitted autoencoder: `transform` is its `score_samples`, as one column.
 
-    The estimator is fitted already and stays as it is: `fit` does nothing, and `clone`
-    returns the part itself.
+    The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
 
     Parameters
     ----------
-    estimator : object
-        A fitted estimator of this package.
+    estimator : AutoencoderTransformer, DenoisingAutoencoder or AutoencoderOutlierDetector
+        The fitted estimator.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of features of the rows.
+        Number of features that the estimator was fitted on.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where the estimator was fitted on string names.
+        Names of these features, if they are all strings.
 
     See Also
     --------
-    skae.AutoencoderOutlierDetector : Exports labels and scores less its `offset_`.
+    skae.AutoencoderOutlierDetector : Its own export has labels, and scores minus `offset_`.
 
     Examples
     --------
@@ -362,23 +367,23 @@ class SampleScorer(_Part):
     (150, 1)
     """
 
-    def transform(self, X):
-        """Return the score of each row: higher is better.
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Compute the score of each sample; higher is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Samples to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples, 1)
-            What `score_samples` of the estimator returns, as a column.
+            Scores, as returned by `score_samples` of the estimator.
         """
         return self._fitted().score_samples(X)[:, np.newaxis]
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the name of the column.
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Get the name of the column.
 
         Parameters
         ----------

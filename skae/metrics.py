@@ -1,6 +1,9 @@
 """Scores and errors of reconstructions, for every reducer with `inverse_transform`."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -9,7 +12,9 @@ from skae._compat import check_sample_weight
 __all__ = ["rate_distortion", "reconstruction_score", "reconstruction_scores"]
 
 
-def reconstruction_score(estimator, X, y=None, sample_weight=None):
+def reconstruction_score(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
     """Return the share of the variance of X that the reconstruction explains.
 
     The score is comparable between PCA, KernelPCA, NMF, the autoencoders and every Pipeline
@@ -57,7 +62,9 @@ def reconstruction_score(estimator, X, y=None, sample_weight=None):
     return explained_variance(*_reconstruct(estimator, X, sample_weight))
 
 
-def reconstruction_scores(estimator, X, y=None, sample_weight=None):
+def reconstruction_scores(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> dict[str, float]:
     """Return two scores of the reconstruction, by name.
 
     Pass the function as ``scoring=`` to `sklearn.callback.ScoringMonitor`, for the scores of
@@ -108,7 +115,13 @@ def reconstruction_scores(estimator, X, y=None, sample_weight=None):
     }
 
 
-def rate_distortion(estimator, X, *, n_components=None, sample_weight=None):
+def rate_distortion(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    n_components: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> Bunch:
     """Return the reconstruction error for each number of components, and that of PCA.
 
     An autoencoder trained with ``nested=True`` decodes any number of leading components. The

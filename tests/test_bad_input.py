@@ -149,7 +149,7 @@ def test_clean_rows_for_other_rows():
             model,
             lambda name=name: getattr(model, name)(rows(), X_clean=rows()[:9]),
             ValueError,
-            "X_clean must have the rows of X: got 9 for 30",
+            "X_clean must have as many samples as X: got 9, expected 30",
         )
 
 

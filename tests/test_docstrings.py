@@ -1,4 +1,4 @@
-"""Docstrings of the public face: complete, true, and the same where the thing is the same."""
+"""Docstrings of estimators, skae.export and metrics: complete, correct and consistent."""
 
 import ast
 import inspect
@@ -9,9 +9,16 @@ import pandas as pd
 import pytest
 
 import skae
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, metrics
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    export,
+    metrics,
+)
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+PARTS = [getattr(export, name) for name in export.__all__]
 SECTIONS = [
     "Parameters",
     "Attributes",
@@ -24,14 +31,14 @@ SECTIONS = [
     "References",
     "Examples",
 ]
-# What the estimators share by name and not by meaning: a detector standardises each feature,
-# judges rows by other means, and may have other defaults.
+# Attributes and methods of the same name that differ between the estimators: a detector
+# standardises each feature and has other scores.
 DIFFERENT_ATTRIBUTES = {"mean_", "scale_", "code_scale_"}
 DIFFERENT_METHODS = {"fit", "partial_fit", "score", "score_samples"}
 
 
 def sections(thing):
-    """Cut a docstring at its underlined headings: {heading: text}, "" for what precedes."""
+    """Return the sections of a docstring by heading; the text before the first is under ""."""
     found, heading, lines = {}, "", inspect.getdoc(thing).splitlines()
     text = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
@@ -45,7 +52,7 @@ def sections(thing):
 
 
 def entries(section):
-    """Cut a section at its unindented lines: {name: (type, description)}."""
+    """Return the entries of a section as {name: (type, description)}."""
     found = {}
     for entry in re.split(r"\n(?=\S)", section) if section else []:
         head, _, description = entry.partition("\n")
@@ -55,7 +62,7 @@ def entries(section):
 
 
 def public_methods(Estimator):
-    """Methods that skae defines, by name."""
+    """Yield name and function of each public method that skae defines."""
     for name, method in inspect.getmembers(Estimator, callable):
         function = inspect.unwrap(method)
         if not name.startswith("_") and getattr(function, "__module__", "").startswith("skae"):
@@ -72,13 +79,16 @@ def public_functions():
 
 METHODS = [
     pytest.param(method, id=f"{Estimator.__name__}.{name}")
-    for Estimator in ESTIMATORS
+    for Estimator in ESTIMATORS + PARTS
     for name, method in public_methods(Estimator)
 ]
 
 
 def assert_parameters_are_documented(documented, signature):
-    parameters = {name: p for name, p in signature.parameters.items() if name != "self"}
+    parameters = dict(signature.parameters)
+    parameters.pop("self", None)
+    if "params" in parameters:
+        parameters["**params"] = parameters.pop("params")
     assert list(documented) == list(parameters)
     for name, (kind, description) in documented.items():
         assert description.rstrip().endswith((".", ")")), name
@@ -111,7 +121,7 @@ def test_public_names():
         assert inspect.getdoc(getattr(skae, name))
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", ESTIMATORS + PARTS)
 def test_classes(Estimator):
     found = sections(Estimator)
     assert_opens_well(Estimator)
@@ -141,7 +151,7 @@ def test_functions(function):
 
 
 def fitted_attributes(Estimator):
-    """Names of everything public that ends in an underscore after some kind of fit."""
+    """Return the names of the fitted attributes after fits with different parameters."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
     parameters = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
@@ -163,7 +173,7 @@ def test_attributes(Estimator):
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
-def test_attributes_are_of_the_shape_that_is_stated(Estimator):
+def test_attributes_have_the_documented_type_and_shape(Estimator):
     X = np.random.default_rng(0).normal(size=(60, 3))
     model = Estimator(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(X)
     sizes = {"n_features": 3, "n_components": 2}
@@ -189,13 +199,13 @@ def test_attributes_are_of_the_shape_that_is_stated(Estimator):
 
 
 def assert_same_words(found, different=frozenset()):
-    """`found` holds, for each estimator, {name: text}; equal names have equal texts."""
+    """Check that equal names have equal texts; `found` has {name: text} for each estimator."""
     for name in set().union(*found) - set(different):
         texts = {one[name] for one in found if name in one}
         assert len(texts) == 1, name
 
 
-def test_shared_parameters_are_described_in_the_same_words():
+def test_shared_parameters_have_the_same_descriptions():
     found = []
     for Estimator in ESTIMATORS:
         documented = entries(sections(Estimator)["Parameters"])
@@ -208,14 +218,14 @@ def test_shared_parameters_are_described_in_the_same_words():
     assert_same_words(found)
 
 
-def test_shared_attributes_are_described_in_the_same_words():
+def test_shared_attributes_have_the_same_descriptions():
     assert_same_words(
         [entries(sections(Estimator)["Attributes"]) for Estimator in ESTIMATORS],
         DIFFERENT_ATTRIBUTES,
     )
 
 
-def test_shared_parameters_stand_in_the_same_order():
+def test_shared_parameters_have_the_same_order():
     orders = [list(inspect.signature(Estimator).parameters) for Estimator in ESTIMATORS]
     shared = [name for name in orders[0] if all(name in order for order in orders)]
     for order in orders:
@@ -231,7 +241,7 @@ def test_transformers_have_the_same_defaults():
     assert all(parameter == two[name] for name, parameter in one.items())
 
 
-def test_shared_methods_are_described_in_the_same_words():
+def test_shared_methods_have_the_same_descriptions():
     assert_same_words(
         [
             {name: sections(method)[""] for name, method in public_methods(Estimator)}
@@ -242,7 +252,7 @@ def test_shared_methods_are_described_in_the_same_words():
 
 
 @pytest.mark.parametrize("section", ["Parameters", "Returns", "Raises"])
-def test_arguments_of_shared_methods_are_described_in_the_same_words(section):
+def test_sections_of_shared_methods_have_the_same_entries(section):
     found = []
     for Estimator in ESTIMATORS:
         found.append({})
@@ -254,8 +264,8 @@ def test_arguments_of_shared_methods_are_described_in_the_same_words(section):
     assert_same_words(found)
 
 
-def test_everything_that_is_named_exists():
-    """Names in backquotes that look like parameters or attributes are one or the other."""
+def test_quoted_names_exist():
+    """Names in backquotes that contain an underscore are parameters, attributes or methods."""
     for Estimator in ESTIMATORS:
         names = set(dir(Estimator)) | fitted_attributes(Estimator)
         names |= set(Estimator().get_params())

@@ -197,7 +197,7 @@ SETS = [load_iris, load_wine, load_breast_cancer, load_digits]
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_untransformed_rows_to_watch_raise_a_warning(Estimator):
     pipeline = scaled(quick(Estimator), (), X_val=True)
-    with pytest.warns(UserWarning, match=r"X_val is on another scale than X in \d+ of 13 columns"):
+    with pytest.warns(UserWarning, match=r"X_val is on another scale than X in \d+ of 13 features"):
         pipeline.fit(X_train, X_val=X_val)
 
 
@@ -207,11 +207,11 @@ def test_the_columns_are_named():
     with pytest.warns(UserWarning, match="another scale") as caught:
         pipeline.fit(frame[::2], X_val=frame[1::2])
     text = str(caught[0].message)
-    assert "in 7 of 13 columns: alcohol, alcalinity_of_ash, magnesium, " in text
+    assert "in 7 of 13 features: alcohol, alcalinity_of_ash, magnesium, " in text
     assert " and 2 more. " in text
     assert 'transform_input=["X_val"]' in text
     model = quick(AutoencoderTransformer)
-    with pytest.warns(UserWarning, match=r"in 1 of 2 columns: 1\."):
+    with pytest.warns(UserWarning, match=r"in 1 of 2 features: 1\."):
         model.fit(X_train[:, :2], X_val=X_val[:, :2] * [1, 100])
 
 
@@ -279,5 +279,5 @@ def test_numbers_near_the_largest_are_compared_without_overflow():
 
 def test_names_of_columns_that_are_numbers():
     frame = pd.DataFrame(X_train)
-    with pytest.warns(UserWarning, match=r"columns: 0, 1, 2, 3, 4 and"):
+    with pytest.warns(UserWarning, match=r"features: 0, 1, 2, 3, 4 and"):
         quick(AutoencoderTransformer, max_iter=0).fit(frame, X_val=pd.DataFrame(X_val * 1000))

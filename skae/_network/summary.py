@@ -11,7 +11,7 @@ CELL = "padding:0.15em 0.8em;border-bottom:1px solid rgba(128,128,128,0.35)"
 
 @dataclass(frozen=True)
 class Layer:
-    """What goes in, what comes out, and how many numbers that takes."""
+    """A layer: its numbers of inputs, outputs and parameters."""
 
     name: str
     n_inputs: int
@@ -21,14 +21,14 @@ class Layer:
     is_trained: bool = True
 
     def cells(self):
-        """The layer as a line of the table."""
+        """Return the cells of the layer's line of the table."""
         numbers = (f"{n:,}" for n in (self.n_inputs, self.n_outputs))
         return (self.name, *numbers, self.activation, f"{self.n_parameters:,}")
 
 
 @dataclass(frozen=True)
 class LayerTable:
-    """The layers from input to output, other decoders and the linear path's maps after them."""
+    """Table of the layers from input to output, then of further decoders and the linear path."""
 
     estimator_name: str
     layers: tuple[Layer, ...]
@@ -45,18 +45,17 @@ class LayerTable:
     def title(self):
         n_features = self.layers[0].n_inputs
         code = next(layer for layer in self.layers if layer.name == "code")
-        columns = "column" if code.n_outputs == 1 else "columns"
-        return (
-            f"{self.estimator_name}: {n_features:,} features, code of {code.n_outputs:,} {columns}"
-        )
+        noun = "component" if code.n_outputs == 1 else "components"
+        size = f"code of {code.n_outputs:,} {noun}"
+        return f"{self.estimator_name}: {n_features:,} features, {size}"
 
     def lines(self):
-        """All lines below the head: the layers, the sum, and what of it is trained."""
-        found = [layer.cells() for layer in self.layers]
-        found.append(("total", "", "", "", f"{self.n_parameters:,}"))
+        """Return the lines below the head: layers, all parameters, trained parameters."""
+        lines = [layer.cells() for layer in self.layers]
+        lines.append(("total", "", "", "", f"{self.n_parameters:,}"))
         if self.n_trained < self.n_parameters:
-            found.append(("trained", "", "", "", f"{self.n_trained:,}"))
-        return found
+            lines.append(("trained", "", "", "", f"{self.n_trained:,}"))
+        return lines
 
     def __str__(self):
         table = [COLUMNS, *self.lines()]
@@ -75,16 +74,16 @@ class LayerTable:
         return "\n".join([self.title, "", *aligned])
 
     def to_html(self):
-        """Return a table for notebooks, in the colours of the page, light or dark."""
+        """Return the table in HTML, in the colours of the page, light or dark."""
 
         def line(cells, tag):
-            written = (
+            html_cells = (
                 f'<{tag} style="{CELL};text-align:'
                 f'{"left" if name in ("layer", "activation") else "right"}">'
                 f"{html.escape(cell)}</{tag}>"
                 for name, cell in zip(COLUMNS, cells)
             )
-            return f"<tr>{''.join(written)}</tr>"
+            return f"<tr>{''.join(html_cells)}</tr>"
 
         body = "".join(line(cells, "td") for cells in self.lines())
         return (
@@ -95,7 +94,7 @@ class LayerTable:
 
 
 def layer_table(architecture, estimator_name):
-    """Return the table of the network that a plain dict describes."""
+    """Return the table of a network; `architecture` is the fitted attribute `architecture_`."""
     widths, activations = architecture["widths"], architecture["activations"]
     n_encoder_layers, n_layers = architecture["n_encoder_layers"], len(activations)
     layers = []

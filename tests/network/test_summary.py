@@ -40,7 +40,7 @@ def test_the_table_without_a_linear_path():
     parameters = SMALL | {"hidden_layer_sizes": (6, 5), "linear_path": None, "activation": "tanh"}
     model = AutoencoderTransformer(1, **parameters).fit(rows())
     text = str(layer_table(model.architecture_, "Network"))
-    assert "code of 1 column\n" in text
+    assert "code of 1 component\n" in text
     assert re.findall(r"^(\w+ ?\d?) ", text, re.MULTILINE)[1:] == [
         *("encoder 1", "encoder 2", "code ", "decoder 1", "decoder 2", "output ", "total ")
     ]
