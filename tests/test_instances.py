@@ -144,7 +144,9 @@ def test_what_is_set_later_does_not_change_a_fitted_model():
     model = AutoencoderTransformer(4, latent_activation=TopK(share=0.5), **SMALL).fit(X)
     code = model.transform(X)
     model.set_params(latent_activation__share=0.25)
-    assert_array_equal(model.transform(X), code)
+    loaded = pickle.loads(pickle.dumps(model))  # whose network is made anew
+    assert_array_equal(loaded.transform(X), code)
+    assert loaded.latent_activation == TopK(share=0.25)
     assert (model.fit(X).transform(X) != 0).mean() < (code != 0).mean()
 
 

@@ -46,7 +46,7 @@ def circumstances(run):
 
 
 def reconstruction(results):
-    """Gains on unseen rows, set by set and size by size, and what they amount to."""
+    """Gains on test samples, set by set and size by size, and what they amount to."""
     sizes = sorted({case["n_components"] for case in results})
     gains = [case["median_gain"] for case in results]
     splits = [gain for case in results for gain in case["gain"]]
@@ -82,7 +82,7 @@ def nested(results):
             for i, size in enumerate(case["sizes"])
         }
         return [
-            f"{case['data_set']} ({case['n_rows']} rows)",
+            f"{case['data_set']} ({case['n_rows']} samples)",
             *(f"{found[size]:+.0f} %" if size in found else "" for size in sizes),
         ]
 
@@ -92,10 +92,10 @@ def nested(results):
         yield f"{median(one / alone[-1] for one, alone in seconds):.1f}"
         yield f"{median(one / mean(alone) for one, alone in seconds):.1f}"
 
-    yield from ("Gain over PCA with as many columns:", "")
-    yield from table(["columns", *sizes], [line(case, "pca", -1) for case in results])
+    yield from ("Gain over PCA with the same number of components:", "")
+    yield from table(["components", *sizes], [line(case, "pca", -1) for case in results])
     yield from ("Error over separate fits:", "")
-    yield from table(["columns", *sizes], [line(case, "alone", 1) for case in results])
+    yield from table(["components", *sizes], [line(case, "alone", 1) for case in results])
     header = ["time in fits", "of the whole code", "of the separate ones' mean"]
     yield from table(header, map(list, map(times, results)))
 
@@ -115,11 +115,11 @@ def speed(results):
                 row.append(f"{there['ratio']:.2f}" if there else "")
             rows.append(row)
         yield from (f"``{call}``:", "")
-        yield from table(["workload", "skae, rows/s", *peers], rows)
+        yield from table(["workload", "skae, samples/s", *peers], rows)
 
 
 def outliers(results):
-    """Detectors ranked over the data sets, and set by set; or their seconds on many rows."""
+    """Detectors ranked over the data sets, and set by set; or their seconds on many samples."""
     if "data" not in results[0]:
         yield from many_rows(results)
         return
@@ -158,13 +158,13 @@ def many_rows(results):
         for d in detectors
     }
     rows = [[d, f"{auc:.3f}", f"{s / found['skae'][1]:.1f}"] for d, (auc, s) in found.items()]
-    yield from (f"{results[0]['n_rows']:,} rows of {results[0]['n_features']} columns:", "")
+    yield from (f"{results[0]['n_rows']:,} samples of {results[0]['n_features']} features:", "")
     yield from table(["detector", "ROC AUC", "seconds to fit, over those of skae"], rows)
 
 
 def calibration(results):
     """Stated and observed false alarms."""
-    header = ["rows", "training quantile", "held-out rows", "promise", "deviation", "p ≤ 0.01"]
+    header = ["data", "training quantile", "held-out samples", "nominal", "deviation", "p ≤ 0.01"]
     keys = ("training", "auto", "attainable", "expected_sd", "p")
     rows = [[r["data"], *(f"{r[key]:.3f}" for key in keys)] for r in results]
     means = [f"{mean(r[key] for r in results):.3f}" for key in keys]

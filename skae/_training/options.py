@@ -1,12 +1,13 @@
 """Options: the parameters of an estimator, read once and checked against each other."""
 
+import copy
 from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 
 from skae._network.network import loss_of
-from skae._parametrized import check_offers
+from skae._parametrized import Parametrized, check_offers
 from skae._sampling import generator
 from skae.activations import Activation
 from skae.losses import Loss
@@ -207,10 +208,10 @@ def _network_options(parameters, penalty, standardize, bottleneck):
     return NetworkOptions(
         n_components=parameters["n_components"],
         hidden_layer_sizes=check_hidden_layer_sizes(parameters["hidden_layer_sizes"]),
-        activation=parameters["activation"],
-        latent_activation=latent_activation,
-        output_activation=output_activation,
-        loss=parameters["loss"],
+        activation=_own(parameters["activation"]),
+        latent_activation=_own(latent_activation),
+        output_activation=_own(output_activation),
+        loss=_own(parameters["loss"]),
         linear_path=parameters["linear_path"] == "pca",
         nested=bool(parameters.get("nested", False)),
         sparsity_target=float(parameters["sparsity_target"]),
@@ -219,6 +220,11 @@ def _network_options(parameters, penalty, standardize, bottleneck):
         standardize=standardize,
         bottleneck=bottleneck,
     )
+
+
+def _own(value):
+    """Return a copy of an instance, so that `set_params` does not change a fitted network."""
+    return copy.copy(value) if isinstance(value, Parametrized) else value
 
 
 def _solver_options(parameters):
