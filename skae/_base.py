@@ -429,8 +429,8 @@ class _BaseAutoencoder(
             )
         if not self._is_decodable(n_components):
             raise ValueError(
-                f"n_components={n_components}, of n_components_={n_available}, can only be "
-                "decoded after training with nested=True."
+                f"n_components={n_components} is less than n_components_={n_available}: the first "
+                "components alone can only be decoded after training with nested=True."
             )
         size = self._model.n_columns_read(int(n_components))
         return features_in_container(self, inference.reconstruct(self._model, samples, size), X)
