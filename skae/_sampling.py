@@ -1,17 +1,17 @@
-"""Choices of samples, and the random numbers behind them."""
+"""Sampling: evenly spaced rows, and random generators."""
 
 import numpy as np
 
 
 def evenly_spaced(n_rows, n_wanted):
-    """Return the numbers of `n_wanted` of the rows, first and last among them, or of all rows."""
+    """Return the indices of at most `n_wanted` rows, evenly spaced from the first to the last."""
     return np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).astype(int)
 
 
 def generator(random_state):
-    """Make a Generator from None, an int, a RandomState or a Generator (returned as it is).
+    """Make a Generator from None, an int or a RandomState; return a Generator as it is.
 
-    The global random state is neither read nor written: None asks the operating system.
+    None takes a seed from the operating system: the global random state is never used.
     """
     if isinstance(random_state, np.random.RandomState):
         words = random_state.randint(0, 2**32, size=4, dtype=np.uint32)

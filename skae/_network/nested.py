@@ -66,7 +66,7 @@ class CodeSizeSampler:
 
 
 def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
-    """Return pairs of the rows that a decoder reads in training and the weight of its loss."""
+    """Return a pair for each decoder: the rows that it reads, and the weight of its loss."""
     rows_of_decoders = spans(n_rows, len(network.decoder_sizes), reads_per_sample)
     return [
         (DecoderBatch(rows, k, sizes[rows, k : k + 1]), float(weight))
@@ -75,7 +75,7 @@ def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
 
 
 def validation_batches(network, n_rows, dtype):
-    """Return pairs of all rows, truncated to a validated size, and the weight one."""
+    """Return a pair for each validated size: all rows, truncated to it, and the weight one."""
     return [
         (
             DecoderBatch(slice(0, n_rows), network.decoder_of(n), np.full((n_rows, 1), n, dtype)),

@@ -49,8 +49,8 @@ class EpochSelector:
             means = np.abs(self.shares @ losses)
             self.unit = np.maximum(means, MIN_RELATIVE_LOSS * means.max())
         self.loss = self.mean(losses)
-        self.least_gain = MIN_RELATIVE_GAIN * (abs(self.loss) if losses.ndim == 1 else 1.0)
-        self.bound = self.least_gain
+        self.min_gain = MIN_RELATIVE_GAIN * (abs(self.loss) if losses.ndim == 1 else 1.0)
+        self.bound = self.min_gain
         self.epoch = 0
 
     def mean(self, losses):
@@ -64,20 +64,20 @@ class EpochSelector:
             return self.mean(losses)
         return float(np.max(self.shares @ losses / self.unit) * self.unit.flat[0])
 
-    def improves(self, losses, epoch):
+    def select_if_better(self, losses, epoch):
         """Select an epoch if it is better than the selected one; return whether it is."""
         gains = (self.start - losses) / self.unit
         means = self.shares @ gains
         margins = self.n_errors * np.sqrt(self.shares**2 @ (gains - means) ** 2)
         bound = float(np.mean(means - margins))
-        if not (bound > self.bound and np.min(means - margins / 2) > self.least_gain):
+        if not (bound > self.bound and np.min(means - margins / 2) > self.min_gain):
             return False
         self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
         return True
 
     def improved_parts(self, losses, epoch):
-        """Compare an epoch as `improves` does; return the parts to keep: all or none."""
-        return self.parts if self.improves(losses, epoch) else ()
+        """Select an epoch if it is better; return the parts to keep of it: all or none."""
+        return self.parts if self.select_if_better(losses, epoch) else ()
 
 
 class DecoderEpochSelector:
@@ -118,13 +118,13 @@ class DecoderEpochSelector:
         return self.mean(self.best_losses)
 
     def improved_parts(self, losses, epoch):
-        """Return the decoders that an epoch improves, and select it for these."""
-        return [part for part in self.parts if self.improves_part(part, losses, epoch)]
+        """Select an epoch for the decoders that it improves; return these."""
+        return [part for part in self.parts if self.select_part_if_better(part, losses, epoch)]
 
-    def improves_part(self, part, losses, epoch):
+    def select_part_if_better(self, part, losses, epoch):
         """Select an epoch for one decoder if it is better; return whether it is."""
         chosen = self.columns[part]
-        is_better = self.selectors[part].improves(losses[:, chosen], epoch)
+        is_better = self.selectors[part].select_if_better(losses[:, chosen], epoch)
         if is_better:
             self.best_losses[:, chosen] = losses[:, chosen]
         return is_better

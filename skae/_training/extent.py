@@ -20,9 +20,9 @@ RADIUS_FACTOR = 1.5  # times the greatest norm; less costs accuracy, 2 leaves so
 def measure(run, model, n_steps, max_rows=MAX_ROWS):
     """Return the model with a measured input radius and a measured clip margin."""
     rng = np.random.default_rng([run.options.seeds.samples, n_steps, 2])
-    noisy = run.rows.noisy_sample(max_rows, rng) if model.network.linear_path else None
-    if noisy is not None:
-        samples = noisy[:2] if run.rows.is_noisy else noisy[:1]
+    if model.network.linear_path:
+        target, noisy, _ = run.rows.noisy_sample(max_rows, rng)
+        samples = (target, noisy) if run.rows.is_noisy else (target,)
         radius = measure_input_radius(model, samples, run.trainer.run_jobs)
         model = replace(model, input_radius=radius)
     margin = measure_clip_margin(model, run.rows, MAX_RESTORED_ROWS, run.resumed)

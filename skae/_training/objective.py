@@ -189,7 +189,7 @@ class Objective:
         return [partial(self.run_jobs, additions)] if others else []
 
     def _decoder_batches(self, n_rows, sizes):
-        """Return pairs of the rows that a decoder reads and the weight of its mean loss."""
+        """Return pairs: the rows that a decoder reads, and the weight of their mean loss."""
         plan, network = self.plan, self.workspace.network
         if not network.nested:
             return [(DecoderBatch(slice(0, n_rows)), 1.0)]

@@ -188,6 +188,7 @@ def _check_instances(parameters):
 
 
 def _network_options(parameters, penalty, standardize, bottleneck):
+    """Return the NetworkOptions; raise ValueError if activations contradict loss or penalty."""
     loss, output_activation = loss_of(parameters["loss"]), parameters["output_activation"]
     latent_activation = parameters["latent_activation"]
     needed = None if penalty is None else penalty.latent_activation
@@ -228,6 +229,7 @@ def _own(value):
 
 
 def _solver_options(parameters):
+    """Return the SolverOptions."""
     batch_size = parameters["batch_size"]
     names = [name for name in SolverOptions.__dataclass_fields__ if name in parameters]
     return SolverOptions(
@@ -238,6 +240,7 @@ def _solver_options(parameters):
 
 
 def _optimizer(parameters):
+    """Return the optimizer of the solver, or None for L-BFGS."""
     solver = parameters["solver"]
     if not isinstance(solver, str):
         return solver
@@ -249,6 +252,7 @@ def _optimizer(parameters):
 
 
 def _penalty(parameters):
+    """Return the penalty of the parameters, or None."""
     sparsity = parameters["sparsity"]
     if sparsity is None or not isinstance(sparsity, str):
         return sparsity

@@ -160,6 +160,7 @@ def run_epochs(run, pairs, n_epochs, monitor):
 
 
 def _run_lbfgs(run, state, rows, max_iter, after_iteration):
+    """Train a state by L-BFGS; return the name of the limit that stopped it, or None."""
     objective = run.trainer.objective(state, rows)
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)

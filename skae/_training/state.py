@@ -208,6 +208,7 @@ def resumed_state(previous, options, target):
 
 
 def _check_same_network(spec, network, n_features):
+    """Raise ValueError if the options ask for another network than a spec describes."""
     n_components = spec["widths"][spec["n_encoder_layers"]]
     n_asked = n_components if network.is_share else int(network.n_components)
     asked = network.spec(n_features, n_asked)

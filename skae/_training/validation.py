@@ -92,14 +92,14 @@ def refit(run, selector):
         due = [k for k, selected in zip(selector.parts, selector.epochs) if selected == epoch]
         losses_now = losses() if due else None
         for decoder in due:
-            if check.improves_part(decoder, losses_now, epoch):
+            if check.select_part_if_better(decoder, losses_now, epoch):
                 state.keep(decoder)
                 history.best_iter = history.n_before + epoch
 
     if state.fixed_encoder:
         train_for(run, selector.epoch, keep_decoders)
     elif train_for(run, selector.epoch):
-        if check.improves(losses(), selector.epoch):
+        if check.select_if_better(losses(), selector.epoch):
             history.best_iter = history.n_before + selector.epoch
         else:
             state.best.flat[...] = start

@@ -57,7 +57,7 @@ def choose(curves, weights=None, n_errors=1.0):
     selector = EpochSelector(curves[0], weights, n_errors)
     kept = 0
     for epoch, losses in enumerate(curves[1:], start=1):
-        if selector.improves(losses, epoch):
+        if selector.select_if_better(losses, epoch):
             kept = epoch
     assert selector.epoch == kept
     assert selector.loss == pytest.approx(np.average(curves[kept], weights=weights))
@@ -156,8 +156,8 @@ def test_each_part_has_its_own_epoch():
 def test_a_part_is_compared_alone():
     start = np.tile([1.0, 2.0, 0.1], (6, 1))
     selector = DecoderEpochSelector(start, np.ones(6), 0.0, [[0, 2], [1]])
-    assert selector.improves_part(0, start * [0.9, 0.1, 0.8], 3)
-    assert not selector.improves_part(1, start * [0.1, 1.1, 0.1], 5)
+    assert selector.select_part_if_better(0, start * [0.9, 0.1, 0.8], 3)
+    assert not selector.select_part_if_better(1, start * [0.1, 1.1, 0.1], 5)
     assert selector.epochs == [3, 0]
 
 
@@ -165,5 +165,5 @@ def choose_over_sizes(curves, n_errors=1.0):
     """Feed a selector the losses of rows at several sizes; the epoch that it ends with."""
     selector = EpochSelector(np.asarray(curves[0]), np.ones(len(curves[0])), n_errors)
     for epoch, losses in enumerate(curves[1:], start=1):
-        selector.improves(np.asarray(losses), epoch)
+        selector.select_if_better(np.asarray(losses), epoch)
     return selector.epoch
