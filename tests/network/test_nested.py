@@ -480,7 +480,7 @@ def test_without_nesting_narrower_codes_are_refused(Estimator):
     X = rows()
     model = Estimator(3, hidden_layer_sizes=(8,), max_iter=2, random_state=0).fit(X)
     code = model.transform(X)
-    with pytest.raises(ValueError, match=r"n_components=2 is less than n_components_=3.*nested=True"):
+    with pytest.raises(ValueError, match=r"=2 is less than n_components_=3.*nested=True"):
         model.reconstruct(X, n_components=2)
     with pytest.raises(ValueError, match=r"X has 2 columns.*n_components_=3.*nested=True"):
         model.inverse_transform(code[:, :2])
