@@ -48,6 +48,7 @@ def criterion(request):
 # ------------------------------------------------------------ threshold and signs
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_contamination_is_the_share_of_the_training_rows_that_is_flagged(criterion, contamination):
     X = normal_rows()
@@ -197,6 +198,7 @@ def test_no_training_rows_are_kept():
 # ------------------------------------------------------------ the score and its parts
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_features_add_up(criterion):
     X = np.vstack([normal_rows(), odd_rows()])
     detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(X)
@@ -206,6 +208,7 @@ def test_features_add_up(criterion):
     assert_allclose(parts.sum(axis=1), detector.score_samples(X), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_features_name_the_one_that_is_wrong(criterion):
     detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(normal_rows())
     unseen = normal_rows(200, seed=5)
@@ -215,6 +218,7 @@ def test_features_name_the_one_that_is_wrong(criterion):
     assert np.mean(named == wrong) > 0.9
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])
 def test_a_planted_column_ranks_first(correlation):
     rng = np.random.default_rng(0)
@@ -237,6 +241,7 @@ def test_the_likelihood_of_a_linear_network_is_that_of_gaussians():
     assert abs(found.mean() - expected.mean()) < 0.1
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_frames_in_frames_out():
     X, names = normal_rows(), list("abcdef")
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
@@ -393,6 +398,7 @@ def test_default_score_prefers_normal_rows():
     assert detector.score(normal_rows(100, seed=4)) > detector.score(odd_rows(100))
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_grid_search_with_and_without_labels():
     X = np.vstack([normal_rows(100), odd_rows(20)])
     truth = np.r_[np.ones(100), -np.ones(20)]
