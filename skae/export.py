@@ -238,7 +238,7 @@ class Decoder(_WithFeatureNames):
     >>> from skae import AutoencoderTransformer
     >>> from skae.export import Decoder
     >>> X = load_iris().data
-    >>> autoencoder = AutoencoderTransformer(2, random_state=0).fit(X)
+    >>> autoencoder = AutoencoderTransformer(2, max_iter=20, random_state=0).fit(X)
     >>> Decoder(autoencoder).transform(autoencoder.transform(X)).shape
     (150, 4)
     """
@@ -306,7 +306,7 @@ class Reconstructor(_WithFeatureNames):
     >>> from skae import DenoisingAutoencoder
     >>> from skae.export import Reconstructor
     >>> X, y = load_iris(return_X_y=True)
-    >>> denoiser = DenoisingAutoencoder(2, random_state=0).fit(X)
+    >>> denoiser = DenoisingAutoencoder(2, max_iter=20, random_state=0).fit(X)
     >>> pipe = make_pipeline(Reconstructor(denoiser), LogisticRegression(max_iter=1000))
     >>> pipe.fit(X, y).score(X, y) > 0.9
     True

@@ -77,6 +77,7 @@ quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarnin
 # ------------------------------------------------------------ dtypes
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -97,6 +98,7 @@ def test_dtype_follows_the_rows(Estimator, dtype, configuration):
         assert isinstance(number, float)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("dtype", [int, np.int8, np.uint8, bool, np.float16, np.longdouble])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_other_numbers_become_float64(Estimator, dtype):
@@ -121,6 +123,7 @@ def test_float32_and_float64_agree(Estimator):
 # ------------------------------------------------------------ consistency
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_methods_agree_with_each_other(Estimator, configuration):
@@ -167,6 +170,7 @@ def test_rows_are_encoded_one_by_one(Estimator):
         assert_allclose(whole, np.concatenate(halves), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_parameters_set_after_fit_change_nothing_fitted(Estimator, configuration):
@@ -190,6 +194,7 @@ def test_parameters_set_after_fit_change_nothing_fitted(Estimator, configuration
     assert model.get_feature_names_out().shape == (2,)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_fit_twice_is_fit_once(Estimator):
     X = rows()
@@ -202,6 +207,7 @@ def test_fit_twice_is_fit_once(Estimator):
     assert once.n_samples_seen_ == twice.n_samples_seen_
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("scale", [2.0**40, 2.0**-40])
 @pytest.mark.parametrize("shift", [0, 1000])
 @pytest.mark.parametrize("Estimator", [AutoencoderTransformer, AutoencoderOutlierDetector])
@@ -219,6 +225,7 @@ def test_units_do_not_matter(Estimator, scale, shift):
 # ------------------------------------------------------------ layouts and containers
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_layouts_and_containers(Estimator, tmp_path):
     X = rows()
@@ -272,6 +279,7 @@ def test_csr_is_refused_as_scikit_learn_does(Estimator):
 # ------------------------------------------------------------ copies
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_copies_are_the_same_model(Estimator, configuration):
@@ -296,6 +304,7 @@ def test_copies_are_the_same_model(Estimator, configuration):
     assert_same(model, fresh.fit(X), X)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_fitted_state_is_plain():
     """Arrays, lists, dicts and scalars need no code of ours to be saved."""
 
@@ -315,6 +324,7 @@ def test_fitted_state_is_plain():
         check(vars(Estimator(**SMALL).partial_fit(rows())))
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_coefs_are_views_of_theta(Estimator, configuration):

@@ -1,5 +1,7 @@
 """DenoisingAutoencoder: what noise it draws, and that it takes noise away."""
 
+from functools import cache
+
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -56,21 +58,25 @@ class Recorder:
 # ------------------------------------------------------------ it denoises
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """Models of 800 digits by class and parameters, fitted once. Tests only read them."""
+
+    @cache
+    def fit(Estimator, **parameters):
+        model = Estimator(
+            16, hidden_layer_sizes=(64,), early_stopping=False, max_iter=30, random_state=0
+        )
+        return model.set_params(**parameters).fit(digits(800))
+
+    return fit
+
+
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("linear_path", ["pca", None])
-def test_reconstruction_of_a_noisy_row_is_nearer_the_clean_one(linear_path, noise):
-    level, X = NOISES[noise], digits(1000)
-    X, unseen = X[:800], X[800:]
-    model = DenoisingAutoencoder(
-        16,
-        hidden_layer_sizes=(64,),
-        noise=noise,
-        noise_level=level,
-        linear_path=linear_path,
-        early_stopping=False,
-        max_iter=30,
-        random_state=0,
-    ).fit(X)
+def test_reconstruction_of_a_noisy_row_is_nearer_the_clean_one(fitted, linear_path, noise):
+    level, unseen = NOISES[noise], digits(1000)[800:]
+    model = fitted(DenoisingAutoencoder, noise=noise, noise_level=level, linear_path=linear_path)
     noisy = add_noise(unseen, noise, level)
     restored = model.reconstruct(noisy)
     before, after = (np.mean((array - unseen) ** 2, axis=1) for array in (noisy, restored))
@@ -82,14 +88,10 @@ def test_reconstruction_of_a_noisy_row_is_nearer_the_clean_one(linear_path, nois
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_denoises_better_than_without_noise(noise):
-    level, X = NOISES[noise], digits(1000)
-    X, unseen = X[:800], X[800:]
-    parameters = {"hidden_layer_sizes": (64,), "early_stopping": False, "max_iter": 30}
-    plain = AutoencoderTransformer(16, random_state=0, **parameters).fit(X)
-    model = DenoisingAutoencoder(
-        16, noise=noise, noise_level=level, random_state=0, **parameters
-    ).fit(X)
+def test_denoises_better_than_without_noise(fitted, noise):
+    level, unseen = NOISES[noise], digits(1000)[800:]
+    plain = fitted(AutoencoderTransformer)
+    model = fitted(DenoisingAutoencoder, noise=noise, noise_level=level, linear_path="pca")
     noisy = add_noise(unseen, noise, level)
     error = np.mean((model.reconstruct(noisy) - unseen) ** 2)
     assert error < np.mean((plain.reconstruct(noisy) - unseen) ** 2)

@@ -81,6 +81,7 @@ class DuckLoss:
         yield np.multiply, errors, 0.5, errors
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("named", "given"), INSTEAD, ids=str)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -101,6 +102,7 @@ def test_corruptions_are_what_their_names_stand_for(name):
     assert_array_equal(by_instance.theta_, by_name.theta_)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_they_are_cloned_pickled_and_go_on(Estimator):
     X = samples()

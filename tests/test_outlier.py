@@ -48,6 +48,7 @@ def criterion(request):
 # ------------------------------------------------------------ threshold and signs
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
 def test_contamination_is_the_share_of_the_training_rows_that_is_flagged(criterion, contamination):
     X = normal_rows()
@@ -197,6 +198,7 @@ def test_no_training_rows_are_kept():
 # ------------------------------------------------------------ the score and its parts
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_features_add_up(criterion):
     X = np.vstack([normal_rows(), odd_rows()])
     detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(X)
@@ -206,6 +208,7 @@ def test_features_add_up(criterion):
     assert_allclose(parts.sum(axis=1), detector.score_samples(X), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_features_name_the_one_that_is_wrong(criterion):
     detector = AutoencoderOutlierDetector(**QUICK, **criterion).fit(normal_rows())
     unseen = normal_rows(200, seed=5)
@@ -215,6 +218,7 @@ def test_features_name_the_one_that_is_wrong(criterion):
     assert np.mean(named == wrong) > 0.9
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])
 def test_a_planted_column_ranks_first(correlation):
     rng = np.random.default_rng(0)
@@ -237,6 +241,7 @@ def test_the_likelihood_of_a_linear_network_is_that_of_gaussians():
     assert abs(found.mean() - expected.mean()) < 0.1
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_frames_in_frames_out():
     X, names = normal_rows(), list("abcdef")
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
@@ -251,6 +256,7 @@ def test_frames_in_frames_out():
     assert_allclose(other.to_numpy(), found.to_numpy())
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_score_is_the_mean_of_the_scores():
     X, weights = normal_rows(), np.random.default_rng(0).random(300)
     detector = AutoencoderOutlierDetector(**QUICK).fit(X)
@@ -261,6 +267,7 @@ def test_score_is_the_mean_of_the_scores():
     )
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.skipif(not SCORES, reason="one score only")
 def test_reconstruction_is_the_squared_residual_of_standardised_features():
     X = normal_rows()
@@ -297,6 +304,7 @@ def test_a_constant_feature_that_moves_is_noticed():
 # ------------------------------------------------------------ who is found
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_finds_what_is_off_the_plane():
     X = np.vstack([normal_rows(), odd_rows()])
     detector = AutoencoderOutlierDetector(contamination=30 / 330, **QUICK).fit(X)
@@ -341,6 +349,7 @@ def test_ones_among_digits():
     assert np.median(found, axis=0).min() >= 0.99
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_weights_take_rows_out():
     X = np.vstack([normal_rows(), odd_rows()])
     weights = np.r_[np.ones(300), np.zeros(30)]
@@ -350,6 +359,7 @@ def test_weights_take_rows_out():
     assert_allclose(detector.offset_, alone.offset_, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("contamination", ["auto", 0.1])
 def test_weights_are_repetitions(contamination):
     X = np.vstack([normal_rows(120), odd_rows(10)])
@@ -379,6 +389,7 @@ def test_out_of_core():
 # ------------------------------------------------------------ among scikit-learn's tools
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_it_is_a_transformer_too():
     X = normal_rows()
     detector = AutoencoderOutlierDetector(2, **QUICK).fit(X)
@@ -388,11 +399,13 @@ def test_it_is_a_transformer_too():
     assert list(detector.get_feature_names_out()) == names
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_default_score_prefers_normal_rows():
     detector = AutoencoderOutlierDetector(2, **QUICK).fit(normal_rows())
     assert detector.score(normal_rows(100, seed=4)) > detector.score(odd_rows(100))
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_grid_search_with_and_without_labels():
     X = np.vstack([normal_rows(100), odd_rows(20)])
     truth = np.r_[np.ones(100), -np.ones(20)]
@@ -409,6 +422,7 @@ def test_grid_search_with_and_without_labels():
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_decision_boundary():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")

@@ -52,7 +52,7 @@ class CodeDisplay:
     >>> from skae import AutoencoderTransformer
     >>> from skae.plotting import CodeDisplay
     >>> iris = load_iris()
-    >>> autoencoder = AutoencoderTransformer(random_state=0).fit(iris.data)
+    >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0).fit(iris.data)
     >>> display = CodeDisplay.from_estimator(autoencoder, iris.data, iris.target)
     >>> list(display.codes)
     ['AutoencoderTransformer', 'PCA']

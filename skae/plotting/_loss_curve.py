@@ -51,7 +51,7 @@ class LossCurveDisplay:
     >>> from sklearn.datasets import load_iris
     >>> from skae import AutoencoderTransformer
     >>> from skae.plotting import LossCurveDisplay
-    >>> autoencoder = AutoencoderTransformer(random_state=0).fit(load_iris().data)
+    >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0).fit(load_iris().data)
     >>> display = LossCurveDisplay.from_estimator(autoencoder)
     >>> display.best_epoch == autoencoder.best_iter_
     True

@@ -37,6 +37,7 @@ SMALL = {
     "random_state": 0,
 }
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.usefixtures("two_calibration_folds")
 
 
 def rows(n_rows=60, n_features=5, dtype=np.float64):

@@ -157,7 +157,7 @@ SOUGHT = QUICK | {"n_components": 0.6, "max_iter": 12, "learning_rate_init": 1e-
 def test_sizing_is_the_first_phase_where_a_share_is_asked_for(Estimator, n_rows):
     """The model that is found is then trained as any other, and is the same without callbacks."""
     recorder = Recorder()
-    rows = X_many[:n_rows]
+    rows = X_many[:n_rows, ::2]
     model = quick(Estimator, **SOUGHT).set_callbacks(recorder).fit(rows)
     way = "cross-validation" if n_rows == 200 else "training"
     assert recorder.contexts[0].max_subtasks == (3 if n_rows == 200 else 2)
@@ -179,6 +179,7 @@ def test_a_share_without_rows_to_judge_has_no_sizing():
     assert recorder.contexts[0].max_subtasks == 4
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_no_epochs(Estimator):
     recorder = Recorder()
@@ -212,6 +213,7 @@ def test_partial_fit_has_no_tasks():
 # ------------------------------------------------------------ what is shown of an epoch
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -244,6 +246,7 @@ def test_the_model_as_it_stands(Estimator, way):
     assert model.loss_curve_ == expected.loss_curve_
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_the_last_model_shown_is_the_one_that_fit_leaves(Estimator):
     """With every epoch kept, up to what a detector calibrates: order and signs included."""
@@ -334,6 +337,7 @@ def test_clean_rows_are_the_targets():
     assert len(rows) < 600
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_rows_of_frames_are_frames(Estimator, library):
@@ -356,6 +360,7 @@ def test_rows_of_frames_are_frames(Estimator, library):
 # ------------------------------------------------------------ scikit-learn's own callbacks
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -412,6 +417,7 @@ def test_bars_and_scores_inside_a_search(capsys):
         assert "callback" not in name or name == "_skl_callbacks", (name, value)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_a_bar_in_a_pipeline(Estimator, capsys):
     pytest.importorskip("rich")
@@ -424,6 +430,7 @@ def test_a_bar_in_a_pipeline(Estimator, capsys):
 # ------------------------------------------------------------ stopping
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -525,6 +532,7 @@ def without_callbacks(model):
     return {name for name in vars(model) if name != "_skl_callbacks"}
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_nothing_is_left_on_the_estimator(Estimator):
     expected = vars(quick(Estimator, **QUICK).fit(X))
@@ -606,6 +614,7 @@ def test_an_interrupt_in_the_sizing_ends_its_tasks():
     assert watcher.torn_down == 1
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_clones_and_copies(Estimator):
     found = monitor()
@@ -647,6 +656,7 @@ def test_the_null_object_answers_whatever_tasks_are_asked():
 # ------------------------------------------------------------ verbose
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("parameters", [PLAIN, QUICK, WATCHED, WAYS["lbfgs"]])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

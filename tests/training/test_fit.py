@@ -51,6 +51,7 @@ def pca_error(n_components, X, unseen):
 
 
 @quiet
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("parameters", RANDOM, ids=str)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_same_seed_same_bits(Estimator, parameters):
@@ -129,6 +130,7 @@ def test_another_process_finds_the_same_bits(capsys):
 
 
 @quiet
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("parameters", RANDOM, ids=str)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_weights_are_repetitions_to_the_bit(Estimator, parameters):
@@ -245,6 +247,7 @@ def test_lbfgs_says_which_limit_it_met():
         AutoencoderTransformer(**parameters | {"max_iter": 500, "max_fun": 3}).fit(X)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 def test_no_iteration_is_the_start(Estimator, solver):
@@ -282,6 +285,7 @@ def test_fit_is_silent_and_verbose_is_a_line_an_epoch(capsys):
 # ------------------------------------------------------------ going on
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_warm_start_goes_on(Estimator):
     X = rows()
@@ -328,6 +332,7 @@ def test_another_network_cannot_go_on(parameters):
         assert pickle.dumps(model) == before
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
@@ -401,7 +406,7 @@ def test_the_best_epoch_is_restored(Estimator, given):
     model = Estimator(
         2, max_iter=60, learning_rate_init=0.02, alpha=0, tol=0, n_iter_no_change=60, random_state=0
     )
-    model.set_params(averaging=0)
+    model.set_params(averaging=0, hidden_layer_sizes=(32,))
     if "noise" in model.get_params():
         model.set_params(noise=None)
     model.fit(X, X_val=X_val if given else None)
@@ -425,6 +430,7 @@ def test_validation_samples_are_not_learned_from():
 
 
 @quiet
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_early_stopping_with_every_solver(Estimator, solver):
@@ -543,7 +549,8 @@ def test_interrupt_keeps_the_best_model_so_far(n_epochs):
 def test_interrupt_with_early_stopping(n_rows, share):
     X = rows(n_rows)
     noise = Interrupting()
-    model = DenoisingAutoencoder(2, max_iter=20, noise=noise, random_state=0).fit(X)
+    options = {"hidden_layer_sizes": (16,), "max_iter": 20, "random_state": 0}
+    model = DenoisingAutoencoder(2, noise=noise, **options).fit(X)
     fit_through_interrupt(model.set_params(noise=Interrupting(int(share * noise.n))), X)
     assert np.isfinite(model.theta_).all()
     assert model.score(X) > 0
@@ -665,6 +672,7 @@ def test_divergence_of_chunks(solver):
     assert model.score(X) > -1e6
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_a_rate_that_is_right_does_not_warn():
     X = load_digits().data[:200] / 16
     for Estimator in ESTIMATORS:
