@@ -60,5 +60,5 @@ def peak_memory():
 @pytest.fixture
 def two_calibration_folds(monkeypatch):
     """Let detectors calibrate by two folds instead of five or ten, where more repeat the same."""
-    for name in ("N_FOLDS", "N_FOLDS_OF_FEW"):
+    for name in ("N_FOLDS", "N_FOLDS_OF_SMALL"):
         monkeypatch.setattr(f"skae._outliers.calibration.{name}", 2)

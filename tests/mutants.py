@@ -32,7 +32,7 @@ import time
 from mutation_operators import OPERATORS
 
 ROOT = Path(__file__).parents[1]
-COPIED = ["skae", "tests", "pyproject.toml", "conftest.py", "README.md"]
+COPIED = ["skae", "tests", "docs", "pyproject.toml", "conftest.py", "README.md"]
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
 NO_TESTS = 5  # pytest's exit code if it has collected none
 

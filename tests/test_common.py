@@ -18,7 +18,8 @@ from versions import is_older
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae.losses import LOSSES
 
-pytestmark = pytest.mark.usefixtures("two_calibration_folds")
+# Whatever is not the defaults: a detector is trained once more for each fold of its calibration.
+few_folds = pytest.mark.usefixtures("two_calibration_folds")
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 
@@ -50,8 +51,8 @@ DENOISING_CONFIGURATIONS = {
     "swap": SMALL | {"noise": "swap"},
     "no noise": SMALL | {"noise": None},
 }
-# A detector is trained once more for each of the two folds of its calibration: fewer configurations
-# of each kind. The likelihood, which takes the longest, is the score by default and
+# A detector is trained once more for each fold of its calibration: fewer configurations of each
+# kind. The likelihood, which takes the longest, is the score by default and
 # in one of them.
 QUICK = SMALL | {"criterion": "reconstruction"}
 DETECTOR_CONFIGURATIONS = {
@@ -115,15 +116,11 @@ INDEPENDENT = {
     "check_pipeline_consistency",
 }
 
-# The defaults, but trained for few epochs: with so little patience, fits without a gain still stop
-# early, and train once more with the bounded activation.
-SHORT = {"max_iter": 6, "n_iter_no_change": 2}
-
 # Every check runs for the defaults, and for what is furthest from them: another loop than that
 # over mini-batches; no linear path, a penalty and several decoders; a code whose size trial fits
 # decide; noise that reads other rows; a threshold from the training rows.
 FULL = [
-    *(Estimator(**SHORT) for Estimator in ESTIMATORS),
+    *(Estimator() for Estimator in ESTIMATORS),
     AutoencoderTransformer(**CONFIGURATIONS["lbfgs"]),
     AutoencoderTransformer(**CONFIGURATIONS["nested, plain"]),
     DenoisingAutoencoder(**CONFIGURATIONS["share of held-out variance"]),
@@ -176,6 +173,7 @@ def test_checks(estimator, check):
     run(check, estimator)
 
 
+@few_folds
 @parametrize(configured(), depends_on_the_configuration)
 def test_checks_that_depend_on_the_configuration(estimator, check):
     run(check, estimator)
