@@ -4,11 +4,26 @@ A kernel is a generator. It computes nothing itself but yields its calls in orde
 `(function, *operands, out)`. Replaying them saves the look-ups and branches of a loop.
 """
 
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 OUT_BY_KEYWORD = (np.maximum, np.minimum)  # which deprecate `out` by position
+
+Array: TypeAlias = NDArray[Any]
+Calls: TypeAlias = Iterator[tuple[Any, ...]]  # what a kernel yields: (function, *operands, out)
+
+
+def open_signature(kernel: Callable[..., Calls]) -> Callable[..., Calls]:
+    """Return a kernel of a base class as it is; type checkers forget its parameters.
+
+    They would reject an override that names the arrays which the base class has as ``*scratch``,
+    as in ``def forward(self, z, root)``.
+    """
+    return kernel
 
 
 def mark_greatest(z, k, out):

@@ -1,9 +1,11 @@
 """Objects with parameters in scikit-learn's sense, and checks of what users pass as such."""
 
+from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
 import inspect
 import math
+from typing import Any, ClassVar, Self
 
 
 class Parametrized:
@@ -14,9 +16,11 @@ class Parametrized:
     as ``solver__beta_1``. Frozen dataclasses suit best: they compare by value and can be hashed.
     """
 
-    _ranges = {}  # parameter -> Range of its values, checked by `check_offers`
+    _ranges: ClassVar[
+        dict[str, "Range"]
+    ] = {}  # parameter -> Range of its values, checked by `check_offers`
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters.
 
         Parameters
@@ -31,7 +35,7 @@ class Parametrized:
         """
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters.
 
         Parameters
@@ -59,14 +63,14 @@ class Parametrized:
             object.__setattr__(self, name, value)
         return self
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         """Compare by value, as dataclasses do, also where a subclass is none."""
         return type(self) is type(other) and vars(self) == vars(other)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(type(self))
 
-    def _copy_with(self, **private):
+    def _copy_with(self, **private: Any) -> Self:
         """Return a copy with private attributes set: an object bound to widths, shapes or data."""
         bound = copy.copy(self)
         for name, value in private.items():
@@ -82,16 +86,18 @@ class Range:
     high: float = math.inf
     closed: str = "both"
 
-    def __contains__(self, number):
+    def __contains__(self, number: float) -> bool:
         above = number > self.low or (number == self.low and self.closed != "neither")
         return above and (number < self.high or (number == self.high and self.closed == "both"))
 
-    def __str__(self):
+    def __str__(self) -> str:
         left, right = {"both": "[]", "left": "[)", "neither": "()"}[self.closed]
         return f"{left}{self.low:g}, {self.high:g}{right}"
 
 
-def check_offers(instance, Base, parameter, also=()):
+def check_offers(
+    instance: object, Base: type[Any], parameter: str, also: Sequence[str] = ()
+) -> None:
     """Raise an error unless an object can be used where an instance of `Base` is expected.
 
     Parameters

@@ -8,10 +8,11 @@ wherever it can be.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 import math
+from typing import ClassVar, Self
 
 import numpy as np
 
-from skae._kernels import mark_greatest
+from skae._kernels import Array, Calls, mark_greatest, open_signature
 from skae._parametrized import Parametrized, Range
 
 __all__ = [
@@ -86,12 +87,12 @@ class Activation(Parametrized, ABC):
     array([[0., 6.]])
     """
 
-    gain = 1.0
-    is_identity = False
-    n_scratch = 0
+    gain: ClassVar[float] = 1.0
+    is_identity: ClassVar[bool] = False
+    n_scratch: ClassVar[int] = 0
     _optional = ("inverse",)
 
-    def for_width(self, n_units):
+    def for_width(self, n_units: int) -> "Activation":
         """Return the activation for a layer of a given width.
 
         Parameters
@@ -107,7 +108,8 @@ class Activation(Parametrized, ABC):
         return self
 
     @abstractmethod
-    def forward(self, z, *scratch):
+    @open_signature
+    def forward(self, z: Array, *scratch: Array) -> Calls:
         """Yield the calls of a = f(z), in place.
 
         Parameters
@@ -124,7 +126,8 @@ class Activation(Parametrized, ABC):
         """
 
     @abstractmethod
-    def backward(self, a, da, *scratch):
+    @open_signature
+    def backward(self, a: Array, da: Array, *scratch: Array) -> Calls:
         """Yield the calls of dz = da f'(z), in place of da.
 
         Parameters
@@ -142,7 +145,7 @@ class Activation(Parametrized, ABC):
             A function, its operands, and the array that it writes into.
         """
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         """Return z with f(z) = a, where training starts; needed at the output only.
 
         Parameters
@@ -165,13 +168,13 @@ class Identity(Activation):
 
     is_identity = True
 
-    def forward(self, z):
+    def forward(self, z: Array) -> Calls:
         yield from ()
 
-    def backward(self, a, da, *scratch):
+    def backward(self, a: Array, da: Array, *scratch: Array) -> Calls:
         yield from ()
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return a.copy()
 
 
@@ -179,18 +182,18 @@ class Identity(Activation):
 class Logistic(Activation):
     """The logistic function: ``a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)``."""
 
-    def forward(self, z):
+    def forward(self, z: Array) -> Calls:
         yield np.multiply, z, 0.5, z
         yield np.tanh, z, z
         yield np.add, z, 1, z
         yield np.multiply, z, 0.5, z
 
-    def backward(self, a, da):
+    def backward(self, a: Array, da: Array) -> Calls:
         yield np.multiply, da, a, da
         yield np.subtract, 1, a, a
         yield np.multiply, da, a, da
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         clamped = np.clip(a, 1e-2, 1 - 1e-2)
         return np.log(clamped / (1 - clamped))
 
@@ -201,15 +204,15 @@ class Tanh(Activation):
 
     gain = 5 / 3
 
-    def forward(self, z):
+    def forward(self, z: Array) -> Calls:
         yield np.tanh, z, z
 
-    def backward(self, a, da):
+    def backward(self, a: Array, da: Array) -> Calls:
         yield np.multiply, a, a, a
         yield np.subtract, 1, a, a
         yield np.multiply, da, a, da
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return np.arctanh(np.clip(a, -0.99, 0.99))
 
 
@@ -224,18 +227,18 @@ class Isru(Activation):
     gain = 5 / 3
     n_scratch = 1
 
-    def forward(self, z, root):
+    def forward(self, z: Array, root: Array) -> Calls:
         yield np.multiply, z, z, root
         yield np.add, root, 1, root
         yield np.sqrt, root, root
         yield np.divide, z, root, z
 
-    def backward(self, a, da, root):
+    def backward(self, a: Array, da: Array, root: Array) -> Calls:
         yield np.multiply, root, root, a
         yield np.multiply, root, a, a
         yield np.divide, da, a, da
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         clamped = np.clip(a, -0.99, 0.99)
         return clamped / np.sqrt(1 - clamped * clamped)
 
@@ -252,16 +255,16 @@ class Relu(Activation):
     gain = math.sqrt(2)
     n_scratch = 1
 
-    def forward(self, z, zeros):
+    def forward(self, z: Array, zeros: Array) -> Calls:
         yield np.maximum, z, zeros, z
 
-    def backward(self, a, da, zeros):
+    def backward(self, a: Array, da: Array, zeros: Array) -> Calls:
         bits = a.view(f"i{a.itemsize}")
         da_bits = da.view(bits.dtype)
         yield np.sign, bits, bits
         yield np.multiply, da_bits, bits, da_bits
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return np.maximum(a, 0)
 
 
@@ -274,7 +277,7 @@ class Softplus(Activation):
 
     n_scratch = 1
 
-    def forward(self, z, tail):
+    def forward(self, z: Array, tail: Array) -> Calls:
         yield np.abs, z, tail
         yield np.negative, tail, tail
         yield np.exp, tail, tail
@@ -282,13 +285,13 @@ class Softplus(Activation):
         yield np.maximum, z, 0, z
         yield np.add, z, tail, z
 
-    def backward(self, a, da, tail):
+    def backward(self, a: Array, da: Array, tail: Array) -> Calls:
         yield np.negative, a, a
         yield np.expm1, a, a
         yield np.negative, a, a
         yield np.multiply, da, a, da
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         clamped = np.maximum(a, 1e-2)
         return clamped + np.log(-np.expm1(-clamped))
 
@@ -297,13 +300,13 @@ class Softplus(Activation):
 class Exponential(Activation):
     """The exponential function: ``a = exp(z),  da/dz = a``."""
 
-    def forward(self, z):
+    def forward(self, z: Array) -> Calls:
         yield np.exp, z, z
 
-    def backward(self, a, da):
+    def backward(self, a: Array, da: Array) -> Calls:
         yield np.multiply, da, a, da
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return np.log(np.maximum(a, 1e-2))
 
 
@@ -313,7 +316,7 @@ class _SlopeActivation(Activation):
     gain = math.sqrt(2)
     n_scratch = 1
 
-    def backward(self, a, da, slope, *scratch):
+    def backward(self, a: Array, da: Array, slope: Array, *scratch: Array) -> Calls:
         yield np.multiply, da, slope, da
 
 
@@ -324,13 +327,13 @@ class LeakyRelu(_SlopeActivation):
     Where z = 0 the slope is the mean of both, 0.505.
     """
 
-    def forward(self, z, slope):
+    def forward(self, z: Array, slope: Array) -> Calls:
         yield np.sign, z, slope
         yield np.multiply, slope, 0.495, slope
         yield np.add, slope, 0.505, slope
         yield np.multiply, z, slope, z
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return np.minimum(a, 100 * a)
 
 
@@ -341,14 +344,14 @@ class Elu(_SlopeActivation):
     Clevert, Unterthiner & Hochreiter, 2016, arXiv 1511.07289, equation 15.
     """
 
-    def forward(self, z, slope):
+    def forward(self, z: Array, slope: Array) -> Calls:
         yield np.minimum, z, 0, slope
         yield np.exp, slope, slope
         yield np.maximum, z, 0, z
         yield np.add, z, slope, z
         yield np.subtract, z, 1, z
 
-    def inverse(self, a):
+    def inverse(self, a: Array) -> Array:
         return np.where(a > 0, a, np.log1p(np.clip(a, -0.99, 0)))
 
 
@@ -371,10 +374,10 @@ class TopK(_SlopeActivation):
     _n_kept: int = field(default=1, init=False, repr=False)
     _ranges = {"share": Range(0, 1, "neither")}
 
-    def for_width(self, n_units):
+    def for_width(self, n_units: int) -> Self:
         return self._copy_with(_n_kept=max(1, round(self.share * n_units)))
 
-    def forward(self, z, slope):
+    def forward(self, z: Array, slope: Array) -> Calls:
         yield mark_greatest, z, self._n_kept, slope
         yield np.multiply, z, slope, z
 
@@ -385,7 +388,7 @@ class _GatedActivation(Activation):
     gain = math.sqrt(2)
 
     @staticmethod
-    def _multiply_by_slope(da, s, w):
+    def _multiply_by_slope(da: Array, s: Array, w: Array) -> Calls:
         """da *= s + w (1 - s) = 1 - (1 - s) (1 - w); `s` and `w` are spent."""
         yield np.subtract, 1, s, s
         yield np.subtract, 1, w, w
@@ -403,14 +406,14 @@ class Silu(_GatedActivation):
 
     n_scratch = 1
 
-    def forward(self, z, s):
+    def forward(self, z: Array, s: Array) -> Calls:
         yield np.multiply, z, 0.5, s
         yield np.tanh, s, s
         yield np.add, s, 1, s
         yield np.multiply, s, 0.5, s
         yield np.multiply, z, s, z
 
-    def backward(self, a, da, s):
+    def backward(self, a: Array, da: Array, s: Array) -> Calls:
         yield from self._multiply_by_slope(da, s, a)
 
 
@@ -424,7 +427,7 @@ class Gelu(_GatedActivation):
 
     n_scratch = 2
 
-    def forward(self, z, s, w):
+    def forward(self, z: Array, s: Array, w: Array) -> Calls:
         c = math.sqrt(2 / math.pi)
         yield np.multiply, z, z, w
         yield np.multiply, w, 0.044715 * c, s
@@ -438,7 +441,7 @@ class Gelu(_GatedActivation):
         yield np.add, w, 2 * c, w
         yield np.multiply, w, z, w
 
-    def backward(self, a, da, s, w):
+    def backward(self, a: Array, da: Array, s: Array, w: Array) -> Calls:
         yield from self._multiply_by_slope(da, s, w)
 
 

@@ -3,9 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from skae._kernels import Array
 from skae._parametrized import Parametrized, Range, check_offers
 
 __all__ = ["Corruption", "Gaussian", "Masking", "SaltPepper", "Swap", "UserNoise"]
@@ -49,7 +52,7 @@ class Corruption(Parametrized, ABC):
 
     _optional = ()
 
-    def for_samples(self, X):
+    def for_samples(self, X: Array) -> "Corruption":
         """Return the corruption for a training set.
 
         Parameters
@@ -66,7 +69,7 @@ class Corruption(Parametrized, ABC):
         return self
 
     @abstractmethod
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         """Write a corrupted copy of X into out.
 
         Parameters
@@ -95,7 +98,7 @@ class Masking(Corruption):
     level: float = 0.3
     _ranges = {"level": PROBABILITY}
 
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         np.multiply(X, rng.random(X.shape, dtype=np.float32) >= self.level, out=out)
 
 
@@ -112,7 +115,7 @@ class Gaussian(Corruption):
     level: float = 0.3
     _ranges = {"level": Range(0, closed="left")}
 
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         rng.standard_normal(out=out, dtype=out.dtype)
         out *= self.level
         out += X
@@ -132,13 +135,15 @@ class SaltPepper(Corruption):
     """
 
     level: float = 0.3
-    _extremes: tuple | None = field(default=None, init=False, repr=False, compare=False)
+    _extremes: tuple[Array, Array] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
     _ranges = {"level": PROBABILITY}
 
-    def for_samples(self, X):
+    def for_samples(self, X: Array) -> Self:
         return self._copy_with(_extremes=(X.min(axis=0), X.max(axis=0)))
 
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         lowest, highest = self._extremes or (X.min(axis=0), X.max(axis=0))
         draws = rng.random(X.shape, dtype=np.float32)
         np.copyto(out, X)
@@ -160,13 +165,13 @@ class Swap(Corruption):
     """
 
     level: float = 0.3
-    _samples: np.ndarray | None = field(default=None, init=False, repr=False, compare=False)
+    _samples: Array | None = field(default=None, init=False, repr=False, compare=False)
     _ranges = {"level": PROBABILITY}
 
-    def for_samples(self, X):
+    def for_samples(self, X: Array) -> Self:
         return self._copy_with(_samples=X)
 
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         samples = X if self._samples is None else self._samples
         rows = rng.integers(0, len(samples), size=X.shape)
         swapped = np.take_along_axis(samples, rows, axis=0)
@@ -186,9 +191,9 @@ class UserNoise(Corruption):
         Given a copy of clean samples and a Generator, it returns noisy samples of the same shape.
     """
 
-    function: Callable
+    function: Callable[[Array, np.random.Generator], ArrayLike]
 
-    def corrupt(self, X, out, rng):
+    def corrupt(self, X: Array, out: Array, rng: np.random.Generator) -> None:
         noisy = np.asarray(self.function(X.copy(), rng))
         if noisy.shape != X.shape or noisy.dtype.kind not in "fiub":
             raise ValueError(

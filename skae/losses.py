@@ -5,9 +5,11 @@ The loss of a sample is the mean of the errors over its features.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from skae._kernels import Array, Calls
 from skae._parametrized import Parametrized, Range
 
 __all__ = ["AbsoluteError", "Huber", "LogLoss", "Loss", "Poisson", "SquaredError"]
@@ -66,14 +68,15 @@ class Loss(Parametrized, ABC):
     array([[0.   , 0.964]])
     """
 
-    link = "identity"
-    fused = False
-    sums = False
-    lowest, highest = -np.inf, np.inf
+    link: ClassVar[str] = "identity"
+    fused: ClassVar[bool] = False
+    sums: ClassVar[bool] = False
+    lowest: ClassVar[float] = -np.inf
+    highest: ClassVar[float] = np.inf
     _optional = ("sum_and_delta",)
 
     @abstractmethod
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         """Yield the calls of the elementwise errors and of their derivative by Z.
 
         Parameters
@@ -93,7 +96,7 @@ class Loss(Parametrized, ABC):
             A function, its operands, and the array that it writes into.
         """
 
-    def sum_and_delta(self, X, Z, share, total, delta):
+    def sum_and_delta(self, X: Array, Z: Array, share: float, total: Array, delta: Array) -> Calls:
         """Yield the calls of a multiple of the sum of the errors, and of their derivative.
 
         Needed with ``sums=True`` only.
@@ -125,12 +128,12 @@ class SquaredError(Loss):
 
     sums = True
 
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         yield np.subtract, Z, X, delta
         yield np.multiply, delta, 0.5, errors
         yield np.multiply, errors, delta, errors
 
-    def sum_and_delta(self, X, Z, share, total, delta):
+    def sum_and_delta(self, X: Array, Z: Array, share: float, total: Array, delta: Array) -> Calls:
         yield np.subtract, Z, X, delta
         flat = delta.reshape(-1)
         yield flat.dot, flat, total.reshape(())
@@ -141,7 +144,7 @@ class SquaredError(Loss):
 class AbsoluteError(Loss):
     """Absolute error: ``|z - x|,  delta = sign(z - x)``."""
 
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         yield np.subtract, Z, X, errors
         yield np.sign, errors, delta
         yield np.abs, errors, errors
@@ -164,7 +167,7 @@ class Huber(Loss):
     k: float = 1.0
     _ranges = {"k": Range(0, closed="neither")}
 
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         yield np.subtract, Z, X, errors
         yield np.maximum, errors, -self.k, delta
         yield np.minimum, delta, self.k, delta
@@ -186,7 +189,7 @@ class LogLoss(Loss):
     fused = True
     lowest, highest = 0.0, 1.0
 
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         yield np.multiply, Z, 0.5, delta
         yield np.tanh, delta, delta
         yield np.maximum, Z, 0, errors
@@ -210,7 +213,7 @@ class Poisson(Loss):
     fused = True
     lowest = 0.0
 
-    def errors_and_delta(self, X, Z, errors, delta):
+    def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
         yield np.exp, Z, delta
         yield np.multiply, Z, X, Z
         yield np.subtract, delta, Z, errors

@@ -5,12 +5,15 @@ learning rate is an argument of every step, because schedules belong to the trai
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 import math
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from skae._kernels import Array, Calls, open_signature
 from skae._parametrized import Parametrized, Range
 
 __all__ = ["Adam", "Optimizer", "Sgd", "Shampoo"]
@@ -83,12 +86,12 @@ class Optimizer(Parametrized, ABC):
     array([0.9, 2.1])
     """
 
-    n_factors = 1
-    prepares = False
-    is_scale_free = False
+    n_factors: ClassVar[int] = 1
+    prepares: ClassVar[bool] = False
+    is_scale_free: ClassVar[bool] = False
     _optional = ()
 
-    def for_shapes(self, shapes):
+    def for_shapes(self, shapes: Sequence[tuple[int, int]]) -> "Optimizer":
         """Return the optimizer for a network.
 
         Parameters
@@ -104,7 +107,7 @@ class Optimizer(Parametrized, ABC):
         return self
 
     @abstractmethod
-    def init(self, theta):
+    def init(self, theta: Array) -> dict[str, Any]:
         """Return the state before the first step.
 
         Parameters
@@ -120,7 +123,7 @@ class Optimizer(Parametrized, ABC):
         """
 
     @abstractmethod
-    def factors(self, state, learning_rate):
+    def factors(self, state: dict[str, Any], learning_rate: float) -> tuple[float, ...]:
         """Count a step and return the numbers that it takes.
 
         Parameters
@@ -137,7 +140,8 @@ class Optimizer(Parametrized, ABC):
         """
 
     @abstractmethod
-    def step(self, theta, gradient, state, *factors):
+    @open_signature
+    def step(self, theta: Array, gradient: Array, state: dict[str, Any], *factors: Array) -> Calls:
         """Yield the calls of a step.
 
         The vector may be cut into pieces, each with a call of its own: a step that needs the
@@ -160,7 +164,14 @@ class Optimizer(Parametrized, ABC):
             A function, its operands, and the array that it writes into.
         """
 
-    def parts(self, theta, gradient, state, *factors, n_least=1):
+    def parts(
+        self,
+        theta: Array,
+        gradient: Array,
+        state: dict[str, Any],
+        *factors: Array,
+        n_least: int = 1,
+    ) -> Iterator[tuple[slice, Calls]]:
         """Cut the vector into pieces whose steps do not depend on each other.
 
         Parameters
@@ -187,7 +198,12 @@ class Optimizer(Parametrized, ABC):
         for section in slices(theta.size, n_least):
             yield section, self.step(*pieces(section, theta, gradient, state), *factors)
 
-    def prepare(self, gradient, state, run_jobs):
+    def prepare(
+        self,
+        gradient: Array,
+        state: dict[str, Any],
+        run_jobs: Callable[[list[Callable[[], Any]]], Any],
+    ) -> None:
         """Update the state before a step, with ``prepares=True``.
 
         Parameters
@@ -233,13 +249,13 @@ class Sgd(Optimizer):
     nesterovs_momentum: bool = True
     _ranges = {"momentum": Range(0, 1)}
 
-    def init(self, theta):
+    def init(self, theta: Array) -> dict[str, Any]:
         return {"velocity": np.zeros_like(theta)} if self.momentum else {}
 
-    def factors(self, state, learning_rate):
+    def factors(self, state: dict[str, Any], learning_rate: float) -> tuple[float, ...]:
         return (learning_rate,)
 
-    def step(self, theta, gradient, state, rate):
+    def step(self, theta: Array, gradient: Array, state: dict[str, Any], rate: Array) -> Calls:
         yield np.multiply, gradient, rate, gradient
         if not self.momentum:
             yield np.subtract, theta, gradient, theta
@@ -285,20 +301,22 @@ class Adam(Optimizer):
         "epsilon": Range(0, closed="neither"),
     }
 
-    def init(self, theta):
+    def init(self, theta: Array) -> dict[str, Any]:
         return {"first": np.zeros_like(theta), "second": np.zeros_like(theta), "t": 0}
 
-    def factors(self, state, learning_rate):
+    def factors(self, state: dict[str, Any], learning_rate: float) -> tuple[float, ...]:
         state["t"] += 1
         first_scale = (1 - self.beta_1) / (1 - self.beta_1 ** state["t"])
         second_scale = math.sqrt((1 - self.beta_2) / (1 - self.beta_2 ** state["t"]))
         return self.epsilon / second_scale, learning_rate * first_scale / second_scale
 
-    def step(self, theta, gradient, state, epsilon, rate):
+    def step(
+        self, theta: Array, gradient: Array, state: dict[str, Any], epsilon: Array, rate: Array
+    ) -> Calls:
         yield from self._update(gradient, state, epsilon, rate)
         yield np.subtract, theta, gradient, theta
 
-    def _update(self, gradient, state, epsilon, rate):
+    def _update(self, gradient: Array, state: dict[str, Any], epsilon: Array, rate: Array) -> Calls:
         """Yield the calls that turn the gradient into what the step subtracts."""
         first, second = state["first"], state["second"]
         yield np.multiply, first, self.beta_1, first
@@ -341,11 +359,11 @@ class Shampoo(Adam):
 
     _shapes: tuple[tuple[int, int], ...] = field(default=(), init=False, repr=False)
 
-    def for_shapes(self, shapes):
+    def for_shapes(self, shapes: Sequence[tuple[int, int]]) -> Self:
         """Return a copy bound to the shapes; an optimizer without shapes takes Adam's steps."""
         return self._copy_with(_shapes=tuple(shapes))
 
-    def init(self, theta):
+    def init(self, theta: Array) -> dict[str, Any]:
         """Return the state before the first step; the roots begin as identities."""
         n_values = sum(side**2 for side in self._sides())
         curvatures, roots = np.zeros((2, n_values), theta.dtype)
@@ -353,7 +371,14 @@ class Shampoo(Adam):
             np.fill_diagonal(root, 1)
         return super().init(theta) | {"curvatures": curvatures, "roots": roots}
 
-    def parts(self, theta, gradient, state, *factors, n_least=1):
+    def parts(
+        self,
+        theta: Array,
+        gradient: Array,
+        state: dict[str, Any],
+        *factors: Array,
+        n_least: int = 1,
+    ) -> Iterator[tuple[slice, Calls]]:
         """Yield the section and the step of each matrix, then those of the biases."""
         roots = self._squares(state["roots"])
         moments = {key: state[key] for key in ("first", "second")}
@@ -378,7 +403,12 @@ class Shampoo(Adam):
         yield from turn
         yield np.subtract, theta, gradient, theta
 
-    def prepare(self, gradient, state, run_jobs):
+    def prepare(
+        self,
+        gradient: Array,
+        state: dict[str, Any],
+        run_jobs: Callable[[list[Callable[[], Any]]], Any],
+    ) -> None:
         """Update the curvatures and their roots, if this is one of the steps that do."""
         t = state["t"]
         is_power_of_two = t & (t - 1) == 0

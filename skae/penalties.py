@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 import math
+from typing import Any
 
 import numpy as np
 
+from skae._kernels import Array
 from skae._parametrized import Parametrized, Range
 
 __all__ = ["L1", "KullbackLeibler", "Penalty"]
@@ -62,12 +64,12 @@ class Penalty(Parametrized, ABC):
            [0.15, 0.  ]])
     """
 
-    latent_activation = None
-    initial_mean = None
+    latent_activation: str | None = None
+    initial_mean: float | None = None
     _optional = ()
 
     @abstractmethod
-    def init(self, n_rows, n_components, dtype):
+    def init(self, n_rows: int, n_components: int, dtype: np.dtype[Any]) -> dict[str, Any]:
         """Return the state before the first batch, with the buffers that batches need.
 
         Parameters
@@ -86,7 +88,9 @@ class Penalty(Parametrized, ABC):
         """
 
     @abstractmethod
-    def value_and_add_gradient(self, code, delta, scale, share, state):
+    def value_and_add_gradient(
+        self, code: Array, delta: Array, scale: Array, share: float, state: dict[str, Any]
+    ) -> float:
         """Return the penalty of a batch, and add its derivative by the code to delta.
 
         Parameters
@@ -122,10 +126,12 @@ class L1(Penalty):
     weight: float = 1.0
     _ranges = {"weight": Range(0, closed="left")}
 
-    def init(self, n_rows, n_components, dtype):
+    def init(self, n_rows: int, n_components: int, dtype: np.dtype[Any]) -> dict[str, Any]:
         return {"buffer": np.empty((n_rows, n_components), dtype)}
 
-    def value_and_add_gradient(self, code, delta, scale, share, state):
+    def value_and_add_gradient(
+        self, code: Array, delta: Array, scale: Array, share: float, state: dict[str, Any]
+    ) -> float:
         buffer = state["buffer"][: len(code)]
         np.sign(code, out=buffer)
         buffer *= scale
@@ -157,11 +163,11 @@ class KullbackLeibler(Penalty):
     _ranges = {"weight": Range(0, closed="left"), "target": Range(0, 1, "neither")}
 
     @property
-    def initial_mean(self):
+    def initial_mean(self) -> float:
         """The target."""
         return self.target
 
-    def init(self, n_rows, n_components, dtype):
+    def init(self, n_rows: int, n_components: int, dtype: np.dtype[Any]) -> dict[str, Any]:
         return {
             "mean": np.zeros(n_components, dtype),
             "n_batches": 0,
@@ -170,7 +176,9 @@ class KullbackLeibler(Penalty):
             "ones": np.ones(n_rows, dtype),
         }
 
-    def value_and_add_gradient(self, code, delta, scale, share, state):
+    def value_and_add_gradient(
+        self, code: Array, delta: Array, scale: Array, share: float, state: dict[str, Any]
+    ) -> float:
         mean, buffer, ones = state["mean"], state["buffer"][: len(code)], state["ones"][: len(code)]
         numerator, denominator = state["rows"]
         np.multiply(code, scale, out=buffer)

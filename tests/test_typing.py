@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import skae
-from skae import export, metrics
+from skae import activations, corruptions, export, losses, metrics, optimizers, penalties, plotting
 
 TESTS, SOURCE = Path(__file__).parent, Path(skae.__file__).parents[1]
 USER_CODE = TESTS / "typed_user_code.py"
@@ -23,6 +23,9 @@ ESTIMATORS = [
     skae.AutoencoderOutlierDetector,
 ]
 PARTS = [getattr(export, name) for name in export.__all__]
+DISPLAYS = [getattr(plotting, name) for name in plotting.__all__]
+KINDS = [activations, corruptions, losses, optimizers, penalties]
+KERNELS = [getattr(kind, name) for kind in KINDS for name in kind.__all__]
 FUNCTIONS = [getattr(metrics, name) for name in metrics.__all__]
 
 # Errors inside the package are not reported, as for an installed package.
@@ -30,7 +33,6 @@ MYPY_CONFIGURATION = """
 [mypy]
 strict = true
 follow_imports = silent
-untyped_calls_exclude = skae.plotting
 [mypy-sklearn.*,pandas.*]
 ignore_missing_imports = true
 """
@@ -62,6 +64,22 @@ def test_constructors_and_methods_have_types(Class):
         is_public = not name.startswith(("_", "onnx_"))  # the latter are for skl2onnx
         if is_public and function.__module__.startswith("skae"):
             assert_typed(function)
+
+
+@pytest.mark.parametrize("Class", KERNELS + DISPLAYS)
+def test_instances_and_displays_have_types(Class):
+    for name, method in inspect.getmembers(Class):
+        if inspect.isroutine(method) and not name.startswith("_"):
+            assert_typed(method)
+        elif isinstance(method, property) and not name.startswith("_"):
+            assert "return" in method.fget.__annotations__, name
+
+
+@pytest.mark.parametrize("Display", DISPLAYS)
+def test_displays_have_types(Display):
+    assert_typed(Display.__init__)
+    documented = re.findall(r"^(\w+_) : ", inspect.getdoc(Display), flags=re.MULTILINE)
+    assert {"figure_"} <= set(documented) <= set(Display.__annotations__)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

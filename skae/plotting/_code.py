@@ -1,15 +1,23 @@
 """CodeDisplay: two components of a latent code as a scatter plot."""
 
+from collections.abc import Mapping, Sequence
 import math
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
 from skae._sampling import generator
 from skae.metrics import check_reducer, reconstruction_score
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes_row, readable_colormap
-from skae.plotting._validation import check_components, final_step
+from skae.plotting._validation import Indices, check_components, final_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
 MAX_CLASSES = 20
 
@@ -58,7 +66,18 @@ class CodeDisplay:
     ['AutoencoderTransformer', 'PCA']
     """
 
-    def __init__(self, codes, scores, *, y=None, columns=(0, 1)):
+    scatters_: "list[list[PathCollection]]"
+    axes_: NDArray[np.object_]
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        codes: dict[str, NDArray[Any]],
+        scores: dict[str, float],
+        *,
+        y: NDArray[Any] | None = None,
+        columns: tuple[int, int] = (0, 1),
+    ) -> None:
         self.codes = codes
         self.scores = scores
         self.y = y
@@ -67,18 +86,18 @@ class CodeDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        pca=None,
-        columns=(0, 1),
-        subsample=1000,
-        random_state=None,
-        axes=None,
-        scatter_kwargs=None,
-        legend_kwargs=None,
-    ):
+        pca: Any = None,
+        columns: Indices = (0, 1),
+        subsample: float | None = 1000,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        axes: "Sequence[Axes] | NDArray[np.object_] | None" = None,
+        scatter_kwargs: Mapping[str, Any] | None = None,
+        legend_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Encode samples with an estimator and with PCA, and plot two components of each code.
 
         Parameters
@@ -148,7 +167,13 @@ class CodeDisplay:
         display = cls(codes, scores, y=y, columns=tuple(columns))
         return display.plot(axes=axes, scatter_kwargs=scatter_kwargs, legend_kwargs=legend_kwargs)
 
-    def plot(self, axes=None, *, scatter_kwargs=None, legend_kwargs=None):
+    def plot(
+        self,
+        axes: "Sequence[Axes] | NDArray[np.object_] | None" = None,
+        *,
+        scatter_kwargs: Mapping[str, Any] | None = None,
+        legend_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw the two scatter plots.
 
         Parameters

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +14,11 @@ from skae._transformer import AutoencoderTransformer
 from skae.metrics import rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.figure import Figure
 
 LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
 MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
@@ -55,14 +62,27 @@ class DistortionDisplay:
     ['autoencoder', 'PCA']
     """
 
-    def __init__(self, curves, *, error_name="mean squared error"):
+    lines_: "dict[str, ErrorbarContainer]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self, curves: dict[str, dict[str, Any]], *, error_name: str = "mean squared error"
+    ) -> None:
         self.curves = curves
         self.error_name = error_name
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, n_components=None, ax=None, line_kwargs=None, pca_kwargs=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        n_components: ArrayLike | None = None,
+        ax: "Axes | None" = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+        pca_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the errors of one nested autoencoder with each number of components.
 
         Parameters
@@ -112,15 +132,15 @@ class DistortionDisplay:
     @classmethod
     def from_predictions(
         cls,
-        n_components,
-        errors,
-        pca_errors=None,
+        n_components: ArrayLike,
+        errors: ArrayLike | Mapping[str, ArrayLike],
+        pca_errors: ArrayLike | None = None,
         *,
-        error_name="mean squared error",
-        ax=None,
-        line_kwargs=None,
-        pca_kwargs=None,
-    ):
+        error_name: str = "mean squared error",
+        ax: "Axes | None" = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+        pca_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot errors that were computed before.
 
         Parameters
@@ -169,7 +189,15 @@ class DistortionDisplay:
         return display.plot(ax=ax, line_kwargs=line_kwargs, pca_kwargs=pca_kwargs)
 
     @classmethod
-    def from_cv_results(cls, search, X=None, *, ax=None, line_kwargs=None, pca_kwargs=None):
+    def from_cv_results(
+        cls,
+        search: Any,
+        X: ArrayLike | None = None,
+        *,
+        ax: "Axes | None" = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+        pca_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the results of a search over `n_components`.
 
         Each combination of the other searched parameters has its own curve. The scores of the
@@ -234,7 +262,13 @@ class DistortionDisplay:
         display = cls(curves, error_name=f"{error_name}, held-out samples")
         return display.plot(ax=ax, line_kwargs=line_kwargs, pca_kwargs=pca_kwargs)
 
-    def plot(self, ax=None, *, line_kwargs=None, pca_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        line_kwargs: Mapping[str, Any] | None = None,
+        pca_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         Both axes are logarithmic. If there are errors below a thousandth of the largest, the

@@ -1,10 +1,19 @@
 """LossCurveDisplay: the loss of each epoch."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae._containers import FloatArray
 from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._validation import final_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 LOG_SCALE_RATIO = 10  # largest loss / smallest loss above which the axis is logarithmic
 
@@ -57,16 +66,22 @@ class LossCurveDisplay:
     True
     """
 
+    line_: "Line2D"
+    validation_line_: "Line2D | None"
+    best_line_: "Line2D | None"
+    ax_: "Axes"
+    figure_: "Figure"
+
     def __init__(
         self,
-        loss_curve,
-        validation_loss_curve=None,
+        loss_curve: Sequence[float] | FloatArray,
+        validation_loss_curve: Sequence[float] | FloatArray | None = None,
         *,
-        first_validation_epoch=1,
-        best_epoch=None,
-        best_loss=None,
-        name=None,
-    ):
+        first_validation_epoch: int = 1,
+        best_epoch: int | None = None,
+        best_loss: float | None = None,
+        name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.first_validation_epoch = first_validation_epoch
@@ -77,14 +92,14 @@ class LossCurveDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        name=None,
-        ax=None,
-        line_kwargs=None,
-        validation_kwargs=None,
-        best_kwargs=None,
-    ):
+        name: str | None = None,
+        ax: "Axes | None" = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+        validation_kwargs: Mapping[str, Any] | None = None,
+        best_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the loss curves of a fitted estimator.
 
         An autoencoder computes its losses on samples centred by `mean_` and divided by `scale_`.
@@ -160,7 +175,14 @@ class LossCurveDisplay:
             best_kwargs=best_kwargs,
         )
 
-    def plot(self, ax=None, *, line_kwargs=None, validation_kwargs=None, best_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        line_kwargs: Mapping[str, Any] | None = None,
+        validation_kwargs: Mapping[str, Any] | None = None,
+        best_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         The loss axis is logarithmic if the largest loss exceeds ten times the smallest, and all

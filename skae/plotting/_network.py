@@ -1,12 +1,19 @@
 """NetworkDisplay: the layers of a network as a table and as a drawing."""
 
+from collections.abc import Mapping
 import math
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
 from skae._network.summary import layer_table
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyArrowPatch, Polygon
 
 MIN_RELATIVE_HEIGHT = 0.04  # of a layer, relative to the widest one
 
@@ -65,29 +72,34 @@ class NetworkDisplay:
     trained                                                    230
     """
 
-    def __init__(self, architecture, *, name="Network"):
+    layers_: "list[Polygon]"
+    paths_: "list[FancyArrowPatch]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(self, architecture: dict[str, Any], *, name: str = "Network") -> None:
         self.architecture = architecture
         self.name = name
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         """Number of parameters: int."""
         return self._table().n_parameters
 
     def _table(self):
         return layer_table(self.architecture, self.name)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self._table())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         return self._table().to_html()
 
     @classmethod
-    def from_estimator(cls, estimator):
+    def from_estimator(cls, estimator: Any) -> Self:
         """Describe the network of a fitted autoencoder.
 
         Parameters
@@ -115,7 +127,13 @@ class NetworkDisplay:
             )
         return cls(model.architecture_, name=type(model).__name__)
 
-    def plot(self, ax=None, *, layer_kwargs=None, path_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        layer_kwargs: Mapping[str, Any] | None = None,
+        path_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw the layers from left to right, and the linear path above them.
 
         Heights are proportional to the square root of the layer widths.

@@ -1,6 +1,10 @@
 """ReconstructionErrorDisplay and FeatureScoreDisplay: which samples are outliers, and why."""
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -14,6 +18,12 @@ from skae.plotting._validation import (
     final_step,
     find_feature_names,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the axis is not linear
 
@@ -69,14 +79,26 @@ class ReconstructionErrorDisplay:
     {'samples': 0.1}
     """
 
-    def __init__(self, errors, threshold=None, y=None, *, error_name="reconstruction error"):
+    bars_: "list[BarContainer]"
+    line_: "Line2D | None"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        errors: NDArray[Any],
+        threshold: float | None = None,
+        y: NDArray[Any] | None = None,
+        *,
+        error_name: str = "reconstruction error",
+    ) -> None:
         self.errors = errors
         self.threshold = threshold
         self.y = y
         self.error_name = error_name
 
     @property
-    def flagged_shares(self):
+    def flagged_shares(self) -> dict[str, float]:
         """Share of the samples that are flagged, by class: dict of {str: float}."""
         if self.threshold is None:
             return {}
@@ -95,15 +117,15 @@ class ReconstructionErrorDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        bins=40,
-        ax=None,
-        hist_kwargs=None,
-        line_kwargs=None,
-    ):
+        bins: int = 40,
+        ax: "Axes | None" = None,
+        hist_kwargs: Mapping[str, Any] | None = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Compute the error of each sample and plot the distribution.
 
         Parameters
@@ -167,16 +189,16 @@ class ReconstructionErrorDisplay:
     @classmethod
     def from_predictions(
         cls,
-        errors,
-        threshold=None,
-        y=None,
+        errors: ArrayLike,
+        threshold: float | None = None,
+        y: ArrayLike | None = None,
         *,
-        error_name="reconstruction error",
-        bins=40,
-        ax=None,
-        hist_kwargs=None,
-        line_kwargs=None,
-    ):
+        error_name: str = "reconstruction error",
+        bins: int = 40,
+        ax: "Axes | None" = None,
+        hist_kwargs: Mapping[str, Any] | None = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the distribution of errors that were computed before.
 
         Parameters
@@ -222,7 +244,14 @@ class ReconstructionErrorDisplay:
         display = cls(errors, threshold, y, error_name=error_name)
         return display.plot(ax=ax, bins=bins, hist_kwargs=hist_kwargs, line_kwargs=line_kwargs)
 
-    def plot(self, ax=None, *, bins=40, hist_kwargs=None, line_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        bins: int = 40,
+        hist_kwargs: Mapping[str, Any] | None = None,
+        line_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw the histograms and the threshold.
 
         The error axis is linear up to ten times the median absolute error. If the largest error
@@ -361,26 +390,44 @@ class FeatureScoreDisplay:
     'flavanoids'
     """
 
-    def __init__(self, contributions, feature_names=None, *, values=None, offset=None):
+    bars_: "BarContainer"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        contributions: NDArray[Any],
+        feature_names: Sequence[str] | None = None,
+        *,
+        values: NDArray[Any] | None = None,
+        offset: float | None = None,
+    ) -> None:
         self.contributions = contributions
         self.feature_names = feature_names
         self.values = values
         self.offset = offset
 
     @property
-    def score(self):
+    def score(self) -> float:
         """Score of the sample: float."""
         return float(np.sum(self.contributions))
 
     @property
-    def order(self):
+    def order(self) -> NDArray[np.intp]:
         """Indices of the features, lowest contribution first: ndarray of shape (n_features,)."""
         return np.argsort(self.contributions, kind="stable")
 
     @classmethod
     def from_estimator(
-        cls, estimator, x, *, feature_names=None, n_features=10, ax=None, bar_kwargs=None
-    ):
+        cls,
+        estimator: Any,
+        x: ArrayLike,
+        *,
+        feature_names: Collection[str] | None = None,
+        n_features: int | None = 10,
+        ax: "Axes | None" = None,
+        bar_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the contribution of each feature to the score of a sample.
 
         Parameters
@@ -434,7 +481,13 @@ class FeatureScoreDisplay:
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)
 
-    def plot(self, ax=None, *, n_features=10, bar_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        n_features: int | None = 10,
+        bar_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw a bar for each of the lowest contributions.
 
         Parameters

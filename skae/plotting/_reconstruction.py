@@ -1,9 +1,11 @@
 """ReconstructionDisplay and DenoisingDisplay: samples and their reconstructions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from skae._containers import floats
@@ -13,6 +15,7 @@ from skae.corruptions import make_corruption
 from skae.metrics import check_reducer, explained_variance
 from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
 from skae.plotting._validation import (
+    Indices,
     as_samples,
     as_samples_like,
     check_feature_names,
@@ -21,6 +24,11 @@ from skae.plotting._validation import (
     named_reducers,
     select_samples,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 class ReconstructionDisplay:
@@ -73,14 +81,25 @@ class ReconstructionDisplay:
     {'PCA': 0.67...}
     """
 
-    def __init__(self, X, reconstructions, *, image_shape=None, feature_names=None):
+    images_: "list[list[AxesImage]]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        X: NDArray[Any],
+        reconstructions: dict[str, NDArray[Any]],
+        *,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         self.X = X
         self.reconstructions = reconstructions
         self.image_shape = image_shape
         self.feature_names = feature_names
 
     @property
-    def scores(self):
+    def scores(self) -> dict[str, float]:
         """Share of the variance that each reconstruction explains: dict of {str: float}."""
         weights = np.ones(len(self.X))
         return {
@@ -89,7 +108,7 @@ class ReconstructionDisplay:
         }
 
     @property
-    def residuals(self):
+    def residuals(self) -> dict[str, NDArray[Any]]:
         """Samples minus reconstructions: dict of {str: ndarray}."""
         return {
             name: self.X - reconstruction for name, reconstruction in self.reconstructions.items()
@@ -98,18 +117,18 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        image_shape=None,
-        feature_names=None,
-        samples=10,
-        residuals=None,
-        ax=None,
-        colorbar=True,
-        im_kwargs=None,
-        residual_kwargs=None,
-    ):
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        samples: int | Indices | None = 10,
+        residuals: bool | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+        residual_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Reconstruct samples and plot them.
 
         Parameters
@@ -179,18 +198,18 @@ class ReconstructionDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X,
-        X_reconstructed,
+        X: ArrayLike,
+        X_reconstructed: ArrayLike | Mapping[str, ArrayLike],
         *,
-        image_shape=None,
-        feature_names=None,
-        samples=10,
-        residuals=None,
-        ax=None,
-        colorbar=True,
-        im_kwargs=None,
-        residual_kwargs=None,
-    ):
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        samples: int | Indices | None = 10,
+        residuals: bool | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+        residual_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot samples and reconstructions that were computed before.
 
         Parameters
@@ -259,14 +278,14 @@ class ReconstructionDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: "Axes | None" = None,
         *,
-        samples=10,
-        residuals=None,
-        colorbar=True,
-        im_kwargs=None,
-        residual_kwargs=None,
-    ):
+        samples: int | Indices | None = 10,
+        residuals: bool | None = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+        residual_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw samples and their reconstructions.
 
         Parameters
@@ -368,7 +387,19 @@ class DenoisingDisplay:
     True
     """
 
-    def __init__(self, X, X_noisy, X_restored, *, image_shape=None, feature_names=None):
+    images_: "list[list[AxesImage]]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        X: NDArray[Any],
+        X_noisy: NDArray[Any],
+        X_restored: NDArray[Any],
+        *,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         self.X = X
         self.X_noisy = X_noisy
         self.X_restored = X_restored
@@ -376,30 +407,30 @@ class DenoisingDisplay:
         self.feature_names = feature_names
 
     @property
-    def noisy_error(self):
+    def noisy_error(self) -> float:
         """Mean squared difference between corrupted and clean samples: float."""
         return float(np.mean(np.square(self.X_noisy - self.X), dtype=np.float64))
 
     @property
-    def restored_error(self):
+    def restored_error(self) -> float:
         """Mean squared difference between restored and clean samples: float."""
         return float(np.mean(np.square(self.X_restored - self.X), dtype=np.float64))
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        X_noisy=None,
+        estimator: Any,
+        X: ArrayLike,
+        X_noisy: ArrayLike | None = None,
         *,
-        image_shape=None,
-        feature_names=None,
-        samples=10,
-        random_state=None,
-        ax=None,
-        colorbar=True,
-        im_kwargs=None,
-    ):
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        samples: int | Indices | None = 10,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Restore corrupted samples and plot them below the clean and the corrupted ones.
 
         Parameters
@@ -467,7 +498,14 @@ class DenoisingDisplay:
         )
         return display.plot(ax=ax, samples=samples, colorbar=colorbar, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, samples=10, colorbar=True, im_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        samples: int | Indices | None = 10,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw clean, corrupted and restored samples.
 
         Parameters

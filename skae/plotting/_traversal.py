@@ -1,12 +1,16 @@
 """TraversalDisplay and InterpolationDisplay: decoded samples along a line of latent codes."""
 
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skae.metrics import check_reducer
 from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
 from skae.plotting._validation import (
+    Indices,
     as_samples,
     as_single_sample,
     check_components,
@@ -17,6 +21,11 @@ from skae.plotting._validation import (
     find_feature_names,
     named_reducers,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 class TraversalDisplay:
@@ -73,18 +82,22 @@ class TraversalDisplay:
     (3, 9, 64)
     """
 
+    images_: "list[list[AxesImage]]"
+    ax_: "Axes"
+    figure_: "Figure"
+
     def __init__(
         self,
-        decoded,
-        codes,
-        X,
-        columns,
-        quantiles,
+        decoded: NDArray[Any],
+        codes: NDArray[Any],
+        X: NDArray[Any],
+        columns: list[int],
+        quantiles: NDArray[Any],
         *,
-        shares=None,
-        image_shape=None,
-        feature_names=None,
-    ):
+        shares: NDArray[Any] | None = None,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         self.decoded = decoded
         self.codes = codes
         self.X = X
@@ -97,19 +110,19 @@ class TraversalDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        x=None,
-        columns=None,
-        n_steps=9,
-        quantile_range=(0.05, 0.95),
-        image_shape=None,
-        feature_names=None,
-        ax=None,
-        colorbar=True,
-        im_kwargs=None,
-    ):
+        x: ArrayLike | None = None,
+        columns: Indices | None = None,
+        n_steps: int = 9,
+        quantile_range: Sequence[float] = (0.05, 0.95),
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Vary each component of the latent code and plot the decoded samples.
 
         Parameters
@@ -188,7 +201,13 @@ class TraversalDisplay:
         )
         return display.plot(ax=ax, colorbar=colorbar, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, colorbar=True, im_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw a line of images, or a block of a heatmap, for each component.
 
         Parameters
@@ -275,7 +294,19 @@ class InterpolationDisplay:
     ['PCA', 'input space']
     """
 
-    def __init__(self, paths, steps, *, X=None, image_shape=None, feature_names=None):
+    images_: "list[list[AxesImage]]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        paths: dict[str, NDArray[Any]],
+        steps: NDArray[Any],
+        *,
+        X: NDArray[Any] | None = None,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
         self.paths = paths
         self.steps = steps
         self.X = X
@@ -285,19 +316,19 @@ class InterpolationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        x_from,
-        x_to,
+        estimator: Any,
+        x_from: ArrayLike,
+        x_to: ArrayLike,
         *,
-        n_steps=9,
-        show_input=True,
-        X=None,
-        image_shape=None,
-        feature_names=None,
-        ax=None,
-        colorbar=True,
-        im_kwargs=None,
-    ):
+        n_steps: int = 9,
+        show_input: bool = True,
+        X: ArrayLike | None = None,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Decode the straight line between the latent codes of two samples and plot it.
 
         Parameters
@@ -368,7 +399,13 @@ class InterpolationDisplay:
         )
         return display.plot(ax=ax, colorbar=colorbar, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, colorbar=True, im_kwargs=None):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Draw a line of images, or a block of a heatmap, for each path.
 
         Parameters

@@ -1,16 +1,20 @@
 """Checks of arguments of Displays: estimators, samples, image shapes, names and counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import math
 from numbers import Integral
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from skae._containers import floats
 from skae.metrics import check_reducer
 
 MAX_DEFAULT_COMPONENTS = 10
+
+Indices: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 
 
 def final_step(estimator):

@@ -1,13 +1,21 @@
 """WeightsDisplay: the weights of the first layer as images."""
 
+from collections.abc import Mapping, Sequence
 import math
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._image_grid import GAP_SHARE, MAX_IMAGE_INCHES
 from skae.plotting._validation import check_count, check_image_shape, final_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 MAX_WIDTH_INCHES = 8.4
 GRID_RATIO = 2.5  # width of the grid divided by its height
@@ -54,13 +62,31 @@ class WeightsDisplay:
     (40, 64)
     """
 
-    def __init__(self, weights, image_shape, *, units=None):
+    images_: "list[AxesImage]"
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        weights: NDArray[Any],
+        image_shape: Sequence[int],
+        *,
+        units: NDArray[Any] | None = None,
+    ) -> None:
         self.weights = weights
         self.image_shape = image_shape
         self.units = units
 
     @classmethod
-    def from_estimator(cls, estimator, image_shape, *, n_units=40, ax=None, im_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        image_shape: Sequence[int],
+        *,
+        n_units: int | None = 40,
+        ax: "Axes | None" = None,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the weights of the first layer of a network.
 
         If that layer is the latent code, the weights of the linear path are added. The weights
@@ -119,7 +145,7 @@ class WeightsDisplay:
             units = np.argsort(-squared_norms, kind="stable")[:n_units]
         return cls(weights[units], shape, units=units).plot(ax=ax, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, im_kwargs=None):
+    def plot(self, ax: "Axes | None" = None, *, im_kwargs: Mapping[str, Any] | None = None) -> Self:
         """Draw one image per unit, each on its own colour scale, symmetric about zero.
 
         Parameters
