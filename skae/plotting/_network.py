@@ -57,7 +57,7 @@ class NetworkDisplay:
     >>> from skae.plotting import NetworkDisplay
     >>> autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(16,), random_state=0)
     >>> print(NetworkDisplay.from_estimator(autoencoder.fit(load_iris().data)))
-    AutoencoderTransformer: 4 features, code of 2 columns
+    AutoencoderTransformer: 4 features, code of 2 components
     <BLANKLINE>
     layer                  inputs  outputs  activation  parameters
     --------------------------------------------------------------
