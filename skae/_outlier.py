@@ -53,11 +53,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
     would be the log-likelihood that `score_samples` of PCA returns.
 
-    Outliers among the training samples have little influence: samples outside the ellipsoid of
-    the bulk, found by the minimum covariance determinant, count less the more distant they are,
-    both for the network and for the mixtures. Each feature is standardised, so units do not
-    matter (see `scale_`). The threshold and the p-values come from samples held out of training.
-    No training samples are stored.
+    Outliers among the training samples have little influence: samples outside the ellipsoid of the
+    bulk, found by the minimum covariance determinant, count less the more distant they are, both
+    for the network and for the mixtures. Each feature is standardised, so units do not matter (see
+    `scale_`). The p-values come from samples held out of training, and so does the threshold with
+    ``contamination="auto"``. No training samples are stored.
 
     If `n_components` is a share of the variance, the code has as many components as PCA needs for
     it, but at least one fewer than X has features. The detector is also a transformer.
@@ -196,7 +196,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         standardised residuals, as in textbooks.
     max_samples : int, default=10000
         Maximum number of samples to train on. If X has more, this many are drawn at random, and the
-        threshold comes from the others.
+        `calibration_scores_` are those of the others.
 
     Attributes
     ----------
