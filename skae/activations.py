@@ -103,7 +103,7 @@ class Activation(Parametrized, ABC):
         Returns
         -------
         activation : Activation
-            The activation itself by default; a copy bound to the width where that matters.
+            The activation itself by default; a copy bound to the width if it matters.
         """
         return self
 

@@ -27,7 +27,7 @@ TINY = 1e-30  # keeps a division from meeting zero
 
 
 class Optimizer(Parametrized, ABC):
-    """Base class of optimizers, which update the parameters of a network by the gradient.
+    """Base class of optimizers, which update the parameters of a network from the gradient.
 
     The parameter `solver` of the estimators takes an instance or a name. All parameters of a
     network are one vector. Subclasses implement `init`, `factors` and `step`; all else has a
@@ -47,9 +47,10 @@ class Optimizer(Parametrized, ABC):
     prepares : bool
         Whether `prepare` is called with the gradient before each step; False by default.
     is_scale_free : bool
-        Whether the lengths of steps do not depend on the scale of the loss, as with Adam; False
-        by default. If True, `alpha` is the rate of weight decay as it is (AdamW). If False, it is
-        the weight of an L2 penalty, which is divided by the sum of the sample weights.
+        Whether the lengths of steps do not depend on the scale of the loss, as with Adam; False by
+        default. If True, weight decay is decoupled from the gradient (AdamW) with the rate `alpha`.
+        If False, `alpha` is the weight of an L2 penalty, which is divided by the sum of the sample
+        weights.
 
     See Also
     --------
@@ -100,7 +101,7 @@ class Optimizer(Parametrized, ABC):
         Returns
         -------
         optimizer : Optimizer
-            The optimizer itself by default; a copy bound to the shapes where they matter.
+            The optimizer itself by default; a copy bound to the shapes if they matter.
         """
         return self
 
