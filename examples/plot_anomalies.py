@@ -51,9 +51,9 @@ for name, model in models.items():
 ReconstructionErrorDisplay.from_estimator(detector, X_test, np.where(anomalous, -1, 1))
 
 # %%
-# `score_features` returns the contribution of each pixel to a score: a constant minus a square that
-# grows with how unusual the pixel is. The orange images show the square root, that is, the pixels
-# that make each digit an outlier.
+# `score_features` returns the contribution of each pixel to a score: a constant minus a square,
+# which is larger for a more unusual pixel. The orange images show the root of this square, and so
+# the pixels that make each digit an outlier.
 
 fig, axes = plt.subplots(3, 9, figsize=(9, 3.3), layout="constrained")
 for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):

@@ -42,8 +42,8 @@ print(f"{len(scores)} epochs; R² on training samples: {scores[0]:.3f} ... {scor
 # A callback of our own
 # ---------------------
 #
-# A callback has four methods. `on_fit_task_end` receives the arguments that it names after the
-# asterisk, here the model after the epoch. Training stops when it returns True.
+# A callback has four methods. `on_fit_task_end` receives the values that it names as keyword-only
+# arguments, here the model after the epoch. Training stops when it returns True.
 
 
 class StopAtScore:

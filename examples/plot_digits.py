@@ -32,7 +32,7 @@ for digit, column in enumerate(axes.T):
 # ----------
 #
 # Most pixels are white or nearly white. Pixels at the border hardly vary, and pixels in the middle
-# vary a lot. This difference is meaningful, because all pixels have the same unit, so they should
+# vary a lot. All pixels have the same unit, so this difference is meaningful, and the pixels should
 # not be standardised one by one. Like `PCA`, `AutoencoderTransformer` centres the features, and it
 # divides all of them by the same number.
 

@@ -3,9 +3,9 @@
 Reconstruction error against code size
 ======================================
 
-How large is the reconstruction error for a given code size? A larger code should never be worse
-than a smaller one. PCA guarantees this by construction. The autoencoder achieves it because it
-starts as PCA and is stopped early.
+How large is the reconstruction error for a given code size? A larger code should not be worse than
+a smaller one. PCA guarantees this by construction. On the digits the autoencoder achieves it too,
+because it starts as PCA and is stopped early.
 """
 
 import matplotlib.pyplot as plt

@@ -45,8 +45,8 @@ print(f"accuracy on test digits: {classifier.score(X_test, y_test):.3f}")
 # --------------
 #
 # Without labels, `score` is the share of the variance of held-out samples that the reconstruction
-# explains. A larger code always explains more, so the smallest code that explains 70 % is chosen
-# here.
+# explains. A larger code nearly always explains more, so the smallest code that explains 70 % is
+# chosen here.
 
 
 def smallest_sufficient(results):

@@ -5,7 +5,7 @@ Sparse codes with a KL penalty
 
 With ``sparsity="kl"`` each component of the code is inactive for most samples: a penalty pulls its
 mean activation over the training samples towards `sparsity_target`. The components then specialise,
-and their weights show on what.
+and their weights show what each of them responds to.
 """
 
 import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@ The textbook autoencoder, PCA and the defaults
 ==============================================
 
 The autoencoder of many tutorials reconstructs digits worse than PCA does. It has layers of 64, 32,
-d, 32 and 64 units, ReLU, a logistic output, and plain gradient descent on single samples. The
+d, 32 and 64 units, ReLU, a logistic output, and stochastic gradient descent on single samples. The
 defaults of `AutoencoderTransformer` reconstruct digits better than PCA. The same class trains both.
 """
 
@@ -24,8 +24,8 @@ X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
 
 # %%
 # The textbook's settings turn off everything that the defaults add, except the start near the mean
-# of the data. That has no parameter, and saves the textbook many epochs. The loss of a sample is
-# half its mean squared error, and the learning rate of 0.01 is meant for this loss.
+# of the data. No parameter turns that off; it saves the textbook many epochs. The loss of a sample
+# is half its mean squared error, and the learning rate of 0.01 is meant for this loss.
 
 textbook = {
     "hidden_layer_sizes": (64, 32),

@@ -369,8 +369,8 @@ class _BaseAutoencoder(
         -------
         X_original : ndarray or data frame of shape (n_samples, n_features)
             Reconstructed samples, in the units of the training samples. A data frame with the
-            feature names of the training samples if `set_output` or scikit-learn's
-            configuration determines one for `transform`.
+            feature names of the training samples if `set_output` or scikit-learn's configuration
+            asks for one.
 
         Raises
         ------

@@ -53,11 +53,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
     would be the log-likelihood that `score_samples` of PCA returns.
 
-    Outliers among the training samples have little influence: samples outside the ellipsoid of
-    the bulk, found by the minimum covariance determinant, count less the more distant they are,
-    both for the network and for the mixtures. Each feature is standardised, so units do not
-    matter (see `scale_`). The threshold and the p-values come from samples held out of training.
-    No training samples are stored.
+    Outliers among the training samples have little influence: samples outside the ellipsoid of the
+    bulk, found by the minimum covariance determinant, count less the more distant they are, both
+    for the network and for the mixtures. Each feature is standardised, so units do not matter (see
+    `scale_`). The p-values come from samples held out of training, and so does the threshold with
+    ``contamination="auto"``. No training samples are stored.
 
     If `n_components` is a share of the variance, the code has as many components as PCA needs for
     it, but at least one fewer than X has features. The detector is also a transformer.
@@ -86,11 +86,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         function.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
-        Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
-        costlier steps, which pay off in plain networks with layers of some hundred units. An
-        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
-        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
+        preconditions by the gradient covariance. It needs fewer but costlier steps, which pays off
+        in networks without a linear path and with layers of several hundred units. An instance,
+        such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and `momentum`,
+        `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
         :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
         Strength of the weight decay, which acts on weights only, never on biases or on the linear
@@ -111,15 +111,16 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=100
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with ``linear_path="pca"`` the result is then PCA.
+        with a linear path the result is then PCA (see `linear_path`).
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the initial weights, the order of the samples, the held-out samples and the
         noise. Pass an int for reproducible results.
     tol : float, default=1e-2
-        Relative tolerance. Training stops when the loss has not fallen by this share of itself for
-        `n_iter_no_change` epochs. The loss is that of the held-out samples, if there are any.
+        Relative tolerance. Training stops when the loss has not decreased by this fraction of its
+        value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
+        are any.
     verbose : bool or int, default=False
         Whether to print the loss of each epoch.
     warm_start : bool, default=False
@@ -155,7 +156,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Maximum number of evaluations of the loss by L-BFGS.
     latent_activation : str or Activation, default="auto"
         Activation of the code: a name or an instance as for `activation`. "auto" is the activation
-        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
+        that `sparsity` needs, which is "logistic" for "kl". Otherwise "auto" is "identity".
     output_activation : str or Activation, default="auto"
         Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
         or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
@@ -168,10 +169,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
         :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
-        Linear maps beside the encoder and the decoder, from the input to the code and from the
-        code to the output. They are PCA and are not trained; the networks start at zero and learn
-        what PCA misses. None gives the plain network of textbooks, which starts near the mean of
-        the training samples.
+        Linear maps beside the encoder and the decoder, from the input to the code and from the code
+        to the output. They are PCA and are not trained; the networks start at zero and learn what
+        PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two samples per
+        feature, the encoder's map is instead the linear regression of PCA's codes on noisy samples.
+        None gives the plain network of textbooks, which starts near the mean of the training
+        samples.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
         samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
@@ -179,21 +182,21 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
         class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation of each component that "kl" aims at, or the share of the units of a layer
-        that "top_k" keeps.
+        Mean activation at which "kl" aims for each component, or share of the units of a layer that
+        "top_k" keeps.
     sparsity_weight : float, default=1.0
         Weight of the penalty "kl" or "l1" relative to the loss.
     contamination : float in (0, 0.5] or "auto", default="auto"
         Share of the training samples to flag as outliers. "auto" flags the samples with a p-value
-        of at most 0.05 (see `predict_pvalue`), which raises a false alarm on 5 % of new normal
+        of at most 0.05 (see `predict_pvalue`), which raises false alarms on 5 % of new normal
         samples. With fewer than 19 training samples, too few to estimate a rate of 5 %, "auto"
         flags the samples that score lower than all held-out ones.
     criterion : {"likelihood", "reconstruction"}, default="likelihood"
         Score of a sample: its log-likelihood, as described above, or minus the mean of its squared
         standardised residuals, as in textbooks.
     max_samples : int, default=10000
-        Maximum number of samples to train on. From more samples this many are drawn at random, and
-        the threshold comes from the others.
+        Maximum number of samples to train on. If X has more, this many are drawn at random, and the
+        `calibration_scores_` are those of the others.
 
     Attributes
     ----------
@@ -230,9 +233,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
         share, such as black pixels. In training, an output beyond the limit costs nothing if the
-        target is at the limit. An output that exceeds the limit by more than three times the
-        largest error of the unclipped outputs in training is only reduced by that much, so that
-        samples unlike any in training are reconstructed about as by PCA. Limits need
+        target is at the limit. Clipping moves an output by at most min(3 D, max(3 r, D)), where D
+        is the largest error of the unclipped outputs in training and r is the range of the feature.
+        Samples unlike any in training are therefore reconstructed about as by PCA. Limits need
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)
@@ -274,16 +277,17 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
         - up to 250: all samples, scored by ten models, each trained without a tenth of them;
         - up to 500: all samples, scored by five models, each trained without a fifth of them;
-        - up to `max_samples`: those held out by early stopping, and as many such fifths as it
-          takes to have 500;
+        - up to `max_samples`: those held out by early stopping. If they are fewer than 500, further
+          fifths of the samples are added, each scored by a model trained without it;
         - more: samples that were not drawn for training;
-        - in later calls of `partial_fit`: the last 1000, scored before they were learned.
+        - in later calls of `partial_fit`: the last 1000, scored before the model was trained on
+          them.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of the samples that `calibration_scores_` belong to.
     ellipsoid_ : dict
         Mean, whitening matrix and size of the ellipsoid outside which samples count less.
     density_ : dict
-        What the likelihood is computed from: regression on the code, axes, mixtures. Only with
+        Parameters of the likelihood: regression on the code, axes, mixtures. Only with
         ``criterion="likelihood"``.
 
     See Also
@@ -585,11 +589,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
 
-        The p-value estimates the probability that a new normal sample scores as low as this one
-        or lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of
-        normal samples, at most. This is exact if there were more than `max_samples` training
-        samples. With fewer it is approximate, because the calibration scores come from models
-        that were trained on most of the samples; false alarms are then slightly rarer.
+        The p-value estimates the probability that a new normal sample scores as low as this one or
+        lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of normal
+        samples, at most. This is exact if X had more than `max_samples` samples in `fit`. Otherwise
+        it is approximate, because the calibration scores come from models that were trained on most
+        of the samples; false alarms are then slightly rarer.
 
         Parameters
         ----------
@@ -652,12 +656,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Returns
         -------
         contributions : ndarray or data frame of shape (n_samples, n_features)
-            Contributions in float64; those of a sample sum to its `score_samples`. The lowest
-            ones are the features that make it an outlier. Each is minus a square, plus a
-            constant that is the same for all features of the sample. A data frame if
-            `inverse_transform` returns one. Because feature names are needed to read the
-            result, also a data frame if X is one, of pandas or polars, and no other container
-            is configured.
+            Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
+            are the features that make it an outlier. Each is minus a square, plus a constant that
+            is the same for all features of the sample. A data frame if `inverse_transform` returns
+            one. Because feature names are needed to read the result, also a data frame if X is one,
+            of pandas or polars, and no container is configured.
 
         Raises
         ------

@@ -46,11 +46,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
         function.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets.
-        Shampoo preconditions by the gradient covariance and takes steps as long as Adam's: fewer,
-        costlier steps, which pay off in plain networks with layers of some hundred units. An
-        instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and
-        `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
+        preconditions by the gradient covariance. It needs fewer but costlier steps, which pays off
+        in networks without a linear path and with layers of several hundred units. An instance,
+        such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and `momentum`,
+        `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
         :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
     alpha : float, default=1.0
         Strength of the weight decay, which acts on weights only, never on biases or on the linear
@@ -71,15 +71,16 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with ``linear_path="pca"`` the result is then PCA.
+        with a linear path the result is then PCA (see `linear_path`).
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the initial weights, the order of the samples, the held-out samples and the
         noise. Pass an int for reproducible results.
     tol : float, default=1e-2
-        Relative tolerance. Training stops when the loss has not fallen by this share of itself for
-        `n_iter_no_change` epochs. The loss is that of the held-out samples, if there are any.
+        Relative tolerance. Training stops when the loss has not decreased by this fraction of its
+        value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
+        are any.
     verbose : bool or int, default=False
         Whether to print the loss of each epoch.
     warm_start : bool, default=False
@@ -115,7 +116,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Maximum number of evaluations of the loss by L-BFGS.
     latent_activation : str or Activation, default="auto"
         Activation of the code: a name or an instance as for `activation`. "auto" is the activation
-        that `sparsity` needs, which is "logistic" for "kl". If it needs none, "auto" is "identity".
+        that `sparsity` needs, which is "logistic" for "kl". Otherwise "auto" is "identity".
     output_activation : str or Activation, default="auto"
         Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
         or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
@@ -128,10 +129,12 @@ class AutoencoderTransformer(_BaseAutoencoder):
         features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
         :class:`skae.losses.Loss` for what a class of your own must offer.
     linear_path : {"pca"} or None, default="pca"
-        Linear maps beside the encoder and the decoder, from the input to the code and from the
-        code to the output. They are PCA and are not trained; the networks start at zero and learn
-        what PCA misses. None gives the plain network of textbooks, which starts near the mean of
-        the training samples.
+        Linear maps beside the encoder and the decoder, from the input to the code and from the code
+        to the output. They are PCA and are not trained; the networks start at zero and learn what
+        PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two samples per
+        feature, the encoder's map is instead the linear regression of PCA's codes on noisy samples.
+        None gives the plain network of textbooks, which starts near the mean of the training
+        samples.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
         samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
@@ -139,8 +142,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
         class of your own must offer.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation of each component that "kl" aims at, or the share of the units of a layer
-        that "top_k" keeps.
+        Mean activation at which "kl" aims for each component, or share of the units of a layer that
+        "top_k" keeps.
     sparsity_weight : float, default=1.0
         Weight of the penalty "kl" or "l1" relative to the loss.
     nested : bool, default=False
@@ -148,16 +151,17 @@ class AutoencoderTransformer(_BaseAutoencoder):
         first j components are then a code of their own for every j, which `inverse_transform` and
         `reconstruct` can decode.
 
-        - Decoders: one encoder is trained with several decoders, one for the whole code and one
-          for each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ... `coefs_` has them from the
-          largest to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales alike.
+        - Decoders: one encoder is trained with several decoders, one for the whole code and one for
+          each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ... `coefs_` holds them from the largest
+          size to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales alike.
           ``activation="auto"`` starts with "silu" instead of "relu".
         - Early stopping: an epoch is kept only if all sizes gain. If that is impossible, the code
           remains PCA's and only the decoders are trained. The best epoch of each decoder is kept,
           and `best_iter_` is the last of these epochs.
-        - Sizes: if held-out samples are reconstructed better from fewer components, a size is
-          decoded from these alone. If `n_components` is a share of the variance, the code has the
-          fewest components that reach it on held-out samples, but never more than PCA needs.
+        - Sizes: if held-out samples are reconstructed better from fewer components, a code of that
+          size is decoded from these alone. If `n_components` is a share of the variance, the code
+          has the fewest components that reach it on held-out samples, but never more than PCA
+          needs.
         - Order: the components stay in the order of PCA. `explained_variance_ratio_` is what each
           component adds to those before it.
 
@@ -193,9 +197,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
         share, such as black pixels. In training, an output beyond the limit costs nothing if the
-        target is at the limit. An output that exceeds the limit by more than three times the
-        largest error of the unclipped outputs in training is only reduced by that much, so that
-        samples unlike any in training are reconstructed about as by PCA. Limits need
+        target is at the limit. Clipping moves an output by at most min(3 D, max(3 r, D)), where D
+        is the largest error of the unclipped outputs in training and r is the range of the feature.
+        Samples unlike any in training are therefore reconstructed about as by PCA. Limits need
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
     explained_variance_ratio_ : ndarray of shape (n_components,)

@@ -1,8 +1,8 @@
 """Elementwise activations: a forward and a backward kernel of each.
 
 `forward(z)` yields the calls that turn `z` into the activation, in place. `backward(a, da)` yields
-those that multiply `da` by the slope, in place; `a` is spent. The slope is a function of the output
-wherever it can be.
+those that multiply `da` by the slope, in place; `a` is spent, that is, it may be overwritten. The
+slope is a function of the output if possible.
 """
 
 from abc import ABC, abstractmethod
@@ -33,29 +33,30 @@ __all__ = [
 
 
 class Activation(Parametrized, ABC):
-    """Base class of activations, functions a = f(z) of a layer's output.
+    """Base class of activations, functions a = f(z) of a layer's pre-activation z.
 
-    An instance is what the parameters `activation`, `latent_activation` and `output_activation`
-    of the estimators take besides a name. Subclasses implement `forward` and `backward`, and
-    `inverse` if they are to stand at the output; all else has a default. A subclass with
-    parameters is best a frozen dataclass: its instances then compare by value.
+    The parameters `activation`, `latent_activation` and `output_activation` of the estimators take
+    an instance or a name. Subclasses implement `forward` and `backward`, and also `inverse` to be
+    usable as output activation; all else has a default. Make a subclass with parameters a frozen
+    dataclass: its instances then compare by value.
 
-    The two kernels are generators. They compute nothing themselves but yield NumPy calls as tuples
-    ``(function, *operands, out)``, which are bound once and replayed for every batch. The function
-    is an elementwise one of NumPy, or the method ``dot`` of an array. Operands are arrays that
-    the kernel was given, or numbers; `out` is one of these arrays.
+    `forward` and `backward`, the kernels, are generators. They compute nothing themselves but yield
+    NumPy calls as tuples ``(function, *operands, out)``, which are bound to their arrays once and
+    replayed for every batch. The function is an elementwise one of NumPy, or the method ``dot`` of
+    an array. Operands are arrays that the kernel was given, or numbers; `out` is one of these
+    arrays. An array that is spent may be overwritten.
 
     Attributes
     ----------
     gain : float
-        Scale of the initial weights before the activation, whose variance is ``gain**2 / n_in``
-        for `n_in` inputs; 1 by default.
+        Scale of the initial weights of the layer, whose variance is ``gain**2 / n_in`` for `n_in`
+        inputs; 1 by default.
     is_identity : bool
         Whether f(z) = z, so that the layer is linear; False by default.
     n_scratch : int
-        How many arrays of the shape of z both kernels are given besides, as further arguments; 0
-        by default. They are zero before the first `forward`. What `forward` leaves in them is
-        there in `backward`.
+        Number of scratch arrays of the shape of z that both kernels get as further arguments; 0 by
+        default. They are zero before the first `forward`. `backward` finds in them what `forward`
+        has left there.
 
     See Also
     --------
@@ -103,7 +104,7 @@ class Activation(Parametrized, ABC):
         Returns
         -------
         activation : Activation
-            The activation itself by default; a copy bound to the width where that matters.
+            The activation itself by default; a copy bound to the width if it matters.
         """
         return self
 
@@ -115,7 +116,7 @@ class Activation(Parametrized, ABC):
         Parameters
         ----------
         z : ndarray of shape (n_rows, n_units)
-            Outputs of the layer before the activation; overwritten by a.
+            Pre-activations of the layer; overwritten by a.
         *scratch : ndarray of shape (n_rows, n_units)
             `n_scratch` arrays, kept for `backward`.
 
@@ -133,9 +134,9 @@ class Activation(Parametrized, ABC):
         Parameters
         ----------
         a : ndarray of shape (n_rows, n_units)
-            What `forward` left in z; spent.
+            Activations, as `forward` left them in z; spent.
         da : ndarray of shape (n_rows, n_units)
-            Derivative of the loss by a; overwritten by that by z.
+            Derivative of the loss with respect to a; overwritten by that with respect to z.
         *scratch : ndarray of shape (n_rows, n_units)
             The `n_scratch` arrays, as `forward` left them; spent.
 
@@ -146,13 +147,13 @@ class Activation(Parametrized, ABC):
         """
 
     def inverse(self, a: Array) -> Array:
-        """Return z with f(z) = a, where training starts; needed at the output only.
+        """Return z with f(z) = a, for the output bias that training starts with.
 
         Parameters
         ----------
         a : ndarray of shape (n_features,)
-            Means of the features. They may be outside the range of f, or at its end: clip them
-            to where z is moderate.
+            Means of the features. They may be outside the range of f, or at its end: clip them to
+            values with moderate z.
 
         Returns
         -------
@@ -324,7 +325,7 @@ class _SlopeActivation(Activation):
 class LeakyRelu(_SlopeActivation):
     """Leaky ReLU: ``a = z if z > 0 else z / 100,  da/dz = 1 if z > 0 else 1 / 100``.
 
-    Where z = 0 the slope is the mean of both, 0.505.
+    At z = 0 the slope is the mean of both, 0.505.
     """
 
     def forward(self, z: Array, slope: Array) -> Calls:
@@ -357,17 +358,17 @@ class Elu(_SlopeActivation):
 
 @dataclass(frozen=True)
 class TopK(_SlopeActivation):
-    """Top-k activation: ``a = z if z is among the k greatest of its row else 0``.
+    """Top-k activation: ``a = z if z is among the k largest of its sample else 0``.
 
     The slope is 1 where z is kept, else 0 (Makhzani & Frey, 2013, arXiv 1312.5663, section 2.1).
-    This is the only activation that looks at a whole row. Of values equal to the k-th greatest
-    all are kept.
+    This is the only activation that depends on all units of a layer. All values equal to the k-th
+    largest are kept.
 
     Parameters
     ----------
     share : float, default=0.05
-        Share of the units of a layer that is kept: k is the nearest whole number, at least 1.
-        An instance keeps one unit until `for_width` has bound it to a layer.
+        Share of the units of a layer to keep; k is the nearest whole number, at least 1. An
+        instance keeps one unit until `for_width` has bound it to a layer.
     """
 
     share: float = 0.05

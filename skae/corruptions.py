@@ -19,9 +19,9 @@ PROBABILITY = Range(0, 1)
 class Corruption(Parametrized, ABC):
     """Base class of corruptions, which write noisy copies of samples.
 
-    An instance is what the parameter `noise` of :class:`~skae.DenoisingAutoencoder` takes besides
-    a name. Subclasses implement `corrupt`; `for_samples` has a default. A subclass with
-    parameters is best a frozen dataclass: its instances then compare by value.
+    The parameter `noise` of :class:`~skae.DenoisingAutoencoder` takes an instance, a name or a
+    function. Subclasses implement `corrupt`; `for_samples` has a default. Make a subclass with
+    parameters a frozen dataclass: its instances then compare by value.
 
     See Also
     --------
@@ -63,7 +63,7 @@ class Corruption(Parametrized, ABC):
         Returns
         -------
         corruption : Corruption
-            The corruption itself by default; a copy bound to what it needs of X where it needs
+            The corruption itself by default; a copy that holds what it needs of X if it needs
             something.
         """
         return self
@@ -77,7 +77,7 @@ class Corruption(Parametrized, ABC):
         X : ndarray of shape (n_rows, n_features)
             Clean samples, in their own units; left as they are.
         out : ndarray of shape (n_rows, n_features)
-            Where the noisy samples go.
+            Array that the noisy samples are written into.
         rng : numpy.random.Generator
             Source of all randomness.
         """
@@ -123,10 +123,10 @@ class Gaussian(Corruption):
 
 @dataclass(frozen=True)
 class SaltPepper(Corruption):
-    """Salt-and-pepper noise: values become the least or the greatest of their column.
+    """Salt-and-pepper noise: values become the minimum or the maximum of their feature.
 
-    Both are equally likely. The columns are those of the training samples that `for_samples`
-    was given; without it, those of each block that is corrupted.
+    Both are equally likely. They are those of the training samples that `for_samples` was given;
+    without it, those of each array that is corrupted.
 
     Parameters
     ----------
@@ -153,10 +153,10 @@ class SaltPepper(Corruption):
 
 @dataclass(frozen=True)
 class Swap(Corruption):
-    """Swap noise: values are replaced by those of the same column in random other rows.
+    """Swap noise: values are replaced by those of random samples, in the same feature.
 
-    The rows are the training samples that `for_samples` was given; without it, those of each
-    block that is corrupted.
+    They are drawn from the training samples that `for_samples` was given; without it, from each
+    array that is corrupted.
 
     Parameters
     ----------
@@ -181,14 +181,15 @@ class Swap(Corruption):
 
 @dataclass(frozen=True)
 class UserNoise(Corruption):
-    """Noise of one's own: what a function of (X, rng) returns.
+    """Noise that a function of (X, rng) adds.
 
     The estimator wraps a callable that is passed as `noise` in this class.
 
     Parameters
     ----------
     function : callable
-        Given a copy of clean samples and a Generator, it returns noisy samples of the same shape.
+        It takes a copy of clean samples and a Generator, and returns noisy samples of the same
+        shape.
     """
 
     function: Callable[[Array, np.random.Generator], ArrayLike]

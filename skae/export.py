@@ -154,9 +154,10 @@ class _WithFeatureNames(_FrozenMethod):
 class Encoder(ClassNamePrefixFeaturesOutMixin, _FrozenMethod):
     """Encoder of a fitted autoencoder: `transform` is the `transform` of the estimator.
 
-    Use it to export a Pipeline with an :class:`~skae.AutoencoderOutlierDetector` before its last
-    step: the step passes codes on, but the detector itself is exported with labels and scores.
-    The estimator is not fitted again: `fit` does nothing, and `clone` returns the same object.
+    Use it to export a Pipeline in which an :class:`~skae.AutoencoderOutlierDetector` is not the
+    last step. Such a step passes codes on, but the detector itself is exported with labels and
+    scores. The estimator is not fitted again: `fit` does nothing, and `clone` returns the same
+    object.
 
     Parameters
     ----------
@@ -354,7 +355,7 @@ class SampleScorer(_FrozenMethod):
 
     See Also
     --------
-    skae.AutoencoderOutlierDetector : Its own export has labels, and scores minus `offset_`.
+    skae.AutoencoderOutlierDetector : Is exported with labels and `decision_function`.
 
     Examples
     --------

@@ -18,25 +18,26 @@ __all__ = ["AbsoluteError", "Huber", "LogLoss", "Loss", "Poisson", "SquaredError
 class Loss(Parametrized, ABC):
     """Base class of losses, elementwise errors of an output Z against its target X.
 
-    An instance is what the parameter `loss` of the estimators takes besides a name. Subclasses
-    implement `errors_and_delta`; all else has a default. A subclass with parameters is best a
-    frozen dataclass: its instances then compare by value.
+    The parameter `loss` of the estimators takes an instance or a name. Subclasses implement
+    `errors_and_delta`; all else has a default. Make a subclass with parameters a frozen dataclass:
+    its instances then compare by value.
 
-    The kernel is a generator, as those of an activation are: it yields NumPy calls as tuples
-    ``(function, *operands, out)``, which are bound once and replayed for every batch.
+    `errors_and_delta` is a generator, like the kernels of an activation: it yields NumPy calls as
+    tuples ``(function, *operands, out)``, which are bound to their arrays once and replayed for
+    every batch. An array that is spent may be overwritten.
 
     Attributes
     ----------
     link : str
-        Name of the output activation that goes with the loss: what
-        ``output_activation="auto"`` means; "identity" by default.
+        Name of the output activation that ``output_activation="auto"`` stands for; "identity" by
+        default.
     fused : bool
-        Whether the loss includes its link; False by default. It is then given the output before
-        the activation (the logits), which keeps the stable form in one place, and the estimator
+        Whether the loss includes its link; False by default. If True, Z is the output before the
+        activation (the logits), so that the formula can be numerically stable, and the estimator
         accepts no other output activation.
     sums : bool
-        Whether `sum_and_delta` is there: the sum of the errors of a batch for less than the
-        errors; False by default.
+        Whether the loss implements `sum_and_delta`, which computes the sum of the errors of a batch
+        in less time than the errors themselves; False by default.
     lowest, highest : float
         Bounds of the targets on which the loss is defined; infinite by default.
 
@@ -77,7 +78,7 @@ class Loss(Parametrized, ABC):
 
     @abstractmethod
     def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
-        """Yield the calls of the elementwise errors and of their derivative by Z.
+        """Yield the calls of the elementwise errors and of their derivative with respect to Z.
 
         Parameters
         ----------
@@ -99,7 +100,7 @@ class Loss(Parametrized, ABC):
     def sum_and_delta(self, X: Array, Z: Array, share: float, total: Array, delta: Array) -> Calls:
         """Yield the calls of a multiple of the sum of the errors, and of their derivative.
 
-        Needed with ``sums=True`` only.
+        Only needed if `sums` is True.
 
         Parameters
         ----------
@@ -108,7 +109,7 @@ class Loss(Parametrized, ABC):
         Z : ndarray of shape (n_rows, n_features)
             Outputs; spent by a fused loss, else left as they are.
         share : float
-            Factor of the sum. The derivative goes without it.
+            Factor of the sum. The derivative is not multiplied by it.
         total : ndarray of shape (1,)
             Where the sum goes.
         delta : ndarray of shape (n_rows, n_features)
@@ -160,8 +161,8 @@ class Huber(Loss):
     Parameters
     ----------
     k : float, default=1.0
-        Residual from which on the loss grows linearly, in the units that the network is trained
-        in: scaled ones, as a rule.
+        Residual beyond which the loss grows linearly, in the units of the scaled samples. With an
+        output activation other than "identity", in the units of X.
     """
 
     k: float = 1.0
@@ -182,7 +183,7 @@ class LogLoss(Loss):
     """Log loss: ``-x log p - (1 - x) log(1 - p),  delta = p - x,  p = logistic(z)``.
 
     Computed as ``max(z, 0) - x z - log((1 + |t|) / 2)`` with ``t = tanh(z / 2)`` and
-    ``p = (1 + t) / 2``, so that no logarithm meets a zero. Z is spent.
+    ``p = (1 + t) / 2``, which avoids the logarithm of zero. Z is spent.
     """
 
     link = "logistic"

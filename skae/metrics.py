@@ -30,7 +30,7 @@ def reconstruction_score(
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples.
+        Weights of the samples. None stands for equal weights.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def reconstruction_scores(
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples.
+        Weights of the samples. None stands for equal weights.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def rate_distortion(
     n_components : array-like of int of shape (n_sizes,), default=None
         Numbers of components, each from 1 to `n_components_`; None stands for all of them.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the samples.
+        Weights of the samples. None stands for equal weights.
 
     Returns
     -------

@@ -30,28 +30,30 @@ TINY = 1e-30  # keeps a division from meeting zero
 
 
 class Optimizer(Parametrized, ABC):
-    """Base class of optimizers, rules for the next parameters given the gradient.
+    """Base class of optimizers, which update the parameters of a network from the gradient.
 
-    An instance is what the parameter `solver` of the estimators takes besides a name. All
-    parameters of a network are one vector. Subclasses implement `init`, `factors` and `step`; all
-    else has a default. A subclass with parameters is best a frozen dataclass: its instances then
-    compare by value. The learning rate is not one of them: it comes from the estimator, whose
-    schedule may change it in every step.
+    The parameter `solver` of the estimators takes an instance or a name. All parameters of a
+    network are one vector. Subclasses implement `init`, `factors` and `step`; all else has a
+    default. Make a subclass with hyper-parameters a frozen dataclass: its instances then compare by
+    value. The learning rate is no hyper-parameter of the optimizer: it comes from the estimator,
+    whose schedule may change it in every step.
 
-    A step is a generator, as the kernels of an activation are: it yields NumPy calls as tuples
-    ``(function, *operands, out)``, which are bound once and replayed in every step. Numbers that
-    change from step to step come from `factors`.
+    `step` is a generator, like the kernels of an activation: it yields NumPy calls as tuples
+    ``(function, *operands, out)``, which are bound to their arrays once and replayed in every step.
+    Numbers that change from step to step come from `factors`. An array that is spent may be
+    overwritten.
 
     Attributes
     ----------
     n_factors : int
-        How many numbers `factors` returns; 1 by default.
+        Number of values that `factors` returns; 1 by default.
     prepares : bool
-        Whether `prepare` is to be called with the gradient before each step; False by default.
+        Whether `prepare` is called with the gradient before each step; False by default.
     is_scale_free : bool
-        Whether the lengths of steps do not depend on the scale of the loss, as with Adam; False
-        by default. If True, `alpha` is the rate of weight decay as it is (AdamW). If False, it is
-        the weight of an L2 penalty, which is divided by the sum of the sample weights.
+        Whether the lengths of steps do not depend on the scale of the loss, as with Adam; False by
+        default. If True, weight decay is decoupled from the gradient (AdamW) with the rate `alpha`.
+        If False, `alpha` is the weight of an L2 penalty, which is divided by the sum of the sample
+        weights.
 
     See Also
     --------
@@ -102,7 +104,7 @@ class Optimizer(Parametrized, ABC):
         Returns
         -------
         optimizer : Optimizer
-            The optimizer itself by default; a copy bound to the shapes where they matter.
+            The optimizer itself by default; a copy bound to the shapes if they matter.
         """
         return self
 
@@ -118,13 +120,14 @@ class Optimizer(Parametrized, ABC):
         Returns
         -------
         state : dict
-            Integers, and arrays of the shape and the dtype of theta. It is saved with a model
-            that trains on. The keys "steps", "average" and "averaging" are the training loop's.
+            Integers, and arrays of the shape and the dtype of theta. It is saved with the model, so
+            that training can continue. The keys "steps", "average" and "averaging" are reserved for
+            the training loop.
         """
 
     @abstractmethod
     def factors(self, state: dict[str, Any], learning_rate: float) -> tuple[float, ...]:
-        """Count a step and return the numbers that it takes.
+        """Count a step and return the numbers that it needs.
 
         Parameters
         ----------
@@ -144,17 +147,17 @@ class Optimizer(Parametrized, ABC):
     def step(self, theta: Array, gradient: Array, state: dict[str, Any], *factors: Array) -> Calls:
         """Yield the calls of a step.
 
-        The vector may be cut into pieces, each with a call of its own: a step that needs the
-        whole vector overrides `parts`.
+        The vector may be cut into pieces, and `step` is then called for each of them. An optimizer
+        whose step needs the whole vector overrides `parts`.
 
         Parameters
         ----------
         theta : ndarray of shape (n,)
-            A piece of the parameters; overwritten by the next ones.
+            A piece of the parameters; overwritten by their new values.
         gradient : ndarray of shape (n,)
-            The gradient there; spent.
+            The same piece of the gradient; spent.
         state : dict
-            What `init` returned, with that piece of every array.
+            What `init` returned, with the same piece of each array.
         *factors : ndarray of shape ()
             What `factors` returns for the step.
 
@@ -185,8 +188,7 @@ class Optimizer(Parametrized, ABC):
         *factors : ndarray of shape ()
             What `factors` returns for the step.
         n_least : int, default=1
-            Number of threads to find work for: pieces are at least as many where the vector is
-            long enough.
+            Number of threads. There are at least as many pieces if the vector is long enough.
 
         Yields
         ------
@@ -204,7 +206,7 @@ class Optimizer(Parametrized, ABC):
         state: dict[str, Any],
         run_jobs: Callable[[list[Callable[[], Any]]], Any],
     ) -> None:
-        """Update the state before a step, with ``prepares=True``.
+        """Update the state before a step; only called if `prepares` is True.
 
         Parameters
         ----------
@@ -213,7 +215,7 @@ class Optimizer(Parametrized, ABC):
         state : dict
             What `init` returned; to be changed in place.
         run_jobs : callable
-            Runs a list of zero-argument callables, in threads where there are some.
+            Runs a list of zero-argument callables, in threads if there are any.
         """
 
 
@@ -240,7 +242,7 @@ class Sgd(Optimizer):
     Parameters
     ----------
     momentum : float, default=0.9
-        Share of the last step that is taken again.
+        Share of the previous step that is added to the next one.
     nesterovs_momentum : bool, default=True
         Whether to use Nesterov's momentum.
     """
@@ -335,13 +337,12 @@ class Shampoo(Adam):
     """Shampoo: ``W -= |U| D / |D|,  D = C**(-1/2) M``.
 
     U is the step of Adam for the matrix W and M the running mean of its gradient G. C is that of
-    ``G G'`` if W has no more rows than columns; otherwise ``D = M C**(-1/2)`` with the running
-    mean of ``G' G``. This is one side of the
-    preconditioner of Gupta, Koren & Singer, 2018, arXiv 1802.09568, algorithm 1, which has the
-    power -1/2 when used alone. The lengths are those of Adam (grafting: Agarwal, Anil, Hazan,
-    Koren & Zhang, 2020, arXiv 2002.11803), so that Adam's learning rates are appropriate. C is
-    updated in every fifth step and its root computed in every fiftieth; the root also in steps
-    1, 2, 4, 8, 16 and 32.
+    ``G G'`` if W has no more rows than columns; otherwise ``D = M C**(-1/2)`` with the running mean
+    of ``G' G``. This is one side of the preconditioner of Gupta, Koren & Singer, 2018, arXiv
+    1802.09568, algorithm 1, which has the power -1/2 when used alone. The lengths are those of Adam
+    (grafting: Agarwal, Anil, Hazan, Koren & Zhang, 2020, arXiv 2002.11803), so that Adam's learning
+    rates are appropriate. C is updated in every fifth step and its root computed in every fiftieth;
+    the root also in steps 1, 2, 4, 8, 16 and 32.
 
     Biases take the steps of Adam, and so do matrices with more than 2048 rows and columns.
 

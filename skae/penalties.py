@@ -16,19 +16,19 @@ __all__ = ["L1", "KullbackLeibler", "Penalty"]
 class Penalty(Parametrized, ABC):
     """Base class of penalties, which are added to the loss to shape the latent code.
 
-    An instance is what the parameter `sparsity` of the estimators takes besides a name.
-    Subclasses implement `init` and `value_and_add_gradient`; all else has a default. A subclass
-    with parameters is best a frozen dataclass: its instances then compare by value. What changes
-    during training lives in the state that `init` returns. Arrays are made there too, so that
-    batches allocate nothing.
+    The parameter `sparsity` of the estimators takes an instance or a name. Subclasses implement
+    `init` and `value_and_add_gradient`; all else has a default. Make a subclass with parameters a
+    frozen dataclass: its instances then compare by value. What changes during training is in the
+    state that `init` returns. The state also holds the arrays that are needed, so that batches
+    allocate nothing.
 
     Attributes
     ----------
     latent_activation : str or None
-        Name of the latent activation that the penalty needs; None, the default, for any.
+        Name of the latent activation that the penalty needs; None, the default, allows any.
     initial_mean : float or None
-        Mean of the codes to start at, by the biases; needs the latent activation "logistic".
-        None, the default, leaves the biases as they are.
+        Mean of each component that the initial biases produce; needs the latent activation
+        "logistic". None, the default, leaves the biases as they are.
 
     See Also
     --------
@@ -75,9 +75,9 @@ class Penalty(Parametrized, ABC):
         Parameters
         ----------
         n_rows : int
-            Number of rows of the largest batch.
+            Number of samples in the largest batch.
         n_components : int
-            Number of columns of the code.
+            Number of components of the code.
         dtype : dtype
             Data type of the code.
 
@@ -91,16 +91,16 @@ class Penalty(Parametrized, ABC):
     def value_and_add_gradient(
         self, code: Array, delta: Array, scale: Array, share: float, state: dict[str, Any]
     ) -> float:
-        """Return the penalty of a batch, and add its derivative by the code to delta.
+        """Return the penalty of a batch, and add its derivative with respect to the code to delta.
 
         Parameters
         ----------
         code : ndarray of shape (n_rows, n_components)
             Latent codes of the batch; left as they are.
         delta : ndarray of shape (n_rows, n_components)
-            Derivative of the loss by the code; increased by that of the penalty.
+            Derivative of the loss with respect to the code; that of the penalty is added.
         scale : ndarray of shape () or (n_rows, 1)
-            Weights of the rows, which sum to 1 over the batch; one number if all are equal.
+            Weights of the samples, which sum to 1 over the batch; one number if all are equal.
         share : float
             Size of the batch relative to the number of training samples.
         state : dict
@@ -144,17 +144,17 @@ class L1(Penalty):
 class KullbackLeibler(Penalty):
     """Kullback-Leibler penalty: ``weight sum_j r log(r / q_j) + (1-r) log((1-r) / (1 - q_j))``.
 
-    r is the target and ``q_j`` the mean of column j of the code over all training samples (Ng,
-    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16). It is estimated by a running
-    mean over batches. A batch weighs as much as its share of the training samples; the first
-    ones weigh equally. With a single batch it is the mean of that batch.
+    r is the target and ``q_j`` the mean of component j of the code over all training samples (Ng,
+    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16). ``q_j`` is estimated by a
+    moving average over batches. The weight of a batch is its share of the training samples; the
+    first batches have equal weights. With a single batch ``q_j`` is the mean of that batch.
 
     Parameters
     ----------
     weight : float, default=1.0
         Factor of the penalty.
     target : float, default=0.05
-        Mean activation that each column of the code is drawn to.
+        Mean activation at which the penalty aims for each component.
     """
 
     weight: float = 1.0

@@ -214,10 +214,10 @@ class DistortionDisplay:
             Fitted GridSearchCV or another search over `n_components` of the estimator or of a
             step of a Pipeline.
         X : array-like of shape (n_samples, n_features), default=None
-            Samples that the search was fitted to. If given, the curve of PCA is added: PCA
-            replaces the estimator and is scored on the same folds by
-            :func:`skae.metrics.reconstruction_score`. This requires that `cv` of the search
-            repeats its splits, as an int does.
+            Samples that the search was fitted to. If given, the curve of PCA is added: PCA replaces
+            the estimator and is scored on the same folds by
+            :func:`skae.metrics.reconstruction_score`. This requires that `cv` of the search yields
+            the same splits again, as it does if it is an int.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
@@ -271,8 +271,8 @@ class DistortionDisplay:
     ) -> Self:
         """Draw the curves.
 
-        Both axes are logarithmic. If there are errors below a thousandth of the largest, the
-        error axis is linear there.
+        Both axes are logarithmic. If there are errors below a thousandth of the largest one, the
+        error axis is linear below that.
 
         Parameters
         ----------

@@ -31,8 +31,9 @@ LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the ax
 class ReconstructionErrorDisplay:
     """Histogram of reconstruction errors or outlier scores, with the threshold of a detector.
 
-    Samples above the threshold are flagged. If `y` says which samples are outliers, inliers and
-    outliers have a histogram each, and the heights are percentages of each class.
+    An error or outlier score is higher for outliers. Samples above the threshold are flagged. If
+    `y` says which samples are outliers, inliers and outliers have a histogram each, and the heights
+    are percentages of each class.
 
     Use `from_estimator` or `from_predictions` to create one.
 
@@ -437,7 +438,7 @@ class FeatureScoreDisplay:
         x : array-like of shape (n_features,) or (1, n_features)
             The sample.
         feature_names : list of str, default=None
-            Names of the features; None takes those of a frame or of the estimator.
+            Names of the features; None takes those of a data frame or of the estimator.
         n_features : int, default=10
             Maximum number of features to show, those with the lowest contributions. None
             shows all.

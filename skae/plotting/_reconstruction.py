@@ -58,7 +58,7 @@ class ReconstructionDisplay:
     residuals : dict of {str: ndarray of shape (n_samples, n_features)}
         Samples minus reconstructions.
     images_ : list of list of matplotlib AxesImage
-        The images: a list for each line of images, or for each block of a heatmap.
+        The images: a list for each row of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
@@ -142,7 +142,7 @@ class ReconstructionDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Feature names for a heatmap; None takes those of a frame or of the estimator.
+            Feature names for a heatmap; None takes those of a data frame or of the estimator.
         samples : int or list of int, default=10
             Maximum number of samples to show, from the first, or indices of the samples to
             show. None shows all.
@@ -222,7 +222,7 @@ class ReconstructionDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Feature names for a heatmap; None takes those of a frame.
+            Feature names for a heatmap; None takes those of a data frame.
         samples : int or list of int, default=10
             Maximum number of samples to show, from the first, or indices of the samples to
             show. None shows all.
@@ -362,7 +362,7 @@ class DenoisingDisplay:
     restored_error : float
         Mean squared difference between restored and clean samples.
     images_ : list of list of matplotlib AxesImage
-        The images: a list for each line of images, or for each block of a heatmap.
+        The images: a list for each row of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
@@ -447,7 +447,7 @@ class DenoisingDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Feature names for a heatmap; None takes those of a frame or of the estimator.
+            Feature names for a heatmap; None takes those of a data frame or of the estimator.
         samples : int or list of int, default=10
             Maximum number of samples to show, from the first, or indices of the samples to
             show. None shows all.

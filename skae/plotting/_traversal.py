@@ -1,4 +1,4 @@
-"""TraversalDisplay and InterpolationDisplay: decoded samples along a line of latent codes."""
+"""TraversalDisplay and InterpolationDisplay: decoded samples along a line in the latent space."""
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
@@ -59,7 +59,7 @@ class TraversalDisplay:
     Attributes
     ----------
     images_ : list of list of matplotlib AxesImage
-        The images: a list for each line of images, or for each block of a heatmap.
+        The images: a list for each row of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
@@ -145,7 +145,7 @@ class TraversalDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Feature names for a heatmap; None takes those of a frame or of the estimator.
+            Feature names for a heatmap; None takes those of a data frame or of the estimator.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
@@ -208,7 +208,7 @@ class TraversalDisplay:
         colorbar: bool = True,
         im_kwargs: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Draw a line of images, or a block of a heatmap, for each component.
+        """Draw a row of images, or a block of a heatmap, for each component.
 
         Parameters
         ----------
@@ -248,9 +248,9 @@ class TraversalDisplay:
 class InterpolationDisplay:
     """Decoded samples on the straight line between the latent codes of two samples.
 
-    The straight line between the samples themselves can be shown above. Halfway on it the two
-    samples are superimposed. Halfway between their latent codes, a good decoder returns a
-    plausible sample. A heatmap shows each feature in standard deviations from its mean.
+    The straight line between the samples themselves can be shown above for comparison. Its midpoint
+    is the mean of the two samples. From the midpoint between their latent codes, a good decoder
+    returns a plausible sample. A heatmap shows each feature in standard deviations from its mean.
 
     Use `from_estimator` to create one.
 
@@ -272,7 +272,7 @@ class InterpolationDisplay:
     Attributes
     ----------
     images_ : list of list of matplotlib AxesImage
-        The images: a list for each line of images, or for each block of a heatmap.
+        The images: a list for each row of images, or for each block of a heatmap.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
@@ -351,7 +351,7 @@ class InterpolationDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. None draws a heatmap.
         feature_names : list of str, default=None
-            Feature names for a heatmap; None takes those of a frame or of the estimator.
+            Feature names for a heatmap; None takes those of a data frame or of the estimator.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         colorbar : bool, default=True
@@ -406,7 +406,7 @@ class InterpolationDisplay:
         colorbar: bool = True,
         im_kwargs: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Draw a line of images, or a block of a heatmap, for each path.
+        """Draw a row of images, or a block of a heatmap, for each path.
 
         Parameters
         ----------

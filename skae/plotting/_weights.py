@@ -100,7 +100,7 @@ class WeightsDisplay:
             Shape of the image that a sample represents: (height, width), or
             (height, width, 3) in colour. The weights of the three channels are averaged.
         n_units : int, default=40
-            Maximum number of units to show, those with the largest weight norms, in
+            Maximum number of units to show: those with the largest norms of their weights, in
             descending order. None shows all in the order of the layer.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
