@@ -285,6 +285,14 @@ def test_the_start_with_another_code_reconstructs(latent):
     assert explained > 0.25
 
 
+def test_the_components_of_another_code_start_alike():
+    """Those of little variance too: each has deviation one before the activation."""
+    X = rows(200, 6) @ np.diag([9.0, 3.0, 1.0, 0.3, 0.1, 0.03])
+    model, _ = start(X, latent="tanh", n_components=5)
+    inputs = (X - model.scaling.mean) / model.scaling.scale
+    np.testing.assert_allclose((inputs @ model.parameters.path[0]).std(axis=0), 1, rtol=1e-6)
+
+
 def starts():
     """Every latent activation with every output that a loss allows."""
     for loss_name, loss in LOSSES.items():

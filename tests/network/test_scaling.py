@@ -7,6 +7,7 @@ from skae._network import scaling
 from skae._network.scaling import (
     CACHED_NUMBERS,
     Scaling,
+    columns_on_another_scale,
     identity_scaling,
     measure_scaling,
     repeat_if_short,
@@ -198,3 +199,15 @@ def test_identity_scaling(dtype):
 def test_a_scaling_is_frozen():
     with pytest.raises(AttributeError):
         Scaling(np.zeros(2), np.ones(())).mean = np.ones(2)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_samples_on_another_scale_are_found(unit):
+    rng = np.random.default_rng(0)
+    X, alike = rng.uniform(size=(200, 3)) * unit, rng.uniform(size=(50, 3)) * unit
+    assert len(columns_on_another_scale(X, alike)) == 0
+    narrow, wide = 0.45 * unit + alike * [1, 0.1, 1], alike * [1, 5, 1]
+    narrow[:, [0, 2]] = alike[:, [0, 2]]
+    for other in (narrow, wide, alike + [0, 3 * unit, 0]):
+        assert columns_on_another_scale(X, other).tolist() == [1]
+    assert len(columns_on_another_scale(X, narrow[:19])) == 0

@@ -57,6 +57,13 @@ def search_among(left_by_model, left, left_by_pca=LEFT_BY_PCA):
     return tried, search.enough
 
 
+def test_the_first_guess_is_right_if_a_model_leaves_what_most_do():
+    """The smallest size of which PCA leaves so little that seven tenths of it will do."""
+    search = component_search.Bisection(LEFT_BY_PCA, 0.1)
+    size = search.guess()
+    assert 0.7 * LEFT_BY_PCA[size - 1] <= 0.1 < 0.7 * LEFT_BY_PCA[size - 2]
+
+
 @pytest.mark.parametrize("part", [0.01, 0.3, 0.5, 0.7, 0.95])
 @pytest.mark.parametrize("left", [0.7, 0.3, 0.0116])
 def test_where_the_model_leaves_an_even_part_of_what_pca_leaves_few_sizes_are_tried(left, part):
