@@ -29,7 +29,7 @@ from skae._network.scaling import columns_on_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import evenly_spaced
-from skae._training.batches import prepared_rows
+from skae._training.batches import grouped_rows, prepared_rows
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
@@ -117,7 +117,8 @@ class _BaseAutoencoder(
             samples = X, X_clean, X_val
             samples = samples if previous is None else previous.cast(*samples)
             with fit_slot(), job_runner() as run_jobs:
-                rows = self._training_rows(samples[0], weights, samples[1], options)
+                splits = self._splits(options, X_val)
+                rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 tasks = self._tasks(context, given, (X, X_clean, weights), options)
                 result = fit(trainer, rows, samples[2], previous, tasks)
@@ -137,7 +138,7 @@ class _BaseAutoencoder(
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
             with job_runner() as run_jobs:
-                rows = self._training_rows(samples[0], weights, samples[1], options, previous)
+                rows = self._training_rows(samples[0], weights, samples[1], options)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 result = partial_fit(trainer, rows, previous)
                 keep = self._fitted_attributes if first else self._updated_attributes
@@ -148,9 +149,14 @@ class _BaseAutoencoder(
         """Return the parameters, read and checked against each other."""
         return read_options(self.get_params(deep=False))
 
-    def _training_rows(self, X, weights, X_clean, options, previous=None):
-        """Return the samples to train on; `previous` is given if `partial_fit` continues."""
-        return prepared_rows(X, weights, X_clean)
+    def _splits(self, options, X_val):
+        """Return whether `fit` splits the samples."""
+        return options.validates and X_val is None
+
+    def _training_rows(self, X, weights, X_clean, options, splits=False):
+        """Return the samples to train on, grouped if `fit` splits them."""
+        prepare = partial(grouped_rows, options=options) if splits else prepared_rows
+        return prepare(X, weights, X_clean)
 
     def _drawn_weights(self, weights, options):
         """Return the weights of the samples, zero for those that are not trained on."""
@@ -231,12 +237,12 @@ class _BaseAutoencoder(
         samples = partial(self._samples_for_callbacks, given, validated, options)
         return Tasks(context, self, show, samples, n_further)
 
-    def _samples_for_callbacks(self, given, validated, options, dealing, fold):
+    def _samples_for_callbacks(self, given, validated, options, folds, fold):
         """Return X, y and metadata for callbacks; if there is a fold, without its samples."""
         X, X_clean, weights = validated
         chosen = np.flatnonzero(self._drawn_weights(weights, options))
         if fold is not None:
-            chosen = chosen[dealing.folds(X[chosen]) != fold]
+            chosen = chosen[folds() != fold]
         if hasattr(self, "feature_names_in_"):  # the samples must have these names too
             X, X_clean = given[:2]
         shown = X, X_clean, None if given[2] is None else weights

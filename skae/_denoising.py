@@ -97,10 +97,12 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         minus one standard error. With a linear path, the result is PCA itself unless the held-out
         samples agree that the network is better. With up to 500 samples and 200,000 values, the
         epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for that number of epochs. Equal samples are always in the same
-        fold. `partial_fit` holds out no samples.
+        then trained on all samples for that number of epochs. Equal and nearly equal samples are in
+        the same fold, and so are successive samples if these resemble each other, as in a time
+        series. Copies of a sample with more than 5 % of the weight are shared among the folds.
+        `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
+        Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
@@ -440,9 +442,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
-    def _training_rows(self, X, weights, X_clean, options, previous=None):
+    def _training_rows(self, X, weights, X_clean, options, splits=False):
         """Return the samples to train on, with noise to add unless X_clean is given."""
-        rows = super()._training_rows(X, weights, X_clean, options, previous)
+        rows = super()._training_rows(X, weights, X_clean, options, splits)
         if X_clean is not None:
             return rows
         corruption = make_corruption(self.noise, self.noise_level, rows.X)

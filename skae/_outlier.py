@@ -135,10 +135,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         minus one standard error. With a linear path, the result is PCA itself unless the held-out
         samples agree that the network is better. With up to 500 samples and 200,000 values, the
         epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for that number of epochs. Equal samples are always in the same
-        fold. `partial_fit` holds out no samples.
+        then trained on all samples for that number of epochs. Equal and nearly equal samples are in
+        the same fold, and so are successive samples if these resemble each other, as in a time
+        series. Copies of a sample with more than 5 % of the weight are shared among the folds.
+        `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the distinct samples to hold out if there is no cross-validation. L-BFGS and warm
+        Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
@@ -508,14 +510,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         """Return the weights of at most `max_samples` samples, and zero for the others."""
         return subsample_weights(weights, self.max_samples, options.seeds.split)
 
-    def _training_rows(self, X, weights, X_clean, options, previous=None):
+    def _splits(self, options, X_val):
+        """Return True: the calibration splits the samples."""
+        return True
+
+    def _training_rows(self, X, weights, X_clean, options, splits=False):
         """Return the samples to train on, those outside the ellipsoid with less weight.
 
         In later calls of `partial_fit` the samples are scored first, while they are new.
         """
-        if previous is None:
+        if splits or not hasattr(self, "theta_"):
             weights = self._drawn_weights(weights, options)
-            rows = super()._training_rows(X, weights, None, options)
+            rows = super()._training_rows(X, weights, None, options, splits=True)
             ellipsoid = fit_ellipsoid(rows, options.seeds.start)
             self.ellipsoid_ = vars(ellipsoid)
             return downweight_outliers(rows, ellipsoid)

@@ -12,6 +12,7 @@ from skae._network.scaling import identity_scaling
 from skae._parallel import run_sequentially
 from skae._training.batches import BatchLoader, TrainingRows
 from skae._training.objective import Objective, Plan, count_parts
+from skae._training.splitting import group_samples
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
 from skae.penalties import PENALTIES
@@ -53,10 +54,12 @@ def make_penalty(name):
 
 
 def make_rows(X, target=None, weights=None, corruption=None):
-    """Return TrainingRows all of which take part."""
+    """Return TrainingRows all of which take part, grouped."""
     target = X if target is None else target
     weights = np.ones(len(X)) if weights is None else weights
-    return TrainingRows(X, target, weights, np.arange(len(X)), corruption)
+    index = np.arange(len(X))
+    splitter = group_samples(X, weights, np.random.default_rng(0))
+    return TrainingRows(X, target, weights, index, corruption, splitter, index)
 
 
 def make_model(network, parameters, scaling=None):

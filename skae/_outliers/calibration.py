@@ -11,7 +11,7 @@ from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, fit_scorer
 from skae._training.batches import prepared_rows
 from skae._training.fit import fit_epochs
-from skae._training.splitting import fold_numbers
+from skae._training.splitting import FoldSplitter
 
 N_FOLDS = 5
 N_FOLDS_OF_SMALL, MAX_SMALL_WEIGHT = 10, 250  # folds of small data, by the sum of the weights
@@ -98,8 +98,9 @@ def _held_out_scores(samples, result, scorer, trainer, tasks):
     present = weights > 0
     X, weights = X[present], weights[present]
     n_folds = N_FOLDS_OF_SMALL if weights.sum() <= MAX_SMALL_WEIGHT else N_FOLDS
-    folds = fold_numbers(X, n_folds, np.random.default_rng(trainer.options.seeds.split))
-    held_out = result.held_out(X)
+    groups = result.rows.splitter.groups[result.rows.member]
+    folds = FoldSplitter(groups, weights).folds(n_folds)
+    held_out = result.held_out
     folds[held_out] = HELD_OUT
     parts = []
     if held_out.any():
@@ -110,7 +111,7 @@ def _held_out_scores(samples, result, scorer, trainer, tasks):
     calibration_tasks = tasks.calibration(n_scored)
     for k in range(n_scored if n_folds > 1 else 0):
         in_fold = folds == n_folds - 1 - k
-        rows = prepared_rows(X[~in_fold], weights[~in_fold])
+        rows = prepared_rows(X[~in_fold], weights[~in_fold], divides_frequent=True)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         parts.append((fold_scorer.score_samples(X[in_fold]), weights[in_fold]))
     if not parts:

@@ -6,6 +6,8 @@ import math
 import numpy as np
 
 from skae._sampling import evenly_spaced
+from skae._training.dependence import find_blocks
+from skae._training.splitting import FoldSplitter, group_samples, merge_equal_rows
 
 CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
@@ -17,6 +19,8 @@ class TrainingRows:
     """Samples, their targets (X itself, or clean samples), their weights, and the noise to add.
 
     `index` holds the row numbers of the samples that take part, so that a part needs no copy.
+    `splitter` splits the samples into folds; None if they are not to be split. `member` is the row
+    number of each sample that the user gave.
     """
 
     X: np.ndarray
@@ -24,6 +28,8 @@ class TrainingRows:
     weights: np.ndarray
     index: np.ndarray
     corruption: object = None
+    splitter: FoldSplitter | None = None
+    member: np.ndarray | None = None
 
     def __len__(self):
         return len(self.index)
@@ -65,33 +71,53 @@ class TrainingRows:
 def all_rows(X, weights=None, X_clean=None):
     """Return TrainingRows in which all samples take part, without noise."""
     weights = np.ones(len(X)) if weights is None else weights
-    return TrainingRows(X, X if X_clean is None else X_clean, weights, np.arange(len(X)))
+    index = np.arange(len(X))
+    return TrainingRows(X, X if X_clean is None else X_clean, weights, index, member=index)
 
 
-def prepared_rows(X, weights, X_clean=None):
-    """Return TrainingRows without samples of weight zero; among few samples, merge equal ones."""
-    chosen = np.flatnonzero(weights)
-    if len(chosen) < len(X):
-        X, weights = X[chosen], weights[chosen]
-        X_clean = None if X_clean is None else X_clean[chosen]
-    if len(X) <= MAX_MERGED_ROWS:
-        X, weights, X_clean = merge_equal_rows(X, weights, X_clean)
-    return all_rows(X, weights, X_clean)
+def prepared_rows(X, weights, X_clean=None, divides_frequent=False):
+    """Return TrainingRows without samples of weight zero; among few samples, merge equal ones.
 
-
-def merge_equal_rows(X, weights, X_clean):
-    """Sort the samples and merge equal ones, adding their weights; the same for X_clean.
-
-    The result of training then depends neither on the order of the samples nor on whether a
-    sample is repeated or has a weight of two, not even by a rounding error.
+    `divides_frequent` is explained at `merge_equal_rows`.
     """
-    both = X if X_clean is None else np.hstack([X, X_clean])
-    distinct, group = np.unique(both, axis=0, return_inverse=True)
-    weights = np.bincount(group.ravel(), weights=weights)
-    n_features = X.shape[1]
-    if X_clean is not None:
-        X_clean = np.ascontiguousarray(distinct[:, n_features:])
-    return np.ascontiguousarray(distinct[:, :n_features]), weights, X_clean
+    X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
+    if len(X) > MAX_MERGED_ROWS:
+        return all_rows(X, weights, X_clean)
+    merged = merge_equal_rows(X, weights, X_clean, divides_frequent)
+    rows = all_rows(merged.X, merged.weights, merged.X_clean)
+    return replace(rows, member=merged.member)
+
+
+def grouped_rows(X, weights, X_clean, options):
+    """Return prepared TrainingRows with a splitter that keeps groups of samples together.
+
+    Successive samples that resemble each other are left in their order. If `verbose`, print which
+    samples depend on each other.
+    """
+    X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
+    with np.errstate(all="ignore"):  # of values near the largest number
+        blocks = find_blocks(X)
+        if blocks is None:
+            rows = prepared_rows(X, weights, X_clean, divides_frequent=True)
+        else:
+            rows = all_rows(X, weights, X_clean)
+        rng = np.random.default_rng(options.seeds.split)
+        splitter = group_samples(rows.X, rows.weights, rng, blocks=blocks)
+    if options.verbose:
+        dependence = splitter.dependence
+        n_copies = dependence.n_copies + max(len(X) - len(rows), 0)
+        text = str(replace(dependence, n_samples=len(X), n_copies=n_copies))
+        if text:
+            print(text)
+    return replace(rows, splitter=splitter)
+
+
+def _without_zero_weights(X, weights, X_clean):
+    """Return the samples that have a weight, their weights and clean samples."""
+    chosen = np.flatnonzero(weights)
+    if len(chosen) == len(X):
+        return X, weights, X_clean
+    return X[chosen], weights[chosen], None if X_clean is None else X_clean[chosen]
 
 
 class BatchLoader:

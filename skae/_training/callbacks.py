@@ -11,7 +11,7 @@ from functools import cache
 class NullTasks:
     """Null object for callback tasks of every kind."""
 
-    def begin(self, n_phases, splitter):
+    def begin(self, n_phases, folds):
         """Do nothing."""
 
     def begin_epoch(self):
@@ -47,23 +47,24 @@ class Tasks:
     """The tasks of a fit, below the root `context`.
 
     `show(result)` returns the attributes that the estimator would have with a FitResult.
-    `samples(splitter, fold)` returns X, y and metadata of the training samples, without those of
-    the fold unless it is None. `n_further` phases follow after training.
+    `samples(folds, fold)` returns X, y and metadata of the training samples, without those of the
+    fold unless it is None; `folds()` returns the fold of each sample. `n_further` phases follow
+    after training.
     """
 
     def __init__(self, context, estimator, show, samples, n_further=0):
         self.context, self.estimator = context, estimator
         self.show, self.samples = show, samples
         self.n_further = n_further
-        self.is_flat, self.given, self.splitter = True, {}, None
+        self.is_flat, self.given, self.folds = True, {}, None
         self.calibration_task = NULL_TASKS
 
-    def begin(self, n_phases, splitter):
+    def begin(self, n_phases, folds):
         """Begin the fit; it is flat, with epochs directly below, if there is one phase."""
         n_phases += self.n_further
         self.is_flat = n_phases == 1
         self.context.max_subtasks = self.estimator.max_iter if self.is_flat else n_phases
-        self.splitter = splitter
+        self.folds = folds
         self.given = self._given()
         self.context.call_on_fit_task_begin(**self.given)
 
@@ -96,7 +97,7 @@ class Tasks:
 
     def _given(self, fold=None):
         """Return the keyword arguments of hooks: X, y and metadata are functions."""
-        part = cache(lambda: self.samples(self.splitter, fold))
+        part = cache(lambda: self.samples(self.folds, fold))
         X, y, metadata = (lambda i=i: part()[i] for i in range(3))
         return {"estimator": self.estimator, "X": X, "y": y, "metadata": metadata}
 

@@ -11,7 +11,6 @@ from skae._training import extent
 from skae._training.batches import TrainingRows
 from skae._training.options import Seeds
 from skae._training.run import History
-from skae._training.splitting import FoldSplitter
 
 PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 
@@ -21,7 +20,7 @@ class FitResult:
     """The result of training: the model, its history, and the samples that it was trained on.
 
     `optimizer` is the memory with which `partial_fit` continues. `rows` are all samples,
-    `trained_rows` those that were not held out. `splitter` is None if no samples were held out.
+    `trained_rows` those that were not held out.
     `validation_pairs` are pairs of a training state and the samples to measure its errors on.
     """
 
@@ -34,15 +33,15 @@ class FitResult:
     seeds: Seeds
     rows: TrainingRows
     trained_rows: TrainingRows
-    splitter: FoldSplitter | None = None
     interrupted: bool = False
     validation_pairs: tuple = ()
 
-    def held_out(self, X):
-        """Return a boolean array of the samples that were held out to select the epoch."""
-        if self.splitter is None:
-            return np.zeros(len(X), bool)
-        return self.splitter.folds(X) == 0
+    @property
+    def held_out(self):
+        """Return a boolean array: which of the given samples were held out to select the epoch."""
+        is_held_out = np.ones(len(self.rows.X), bool)
+        is_held_out[self.trained_rows.index] = False
+        return is_held_out[self.rows.member]
 
 
 def begin_phase(run, name, n_epochs, state, fold=None):
@@ -129,7 +128,6 @@ def _result(run, model, optimizer, decoder_weights, explained):
         seeds=run.options.seeds,
         rows=run.rows,
         trained_rows=run.trained_rows,
-        splitter=None if run.trained_rows is run.rows else run.splitter,
         interrupted=run.interrupted,
         validation_pairs=tuple(run.validation_pairs),
     )

@@ -44,7 +44,7 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     """
     run = _start(trainer, rows, previous, X_val)
     searches = _searches_components(run, X_val)
-    tasks.begin(_count_phases(run, X_val) + searches, run.splitter)
+    tasks.begin(_count_phases(run, X_val) + searches, run.folds_of_given)
     if searches:
         return component_search.search(run, partial(_run_size, run, X_val), tasks)
     return _train_to_end(run, X_val, tasks)
@@ -160,13 +160,14 @@ def _train(run, X_val):
     if X_val is not None:
         n_val = len(X_val)
         arrays = {"X": X_val, "target": X_val, "weights": np.ones(n_val)}
-        hold_out(run, replace(run.rows, **arrays, index=np.arange(n_val)))
+        validation = replace(run.rows, **arrays, index=np.arange(n_val), splitter=None, member=None)
+        hold_out(run, validation)
     elif not run.options.early_stopping:
         _train_plain(run)
     elif run.is_cross_validated:
         refit(run, cross_validate(run))
     else:
-        folds = run.splitter.folds(run.rows.X)
+        folds = run.folds
         if folds.any():  # otherwise all samples are equal and the start is the best model
             run.trained_rows = run.rows.part(folds != 0)
             hold_out(run, run.rows.part(folds == 0), fold=0)

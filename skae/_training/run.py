@@ -6,7 +6,6 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
-from skae._training.splitting import FoldSplitter
 from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
@@ -96,11 +95,14 @@ class Run:
         return is_small and not self.resumed and not self.options.solver.is_lbfgs
 
     @property
-    def splitter(self):
-        """Return the splitter into folds; without cross-validation the first fold is held out."""
+    def folds(self):
+        """Return the fold of each row; without cross-validation the first fold is held out."""
         n_folds = max(round(1 / self.options.validation_fraction), 2)
-        n_folds = N_FOLDS if self.is_cross_validated else n_folds
-        return FoldSplitter(n_folds, self.options.seeds.split)
+        return self.rows.splitter.folds(N_FOLDS if self.is_cross_validated else n_folds)
+
+    def folds_of_given(self):
+        """Return the fold of each sample that the user gave."""
+        return self.folds[self.rows.member]
 
     @property
     def n_left(self):

@@ -52,7 +52,7 @@ def hold_out(run, validation, fold=None):
 
 def cross_validate(run):
     """Train a state without each fold, all in turn; return the selector of the epochs."""
-    folds, members, state = run.splitter.folds(run.rows.X), [], run.state
+    folds, members, state = run.folds, [], run.state
     n_components = state.model.network.n_components
     for k in range(folds.max() + 1):
         mask = folds == k

@@ -16,7 +16,7 @@ from skae._outliers.scoring import Scorer, fit_scorer
 from skae._training.batches import prepared_rows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.fit import fit, fit_epochs
-from skae._training.splitting import fold_numbers
+from skae._training.splitting import FoldSplitter
 from skae._training.trainer import Trainer
 
 
@@ -127,11 +127,11 @@ def test_folds_are_scored_by_models_of_the_others(criterion):
         scorer = fit_scorer(result, result.seeds.samples, [2])
     given = all_of(X)
     found = calibrate(given, result, scorer, trainer, NULL_TASKS)
-    folds = fold_numbers(X, 10, np.random.default_rng(trainer.options.seeds.split))
+    folds = FoldSplitter(result.rows.splitter.groups, given.weights).folds(10)
     scores, weights = [], []
     for k in range(9, -1, -1):
         out = folds == k
-        rows = prepared_rows(X[~out], given.weights[~out])
+        rows = prepared_rows(X[~out], given.weights[~out], divides_frequent=True)
         rows = downweight_outliers(rows, fit_ellipsoid(rows, trainer.options.seeds.start))
         other = fit_epochs(replace(trainer, total_weight=rows.weights.sum()), rows, 4, 2)
         other_scorer = Scorer(other.model)
@@ -160,7 +160,7 @@ def test_held_out_samples_of_the_fit_come_first(monkeypatch):
     """More than 500 samples are held out once; those are scored by the model itself."""
     X = samples(700)
     trainer, result = trained(X, early_stopping=True)
-    held_out = result.held_out(X)
+    held_out = result.held_out
     assert 50 < held_out.sum() < 100
     scorer = Scorer(result.model)
     n_scored = []

@@ -1,5 +1,7 @@
 """Training samples and mini-batches: which rows they hold, and how these are prepared."""
 
+from types import SimpleNamespace
+
 from gradients import make_loader, make_rows
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from skae._network.nested import CodeSizeSampler
 from skae._network.scaling import Scaling
 from skae._training import batches as batches_module
-from skae._training.batches import all_rows, merge_equal_rows, prepared_rows
+from skae._training.batches import all_rows, grouped_rows, prepared_rows
 from skae.corruptions import UserNoise
 
 
@@ -226,49 +228,67 @@ def test_all_rows_take_part():
     assert (rows.weights == 1).all()
 
 
-# ---------------------------------------------------------------- merging
+# ---------------------------------------------------------------- groups
 
 
-def normal_rows(n_rows, dtype=np.float64):
-    return np.random.default_rng(0).normal(size=(n_rows, 4)).astype(dtype)
+def options_of(verbose=False):
+    return SimpleNamespace(seeds=SimpleNamespace(split=7), verbose=verbose)
 
 
-def test_merging_sorts_rows_and_adds_weights():
-    X = np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [1.0, 4.0], [2.0, 1.0]])
-    distinct, weights, X_clean = merge_equal_rows(X, np.array([1.0, 2.0, 3.0, 4.0, 5.0]), None)
-    np.testing.assert_array_equal(distinct, [[1, 4], [1, 5], [2, 1]])
-    np.testing.assert_array_equal(weights, [4, 2, 9])
-    assert X_clean is None
+def test_grouped_rows_keep_copies_together_and_know_the_given_samples():
+    X = rows_of()[np.random.default_rng(1).integers(0, 20, 300)]
+    weights = np.ones(300)
+    weights[::10] = 0
+    rows = grouped_rows(X, weights, None, options_of())
+    present = X[weights > 0]
+    np.testing.assert_array_equal(rows.X[rows.member], present)
+    folds = rows.splitter.folds(5)[rows.member]
+    assert len(np.unique(folds)) == 5
+    for sample in np.unique(present, axis=0):
+        assert len(np.unique(folds[(present == sample).all(axis=1)])) == 1
+
+
+@pytest.mark.parametrize("n_rows", [400, 1400])
+def test_a_frequent_row_is_in_every_fold(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 4))
+    X[::2] = 0
+    rows = grouped_rows(X, np.ones(n_rows), None, options_of())
+    is_zero = ~rows.X.any(axis=1)
+    for folds in (rows.splitter.folds(10), rows.splitter.folds(5)):
+        assert (np.bincount(folds[is_zero]) > 0.2 * np.bincount(folds)).all()
+    np.testing.assert_array_equal(rows.X[rows.member], X)
+    assert len(prepared_rows(X, np.ones(n_rows))) == (201 if n_rows == 400 else n_rows)
+
+
+def test_a_series_is_left_in_its_order():
+    X = np.cumsum(np.random.default_rng(0).normal(size=(300, 4)), axis=0)
+    X[1] = X[0]
+    rows = grouped_rows(X, np.ones(300), None, options_of())
+    assert rows.X is X
+    assert len(np.unique(rows.splitter.groups)) < 60
+    np.testing.assert_array_equal(rows.member, np.arange(300))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_merging_hides_order_and_repetition(dtype):
-    X = normal_rows(20, dtype)
-    counts = np.random.default_rng(1).integers(1, 4, 20)
-    weighted = merge_equal_rows(X, counts.astype(float), None)
-    repeated = np.repeat(X, counts, axis=0)
-    order = np.random.default_rng(2).permutation(len(repeated))
-    merged = merge_equal_rows(repeated[order], np.ones(len(order)), None)
-    np.testing.assert_array_equal(merged[0], weighted[0])
-    np.testing.assert_array_equal(merged[1], weighted[1])
-    assert merged[0].dtype == dtype
-    assert merged[1].dtype == np.float64
-    assert merged[0].flags.c_contiguous
+def test_both_dtypes_are_split_alike(dtype):
+    X = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    expected = grouped_rows(X, np.ones(200), None, options_of()).splitter.folds(5)
+    rows = grouped_rows(X.astype(dtype), np.ones(200), None, options_of())
+    np.testing.assert_array_equal(rows.splitter.folds(5), expected)
 
 
-def test_merging_leaves_its_arguments():
-    X, weights = normal_rows(20)[::-1], np.ones(20)
-    X[3] = X[5]
-    before = X.copy()
-    merge_equal_rows(X, weights, None)
-    np.testing.assert_array_equal(X, before)
-    assert (weights == 1).all()
+def test_values_near_the_largest_number_are_grouped():
+    X = 1.7e308 * np.random.default_rng(0).uniform(-1, 1, size=(100, 4))
+    rows = grouped_rows(X, np.ones(100), None, options_of())
+    assert len(np.unique(rows.splitter.groups)) == 100
 
 
-def test_merging_keeps_rows_and_their_clean_ones_together():
-    X = np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0], [0.0, 2.0]])
-    X_clean = np.array([[5.0, 5.0], [6.0, 6.0], [5.0, 5.0], [7.0, 7.0]])
-    merged, weights, clean = merge_equal_rows(X, np.array([1.0, 1.0, 1.0, 2.0]), X_clean)
-    np.testing.assert_array_equal(merged, [[0, 2], [0, 2], [1, 2]])
-    np.testing.assert_array_equal(clean, [[6, 6], [7, 7], [5, 5]])
-    np.testing.assert_array_equal(weights, [1, 2, 2])
+def test_verbose_prints_what_depends_on_each_other(capsys):
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    grouped_rows(X, np.ones(200), None, options_of(verbose=True))
+    assert capsys.readouterr().out == ""
+    twice = np.random.default_rng(1).permutation(np.repeat(X, 2, axis=0))
+    grouped_rows(twice, np.ones(400), None, options_of())
+    assert capsys.readouterr().out == ""
+    grouped_rows(twice, np.ones(400), None, options_of(verbose=True))
+    assert capsys.readouterr().out == "Among 400 samples 200 copies: kept in one fold each.\n"

@@ -99,9 +99,7 @@ def test_l_bfgs_is_not_cross_validated():
 def test_samples_are_dealt_to_folds(n_rows, fraction, n_folds):
     """With cross-validation to five, else so that one fold is the validation set."""
     run = make_run(rows_of(n_rows), validation_fraction=fraction)
-    assert run.splitter.n_folds == n_folds
-    assert run.splitter.seed == run.options.seeds.split
-    sizes = np.bincount(run.splitter.folds(run.rows.X))
+    sizes = np.bincount(run.folds)
     assert len(sizes) == n_folds
     assert np.ptp(sizes) <= 1
 

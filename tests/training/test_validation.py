@@ -93,13 +93,13 @@ def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
 
 @pytest.mark.parametrize("keeps_fold_models", [False, True])
 @pytest.mark.parametrize(
-    ("rate", "n_samples", "is_certain"), [(0.03, 400, True), (0.001, 150, False)]
+    ("rate", "n_samples", "is_certain"), [(0.03, 400, True), (0.001, 120, False)]
 )
 def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, keeps_fold_models):
     X = curved_rows(n_samples)
     run = make_run(X, **OPTIONS | {"learning_rate_init": rate})
     run.keeps_fold_models = keeps_fold_models
-    folds = run.splitter.folds(X)
+    folds = run.folds
     losses, parameters = np.empty((31, len(X))), []
     for k in range(5):
         rows, validation = run.rows.part(folds != k), run.rows.part(folds == k)
