@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import GroupKFold, PredefinedSplit, ShuffleSplit, TimeSeriesSplit
 
-from skae._training.splitting import MAX_PARTS, group_samples, merge_equal_rows, split_by
+from skae._training.splitting import MAX_PARTS, group_samples, merge_equal_rows
 
 
 def rows(n_rows=60, n_features=4, dtype=np.float64, seed=0):
@@ -252,33 +251,3 @@ def test_groups_of_unequal_size_make_folds_of_about_equal_size():
     groups = np.repeat(np.arange(40), rng(1).integers(1, 20, 40))
     sizes = np.bincount(grouped(rows(len(groups)), groups=groups).folds(5))
     assert np.ptp(sizes) <= 40
-
-
-def test_a_splitter_of_scikit_learn():
-    X, groups = rows(100), np.repeat(np.arange(20), 5)
-    for splitter in (ShuffleSplit(1, random_state=0), TimeSeriesSplit(3), GroupKFold(4)):
-        used = groups if isinstance(splitter, GroupKFold) else None
-        splits = split_by(splitter, X, used)
-        assert len(splits) == splitter.get_n_splits(X, groups=used)
-        for learned, held_out in splits:
-            assert not np.intersect1d(learned, held_out).size
-    assert len(split_by(PredefinedSplit(np.repeat([-1, 0], 50)), X)) == 1
-
-
-class Splits:
-    """A splitter that makes the splits it is given."""
-
-    def __init__(self, *splits):
-        self.splits = splits
-
-    def split(self, X, y=None, groups=None):
-        return iter(self.splits)
-
-
-def test_splits_that_cannot_be_used():
-    with pytest.raises(ValueError, match="makes no split of X"):
-        split_by(Splits(), rows())
-    with pytest.raises(ValueError, match="one side of a split empty"):
-        split_by(Splits(([0, 1], [])), rows())
-    with pytest.raises(ValueError, match="on both sides of a split"):
-        split_by(Splits(([0, 1, 2], [2, 3])), rows())
