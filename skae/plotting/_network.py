@@ -55,7 +55,7 @@ class NetworkDisplay:
     >>> from sklearn.datasets import load_iris
     >>> from skae import AutoencoderTransformer
     >>> from skae.plotting import NetworkDisplay
-    >>> autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(16,), random_state=0)
+    >>> autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(16,), activation="relu")
     >>> print(NetworkDisplay.from_estimator(autoencoder.fit(load_iris().data)))
     AutoencoderTransformer: 4 features, code of 2 components
     <BLANKLINE>
