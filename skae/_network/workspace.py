@@ -178,6 +178,10 @@ class TrainingWorkspace:
         if encoder is not None:
             outputs[code] = encoder.layers.outputs[code]
             self.deltas[code] = np.empty_like(encoder.deltas[code])
+        self.deltas_are_bias_gradients = n_rows == 1 and not network.nested  # 6 % of such a step
+        if self.deltas_are_bias_gradients:
+            for i, (_, db) in enumerate(self.gradient.layers, start=1):
+                self.deltas[i] = db.reshape(1, -1)
         self.errors = np.empty_like(outputs[last])
         self.ones = np.ones(n_rows, dtype)
         self.feature_shares = np.full(network.widths[-1], 1 / network.widths[-1], dtype)
@@ -290,6 +294,7 @@ class TrainingWorkspace:
                 scratch = self.layers.scratch[i][:, :n_rows]
                 yield from network.activations[i - 1].backward(outputs[i], delta, *scratch)
             yield outputs[i - 1].T.dot, delta, dW
-            yield ones.dot, delta, db
+            if not self.deltas_are_bias_gradients:
+                yield ones.dot, delta, db
             if i > 1:
                 yield delta.dot, W.T, deltas[i - 1]
