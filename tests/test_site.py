@@ -40,7 +40,7 @@ class Links(HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.targets, self.names = [], set()
-        self.loader(path.read_text(encoding="utf-8"))
+        self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
