@@ -11,9 +11,12 @@ def evenly_spaced(n_rows, n_wanted):
 def generator(random_state):
     """Make a Generator from None, an int or a RandomState; return a Generator as it is.
 
-    None takes a seed from the operating system: the global random state is never used.
+    None draws a seed from NumPy's global generator, as in scikit-learn: after ``np.random.seed``
+    the results are reproducible.
     """
-    if isinstance(random_state, np.random.RandomState):
+    if random_state is None:
+        random_state = np.random  # its functions are the methods of the global RandomState
+    if random_state is np.random or isinstance(random_state, np.random.RandomState):
         words = random_state.randint(0, 2**32, size=4, dtype=np.uint32)
         return np.random.default_rng(words)
     return np.random.default_rng(random_state)

@@ -76,7 +76,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the initial weights, the order of the samples, the held-out samples and the
-        noise. Pass an int for reproducible results.
+        noise. Pass an int for reproducible results. None draws from NumPy's global generator,
+        which ``np.random.seed`` sets.
     tol : float, default=1e-2
         Relative tolerance. Training stops when the loss has not decreased by this fraction of its
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
