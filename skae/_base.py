@@ -1,6 +1,7 @@
 """Base class of the three estimators: validation, fitted state, and public methods."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 import math
 from numbers import Integral
@@ -25,7 +26,7 @@ from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
-from skae._network.scaling import columns_on_another_scale
+from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import evenly_spaced
@@ -85,7 +86,7 @@ class _BaseAutoencoder(
 ):
     """Base class of the autoencoders: public methods validate, private ones compute."""
 
-    nested = False  # for the estimator without the parameter
+    nested = whiten = False  # for the estimators without these parameters
 
     if TYPE_CHECKING:  # methods that scikit-learn has no types for, or makes at run time
 
@@ -110,9 +111,10 @@ class _BaseAutoencoder(
             weights = self._validate_weights(sample_weight, X)
             if X_val is not None:
                 X_val = self._validate_like(X, X_val, "X_val")
-                self._warn_of_other_scale(X_val, X if weights.all() else X[weights > 0])
+                names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
+                warn_of_another_scale(X_val, X if weights.all() else X[weights > 0], names)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
-            options = self._options()
+            options = self._options().for_samples(X.shape[1], len(X))
             previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
             samples = X, X_clean, X_val
             samples = samples if previous is None else previous.cast(*samples)
@@ -135,6 +137,8 @@ class _BaseAutoencoder(
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options()
+            if first:
+                options = options.for_samples(X.shape[1])
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
             with job_runner() as run_jobs:
@@ -165,12 +169,13 @@ class _BaseAutoencoder(
     def _previous(self):
         """Return the result of the last call of fit or partial_fit."""
         return Previous(
-            model=self._model,
+            model=replace(self._model, code_scale=self.code_scale_),
             optimizer=self._optimizer_state,
             decoder_weights=getattr(self, "_decoder_weights", None),
             loss_curve=self.loss_curve_,
             validation_loss_curve=self.validation_loss_curve_,
             n_samples_seen=self.n_samples_seen_,
+            explained_variance=getattr(self, "explained_variance_", None),
         )
 
     def _keep(self, attributes):
@@ -208,11 +213,13 @@ class _BaseAutoencoder(
             "loss_": history.loss_curve[-1] if history.loss_curve else None,
             "best_loss_": history.best_loss,
             "explained_variance_ratio_": result.explained_variance_ratio,
+            "explained_variance_": result.explained_variance,
             "reconstruction_err_": float(np.average(errors, weights=weights)),
             "_optimizer_state": result.optimizer,
             "_decoder_weights": result.decoder_weights,
             "_columns_read": model.columns_read,
             "reach_": model.input_radius,
+            "_code_deviations": result.code_deviations if self.whiten else None,
         }
 
     def _updated_attributes(self, result, X, weights, trainer):
@@ -294,21 +301,6 @@ class _BaseAutoencoder(
                 f"{name} must have as many samples as X: got {len(samples)}, expected {len(X)}."
             )
         return samples
-
-    def _warn_of_other_scale(self, X_val, X):
-        """Warn if the scales of X_val and X suggest that only X has been transformed."""
-        columns = columns_on_another_scale(X, X_val)
-        if not len(columns):
-            return
-        names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[columns]
-        named = ", ".join(str(name) for name in names[:5])
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        warnings.warn(
-            f"X_val is on another scale than X in {len(names)} of {X.shape[1]} features: "
-            f"{named}{more}. Transform X_val in the same way as X; a Pipeline does so only with "
-            'transform_input=["X_val"].',
-            stacklevel=2,
-        )
 
     @property
     def _n_features_out(self):

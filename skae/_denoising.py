@@ -26,8 +26,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int or float in (0, 1), default=2
-        Number of components of the code. A float is the share of the variance that the
+    n_components : int, float in (0, 1) or None, default=2
+        Number of components of the code, at most min(n_samples, n_features) with a linear path.
+        None stands for this maximum. A float is the share of the variance that the
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA needs; two or three trial fits
         decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
@@ -151,6 +152,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         "top_k" keeps.
     sparsity_weight : float, default=1.0
         Weight of the penalty "kl" or "l1" relative to the loss.
+    whiten : bool, default=False
+        Whether `transform` divides each component of the code by its standard deviation over the
+        training samples; `inverse_transform` undoes it.
     nested : bool, default=False
         Whether to train codes of all sizes at once, which takes about three times as long. The
         first j components are then a code of their own for every j, which `inverse_transform` and
@@ -206,8 +210,13 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Mean of the training samples.
     scale_ : ndarray of shape ()
         Root mean square of the centred training samples, by which centred samples are divided.
+    components_ : ndarray of shape (n_components, n_features)
+        Directions of the linear part of the code, of unit length: PCA's components, in the order of
+        the code. The networks add a nonlinear part, which they do not show. There is no such
+        attribute without a linear path.
     code_scale_ : ndarray of shape ()
-        Factor by which `transform` multiplies a linear code.
+        Factor by which `transform` multiplies a linear code: as with PCA, the variance of the code
+        is the variance of the training samples that it explains.
     reach_ : ndarray of shape (2,) or None
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant
@@ -222,6 +231,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Samples unlike any in training are therefore reconstructed about as by PCA. Limits need
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance of each component of the code over the training samples, before whitening. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -281,7 +293,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int | float = 2,
+        n_components: int | float | None = 2,
         *,
         hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (128, 128),
         activation: str | Activation = "auto",
@@ -314,6 +326,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         sparsity: str | Penalty | None = None,
         sparsity_target: float = 0.05,
         sparsity_weight: float = 1.0,
+        whiten: bool = False,
         nested: bool = False,
         noise: str
         | Corruption
@@ -353,6 +366,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         self.sparsity = sparsity
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
+        self.whiten = whiten
         self.nested = nested
         self.noise = noise
         self.noise_level = noise_level

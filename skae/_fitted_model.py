@@ -21,6 +21,7 @@ STATE = (
     "code_scale_",
     "reach_",
     "_columns_read",
+    "_code_deviations",
 )
 
 
@@ -53,6 +54,7 @@ class FittedModel:
     loss_: float | None
     best_loss_: float | None
     explained_variance_ratio_: FloatArray
+    explained_variance_: FloatArray
     reconstruction_err_: float
     reach_: FloatArray | None
     n_features_in_: int
@@ -68,9 +70,11 @@ class FittedModel:
                 break
         else:
             return model
-        state = {name: fitted.get(name) for name in STATE}  # older files lack the last two
-        spec, theta, mean, scale, *geometry = state.values()
-        model = make_model(spec, theta, Scaling(mean, scale), *geometry)
+        state = {name: fitted.get(name) for name in STATE}  # older files lack the last three
+        spec, theta, mean, scale, code_scale, *geometry, deviations = state.values()
+        if deviations is not None:
+            code_scale = code_scale / deviations
+        model = make_model(spec, theta, Scaling(mean, scale), code_scale, *geometry)
         _models.by_estimator[self] = state, model
         return model
 
@@ -93,6 +97,19 @@ class FittedModel:
     def path_coefs_(self) -> list[FloatArray]:
         """Matrices of the linear path, two or none, as views of `theta_`."""
         return list(self._fitted_model().parameters.path)
+
+    @property
+    def components_(self) -> FloatArray:
+        """Directions of the linear part of the code, as in PCA, of unit length."""
+        model = self._fitted_model()
+        if not model.network.linear_path:
+            raise AttributeError(
+                f"This {type(self).__name__} has no components_: its code has no linear part with "
+                "linear_path=None. Use inverse_transform to see what a component means, or coefs_."
+            )
+        rows = model.parameters.path[0].T
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows / np.where(norms > 0, norms, 1)
 
     @property
     def bounds_(self) -> NDArray[np.float64] | None:

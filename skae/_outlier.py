@@ -64,8 +64,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int or float in (0, 1), default=0.8
-        Number of components of the code. A float is the share of the variance that the
+    n_components : int, float in (0, 1) or None, default=0.8
+        Number of components of the code, at most min(n_samples, n_features) with a linear path.
+        None stands for this maximum. A float is the share of the variance that the
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA needs; two or three trial fits
         decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
@@ -225,8 +226,13 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         three quarters of the samples share one value, the standard deviation would measure how rare
         the other values are, not how large. Then the scale is at least the root mean square of
         their distances from that value, divided by sqrt(-2 log p), where p is their share.
+    components_ : ndarray of shape (n_components, n_features)
+        Directions of the linear part of the code, of unit length: PCA's components, in the order of
+        the code. The networks add a nonlinear part, which they do not show. There is no such
+        attribute without a linear path.
     code_scale_ : ndarray of shape ()
-        Factor by which `transform` multiplies a linear code.
+        Factor by which `transform` multiplies a linear code: as with PCA, the variance of the code
+        is the variance of the scaled training samples that it explains.
     reach_ : ndarray of shape (2,) or None
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant
@@ -241,6 +247,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         Samples unlike any in training are therefore reconstructed about as by PCA. Limits need
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance of each component of the code over the training samples, before whitening. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -339,7 +348,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int | float = 0.8,
+        n_components: int | float | None = 0.8,
         *,
         hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (64,),
         activation: str | Activation = "relu",

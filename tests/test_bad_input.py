@@ -231,7 +231,7 @@ def test_one_row_that_weighs(Estimator):
 
 NOT_A_NUMBER = [np.nan, None, "a lot", [1], 1j]
 BAD_PARAMETERS = {
-    "n_components": [0, -1, 1.0, 1.5, 0.0, "mle", None, np.nan, [2]],
+    "n_components": [0, -1, 1.0, 1.5, 0.0, "mle", np.nan, [2]],
     "hidden_layer_sizes": [0, -1, 3.5, "8", None, (0,), (3, -2), (3.0,), ("3",), [[3, 2]], (True,)],
     "activation": ["Relu", "softmax", None, np.tanh, 1],
     "solver": ["lbgfs", "Adam", None],
@@ -264,7 +264,7 @@ BAD_PARAMETERS = {
     "sparsity_target": [0, 1, -0.1, *NOT_A_NUMBER],
     "sparsity_weight": [-1, *NOT_A_NUMBER],
 }
-BAD_OF_TRANSFORMERS = {"nested": ["yes", None, 1]}
+BAD_OF_TRANSFORMERS = {"nested": ["yes", None, 1], "whiten": ["yes", None, 1]}
 BAD_OF_DENOISING = {
     "noise": ["Gaussian", "dropout", 0.3, True],
     "noise_level": [-1e-9, np.inf, *NOT_A_NUMBER],

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.testing import assert_allclose
 import pytest
 from scipy.linalg import subspace_angles
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae.activations import ACTIVATIONS
 
+ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 TRAINED = {"early_stopping": False, "random_state": 0}
 
 
@@ -187,8 +189,8 @@ def test_share_of_variance_takes_as_many_components_as_pca(share, linear_path):
 
 
 @pytest.mark.parametrize("linear_path", ["pca", None])
-@pytest.mark.parametrize("sparsity", [None, "l1", "kl"])
-def test_code_may_be_wider_than_the_rows(sparsity, linear_path):
+@pytest.mark.parametrize("sparsity", ["l1", "kl"])
+def test_a_sparse_code_may_be_wider_than_the_rows(sparsity, linear_path):
     X = rows(n_features=4, rank=2)
     model = AutoencoderTransformer(
         9, sparsity=sparsity, linear_path=linear_path, max_iter=20, **TRAINED
@@ -200,8 +202,120 @@ def test_code_may_be_wider_than_the_rows(sparsity, linear_path):
 
 def test_code_wider_than_the_rows_starts_at_the_rows_themselves():
     X = rows(n_features=4)
-    start = AutoencoderTransformer(9, max_iter=0).fit(X)
+    start = AutoencoderTransformer(9, sparsity="l1", max_iter=0).fit(X)
     assert_allclose(start.reconstruct(X), X, rtol=1e-12)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("shape", [(20, 4), (3, 6)])
+def test_more_components_than_pca_has(Estimator, shape):
+    X = rows(n_features=6)[: shape[0], : shape[1]]
+    most = min(shape)
+    model = Estimator(most + 1, max_iter=2, early_stopping=False)
+    expected = rf"n_components={most + 1} must be between 1 and min\(n_samples, n_features\)={most}"
+    with pytest.raises(ValueError, match=expected):
+        model.fit(X)
+    with pytest.warns(UserWarning, match=f"{expected}.*copy the samples"):
+        model.set_params(linear_path=None).fit(X)
+    assert model.transform(X).shape == (len(X), most + 1)
+    with pytest.raises(ValueError, match="n_components=1000000000 must be between"):
+        Estimator(10**9).fit(X)
+    sparse = AutoencoderTransformer(most + 1, latent_activation="top_k", linear_path=None)
+    assert sparse.set_params(max_iter=2).fit(X).n_components_ == most + 1
+
+
+def test_later_chunks_may_have_the_rows_that_the_components_need():
+    X = rows(n_features=6)
+    model = AutoencoderTransformer(5, random_state=0).partial_fit(X[:3]).partial_fit(X)
+    assert model.transform(X).shape == (len(X), 5)
+    with pytest.raises(ValueError, match="n_components=7 must be between 1 and n_features=6"):
+        AutoencoderTransformer(7).partial_fit(X)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_all_components(Estimator):
+    X = rows(n_features=6)
+    model = Estimator(None, max_iter=0).fit(X)
+    assert model.n_components_ == PCA().fit(X).n_components_ == 6
+    assert Estimator(None, max_iter=0).fit(X[:4]).n_components_ == 4
+    assert Estimator(None).partial_fit(X).partial_fit(X[:2]).n_components_ == 6
+
+
+def test_a_share_that_is_met_exactly_asks_for_one_more_as_in_pca():
+    X = np.vstack([np.eye(4), -np.eye(4)])
+    for share in (0.25, 0.5, 0.75):
+        of_pca = PCA(share, svd_solver="full").fit(X).n_components_
+        assert AutoencoderTransformer(share, max_iter=0).fit(X).n_components_ == of_pca
+
+
+def test_networks_that_do_not_fit_into_memory_name_their_sizes():
+    X = rows()
+    for huge in ({"hidden_layer_sizes": 10**15}, {"hidden_layer_sizes": (8, 10**30)}):
+        with pytest.raises(MemoryError, match=r"n_components=2 and hidden_layer_sizes=\("):
+            AutoencoderTransformer(2, **huge).fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_rows", [90, 1000])
+def test_variance_of_the_code_is_what_it_explains(n_rows, dtype):
+    X = 5 * curve(n_rows).astype(dtype)
+    model = AutoencoderTransformer(2, max_iter=30, random_state=0).fit(X)
+    assert model.best_iter_ > 0
+    code = model.transform(X).astype(float)
+    explained = model.explained_variance_ratio_.sum() * X.var(axis=0, ddof=1, dtype=float).sum()
+    assert_allclose(code.var(axis=0, ddof=1).sum(), explained, rtol=1e-4)
+    assert_allclose(model.explained_variance_, code.var(axis=0, ddof=1), rtol=1e-4)
+
+
+def test_what_scripts_for_pca_read():
+    X, pca = rows(noise=0.3), PCA(3).fit(rows(noise=0.3))
+    start = AutoencoderTransformer(3, max_iter=0).fit(X)
+    assert_allclose(start.explained_variance_, pca.explained_variance_, rtol=1e-10)
+    assert_allclose(np.abs(start.components_), np.abs(pca.components_), rtol=1e-7, atol=1e-10)
+    code = (X - start.mean_) @ start.components_.T
+    assert_allclose(code, start.transform(X), rtol=1e-7, atol=1e-10)
+
+
+def test_components_need_a_linear_path():
+    model = AutoencoderTransformer(2, linear_path=None, max_iter=1, early_stopping=False)
+    assert not hasattr(model, "components_")
+    with pytest.raises(AttributeError, match=r"linear_path=None\..*inverse_transform"):
+        model.fit(rows()).components_  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"nested": True}, {"latent_activation": "tanh"}])
+def test_whitened_codes(options, dtype):
+    X = rows(noise=0.3).astype(dtype)
+    model = AutoencoderTransformer(3, whiten=True, max_iter=20, **TRAINED, **options).fit(X)
+    code = model.transform(X)
+    assert code.dtype == dtype
+    assert_allclose(code.std(axis=0, ddof=1), 1, rtol=1e-4)
+    assert_allclose(model.inverse_transform(code), model.reconstruct(X), rtol=1e-4, atol=1e-4)
+    plain = clone(model).set_params(whiten=False).fit(X)
+    deviations = np.sqrt(model.explained_variance_)
+    assert_allclose(code * deviations, plain.transform(X), rtol=1e-3, atol=1e-4)
+    assert_allclose(plain.explained_variance_, model.explained_variance_)
+    if options.get("nested"):
+        shorter = model.inverse_transform(code[:, :2])
+        assert_allclose(shorter, model.reconstruct(X, 2), rtol=1e-4, atol=1e-4)
+
+
+def test_whitened_codes_of_passes_and_later_fits():
+    X = rows(noise=0.3)
+    whitened, plain = (
+        AutoencoderTransformer(3, whiten=whiten, random_state=0, warm_start=True, max_iter=5)
+        for whiten in (True, False)
+    )
+    for train in ("partial_fit", "partial_fit", "fit", "partial_fit"):
+        for model in (whitened, plain):
+            getattr(model, train)(X)
+        assert_allclose(whitened.theta_, plain.theta_)
+        deviations = np.sqrt(plain.explained_variance_)
+        assert_allclose(whitened.transform(X) * deviations, plain.transform(X), rtol=1e-9)
+    half = AutoencoderTransformer(3, whiten=True, random_state=0)
+    half.partial_fit(X[:30]).partial_fit(X[30:])
+    assert_allclose(half.transform(X).std(axis=0), 1, rtol=0.3)
 
 
 @pytest.mark.parametrize("linear_path", ["pca", None])

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from skae._network.inference import blocks
+from skae._network.inference import BLOCK_ROWS, blocks
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
@@ -66,6 +66,25 @@ def explained_variance_ratios(
     run_jobs([partial(measure_increase, j) for j in range(n_components)])
     explained = max(1 - error / errors.variance, 0.0)
     return increases / (increases.sum() or 1.0) * explained
+
+
+def code_variances(model, X, weights):
+    """Return the variance of each column of the code, and the total variance of the samples.
+
+    Both are weighted means of squares, of the network's own code and of scaled samples.
+    """
+    n_columns = model.network.n_components + X.shape[1]
+    sums, shares = np.zeros((2, n_columns)), weights / weights.sum()
+    values, center = np.empty((min(len(X), BLOCK_ROWS), n_columns)), None
+    for rows, output in blocks(X, model, "encode", raw=True):
+        block = values[: len(output)]
+        block[:, : -X.shape[1]] = output
+        model.scaling.apply(X[rows], out=block[:, -X.shape[1] :])
+        center = block[0].copy() if center is None else center
+        block -= center
+        sums += shares[rows] @ block, shares[rows] @ np.square(block)
+    variances = np.maximum(sums[1] - sums[0] ** 2, 0)
+    return variances[: -X.shape[1]], float(variances[-X.shape[1] :].sum())
 
 
 def reorder(network, parameters, order):

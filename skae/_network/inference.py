@@ -23,10 +23,11 @@ class Model:
     """A network with its parameters and scalings: all that inference needs.
 
     `spec` is the dict that describes the network. `code_scale` times the code of the network is
-    the code that users see. A linear code has then the units of X, as PCA's has, if the features
-    have one scale. `input_radius` holds the greatest norms of inputs and of codes that the layers
-    read as they are, None before it is measured. `columns_read[j - 1]` is the number of columns
-    that are decoded of a nested code of j columns; None stands for all.
+    the code that users see: one number, or one for each column of a whitened code. A linear code
+    has the units of X, as PCA's has, if the features have one scale and it is not whitened.
+    `input_radius` holds the greatest norms of inputs and of codes that the layers read as they
+    are, None before it is measured. `columns_read[j - 1]` is the number of columns that are decoded
+    of a nested code of j columns; None stands for all.
     """
 
     spec: dict
@@ -60,6 +61,10 @@ class Model:
     def is_large(self):
         """Return whether it is faster to send rows through the model in threads."""
         return self.parameters.flat.size > MANY_PARAMETERS
+
+    def code_scale_of(self, size):
+        """Return the scale of the first `size` columns of the code."""
+        return self.code_scale[:size] if self.code_scale.ndim else self.code_scale
 
     def n_columns_read(self, size):
         """Return the number of columns that are decoded of a code of this size."""
@@ -95,7 +100,9 @@ class Pass:
             n_columns = network.n_components if size is None else size
             self.input_scaling = identity_scaling(n_columns, dtype)
             if not raw:
-                self.input_scaling = Scaling(self.input_scaling.mean, model.code_scale)
+                self.input_scaling = Scaling(
+                    self.input_scaling.mean, model.code_scale_of(n_columns)
+                )
             width = self.workspace.n_columns_read
         self.output_scaling = None if raw or part == "encode" else model.target_scaling
         self.inputs = np.zeros((n_rows, width), dtype)

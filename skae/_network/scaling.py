@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property, partial
 import math
+import warnings
 
 import numpy as np
 
@@ -149,6 +150,21 @@ def columns_on_another_scale(X, other):
     varies = width > 0
     columns = np.flatnonzero(varies & (beyond | wider | narrower))
     return columns if 4 * len(columns) >= varies.sum() else columns[:0]
+
+
+def warn_of_another_scale(X_val, X, names):
+    """Warn if the scales of X_val and X suggest that only X has been transformed."""
+    columns = columns_on_another_scale(X, X_val)
+    if not len(columns):
+        return
+    named = ", ".join(str(name) for name in names[columns[:5]])
+    more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+    warnings.warn(
+        f"X_val is on another scale than X in {len(columns)} of {X.shape[1]} features: "
+        f"{named}{more}. Transform X_val in the same way as X; a Pipeline does so only with "
+        'transform_input=["X_val"].',
+        stacklevel=3,
+    )
 
 
 def _quantiles(X):

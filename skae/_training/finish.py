@@ -9,6 +9,7 @@ from skae._network.code_order import MAX_DECODED_NUMBERS
 from skae._network.inference import Model
 from skae._training import extent
 from skae._training.batches import TrainingRows
+from skae._training.code_scale import running_variances, with_code_scale
 from skae._training.options import Seeds
 from skae._training.run import History
 
@@ -19,7 +20,8 @@ PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 class FitResult:
     """The result of training: the model, its history, and the samples that it was trained on.
 
-    `optimizer` is the memory with which `partial_fit` continues. `rows` are all samples,
+    `optimizer` is the memory with which `partial_fit` continues. `explained_variance` is the
+    variance of each column of the code. `rows` are all samples,
     `trained_rows` those that were not held out.
     `validation_pairs` are pairs of a training state and the samples to measure its errors on.
     """
@@ -30,11 +32,20 @@ class FitResult:
     history: History
     n_samples_seen: int
     explained_variance_ratio: np.ndarray | None
+    explained_variance: np.ndarray | None
     seeds: Seeds
     rows: TrainingRows
     trained_rows: TrainingRows
     interrupted: bool = False
     validation_pairs: tuple = ()
+
+    @property
+    def code_deviations(self):
+        """Return the deviation of each column of the code, 1 if it is constant; None if unknown."""
+        if self.explained_variance is None:
+            return None
+        deviations = np.sqrt(self.explained_variance)
+        return np.where(deviations > 0, deviations, 1).astype(self.model.parameters.flat.dtype)
 
     @property
     def held_out(self):
@@ -63,6 +74,7 @@ def end_pass(run):
     state = run.state
     model = extent.measure(run, state.model, state.optimizer["steps"])
     explained = _explained_variance_ratios(run, model, MAX_DECODED_NUMBERS)
+    explained = explained, running_variances(run, model, extent.MAX_ROWS)
     return _result(run, model, state.optimizer, state.decoder_weights, explained)
 
 
@@ -85,7 +97,7 @@ def _finish(run, state, model, limits, in_order=True):
     (max_decoded, max_rows), network_options = limits, run.options.network
     decoder_weights, n_steps = state.decoder_weights, state.optimizer["steps"]
     model = extent.measure(run, model, n_steps, max_rows)
-    explained = None
+    explained = None, None
     if in_order and model.network.nested:
         errors, variance = extent.errors_of_sizes(run.validation_pairs, max_decoded)
         model = replace(model, columns_read=nested.columns_to_read(errors))
@@ -94,12 +106,14 @@ def _finish(run, state, model, limits, in_order=True):
             decoder_weights = decoder_weights[nested.decoders_kept(model.network, size)]
             model = nested.shortened(model, size)
     if in_order:
-        explained = _explained_variance_ratios(run, model, max_decoded)
+        ratios = _explained_variance_ratios(run, model, max_decoded)
         if not model.network.nested:  # nested columns are in order already
-            order = np.argsort(-explained, kind="stable")
-            explained = explained[order]
+            order = np.argsort(-ratios, kind="stable")
+            ratios = ratios[order]
             code_order.reorder(model.network, model.parameters, order)
         code_order.fix_signs(model.network, model.parameters)
+        model, variances = with_code_scale(run, model, ratios, max_rows)
+        explained = ratios, variances
     return _result(run, model, {"steps": n_steps}, decoder_weights, explained)
 
 
@@ -117,6 +131,7 @@ def _explained_variance_ratios(run, model, max_decoded):
 
 
 def _result(run, model, optimizer, decoder_weights, explained):
+    """Return the FitResult; `explained` are the shares and the variances of the columns."""
     n_before = run.previous.n_samples_seen if run.resumed else 0
     return FitResult(
         model=model,
@@ -124,7 +139,8 @@ def _result(run, model, optimizer, decoder_weights, explained):
         decoder_weights=decoder_weights,
         history=run.history.copy(),
         n_samples_seen=n_before + len(run.rows),
-        explained_variance_ratio=explained,
+        explained_variance_ratio=explained[0],
+        explained_variance=explained[1],
         seeds=run.options.seeds,
         rows=run.rows,
         trained_rows=run.trained_rows,

@@ -1,15 +1,16 @@
 """Options: the parameters of an estimator, read once and checked against each other."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
+import warnings
 
 import numpy as np
 
 from skae._network.network import loss_of
 from skae._parametrized import Parametrized, check_offers
 from skae._sampling import generator
-from skae.activations import Activation
+from skae.activations import Activation, TopK
 from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
 from skae.penalties import PENALTIES, Penalty
@@ -40,10 +41,10 @@ class NetworkOptions:
 
     `clips` allows the output to be clipped. `standardize` gives each feature a scale of its own.
     `bottleneck` limits a code whose size is given as a share of the variance to one column fewer
-    than the data have.
+    than the data have. `n_components` is None, for all, until `Options.for_samples` replaces it.
     """
 
-    n_components: int | float
+    n_components: int | float | None
     hidden_layer_sizes: tuple
     activation: str | Activation
     latent_activation: str | Activation
@@ -60,6 +61,12 @@ class NetworkOptions:
     def is_share(self):
         """Return whether `n_components` is a share of the variance."""
         return not isinstance(self.n_components, Integral)
+
+    @property
+    def has_sparse_code(self):
+        """Return whether the activation of the code sets components to zero."""
+        latent = self.latent_activation
+        return latent == "top_k" or isinstance(latent, TopK)
 
     def first_activation(self):
         """Return the activation that training starts with."""
@@ -139,6 +146,35 @@ class Options:
     def validates(self):
         """Return whether samples are held out to select the epoch."""
         return self.early_stopping and self.solver.max_iter > 0
+
+    def for_samples(self, n_features, n_samples=None):
+        """Return the options with a number of components that the samples allow.
+
+        None becomes min(n_samples, n_features), or n_features if there are more samples to come.
+        Unless the code is sparse, a larger number is refused with a linear path, as in PCA, and
+        there is a warning without one.
+        """
+        network, limit, shape = self.network, "n_features", f"n_features={n_features}"
+        most = n_features
+        if n_samples is not None:
+            most, limit = min(n_samples, n_features), "min(n_samples, n_features)"
+            shape = f"n_samples={n_samples} and {shape}"
+        if network.n_components is None:
+            return replace(self, network=replace(network, n_components=most))
+        is_sparse = self.penalty is not None or network.has_sparse_code
+        if network.is_share or is_sparse or network.n_components <= most:
+            return self
+        message = f"n_components={network.n_components!r} must be between 1 and {limit}={most}"
+        if network.linear_path:
+            raise ValueError(
+                f"{message}, with {shape}. More components need linear_path=None or sparsity."
+            )
+        warnings.warn(
+            f"{message}, with {shape}, or the network may learn to copy the samples. Pass fewer "
+            "components, or make the code sparse with sparsity or latent_activation='top_k'.",
+            stacklevel=2,
+        )
+        return self
 
 
 def read_options(parameters, standardize=False, bottleneck=False, searches_components=True):

@@ -19,6 +19,7 @@ from skae._network.scaling import measure_scaling
 from skae._parallel import run_sequentially
 from skae._training.options import AUTO_ACTIVATIONS
 
+TIE = 8  # rounding errors of a share
 REGRESSED_ROWS = 5000
 
 
@@ -126,8 +127,7 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
         spec["margin"] = (MARGIN_FACTOR * np.ptp(target, axis=0) / scaling.scale).tolist()
-    theta = np.empty(build(spec).n_parameters, X.dtype)
-    model = make_model(spec, theta, scaling)
+    model = make_model(spec, _empty_parameters(spec, X.dtype), scaling)
     initialize_weights(model.network, model.parameters, np.random.default_rng(seed))
     if options.penalty is not None and options.penalty.initial_mean is not None:
         initialize_means(model.network, model.parameters, options.penalty.initial_mean)
@@ -145,6 +145,20 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
     return TrainingState(model, {"steps": 0}, explained_by_pca=explained_by_pca)
 
 
+def _empty_parameters(spec, dtype):
+    """Return a vector for the parameters; raise MemoryError if there is no room for them."""
+    n_parameters = build(spec).n_parameters
+    try:
+        return np.empty(n_parameters, dtype)
+    except (MemoryError, OverflowError, ValueError) as error:
+        code = spec["n_encoder_layers"]
+        raise MemoryError(
+            f"n_components={spec['widths'][code]} and hidden_layer_sizes="
+            f"{tuple(spec['widths'][1:code])} make {n_parameters:,} parameters, which do not fit "
+            "into memory. Choose smaller numbers."
+        ) from error
+
+
 def _pca_start(X, weights, scaling, network, n_components, run_jobs):
     """Return the size of the code, and PCA's directions and explained shares, or None for them."""
     n_features = X.shape[1]
@@ -157,8 +171,9 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
     variances, directions, total = pca
     if not is_share:
         return n_components, directions, None
-    explained = np.cumsum(variances) / total if len(variances) else np.zeros(1)
-    n_too_few = int(np.searchsorted(explained, n_components, side="right"))
+    explained = np.cumsum(variances / total) if len(variances) else np.zeros(1)
+    tie = n_components * (1 + TIE * np.finfo(X.dtype).eps)  # PCA takes one more then
+    n_too_few = int(np.searchsorted(explained, tie, side="right"))
     n_components = min(n_too_few + 1, len(explained))
     if network.bottleneck:
         n_components = min(n_components, max(n_features - 1, 1))
@@ -178,6 +193,7 @@ class Previous:
     loss_curve: list
     validation_loss_curve: list
     n_samples_seen: int
+    explained_variance: np.ndarray | None = None
 
     @property
     def dtype(self):
