@@ -174,7 +174,8 @@ def test_every_loss(loss):
     [
         {"hidden_layer_sizes": ()},
         {"hidden_layer_sizes": (8, 6, 4)},
-        {"n_components": 9, "sparsity": "l1", "learning_rate_init": 0.01},  # else errors are rounding alone
+        # With the default rate the errors are rounding alone.
+        {"n_components": 9, "sparsity": "l1", "learning_rate_init": 0.01},
         {"n_components": 0.9},
         {"max_iter": 0},
         {"sparsity": "kl"},
