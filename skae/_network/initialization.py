@@ -21,6 +21,7 @@ BLOCK_ROWS, N_JOBS = 4096, 2
 def initialize_weights(network, parameters, rng):
     """Draw W with variance gain**2 / n_in and set b to zero.
 
+    The random numbers are the same in float32 and float64.
     He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the last layers
     of encoder and decoder are zero, so that the network starts as the path alone. Hidden biases
     are then drawn between -1 and 1, so that units bend at different inputs.
@@ -30,7 +31,7 @@ def initialize_weights(network, parameters, rng):
     layer_numbers = [*range(1, n_layers + 1)]
     layer_numbers += [*range(code + 1, n_layers + 1)] * (len(network.decoder_sizes) - 1)
     for i, (W, _) in zip(layer_numbers, parameters.layers, strict=True):
-        rng.standard_normal(out=W, dtype=W.dtype)
+        W[...] = rng.standard_normal(W.shape)
         W *= network.activations[i - 1].gain / math.sqrt(len(W))
     if not network.linear_path:
         return

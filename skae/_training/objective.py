@@ -124,6 +124,17 @@ class Objective:
     def workspace(self):
         return self.workspaces[0]
 
+    def clear_first_gradient(self):
+        """Set the gradient of the encoder to zero, beside a linear path.
+
+        The residual of PCA is orthogonal to its code, so the first gradient consists of rounding
+        errors. Adam would take steps of full length along them, other ones in float32.
+        """
+        for workspace in self.workspaces if self.workspace.network.linear_path else ():
+            for gradients in workspace.gradient.layers[: workspace.network.n_encoder_layers]:
+                for gradient in gradients:
+                    gradient[...] = 0
+
     @property
     def other_gradients(self):
         """Return the gradients of the other parts, which a `Step` adds to that of `workspace`."""

@@ -121,6 +121,8 @@ def epochs(objective, step, rate, shuffle, rng):
                 loss = objective(index, n_rows)
                 objective.check(loss)
                 total += n_rows * loss
+                if state["steps"] == 0:
+                    objective.clear_first_gradient()
                 step(rate(state["steps"]))
         yield total / len(loader.rows)
 

@@ -373,3 +373,8 @@ def test_the_path_stays_pca_of_few_samples():
     kept = model.parameters.flat.copy()
     regress_path(model, X, X + 1, np.ones(9))
     np.testing.assert_array_equal(model.parameters.flat, kept)
+
+
+def test_weights_are_the_same_in_float32_and_float64():
+    single, double = (initialized(dtype=dtype)[1].flat for dtype in (np.float32, np.float64))
+    np.testing.assert_array_almost_equal_nulp(single, double.astype(np.float32), nulp=2)

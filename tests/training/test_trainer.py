@@ -12,6 +12,7 @@ from gradients import (
     make_rows,
 )
 import numpy as np
+from numpy.testing import assert_allclose
 import pytest
 import reference
 from runs import make_run
@@ -554,3 +555,35 @@ def test_without_averaging_cosine_is_constant():
         found.append(state.parameters.flat.copy())
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
+
+
+# ---------------------------------------------------------------- float32 and float64
+
+
+def near_a_curve():
+    t = np.random.default_rng(0).uniform(-1, 1, (400, 2))
+    X = np.hstack([t, t**2, np.sin(3 * t), t[:, :1] * t[:, 1:]])
+    return X.astype(np.float32)
+
+
+@pytest.mark.parametrize("options", [{}, {"nested": True}, {"solver": "shampoo"}], ids=str)
+def test_float32_and_float64_take_the_same_steps(options):
+    """Also where PCA is the start: its first gradient would be rounding errors."""
+    options = {"max_iter": 2, "early_stopping": False, "random_state": 0} | options
+    X = near_a_curve()
+    code, expected = (
+        AutoencoderTransformer(2, **options).fit(rows).transform(rows)
+        for rows in (X, X.astype(float))
+    )
+    assert_allclose(code, expected, atol=1e-4 * expected.std())
+
+
+def test_the_encoder_rests_in_the_first_step_beside_pca():
+    options = {"max_iter": 1, "early_stopping": False, "random_state": 0, "alpha": 0.0}
+    X = near_a_curve()[:150]  # one batch
+    start, step = (AutoencoderTransformer(2, **options | {"max_iter": n}).fit(X) for n in (0, 1))
+    for layer, (W, W_before) in enumerate(zip(step.coefs_, start.coefs_)):
+        assert np.array_equal(W, W_before) == (layer < 5)  # the last layer of g learns first
+    options["linear_path"] = None
+    start, step = (AutoencoderTransformer(2, **options | {"max_iter": n}).fit(X) for n in (0, 1))
+    assert not np.array_equal(step.coefs_[0], start.coefs_[0])
