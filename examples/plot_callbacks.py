@@ -27,7 +27,7 @@ X_train, X_test = train_test_split(load_digits().data / 16, test_size=0.2, rando
 # -------------------
 #
 # The monitor scores the current model on its training samples. The progress bar needs rich, which
-# `pip install "skae[progress]"` installs.
+# `pip install rich` installs.
 
 monitor = ScoringMonitor(scoring=reconstruction_scores)
 callbacks = [monitor, ProgressBar()] if find_spec("rich") else [monitor]

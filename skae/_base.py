@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import (
     CallbackSupportMixin,
@@ -22,7 +22,7 @@ from skae._compat import (
     take_rows,
 )
 from skae._constraints import CONSTRAINTS
-from skae._containers import FLOATS, FloatArray, features_in_container, floats
+from skae._containers import FLOATS, FloatArray, features_in_container, floats, validate
 from skae._fitted_model import FittedModel
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
@@ -273,9 +273,7 @@ class _BaseAutoencoder(
             raise
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
-        X = validate_data(
-            self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples
-        )
+        X = validate(self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples)
         check_range(X, self.loss)
         return X
 
@@ -287,7 +285,7 @@ class _BaseAutoencoder(
     def _validate_like(self, X, samples, name):
         """Return other samples, validated to have the features and the dtype of X."""
         try:
-            samples = validate_data(self, samples, reset=False, dtype=X.dtype)
+            samples = validate(self, samples, reset=False, dtype=X.dtype)
             check_range(samples, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
@@ -315,7 +313,7 @@ class _BaseAutoencoder(
         if nameless and is_plain(X, self.n_features_in_):
             return X
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=floats(X))
+        return validate(self, X, reset=False, dtype=floats(X))
 
     # ---------------------------------------------------------------- export
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+import inspect
 from typing import Self
 
 import numpy as np
@@ -214,6 +215,21 @@ CORRUPTIONS = {
 }
 
 
+def _check_signature(noise):
+    """Raise TypeError if a callable cannot be called with samples and a Generator."""
+    try:
+        signature = inspect.signature(noise)
+    except ValueError:  # some built-in functions have none
+        return
+    try:
+        signature.bind("X", "rng")
+    except TypeError as error:
+        raise TypeError(
+            f"noise must be callable as noise(X, rng), with samples and a Generator, got {noise!r} "
+            f"with the signature {signature}."
+        ) from error
+
+
 def make_corruption(noise, noise_level, X):
     """Return the corruption of training samples X that parameters of an estimator ask for.
 
@@ -223,6 +239,7 @@ def make_corruption(noise, noise_level, X):
         return None
     if not isinstance(noise, str):
         if callable(noise):
+            _check_signature(noise)
             return UserNoise(noise)
         check_offers(noise, Corruption, "noise")
         return noise.for_samples(X)

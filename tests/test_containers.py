@@ -1,6 +1,7 @@
 """Frames in and out: which methods return them, of which kind, with which names and index."""
 
 import doctest
+import warnings
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -240,3 +241,42 @@ def test_the_page_runs():
     found = doctest.testfile("../docs/frames_and_routing.rst", optionflags=flags)
     assert found.attempted > 20
     assert found.failed == 0
+
+
+# ---------------------------------------------------------------- columns that are not numeric
+
+
+def tables_with_text():
+    plain = {"a": [1.0, 2.0, 3.0], "city": ["Ulm", "Ulm", "Bonn"]}
+    array = np.array([[1, "Ulm"], [2, "Ulm"], [3, "Bonn"]], dtype=object)
+    return {
+        "pandas": (pd.DataFrame(plain), "'city' (such as 'Ulm')"),
+        "category": (pd.DataFrame(plain).astype({"city": "category"}), "'city' (such as 'Ulm')"),
+        "dates": (
+            pd.DataFrame({"a": [1.0, 2.0], "day": pd.to_datetime(["2026-01-02", "2026-01-03"])}),
+            "'day' (such as '2026-01-02",
+        ),
+        "polars": (pl.DataFrame(plain), "'city' (such as 'Ulm')"),
+        "objects": (array, "1 (such as 'Ulm')"),
+        "list": (array.tolist(), "1 (such as 'Ulm')"),
+        "strings": (array.astype(str), "1 (such as 'Ulm')"),
+    }
+
+
+@pytest.mark.parametrize(("X", "named"), tables_with_text().values(), ids=tables_with_text())
+def test_errors_name_columns_that_are_not_numeric(X, named):
+    model = AutoencoderTransformer(1, max_iter=1, early_stopping=False)
+    other = AutoencoderTransformer(1, max_iter=1, early_stopping=False).fit(np.eye(2))
+    for method in (model.fit, model.partial_fit, other.transform):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # X has feature names, but the model none
+            with pytest.raises((TypeError, ValueError)) as caught:
+                method(X)
+        assert f"These columns of X are not numeric: {named}" in str(caught.value)
+        assert "OneHotEncoder" in str(caught.value)
+
+
+def test_other_errors_stay_as_they_are():
+    with pytest.raises(ValueError, match="Found array with 0 sample") as caught:
+        AutoencoderTransformer().fit(np.empty((0, 3)))
+    assert "not numeric" not in str(caught.value)

@@ -109,6 +109,11 @@ def test_a_callable_gets_rows_in_their_units_and_a_generator():
         assert {row.tobytes() for row in given} <= original
 
 
+def test_a_callable_that_takes_other_arguments():
+    with pytest.raises(TypeError, match=r"noise must be callable as noise\(X, rng\)"):
+        DenoisingAutoencoder(noise=lambda X: X, **SMALL).fit(digits(50))
+
+
 def test_new_noise_every_epoch():
     X, noise = digits(50), Recorder()
     DenoisingAutoencoder(noise=noise, **SMALL).fit(X)

@@ -262,7 +262,7 @@ def tensor_types():
     try:
         from skl2onnx.common import data_types
     except ImportError as error:
-        raise ImportError('Export to ONNX needs skl2onnx: pip install "skae[onnx]".') from error
+        raise ImportError("Export to ONNX needs skl2onnx: pip install skl2onnx") from error
     return {
         np.float32: data_types.FloatTensorType,
         np.float64: data_types.DoubleTensorType,

@@ -16,7 +16,7 @@ def import_pyplot(display):
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        message = f'{display} draws with matplotlib: pip install "skae[plots]".'
+        message = f"{display} draws with matplotlib: pip install matplotlib"
         raise ImportError(message) from error
     return plt
 
