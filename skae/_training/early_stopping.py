@@ -3,7 +3,10 @@
 import math
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
+N_ERRORS_TO_COMPARE = 1.0  # standard errors of the gain, subtracted to compare certain epochs
+MANY_GROUPS = 100  # with as many, Student's t is as good as normal
 MIN_RELATIVE_GAIN = 1e-6  # less is a rounding error
 MIN_RELATIVE_LOSS = 1e-3  # of a code size, relative to the largest: less counts as this
 
@@ -27,31 +30,43 @@ class Patience:
 
 
 class EpochSelector:
-    """Select the epoch with the largest lower confidence bound of the validation gain over epoch 0.
+    """Select the epoch with the largest validation gain over epoch 0, once a gain is certain.
 
-    The bound is the mean gain of the validation samples minus `n_errors` standard errors. Epoch 0
-    is a candidate, with gain zero: few or inconsistent validation samples leave the start in
-    place. A gain as small as a rounding error does not count.
+    Let w_i be the share of a validation sample in the total weight, g_i = loss_i(0) - loss_i(e) its
+    gain in epoch e, and m the weighted mean gain. The standard error of m over G groups of samples
+    that depend on each other is
+
+        s**2 = G / (G - 1) sum_groups (sum_i w_i (g_i - m))**2.
+
+    An epoch is certain if m > `n_errors` s. With fewer than MANY_GROUPS groups, `n_errors` is
+    replaced by the quantile of Student's t distribution with the same tail probability. From the
+    first certain epoch on, the epoch with the largest m - N_ERRORS_TO_COMPARE s is selected. Until
+    then epoch 0 is, so few or inconsistent samples leave the start in place. A gain as small as a
+    rounding error does not count. With `n_errors` zero, the largest m alone is selected.
 
     Losses of shape (n_samples, n_sizes) are those of codes of several sizes. Each size counts in
-    units of its loss at the start. An epoch is then selected only if each size gains, minus half
-    of `n_errors` standard errors.
+    units of its loss at the start, and m and s are means over the sizes. An epoch is certain only
+    if each size gains, by half of `n_errors` of its own standard errors, and is selected only if
+    each size gains.
+
+    `evidence` is the largest m so far, in standard errors as if all samples were independent.
     """
 
     parts = (None,)  # one part: all parameters
 
-    def __init__(self, losses, weights, n_errors):
-        self.start = losses
+    def __init__(self, losses, weights, n_errors, groups=None):
+        self.start = self.best_losses = losses
         self.shares = weights / weights.sum()
-        self.n_errors = n_errors
+        self.n_errors, self.groups = n_errors, groups_in_order(groups, len(losses))
         self.unit = np.ones(losses.shape[1:])
         if losses.ndim == 2 and losses.any():
             means = np.abs(self.shares @ losses)
             self.unit = np.maximum(means, MIN_RELATIVE_LOSS * means.max())
         self.loss = self.mean(losses)
         self.min_gain = MIN_RELATIVE_GAIN * (abs(self.loss) if losses.ndim == 1 else 1.0)
-        self.bound = self.min_gain
+        self.bound = -math.inf
         self.epoch = 0
+        self.evidence = 0.0
 
     def mean(self, losses):
         """Return the weighted mean loss; of several sizes, in units of the whole code's."""
@@ -66,18 +81,45 @@ class EpochSelector:
 
     def select_if_better(self, losses, epoch):
         """Select an epoch if it is better than the selected one; return whether it is."""
-        gains = (self.start - losses) / self.unit
-        means = self.shares @ gains
-        margins = self.n_errors * np.sqrt(self.shares**2 @ (gains - means) ** 2)
-        bound = float(np.mean(means - margins))
-        if not (bound > self.bound and np.min(means - margins / 2) > self.min_gain):
-            return False
-        self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
-        return True
+        means, errors, independent_errors = self._gains(losses)
+        gain = float(np.mean(means))
+        if gain > self.min_gain:
+            error = float(np.mean(independent_errors))
+            self.evidence = max(self.evidence, gain / error if error else math.inf)
+        bound = gain
+        if self.n_errors:
+            bound -= N_ERRORS_TO_COMPARE * float(np.mean(errors))
+        if self.epoch or not self.n_errors:
+            is_better = bound > self.bound and np.min(means) > self.min_gain
+        else:
+            is_better = self._is_certain(means, errors)
+        if is_better:
+            self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
+            self.best_losses = losses.copy()
+        return bool(is_better)
 
     def improved_parts(self, losses, epoch):
         """Select an epoch if it is better; return the parts to keep of it: all or none."""
         return self.parts if self.select_if_better(losses, epoch) else ()
+
+    def _gains(self, losses):
+        """Return means of the gains, and their errors with groups and without, for each size."""
+        gains = (self.start - losses) / self.unit
+        means = self.shares @ gains
+        deviations = ((gains - means).T * self.shares).T
+        independent_errors = _standard_errors(deviations)
+        if self.groups is None:
+            return means, independent_errors, independent_errors
+        return means, _standard_errors(sum_groups(deviations, self.groups)), independent_errors
+
+    def _is_certain(self, means, errors):
+        """Return whether all sizes together gain for certain, and each with half the caution."""
+        n_groups = len(self.start) if self.groups is None else int(self.groups.max()) + 1
+        n_errors = required_errors(self.n_errors, n_groups)
+        if not math.isfinite(n_errors):
+            return False
+        gains, gains_of_each = means - n_errors * errors, means - n_errors / 2 * errors
+        return np.mean(gains) > self.min_gain and np.min(gains_of_each) > self.min_gain
 
 
 class DecoderEpochSelector:
@@ -87,12 +129,24 @@ class DecoderEpochSelector:
     index of a decoder.
     """
 
-    def __init__(self, losses, weights, n_errors, columns):
-        self.whole = EpochSelector(losses, weights, n_errors)
+    def __init__(self, losses, weights, n_errors, columns, groups=None):
+        self.whole = EpochSelector(losses, weights, n_errors, groups)
         self.columns = columns
-        self.selectors = [EpochSelector(losses[:, chosen], weights, n_errors) for chosen in columns]
+        self.selectors = [
+            EpochSelector(losses[:, chosen], weights, n_errors, groups) for chosen in columns
+        ]
         self.parts = range(len(columns))
-        self.best_losses = losses.copy()
+        self.start, self.best_losses = losses, losses.copy()
+
+    @property
+    def shares(self):
+        """Return the share of each sample in the total weight."""
+        return self.whole.shares
+
+    @property
+    def groups(self):
+        """Return the group of each sample, or None."""
+        return self.whole.groups
 
     def mean(self, losses):
         """Return the weighted mean loss; of several sizes, in units of the whole code's."""
@@ -128,3 +182,36 @@ class DecoderEpochSelector:
         if is_better:
             self.best_losses[:, chosen] = losses[:, chosen]
         return is_better
+
+    def reject(self, part):
+        """Forget the losses of the selected epoch of a decoder, which is left as it started."""
+        chosen = self.columns[part]
+        self.best_losses[:, chosen] = self.start[:, chosen]
+
+
+def groups_in_order(groups, n_samples):
+    """Return group numbers 0, 1, ... without gaps; None if each sample is a group of its own."""
+    if groups is None:
+        return None
+    distinct, numbers = np.unique(groups, return_inverse=True)
+    return None if len(distinct) == n_samples else numbers.ravel()
+
+
+def sum_groups(values, groups):
+    """Return the sums of values over the groups, along the first axis."""
+    sums = np.zeros((int(groups.max()) + 1, *values.shape[1:]))
+    np.add.at(sums, groups, values)
+    return sums
+
+
+def required_errors(n_errors, n_groups):
+    """Return the standard errors that are as certain with n_groups as `n_errors` with many."""
+    if n_groups >= MANY_GROUPS or n_errors == 0:
+        return n_errors
+    return float(-stdtrit(n_groups - 1, ndtr(-n_errors))) if n_groups > 1 else math.inf
+
+
+def _standard_errors(deviations):
+    """Return the standard error of the mean, from weighted deviations of independent samples."""
+    n = len(deviations)
+    return math.sqrt(n / max(n - 1, 1)) * np.sqrt(np.square(deviations).sum(axis=0))

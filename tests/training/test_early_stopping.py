@@ -3,9 +3,17 @@
 import math
 
 import numpy as np
+from numpy.testing import assert_array_equal
 import pytest
+from scipy import stats
 
-from skae._training.early_stopping import DecoderEpochSelector, EpochSelector, Patience
+from skae._training.early_stopping import (
+    MANY_GROUPS,
+    DecoderEpochSelector,
+    EpochSelector,
+    Patience,
+    required_errors,
+)
 
 
 def epochs_until_exhausted(losses, tol, n_epochs):
@@ -50,18 +58,28 @@ def test_patience_with_losses_that_are_not_numbers():
     assert epochs_until_exhausted([1, math.inf, math.inf, math.inf], 1e-3, 3) == 4
 
 
-def choose(curves, weights=None, n_errors=1.0):
+def choose(curves, weights=None, n_errors=1.0, groups=None):
     """Feed a selector the rows' losses of epochs 0, 1, ...; the epoch that it ends with."""
     curves = np.asarray(curves, float)
     weights = np.ones(curves.shape[1]) if weights is None else weights
-    selector = EpochSelector(curves[0], weights, n_errors)
+    selector = EpochSelector(curves[0], weights, n_errors, groups)
     kept = 0
     for epoch, losses in enumerate(curves[1:], start=1):
         if selector.select_if_better(losses, epoch):
             kept = epoch
     assert selector.epoch == kept
     assert selector.loss == pytest.approx(np.average(curves[kept], weights=weights))
+    assert_array_equal(selector.best_losses, curves[kept])
     return kept
+
+
+def curves_of(means, errors, n=400, seed=0):
+    """Return losses of epochs whose gains have exactly these means and standard errors."""
+    noise = np.random.default_rng(seed).standard_normal(n)
+    noise = (noise - noise.mean()) / noise.std(ddof=1) * np.sqrt(n)
+    start = np.full(n, 100.0)
+    gains = [mean + error * noise for mean, error in zip(means, errors, strict=True)]
+    return np.stack([start, *(start - gain for gain in gains)])
 
 
 def test_choice_of_the_best_epoch():
@@ -70,13 +88,75 @@ def test_choice_of_the_best_epoch():
 
 def test_choice_of_the_start_where_nothing_is_better():
     assert choose([[4, 4, 4], [5, 5, 5], [4, 4, 4]]) == 0
+    assert choose([[4, 4, 4], [4, 4, 4]], n_errors=0) == 0
+
+
+def test_rounding_is_no_gain():
+    start = np.ones(50)
+    assert choose([start, start - 1e-9]) == 0
+    assert choose([start, start - 1e-5]) == 1
+
+
+@pytest.mark.parametrize("n_errors", [1.0, 2.5, 3.0])
+def test_a_certain_gain_is_so_many_standard_errors(n_errors):
+    assert choose(curves_of([1.001 * n_errors], [1]), n_errors=n_errors) == 1
+    assert choose(curves_of([0.999 * n_errors], [1]), n_errors=n_errors) == 0
+
+
+def test_from_the_first_certain_epoch_on_gains_less_one_error_are_compared():
+    assert choose(curves_of([9, 4, 8, 8], [5, 1, 3, 6]), n_errors=3) == 3
+    assert choose(curves_of([4, 9, 8], [1, 5, 4.5]), n_errors=3) == 2
+    assert choose(curves_of([4, 9, 8], [1, 6.5, 5.5]), n_errors=3) == 1
+    assert choose(curves_of([9, 9, 9], [5, 4, 3.5]), n_errors=3) == 0
+
+
+def test_without_caution_the_mean_decides():
+    assert choose(curves_of([1, 3, 2], [9, 9, 0.1]), n_errors=0) == 2
+
+
+def test_few_groups_need_more_standard_errors():
+    """As many as Student's t with one degree less needs for the same confidence."""
+    assert required_errors(3.0, MANY_GROUPS) == 3
+    assert required_errors(0, 5) == 0
+    assert required_errors(3.0, 1) == math.inf
+    for n in (2, 5, 30):
+        expected = stats.t.isf(stats.norm.sf(3.0), n - 1)
+        assert required_errors(3.0, n) == pytest.approx(expected)
+        assert choose(curves_of([1.001 * expected], [1], n=n), n_errors=3.0) == 1
+        assert choose(curves_of([0.999 * expected], [1], n=n), n_errors=3.0) == 0
+    assert choose([[4.0], [1.0]]) == 0
+
+
+def test_samples_of_a_group_count_as_one():
+    curves = np.repeat(curves_of([2], [1], n=200), 3, axis=1)
+    groups = np.repeat(np.arange(200), 3)
+    assert choose(curves, n_errors=3) == 1
+    assert choose(curves, n_errors=3, groups=groups) == 0
+    assert choose(curves, n_errors=3, groups=7 * groups - 50) == 0
+    assert choose(curves, n_errors=1.99, groups=groups) == 1
+    assert choose(curves, n_errors=2.01, groups=groups) == 0
+    assert choose(curves, n_errors=3, groups=np.arange(600)) == 1
+
+
+def test_evidence_is_the_largest_gain_in_standard_errors():
+    curves = curves_of([0.4, 1.5, 2], [1, 0.75, 4])
+    selector = EpochSelector(curves[0], np.ones(400), 3.0, np.arange(400) // 4)
+    assert selector.evidence == 0
+    found = []
+    for epoch, losses in enumerate(curves[1:], start=1):
+        selector.select_if_better(losses, epoch)
+        found.append(selector.evidence)
+    assert found == pytest.approx([0.4, 2, 2])
+    worse = EpochSelector(curves[0], np.ones(400), 3.0)
+    worse.select_if_better(curves[0] + 1, 1)
+    assert worse.evidence == 0
 
 
 def test_choice_is_cautious_where_rows_disagree():
-    disagreeing = [[4, 4, 4, 4], [0, 5, 0, 5]]
+    disagreeing = np.tile([[4.0, 4.0], [0.0, 5.0]], 4)
     assert choose(disagreeing, n_errors=0.0) == 1
     assert choose(disagreeing, n_errors=2.5) == 0
-    assert choose([[4, 4, 4, 4], [3.9, 3.8, 3.9, 3.8]], n_errors=2.5) == 1
+    assert choose(np.tile([[4.0, 4.0], [3.9, 3.8]], 4), n_errors=2.5) == 1
 
 
 def test_choice_weighs_rows():
@@ -151,6 +231,15 @@ def test_each_part_has_its_own_epoch():
     assert selector.epoch == 2
     assert selector.loss == pytest.approx((0.9 + 0.5 + 0.8) / 3)
     assert selector.progress(start * 2) == selector.mean(start * 2) == pytest.approx(2)
+
+
+def test_a_part_that_is_rejected_is_as_it_started():
+    start = np.tile([1.0, 2.0, 0.1], (6, 1))
+    selector = DecoderEpochSelector(start, np.ones(6), 1.0, [[0, 2], [1]])
+    selector.improved_parts(start / 2, 1)
+    assert_array_equal(selector.best_losses, start / 2)
+    selector.reject(0)
+    assert_array_equal(selector.best_losses, start * [1, 0.5, 1])
 
 
 def test_a_part_is_compared_alone():
