@@ -189,7 +189,7 @@ class _BaseAutoencoder(
         Without a trainer they are for a per-epoch preview: nothing is retrained, at most 1,000
         samples are scored.
         """
-        model, history = result.model, result.history
+        model = result.model
         max_rows = MAX_PREVIEWED_ROWS if trainer is None else MAX_MEASURED_ROWS
         if len(X) > max_rows:
             chosen = evenly_spaced(len(X), max_rows)
@@ -204,14 +204,8 @@ class _BaseAutoencoder(
             "code_scale_": model.code_scale,
             "n_components_": model.network.n_components,
             "n_layers_": model.network.n_layers + 1,
-            "n_iter_": history.n_iter,
-            "best_iter_": history.best_iter,
             "n_samples_seen_": result.n_samples_seen,
             "t_": result.optimizer["steps"],
-            "loss_curve_": history.loss_curve,
-            "validation_loss_curve_": history.validation_loss_curve,
-            "loss_": history.loss_curve[-1] if history.loss_curve else None,
-            "best_loss_": history.best_loss,
             "explained_variance_ratio_": result.explained_variance_ratio,
             "explained_variance_": result.explained_variance,
             "reconstruction_err_": float(np.average(errors, weights=weights)),
@@ -220,7 +214,7 @@ class _BaseAutoencoder(
             "_columns_read": model.columns_read,
             "reach_": model.input_radius,
             "_code_deviations": result.code_deviations if self.whiten else None,
-        }
+        } | result.history.fitted_attributes()
 
     def _updated_attributes(self, result, X, weights, trainer):
         """Return the fitted attributes after a later `partial_fit`."""
@@ -244,12 +238,12 @@ class _BaseAutoencoder(
         samples = partial(self._samples_for_callbacks, given, validated, options)
         return Tasks(context, self, show, samples, n_further)
 
-    def _samples_for_callbacks(self, given, validated, options, folds, fold):
-        """Return X, y and metadata for callbacks; if there is a fold, without its samples."""
+    def _samples_for_callbacks(self, given, validated, options, excluded):
+        """Return X, y and metadata for callbacks, without samples that `excluded()` marks."""
         X, X_clean, weights = validated
         chosen = np.flatnonzero(self._drawn_weights(weights, options))
-        if fold is not None:
-            chosen = chosen[folds() != fold]
+        if excluded is not None:
+            chosen = chosen[~excluded()]
         if hasattr(self, "feature_names_in_"):  # the samples must have these names too
             X, X_clean = given[:2]
         shown = X, X_clean, None if given[2] is None else weights

@@ -74,7 +74,8 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then PCA (see `linear_path`).
+        with a linear path the result is then PCA (see `linear_path`). Two-fold cross-validation
+        (see `early_stopping`) has as many epochs of its own.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
@@ -94,12 +95,14 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
-        Whether held-out samples determine the number of epochs. The epoch with the largest lower
-        confidence bound is kept: the mean gain of the held-out samples over the initial model,
-        minus one standard error. With a linear path, the result is PCA itself unless the held-out
-        samples agree that the network is better. With up to 500 samples and 200,000 values, the
-        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for that number of epochs. Equal and nearly equal samples are in
+        Whether held-out samples determine the number of epochs. An epoch can be kept once the mean
+        gain of the held-out samples over the initial model exceeds three standard errors. From then
+        on the epoch with the largest mean gain minus one standard error is kept. With a linear
+        path, the result is therefore PCA itself unless the held-out samples agree that the network
+        is better. With up to 500 samples and 200,000 values, the epoch is chosen by five-fold
+        cross-validation with 2.5 standard errors, and the network is then trained on all samples
+        for that number of epochs. With up to 20,000 samples, two-fold cross-validation does the
+        same if the held-out samples leave the gain in doubt. Equal and nearly equal samples are in
         the same fold, and so are successive samples if these resemble each other, as in a time
         series. Copies of a sample with more than 5 % of the weight are shared among the folds.
         `partial_fit` holds out no samples.
@@ -238,6 +241,17 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
         share that the reconstruction explains. For a linear network this is PCA's ratio.
+    gain_over_pca_ : float or dict or None
+        Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, where L is
+        the mean loss of the model and L_0 that of PCA, which training starts with. Both are the
+        `loss` that is minimised, of scaled samples, with noise and penalty if there are any. A
+        denoiser starts with its linear path instead of PCA. 0 if the model is left as it started.
+        For nested codes a dict with the gain for each validated code size. None without held-out
+        samples, without a linear path, after a warm start and after `partial_fit`.
+    gain_over_pca_bound_ : float or dict or None
+        Lower confidence bound of the gain on new samples, one-sided, at 95 %. It assumes that
+        held-out samples are like new ones, and independent except within the groups that are held
+        out together. The user guide says how often it was right in simulations.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features. With
         more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
@@ -285,6 +299,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     True
     """
 
+    _start = "the linear path"
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "nested": ["boolean"],
         "noise": [StrOptions(set(CORRUPTIONS)), callable, None, Offers(Corruption)],

@@ -6,12 +6,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
 from skae._containers import FloatArray
 from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
+from skae._training.gain import Gain
 
 STATE = (
     "architecture_",
@@ -53,6 +55,8 @@ class FittedModel:
     validation_loss_curve_: list[float]
     loss_: float | None
     best_loss_: float | None
+    gain_over_pca_: float | dict[int, float] | None
+    gain_over_pca_bound_: float | dict[int, float] | None
     explained_variance_ratio_: FloatArray
     explained_variance_: FloatArray
     reconstruction_err_: float
@@ -135,8 +139,35 @@ class FittedModel:
     def _layers_html(self):
         if "architecture_" not in vars(self):
             return ""
-        table = layer_table(self.architecture_, type(self).__name__)
+        table = self._layer_table()
         return f"<details><summary>Layers</summary>{table.to_html()}</details>"
+
+    # ---------------------------------------------------------------- summary
+
+    _start = "PCA"  # the model that training starts with
+
+    def _layer_table(self):
+        fitted = vars(self)
+        names = ("gain_over_pca_", "gain_over_pca_bound_")  # absent from older files
+        gain = Gain(*(fitted.get(name) for name in names))
+        notes = gain.lines(self.architecture_["loss"], self._start)
+        return layer_table(self.architecture_, type(self).__name__, notes)
+
+    def summary(self) -> str:
+        """Return a description of the fitted model as text.
+
+        Returns
+        -------
+        text : str
+            A table of the layers, and the gain over PCA if it was measured: see `gain_over_pca_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(self)
+        return str(self._layer_table())
 
     # ---------------------------------------------------------------- files
 

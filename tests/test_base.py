@@ -6,6 +6,7 @@ import io
 from itertools import pairwise
 import pickle
 
+from curved import curved_rows
 import joblib
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -478,3 +479,90 @@ def test_html_and_text(Estimator):
     model = Estimator(**SMALL).fit(rows())
     assert repr(model).startswith(Estimator.__name__)
     assert Estimator.__name__ in model._repr_html_()
+
+
+# ------------------------------------------------------------ gain over PCA
+
+CURVED = {"hidden_layer_sizes": (16,), "learning_rate_init": 1e-2, "max_iter": 40}
+CURVED |= {"averaging": 0.9, "alpha": 0.01, "n_iter_no_change": 40, "random_state": 0}
+
+
+def has_gain(model):
+    found = [model.gain_over_pca_, model.gain_over_pca_bound_]
+    assert (found[0] is None) == (found[1] is None)
+    return found[0] is not None
+
+
+@pytest.mark.usefixtures("two_calibration_folds")
+@pytest.mark.parametrize("n_rows", [120, 600])
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_the_gain_is_that_of_held_out_samples(Estimator, n_rows):
+    X = curved_rows(n_rows)
+    model = Estimator(2, **CURVED).fit(X, X_val=curved_rows(300, seed=1))
+    assert has_gain(model)
+    model = Estimator(2, **CURVED).fit(X)
+    assert has_gain(model)
+    assert type(model.gain_over_pca_) is type(model.gain_over_pca_bound_) is float
+    assert model.gain_over_pca_bound_ <= model.gain_over_pca_ < 1
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.gain_over_pca_bound_ == model.gain_over_pca_bound_
+    assert not has_gain(model.partial_fit(X))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_the_gain_on_a_validation_set_is_relative_to_pca(loss):
+    """In the loss that was trained: squared errors are those that users can measure."""
+    X, X_val = curved_rows(600), curved_rows(300, seed=1)
+    model = AutoencoderTransformer(2, loss=loss, **CURVED).fit(X, X_val=X_val)
+    pca = AutoencoderTransformer(2, loss=loss, **CURVED | {"max_iter": 0}).fit(X)
+    ratio = model.score_samples(X_val).mean() / pca.score_samples(X_val).mean()
+    assert model.gain_over_pca_bound_ > 0.1
+    if loss == "squared_error":
+        assert model.gain_over_pca_ == pytest.approx(1 - ratio)
+    else:
+        assert model.gain_over_pca_ == pytest.approx(1 - ratio, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"early_stopping": False}, {"max_iter": 0}, {"linear_path": None}],
+    ids=str,
+)
+def test_without_samples_held_out_or_pca_there_is_no_gain_to_state(parameters):
+    assert not has_gain(AutoencoderTransformer(2, **CURVED | parameters).fit(curved_rows(120)))
+
+
+def test_after_a_warm_start_the_gain_is_not_that_over_pca():
+    model = AutoencoderTransformer(2, warm_start=True, **CURVED).fit(curved_rows(120))
+    assert has_gain(model)
+    assert not has_gain(model.fit(curved_rows(120)))
+
+
+def test_where_pca_is_best_the_gain_is_zero():
+    X = np.random.default_rng(0).normal(size=(600, 5))
+    model = AutoencoderTransformer(2, **CURVED | {"n_iter_no_change": 3}).fit(X)
+    assert model.best_iter_ == 0
+    assert model.gain_over_pca_ == model.gain_over_pca_bound_ == 0
+
+
+def test_summaries_and_verbose_state_the_gain(capsys):
+    X = curved_rows(300)
+    options = CURVED | {"activation": "tanh", "verbose": 1}
+    model = AutoencoderTransformer(2, nested=True, **options).fit(X)
+    assert list(model.gain_over_pca_) == list(model.gain_over_pca_bound_) == [1, 2]
+    line = f"Gain over PCA in squared_error, 2 components: {model.gain_over_pca_[2]:.1%}"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith(line)
+    for text in (model.summary(), model._repr_html_()):
+        assert text.count("Gain over PCA") == 2
+        assert line in text
+    model = DenoisingAutoencoder(2, loss="huber", verbose=1, **CURVED).fit(X)
+    line = f"Gain over the linear path in huber: {model.gain_over_pca_:.1%}"
+    assert line in capsys.readouterr().out
+    assert line in model.summary()
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    assert "Gain" not in model.summary() + model._repr_html_()
+    del model.gain_over_pca_  # files of version 0.2 lack it
+    assert model.summary().startswith("AutoencoderTransformer: 8 features")
+    with pytest.raises(NotFittedError):
+        AutoencoderTransformer(2).summary()

@@ -501,7 +501,9 @@ def assert_calibrated_as(detector, X, **parameters):
     assert_array_equal(detector.calibration_scores_, expected.fit(X).calibration_scores_)
 
 
-def test_calibration_has_the_activation_that_auto_settled_on():
+def test_calibration_has_the_activation_that_auto_settled_on(monkeypatch):
+    monkeypatch.setattr("skae._training.validation.N_ERRORS", 1.0)
+
     def some_far_off(n_rows, seed):
         rng = np.random.default_rng(seed + 1)
         X = curved_rows(n_rows, seed=seed)

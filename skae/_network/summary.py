@@ -28,10 +28,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """Table of the layers from input to output, then of further decoders and the linear path."""
+    """Table of the layers from input to output, then of further decoders and the linear path.
+
+    `notes` are lines below the table.
+    """
 
     estimator_name: str
     layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_parameters(self):
@@ -71,7 +75,8 @@ class LayerTable:
         n_layers = len(self.layers)
         aligned[1:1] = [rule]
         aligned[2 + n_layers : 2 + n_layers] = [rule]
-        return "\n".join([self.title, "", *aligned])
+        notes = ["", *self.notes] if self.notes else []
+        return "\n".join([self.title, "", *aligned, *notes])
 
     def to_html(self):
         """Return the table in HTML, in the colours of the page, light or dark."""
@@ -86,14 +91,15 @@ class LayerTable:
             return f"<tr>{''.join(html_cells)}</tr>"
 
         body = "".join(line(cells, "td") for cells in self.lines())
+        notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
         return (
             '<table style="border-collapse:collapse;color:inherit;background:none">'
             f'<caption style="text-align:left">{html.escape(self.title)}</caption>'
-            f"<thead>{line(COLUMNS, 'th')}</thead><tbody>{body}</tbody></table>"
+            f"<thead>{line(COLUMNS, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
         )
 
 
-def layer_table(architecture, estimator_name):
+def layer_table(architecture, estimator_name, notes=()):
     """Return the table of a network; `architecture` is the fitted attribute `architecture_`."""
     widths, activations = architecture["widths"], architecture["activations"]
     n_encoder_layers, n_layers = architecture["n_encoder_layers"], len(activations)
@@ -121,4 +127,4 @@ def layer_table(architecture, estimator_name):
             Layer("linear path to code", n_features, n_components, "identity", size, False),
             Layer("linear path to output", n_components, n_features, "identity", size, False),
         ]
-    return LayerTable(estimator_name, tuple(layers))
+    return LayerTable(estimator_name, tuple(layers), tuple(notes))

@@ -38,6 +38,11 @@ class TrainingRows:
     def is_noisy(self):
         return self.corruption is not None or self.target is not self.X
 
+    @property
+    def groups(self):
+        """Return the group of each sample that takes part, or None without a splitter."""
+        return None if self.splitter is None else self.splitter.groups[self.index]
+
     def part(self, mask):
         """Return the samples that a boolean array marks."""
         return replace(self, index=self.index[mask])
@@ -109,6 +114,15 @@ def grouped_rows(X, weights, X_clean, options):
         text = str(replace(dependence, n_samples=len(X), n_copies=n_copies))
         if text:
             print(text)
+    return replace(rows, splitter=splitter)
+
+
+def validation_rows(X, corruption, seed):
+    """Return TrainingRows of a validation set, with a splitter that groups dependent samples."""
+    rows = replace(all_rows(X), corruption=corruption)
+    with np.errstate(all="ignore"):  # of values near the largest number
+        rng = np.random.default_rng(seed)
+        splitter = group_samples(X, rows.weights, rng, blocks=find_blocks(X))
     return replace(rows, splitter=splitter)
 
 

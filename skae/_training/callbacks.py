@@ -11,7 +11,7 @@ from functools import cache
 class NullTasks:
     """Null object for callback tasks of every kind."""
 
-    def begin(self, n_phases, folds):
+    def begin(self, n_phases, n_restarts):
         """Do nothing."""
 
     def begin_epoch(self):
@@ -27,7 +27,7 @@ class NullTasks:
     def end(self):
         """Do nothing."""
 
-    def phase(self, name, n_epochs, preview, fold):
+    def phase(self, name, n_epochs, preview, excluded):
         """Return the null object."""
         return self
 
@@ -47,24 +47,25 @@ class Tasks:
     """The tasks of a fit, below the root `context`.
 
     `show(result)` returns the attributes that the estimator would have with a FitResult.
-    `samples(folds, fold)` returns X, y and metadata of the training samples, without those of the
-    fold unless it is None; `folds()` returns the fold of each sample. `n_further` phases follow
-    after training.
+    `samples(excluded)` returns X, y and metadata of the training samples, without those that
+    `excluded()` marks unless it is None. `n_further` phases follow after training.
     """
 
     def __init__(self, context, estimator, show, samples, n_further=0):
         self.context, self.estimator = context, estimator
         self.show, self.samples = show, samples
         self.n_further = n_further
-        self.is_flat, self.given, self.folds = True, {}, None
+        self.is_flat, self.given = True, {}
         self.calibration_task = NULL_TASKS
 
-    def begin(self, n_phases, folds):
-        """Begin the fit; it is flat, with epochs directly below, if there is one phase."""
-        n_phases += self.n_further
-        self.is_flat = n_phases == 1
-        self.context.max_subtasks = self.estimator.max_iter if self.is_flat else n_phases
-        self.folds = folds
+    def begin(self, n_phases, n_restarts):
+        """Begin the fit; it is flat, with epochs directly below, if there is one kind of phase.
+
+        There are at most `n_phases`, the first of which may be repeated `n_restarts` times.
+        """
+        self.is_flat = n_phases + self.n_further == 1
+        n_most = n_phases + n_restarts + self.n_further
+        self.context.max_subtasks = self.estimator.max_iter if self.is_flat else n_most
         self.given = self._given()
         self.context.call_on_fit_task_begin(**self.given)
 
@@ -73,9 +74,9 @@ class Tasks:
         self.calibration_task.end()
         self.context.call_on_fit_task_end(**self.given, reconstruction_attributes={})
 
-    def phase(self, name, n_epochs, preview, fold):
-        """Begin a phase that trains on all samples, or without a fold."""
-        context, given = self.context, self._given(fold)
+    def phase(self, name, n_epochs, preview, excluded):
+        """Begin a phase that trains on all samples, or without those that `excluded()` marks."""
+        context, given = self.context, self._given(excluded)
         if not self.is_flat:
             context = context.subcontext(task_name=name, max_subtasks=n_epochs)
         return Phase(context, given, lambda: self.show(preview()), self.is_flat)
@@ -95,9 +96,9 @@ class Tasks:
         context.call_on_fit_task_begin(**self.given)
         return AuxiliaryTrainings(context, self.given, training_name)
 
-    def _given(self, fold=None):
+    def _given(self, excluded=None):
         """Return the keyword arguments of hooks: X, y and metadata are functions."""
-        part = cache(lambda: self.samples(self.folds, fold))
+        part = cache(lambda: self.samples(excluded))
         X, y, metadata = (lambda i=i: part()[i] for i in range(3))
         return {"estimator": self.estimator, "X": X, "y": y, "metadata": metadata}
 
@@ -148,7 +149,7 @@ class AuxiliaryTrainings:
         self.context, self.given, self.training_name = context, given, training_name
         self.training = NULL_TASKS
 
-    def phase(self, name, n_epochs, preview, fold):
+    def phase(self, name, n_epochs, preview, excluded):
         """Begin a training."""
         name = self.training_name or name
         context = self.context.subcontext(task_name=name, max_subtasks=n_epochs)

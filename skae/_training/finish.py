@@ -11,7 +11,7 @@ from skae._training import extent
 from skae._training.batches import TrainingRows
 from skae._training.code_scale import running_variances, with_code_scale
 from skae._training.options import Seeds
-from skae._training.run import History
+from skae._training.run import History, report_gain
 
 PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 
@@ -55,10 +55,13 @@ class FitResult:
         return is_held_out[self.rows.member]
 
 
-def begin_phase(run, name, n_epochs, state, fold=None):
-    """Close the last phase and begin one that trains `state`, without a fold if one is given."""
+def begin_phase(run, name, n_epochs, state, excluded=None):
+    """Close the last phase and begin one that trains `state`.
+
+    `excluded()` marks the given samples that it is not trained on; None if it is trained on all.
+    """
     run.phase.close()
-    run.phase = run.tasks.phase(name, n_epochs, lambda: preview(run, state), fold)
+    run.phase = run.tasks.phase(name, n_epochs, lambda: preview(run, state), excluded)
 
 
 def end(run, in_order=True):
@@ -66,6 +69,7 @@ def end(run, in_order=True):
     state = run.state
     run.phase.close()
     state.parameters.flat[...] = state.best.flat
+    report_gain(run)
     return _finish(run, state, state.model, (MAX_DECODED_NUMBERS, extent.MAX_ROWS), in_order)
 
 

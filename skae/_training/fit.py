@@ -1,6 +1,5 @@
 """Fit: train a model on prepared samples by the procedure that the options ask for."""
 
-from dataclasses import replace
 from functools import partial
 import warnings
 
@@ -9,6 +8,7 @@ import numpy as np
 from skae._network import nested
 from skae._sampling import evenly_spaced
 from skae._training import component_search
+from skae._training.batches import validation_rows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.early_stopping import Patience
 from skae._training.finish import begin_phase, end, end_pass
@@ -25,9 +25,8 @@ from skae._training.state import resumed_state, start_state
 from skae._training.trainer import VALIDATION_BATCH_ROWS
 from skae._training.validation import (
     activation_with_fixed_encoder,
-    cross_validate,
     hold_out,
-    refit,
+    train_folds,
     train_for,
 )
 
@@ -44,7 +43,8 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     """
     run = _start(trainer, rows, previous, X_val)
     searches = _searches_components(run, X_val)
-    tasks.begin(_count_phases(run, X_val) + searches, run.folds_of_given)
+    n_phases, n_restarts = _count_phases(run, X_val)
+    tasks.begin(n_phases + searches, n_restarts)
     if searches:
         return component_search.search(run, partial(_run_size, run, X_val), tasks)
     return _train_to_end(run, X_val, tasks)
@@ -126,8 +126,18 @@ def _searches_components(run, X_val):
 
 
 def _count_phases(run, X_val):
-    """Return the number of phases: cross-validation and refit, or training."""
-    return 2 if X_val is None and run.options.validates and run.is_cross_validated else 1
+    """Return how many phases there can be, and how often the first of them may be repeated.
+
+    They are cross-validation and refit, or training, after which both may follow if held-out
+    samples leave the result in doubt.
+    """
+    network = run.options.network
+    if X_val is None and not run.options.validates:
+        return 1, 0
+    if X_val is None and run.is_cross_validated:
+        return 2, 0
+    n_restarts = run.builds_on_pca * ((network.activation == "auto") + network.nested)
+    return 3 if X_val is None and run.may_train_halves else 1, n_restarts
 
 
 # ---------------------------------------------------------------- training
@@ -158,19 +168,16 @@ def _train(run, X_val):
     if run.options.solver.max_iter == 0:
         return
     if X_val is not None:
-        n_val = len(X_val)
-        arrays = {"X": X_val, "target": X_val, "weights": np.ones(n_val)}
-        validation = replace(run.rows, **arrays, index=np.arange(n_val), splitter=None, member=None)
-        hold_out(run, validation)
+        hold_out(run, validation_rows(X_val, run.rows.corruption, run.options.seeds.split))
     elif not run.options.early_stopping:
         _train_plain(run)
     elif run.is_cross_validated:
-        refit(run, cross_validate(run))
+        train_folds(run, run.folds)
     else:
         folds = run.folds
         if folds.any():  # otherwise all samples are equal and the start is the best model
             run.trained_rows = run.rows.part(folds != 0)
-            hold_out(run, run.rows.part(folds == 0), fold=0)
+            hold_out(run, run.rows.part(folds == 0), run.marks_given(folds == 0))
 
 
 def _train_plain(run):

@@ -6,27 +6,32 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
+from skae._training.gain import Gain
 from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
 N_FOLDS = 5
 MAX_CROSS_VALIDATED_ROWS, MAX_CROSS_VALIDATED_CELLS = 500, 200_000
+MAX_HALVED_ROWS = 20_000
 
 
 @dataclass
 class History:
     """The losses of all epochs, and the epoch that is kept.
 
-    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart. The
-    loss curves include epochs before a warm start.
+    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart,
+    `n_extra` those that do not count towards `max_iter`. The loss curves include epochs before a
+    warm start. `gain` is what training gained over PCA on held-out samples.
     """
 
     loss_curve: list = field(default_factory=list)
     validation_loss_curve: list = field(default_factory=list)
     n_iter: int = 0
     n_before: int = 0
+    n_extra: int = 0
     best_iter: int = 0
     best_loss: float | None = None
+    gain: Gain = field(default_factory=Gain)
 
     def add(self, loss, validation_loss=None):
         """Add the losses of an epoch."""
@@ -40,6 +45,19 @@ class History:
         """Return after how many epochs the kept parameters were reached, warm starts included."""
         n_earlier = len(self.loss_curve) - self.n_iter
         return n_earlier + max(self.best_iter - self.n_before, 0)
+
+    def fitted_attributes(self):
+        """Return the attributes of the estimator that describe the training, by name."""
+        return {
+            "n_iter_": self.n_iter,
+            "best_iter_": self.best_iter,
+            "loss_curve_": self.loss_curve,
+            "validation_loss_curve_": self.validation_loss_curve,
+            "loss_": self.loss_curve[-1] if self.loss_curve else None,
+            "best_loss_": self.best_loss,
+            "gain_over_pca_": self.gain.value,
+            "gain_over_pca_bound_": self.gain.lower_bound,
+        }
 
     def copy(self):
         """Return a copy to which later epochs are not added."""
@@ -100,14 +118,21 @@ class Run:
         n_folds = max(round(1 / self.options.validation_fraction), 2)
         return self.rows.splitter.folds(N_FOLDS if self.is_cross_validated else n_folds)
 
-    def folds_of_given(self):
-        """Return the fold of each sample that the user gave."""
-        return self.folds[self.rows.member]
+    @property
+    def may_train_halves(self):
+        """Return whether a hold-out in doubt may be followed by two-fold cross-validation."""
+        if self.resumed or self.options.solver.is_lbfgs or len(self.rows) > MAX_HALVED_ROWS:
+            return False
+        return self.rows.splitter is not None and self.rows.splitter.n_groups > 1
+
+    def marks_given(self, mask):
+        """Return a function that marks, of the samples that the user gave, those in a mask."""
+        return lambda: mask[self.rows.member]
 
     @property
     def n_left(self):
         """Return the number of epochs that are left."""
-        return self.options.solver.max_iter - self.history.n_iter
+        return self.options.solver.max_iter + self.history.n_extra - self.history.n_iter
 
 
 def report(run):
@@ -118,6 +143,14 @@ def report(run):
         if history.validation_loss_curve:
             text += f", validation loss = {history.validation_loss_curve[-1]:.6g}"
         print(text)
+
+
+def report_gain(run):
+    """Print the gain over the start if `verbose`."""
+    if run.options.verbose:
+        start = "the linear path" if run.rows.is_noisy else "PCA"
+        for line in run.history.gain.lines(run.state.model.spec["loss"], start):
+            print(line)
 
 
 def warn_diverged(run):

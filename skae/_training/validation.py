@@ -4,17 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skae._network.nested import validated_sizes_by_decoder
+from skae._network.nested import validated_sizes, validated_sizes_by_decoder
 from skae._network.network import hidden_activation
 from skae._training.batches import TrainingRows
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector, Patience
 from skae._training.finish import begin_phase
+from skae._training.gain import Gain, loss_ratio, measure_gain
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
 from skae._training.run import report, run_epochs, warn_diverged, warn_unfinished
 from skae._training.state import TrainingState, start_state
 
-N_ERRORS, N_ERRORS_OF_FOLDS = 1.0, 2.5  # standard errors that a gain must exceed
+# Standard errors that a gain must exceed: on held-out samples and over halves, over five folds, and
+# on held-out samples if only decoders are trained, or if training resumes.
+N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 3.0, 2.5, 1.0
+N_HALVES = 2
+MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
 
 
 @dataclass(frozen=True)
@@ -30,30 +35,58 @@ class Member:
     mask: np.ndarray | None = None
 
 
-def select_epochs(run, losses, weights, n_errors):
+def select_epochs(run, losses, weights, n_errors, groups=None):
     """Return an EpochSelector, or a DecoderEpochSelector if only the decoders are trained."""
     if run.state.fixed_encoder:
         columns = validated_sizes_by_decoder(run.state.model.network)
-        return DecoderEpochSelector(losses, weights, n_errors, columns)
-    return EpochSelector(losses, weights, n_errors)
+        return DecoderEpochSelector(losses, weights, n_errors, columns, groups)
+    return EpochSelector(losses, weights, n_errors, groups)
 
 
-def hold_out(run, validation, fold=None):
-    """Train on `run.trained_rows`; keep the epoch that validation samples select."""
+def hold_out(run, validation, excluded=None):
+    """Train on `run.trained_rows`; keep the epoch that validation samples select.
+
+    `excluded()`, for callbacks, marks the given samples that are not trained on. It is None if the
+    validation samples are none of them. If few held-out samples leave in doubt whether any epoch
+    is better than the start, halves of all samples decide: see `_train_halves`.
+    """
     members = [Member(run.state, run.trained_rows, validation)]
-    weights = validation.weights[validation.index]
-    run.validation_pairs = [(run.state, validation)]
     while run.n_left > 0:
-        begin_phase(run, "training", run.n_left, run.state, fold)
-        selector = _train_validated(run, members, weights, N_ERRORS)
+        run.validation_pairs = [(run.state, validation)]
+        begin_phase(run, "training", run.n_left, run.state, excluded)
+        n_errors = N_ERRORS
+        if run.state.fixed_encoder or run.resumed:
+            n_errors = N_ERRORS_OF_DECODERS
+        selector = _train_validated(run, members, n_errors)
+        if excluded is not None and _is_doubtful(run, selector):
+            _train_halves(run)
+            return
         if not _restart_unless_improved(run, members, selector):
             return
 
 
-def cross_validate(run):
+def train_folds(run, folds, n_errors=N_ERRORS_OF_FOLDS):
+    """Select the epoch by cross-validation, then train on all samples; return whether it is kept.
+
+    `folds` holds the fold of each sample.
+    """
+    history = run.history
+    selector = cross_validate(run, folds, n_errors)
+    history.gain = Gain()
+    ratio = _start_ratio(run, selector) if selector.epoch and run.builds_on_pca else 1.0
+    refit(run, selector)
+    if run.builds_on_pca:
+        history.gain = Gain.of_start(_sizes(run))
+        if history.best_iter:
+            history.gain = measure_gain(selector, _sizes(run), ratio)
+    return history.best_iter > 0
+
+
+def cross_validate(run, folds, n_errors=N_ERRORS_OF_FOLDS):
     """Train a state without each fold, all in turn; return the selector of the epochs."""
-    folds, members, state = run.folds, [], run.state
+    members, state = [], run.state
     n_components = state.model.network.n_components
+    activation = hidden_activation(state.model.spec)
     for k in range(folds.max() + 1):
         mask = folds == k
         rows = run.rows.part(~mask)
@@ -62,11 +95,14 @@ def cross_validate(run):
         if state.fixed_encoder:
             fold_state.fixed_encoder = True
             fold_state.restart(activation_with_fixed_encoder(run))
+        elif activation != hidden_activation(fold_state.model.spec):
+            fold_state.restart(activation)
         members.append(Member(fold_state, rows, run.rows.part(mask), mask))
-    begin_phase(run, "cross-validation", run.n_left, members[0].state, fold=0)
+    excluded = run.marks_given(folds == 0)
+    begin_phase(run, "cross-validation", run.n_left, members[0].state, excluded)
     run.validation_pairs = [(member.state, member.validation) for member in members]
     while True:
-        selector = _train_validated(run, members, run.rows.weights, N_ERRORS_OF_FOLDS)
+        selector = _train_validated(run, members, n_errors)
         if not _restart_unless_improved(run, members, selector):
             return selector
 
@@ -74,7 +110,8 @@ def cross_validate(run):
 def refit(run, selector):
     """Train on all samples for as many epochs as cross-validation has selected.
 
-    If only the decoders are trained, each has its own number of epochs. Parameters with a greater
+    If only the decoders are trained, each has its own number of epochs. The selector forgets those
+    of decoders that are not kept. Parameters with a greater
     loss on all samples than the start are not kept: a sample far from all others can spoil the
     first epochs here even if it did not in the folds.
     """
@@ -98,6 +135,9 @@ def refit(run, selector):
 
     if state.fixed_encoder:
         train_for(run, selector.epoch, keep_decoders)
+        for decoder, selected in zip(selector.parts, selector.epochs):
+            if selected and not check.epochs[decoder]:
+                selector.reject(decoder)
     elif train_for(run, selector.epoch):
         if check.select_if_better(losses(), selector.epoch):
             history.best_iter = history.n_before + selector.epoch
@@ -129,15 +169,38 @@ def train_for(run, n_epochs, monitor=None):
     return True
 
 
-def _train_validated(run, members, weights, n_errors):
+def _train_halves(run):
+    """Select the epoch by two-fold cross-validation, then train on all samples.
+
+    All samples are then validation samples, ten times as many as are usually held out, at the cost
+    of as many epochs. The halves may take `max_iter` epochs of their own. If no epoch is kept, the
+    held-out samples remain those of before.
+    """
+    history, before = run.history, (run.trained_rows, run.validation_pairs)
+    history.n_extra = history.n_iter
+    run.trained_rows = run.rows
+    run.state.restart()
+    if not train_folds(run, run.rows.splitter.folds(N_HALVES), N_ERRORS):
+        run.trained_rows, run.validation_pairs = before
+
+
+def _is_doubtful(run, selector):
+    """Return whether more validation samples might show that an epoch is better than the start."""
+    if selector.epoch or run.is_over or run.state.fixed_encoder:
+        return False
+    return run.may_train_halves and selector.evidence > MIN_EVIDENCE
+
+
+def _train_validated(run, members, n_errors):
     """Train members until early stopping, or as long as epochs are left; return the selector."""
     history, solver = run.history, run.options.solver
     is_held_out = len(members) == 1
+    rows = members[0].validation if is_held_out else run.rows
     if not solver.is_lbfgs:
         for member in members:
             member.state.start_average(solver.averaging)
     losses = _validation_losses(run, members)
-    selector = select_epochs(run, losses(), weights, n_errors)
+    selector = select_epochs(run, losses(), rows.arrays()[2], n_errors, rows.groups)
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
 
@@ -160,7 +223,27 @@ def _train_validated(run, members, weights, n_errors):
     except DivergedError:
         warn_diverged(run)
         run.is_over = True
+    finally:
+        if is_held_out and run.builds_on_pca:
+            history.gain = measure_gain(selector, _sizes(run))
     return selector
+
+
+def _sizes(run):
+    """Return the code sizes that are validated, or None if codes are not nested."""
+    network = run.state.model.network
+    return validated_sizes(network) if network.nested else None
+
+
+def _start_ratio(run, selector):
+    """Return the expected loss of the start relative to those of the folds, for each code size."""
+    weights = run.rows.arrays()[2]
+    losses = run.trainer.validation_losses(run.state, run.rows)()
+    held_out, training = selector.shares @ selector.start, weights / weights.sum() @ losses
+    share = 1 - 1 / len(run.validation_pairs)
+    pairs = zip(np.atleast_1d(held_out), np.atleast_1d(training))
+    ratios = np.array([loss_ratio(*pair, share) for pair in pairs])
+    return ratios if losses.ndim > 1 else float(ratios[0])
 
 
 def _validation_losses(run, members):

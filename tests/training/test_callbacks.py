@@ -108,7 +108,8 @@ def is_epoch(row):
 @pytest.mark.parametrize("Estimator", TRANSFORMERS)
 def test_one_phase_is_the_fit_itself(Estimator, parameters):
     recorder = Recorder()
-    model = quick(Estimator, **parameters).set_callbacks(recorder).fit(X_many)
+    X_val = X_many[:100] if parameters is WATCHED else None
+    model = quick(Estimator, **parameters).set_callbacks(recorder).fit(X_many, X_val=X_val)
     assert recorder.begun[0] == recorder.ended[-1] == ("fit",)
     assert recorder.ended[:-1] == [("fit", "epoch")] * model.n_iter_
     assert sorted(recorder.begun) == sorted(recorder.ended)
@@ -136,6 +137,54 @@ def test_cross_validation_is_a_phase_and_the_refit_another(Estimator):
     assert sorted(recorder.begun) == sorted(recorder.ended)
 
 
+def doubtful_rows():
+    """Rows whose gain over PCA is certain on halves, but not on a tenth of them."""
+    rng = np.random.default_rng(1)
+    factors = rng.normal(size=(600, 3))
+    curved = 0.7 * factors[:, :1] ** 2 + rng.normal(size=(600, 1))
+    rows = np.hstack([factors, curved]) @ rng.normal(size=(4, 12))
+    return rows * np.exp(0.8 * rng.normal(size=(600, 1)))
+
+
+def test_halves_are_phases_that_may_follow_the_training():
+    recorder, shown = Recorder(), []
+    rows = doubtful_rows()
+    parameters = QUICK | {"max_iter": 60, "learning_rate_init": 1e-2, "activation": "tanh"}
+    watcher = Watcher(lambda context, X, y, metadata, model: shown.append((path(context), len(X))))
+    model = AutoencoderTransformer(3, **parameters).set_callbacks(recorder, watcher).fit(rows)
+    assert model.best_iter_ > recorder.count("fit", "training", "epoch") > 0
+    assert recorder.begun[1] == ("fit", "training")
+    phases = [task[1] for task in recorder.ended if len(task) == 2]
+    assert phases == ["training", "cross-validation", "refit"]
+    n_refitted = recorder.count("fit", "refit", "epoch")
+    n_before = recorder.count("fit", "training", "epoch")
+    assert model.best_iter_ == n_before + n_refitted
+    n_trained = {names[1]: n for names, n in shown}
+    assert n_trained["training"] == 540
+    assert 298 <= n_trained["cross-validation"] <= 302
+    assert n_trained["refit"] == 600
+    assert recorder.contexts[0].max_subtasks == 3
+    expected = AutoencoderTransformer(3, **parameters).fit(rows)
+    assert_array_equal(model.theta_, expected.theta_)
+
+
+def test_restarts_are_phases_too():
+    """With the activation free to choose, and codes nested, the training may begin three times."""
+    recorder = Recorder()
+    rows = np.random.default_rng(0).normal(size=(600, 6))
+    parameters = QUICK | {"nested": True, "max_iter": 30, "n_iter_no_change": 2}
+    AutoencoderTransformer(**parameters).set_callbacks(recorder).fit(rows)
+    phases = [task[1] for task in recorder.ended if len(task) == 2]
+    assert phases.count("training") == 3
+    assert recorder.contexts[0].max_subtasks == 5 >= len(phases)
+    recorder = Recorder()
+    detector = quick(AutoencoderOutlierDetector, 2, **QUICK | {"activation": "auto"})
+    detector.set_params(max_iter=30, n_iter_no_change=2).set_callbacks(recorder).fit(rows)
+    phases = [task[1] for task in recorder.ended if len(task) == 2]
+    assert phases.count("training") == 2
+    assert phases[-1] == "calibration"
+
+
 def test_calibration_is_the_last_phase_of_a_detector():
     recorder = Recorder()
     model = AutoencoderOutlierDetector(3, **PLAIN).set_callbacks(recorder).fit(X)
@@ -160,13 +209,15 @@ def test_sizing_is_the_first_phase_where_a_share_is_asked_for(Estimator, n_rows)
     rows = X_many[:n_rows, ::2]
     model = quick(Estimator, **SOUGHT).set_callbacks(recorder).fit(rows)
     way = "cross-validation" if n_rows == 200 else "training"
-    assert recorder.contexts[0].max_subtasks == (3 if n_rows == 200 else 2)
+    # Sizing, then cross-validation and refit, which two trainings may precede.
+    assert recorder.contexts[0].max_subtasks == (3 if n_rows == 200 else 5)
     assert recorder.begun[1] == ("fit", "sizing")
     assert recorder.count("fit", "sizing", way) > 1
     assert recorder.count("fit", "sizing", way, "epoch") > 1
     after = recorder.begun[recorder.begun.index(("fit", way)) :]
     assert not any("sizing" in task for task in after)
-    assert recorder.count("fit", way, "epoch") == model.n_iter_ > 0
+    ways = {"training", "cross-validation"}
+    assert sum(recorder.count("fit", each, "epoch") for each in ways) == model.n_iter_ > 0
     assert sorted(recorder.begun) == sorted(recorder.ended)
     expected = quick(Estimator, **SOUGHT).fit(rows)
     assert_array_equal(model.theta_, expected.theta_)
@@ -665,6 +716,8 @@ def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     assert capsys.readouterr() == ("", "")
     model.set_params(verbose=True).fit(X)
     lines = capsys.readouterr().out.splitlines()
+    if model.gain_over_pca_ is not None:
+        assert lines.pop().startswith("Gain over ")
     assert len(lines) == model.n_iter_ == 4
     for i, (line, loss) in enumerate(zip(lines, model.loss_curve_, strict=True), start=1):
         assert line.startswith(f"Iteration {i}, loss = {loss:.6g}")

@@ -132,17 +132,18 @@ def test_a_phase_begins_when_the_one_before_has_ended():
     told = []
 
     class Phase:
-        def __init__(self, name, n_epochs, show, fold):
-            told.append((name, n_epochs, fold))
+        def __init__(self, name, n_epochs, show, excluded):
+            told.append((name, n_epochs, excluded))
             self.name, self.show = name, show
 
         def close(self):
             told.append(f"end of {self.name}")
 
     run.tasks = SimpleNamespace(phase=Phase)
-    begin_phase(run, "training", 5, run.state, fold=0)
+    excluded = run.marks_given(np.arange(len(run.rows)) < 3)
+    begin_phase(run, "training", 5, run.state, excluded)
     begin_phase(run, "refit", 3, run.state)
-    assert told == [("training", 5, 0), "end of training", ("refit", 3, None)]
+    assert told == [("training", 5, excluded), "end of training", ("refit", 3, None)]
     assert_array_equal(run.phase.show().model.parameters.flat, end(run).model.parameters.flat)
 
 

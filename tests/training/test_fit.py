@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-from types import SimpleNamespace
 import warnings
 
 from curved import curved_rows
@@ -15,7 +14,8 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae._training import fit as fit_module
+from skae._training import validation
+from skae._training.early_stopping import EpochSelector
 from skae.activations import ACTIVATIONS
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
@@ -500,7 +500,8 @@ def test_layers_are_bounded_where_rows_far_off_undo_the_gain(n_rows, distance, s
     assert relu.best_iter_ == 0
     auto = AutoencoderTransformer(5, **options).fit(X)
     assert auto.architecture_["activations"] == ["isru", "identity", "isru", "identity"]
-    assert relu.n_iter_ < auto.best_iter_ <= auto.n_iter_ == len(auto.loss_curve_) <= 60
+    assert relu.n_iter_ < auto.best_iter_ <= auto.n_iter_ == len(auto.loss_curve_)
+    assert relu.n_iter_ <= 60
     assert auto.explained_variance_ratio_.sum() > relu.explained_variance_ratio_.sum()
 
 
@@ -650,16 +651,29 @@ def test_a_last_training_that_is_worse_than_the_start_is_not_kept(
 ):
     """Folds may find epochs good that are bad on all rows, as a row far from them is in some."""
     X = curved_rows(100, noise=0.05)
-    monkeypatch.setattr(fit_module, "cross_validate", lambda run: SimpleNamespace(epoch=n_epochs))
+
+    def certain(run, folds, n_errors):
+        """Return the selector of a cross-validation in which all losses have halved."""
+        losses = run.trainer.validation_losses(run.state, run.rows)()
+        run.validation_pairs *= 5
+        selector = EpochSelector(losses, run.rows.weights, 0)
+        assert selector.select_if_better(losses / 2, n_epochs)
+        return selector
+
+    monkeypatch.setattr(validation, "cross_validate", certain)
     options = {"max_iter": 40, "learning_rate_init": rate, "nested": nested, "random_state": 0}
     model = AutoencoderTransformer(2, **options).fit(X)
     error = model.reconstruction_err_ / pca_error(2, X, X)
     if rate == 1e-3:
         assert model.best_iter_ == n_epochs
         assert error < 0.99
+        gain = {1: 0.5, 2: 0.5} if nested else 0.5
     else:
         assert model.best_iter_ == 0
         assert error == pytest.approx(1)
+        gain = {1: 0, 2: 0} if nested else 0
+        assert model.gain_over_pca_bound_ == gain
+    assert model.gain_over_pca_ == pytest.approx(gain)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
