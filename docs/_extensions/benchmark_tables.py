@@ -222,7 +222,48 @@ def concurrency(results):
     yield from table(["eight fits, seconds", *ways], rows)
 
 
+def promise(results):
+    """Gains over PCA on fresh samples by law, and how often the bounds were wrong."""
+    yield from table(
+        ["samples", "draws", "worst", "below -1 %", "median", "bound stated", "bound wrong"],
+        [
+            [name, *promise_figures(cells)]
+            for name, cells in (
+                *((pool, [c for c in results if c["pool"] == pool]) for pool in pools(results)),
+                *((f"n = {n}", [c for c in results if c["n"] == n]) for n in sizes(results)),
+                *((law, [c for c in results if c["law"] == law]) for law in laws(results)),
+            )
+        ],
+    )
+
+
+def promise_figures(cells):
+    """The figures of some cells, as text."""
+    gains = [gain for cell in cells for gain in cell["gain"]]
+    bounds = [bound for cell in cells for bound in cell["bound"]]
+    stated = [(bound, gain) for bound, gain in zip(bounds, gains, strict=True) if bound is not None]
+    n_wrong = sum(bound > gain for bound, gain in stated)
+    yield from (len(gains), f"{min(gains):+.1f} %", below(gains), f"{median(gains):+.1f} %")
+    yield from (len(stated), n_wrong)
+
+
+def pools(cells):
+    """The pools of laws, in order."""
+    return dict.fromkeys(cell["pool"] for cell in cells)
+
+
+def sizes(cells):
+    """The numbers of training samples, in ascending order."""
+    return sorted({cell["n"] for cell in cells})
+
+
+def laws(cells):
+    """The laws, in order."""
+    return dict.fromkeys(cell["law"] for cell in cells)
+
+
 SHOWN = {
+    "bench_promise.py": promise,
     "bench_mnist.py": mnist,
     "bench_time_to_quality.py": time_to_quality,
     "bench_features.py": features,

@@ -347,6 +347,7 @@ POOLS = {
     ),
 }
 LAWS = {law.__name__: law for laws in POOLS.values() for law in laws}
+POOL_OF = {law.__name__: pool for pool, laws in POOLS.items() for law in laws}
 
 # ---------------------------------------------------------------- measuring
 
@@ -381,7 +382,7 @@ def cell(law, n, seeds, options):
     """Return gains and bounds of all draws of a law and size."""
     draws = [measure(law, n, seed, options) for seed in seeds]
     found = {name: [draw[name] for draw in draws] for name in draws[0]}
-    return {"law": law, "n": n, "first_seed": seeds[0]} | found
+    return {"pool": POOL_OF[law], "law": law, "n": n, "first_seed": seeds[0]} | found
 
 
 def summarize(cells):
@@ -427,9 +428,8 @@ def line(name, n, found):
 
 def verdict(cells):
     """Yield what the cells say of the promise."""
-    for pool, laws in POOLS.items():
-        names = {law.__name__ for law in laws}
-        chosen = [cell for cell in cells if cell["law"] in names]
+    for pool in POOLS:
+        chosen = [cell for cell in cells if cell["pool"] == pool]
         if chosen:
             found = summarize(chosen)
             yield (
