@@ -25,6 +25,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_sample_weight",
+    "container_library",
     "in_container",
     "root_context",
     "take_rows",
@@ -83,7 +84,17 @@ def in_container(values, estimator, X, columns, like_X=False):
     A pandas frame gets the index of X if X is one too. If neither determines a container, the
     values stay an array; with `like_X` they become a frame if X is one.
     """
+    adapter = _container_adapter(estimator, X, like_X)
+    return values if adapter is None else adapter.create_container(values, X, columns)
+
+
+def container_library(estimator, X, like_X=False):
+    """Return the library of the container that `in_container` returns, None for an array."""
+    return getattr(_container_adapter(estimator, X, like_X), "container_lib", None)
+
+
+def _container_adapter(estimator, X, like_X):
     adapter = _get_container_adapter("transform", estimator)
     if adapter is None and like_X:
         adapter = ADAPTERS_MANAGER.adapters.get(type(X).__module__.partition(".")[0])
-    return values if adapter is None else adapter.create_container(values, X, columns)
+    return adapter

@@ -1,12 +1,14 @@
 """Containers: dtypes of frames that come in, frames that go out, and types for annotations."""
 
+from importlib import import_module
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from skae._compat import in_container
+from skae._compat import container_library, in_container
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
@@ -63,11 +65,55 @@ def features_in_container(estimator, values, X, like_X=False):
     """Put one column per feature into a container, as `in_container` does, with their names."""
 
     def columns():
-        names = getattr(estimator, "feature_names_in_", None)
-        if names is None and like_X:
-            names = getattr(X, "columns", None)
-        if names is None:
-            names = [f"x{i}" for i in range(estimator.n_features_in_)]
-        return list(names)
+        names = column_names(estimator, X if like_X else None)
+        return [str(name) for name in names] if library == "polars" else names
 
+    library = container_library(estimator, X, like_X)
     return in_container(values, estimator, X, columns, like_X)
+
+
+def column_names(estimator, X=None):
+    """Return the names of the training features, else of the columns of X, else x0, x1, ...
+
+    Names of several levels, in an index of pandas, stay as they are.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = getattr(X, "columns", None)
+    if names is None:
+        names = [f"x{i}" for i in range(estimator.n_features_in_)]
+    return names if getattr(names, "nlevels", 1) > 1 else list(names)
+
+
+def table_in_container(estimator, columns, X):
+    """Put columns of a table of features, {name: list}, into a frame of the library of X.
+
+    `set_output` and the configuration come first, and pandas is taken if none of them has a
+    library. Without pandas the table is a structured array, whose columns have the same names.
+    """
+    library = container_library(estimator, X, like_X=True) or "pandas"
+    if library == "polars":
+        columns = {name: _as_polars(values) for name, values in columns.items()}
+        columns["feature"] = [str(name) for name in columns["feature"]]
+    try:
+        return import_module(library).DataFrame(columns)
+    except ImportError:
+        arrays = [_as_array(values) for values in columns.values()]
+        dtypes = [(name, array.dtype) for name, array in zip(columns, arrays, strict=True)]
+        return np.array(list(zip(*arrays, strict=True)), dtypes)
+
+
+def _as_array(values):
+    """Return a one-dimensional array: of numbers, or else of objects."""
+    if all(isinstance(value, Real) for value in values):
+        return np.asarray(values)
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def _as_polars(values):
+    """Return values that a column of polars can hold: numbers, or else strings."""
+    if all(isinstance(value, Real) for value in values):
+        return values
+    return [f"{value:.6g}" if isinstance(value, Real) else str(value) for value in values]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,14 +11,15 @@ from sklearn.base import OutlierMixin
 
 from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
-from skae._compat import Interval, StrOptions, validate_parameters
-from skae._containers import features_in_container
+from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     Calibration,
     CalibrationSamples,
     calibrate,
+    count_max_samples,
     subsample_weights,
+    tie_tolerance,
 )
 from skae._outliers.density import Density
 from skae._outliers.robust import (
@@ -27,6 +29,7 @@ from skae._outliers.robust import (
     weighted_quantile,
 )
 from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
+from skae._reporting import OutlierReports
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
 from skae.activations import Activation
@@ -38,7 +41,7 @@ FALSE_ALARM_RATE = 0.05
 MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
 
-class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
+class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder):
     """Outlier detector: samples that are unlikely under a density based on an autoencoder.
 
     A sample is judged by its code and its residual together. Let c(x) be the code of a sample,
@@ -201,9 +204,12 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     criterion : {"likelihood", "reconstruction"}, default="likelihood"
         Score of a sample: its log-likelihood, as described above, or minus the mean of its squared
         standardised residuals, as in textbooks.
-    max_samples : int, default=10000
-        Maximum number of samples to train on. If X has more, this many are drawn at random, and the
-        `calibration_scores_` are those of the others.
+    max_samples : int, float in (0, 1] or "auto", default="auto"
+        Maximum number of samples to train on: a number, a share of the samples, or 10,000 with
+        "auto". If X has more, this many are drawn at random, at most four in five, and the
+        `calibration_scores_` are those of others. Unlike in IsolationForest, where each tree draws
+        samples of its own, the others are not used for training at all. A number or share that
+        leaves out most samples therefore raises a warning.
 
     Attributes
     ----------
@@ -310,6 +316,9 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
           them.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of the samples that `calibration_scores_` belong to.
+    calibration_indices_ : ndarray of shape (n_held_out,)
+        Row numbers of these samples in X. In later calls of `partial_fit` those of the last call,
+        and -1 for samples of earlier calls.
     ellipsoid_ : dict
         Mean, whitening matrix and size of the ellipsoid outside which samples count less.
     density_ : dict
@@ -347,6 +356,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     offset_: float
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
+    calibration_indices_: NDArray[np.intp]
     ellipsoid_: dict[str, Any]
     density_: dict[str, Any]
 
@@ -357,7 +367,11 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "criterion": [StrOptions({"likelihood", "reconstruction"})],
-        "max_samples": [Interval(Integral, 2, None, closed="left")],
+        "max_samples": [
+            StrOptions({"auto"}),
+            Interval(Integral, 2, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+        ],
     }
 
     def __init__(
@@ -397,7 +411,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         sparsity_weight: float = 1.0,
         contamination: float | Literal["auto"] = "auto",
         criterion: str = "likelihood",
-        max_samples: int = 10000,
+        max_samples: int | float | Literal["auto"] = "auto",
     ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -532,7 +546,18 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     def _drawn_weights(self, weights, options):
         """Return the weights of at most `max_samples` samples, and zero for the others."""
-        return subsample_weights(weights, self.max_samples, options.seeds.split)
+        max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
+        return subsample_weights(weights, max_samples, options.seeds.split)
+
+    def _warn_of_dropped(self, n_drawn, n_samples):
+        """Warn if `max_samples` leaves out most samples, unless it is "auto"."""
+        if self.max_samples != "auto" and 2 * n_drawn < n_samples:
+            warnings.warn(
+                f"max_samples={self.max_samples!r} leaves {n_samples - n_drawn} of {n_samples} "
+                "samples out of training. A tree of an IsolationForest needs few samples, a "
+                'network needs many: "auto" trains on up to 10,000.',
+                stacklevel=2,
+            )
 
     def _splits(self, options, X_val):
         """Return True: the calibration splits the samples."""
@@ -544,12 +569,17 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         In later calls of `partial_fit` the samples are scored first, while they are new.
         """
         if splits or not hasattr(self, "theta_"):
+            n_samples = np.count_nonzero(weights)
             weights = self._drawn_weights(weights, options)
+            self._warn_of_dropped(np.count_nonzero(weights), n_samples)
             rows = super()._training_rows(X, weights, None, options, splits=True)
             ellipsoid = fit_ellipsoid(rows, options.seeds.start)
-            self.ellipsoid_ = vars(ellipsoid)
+            self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
             return downweight_outliers(rows, ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
+        indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
+        indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
+        self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
         scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
         self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
@@ -560,14 +590,17 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         attributes = super()._fitted_attributes(result, X, weights, trainer, tasks)
         scorer = Scorer(result.model)
         if self.criterion == "likelihood":
-            scorer = fit_scorer(result, result.seeds.samples)
-            attributes["density_"] = scorer.density.asdict()
+            density = fit_scorer(result, result.seeds.samples).density.asdict()
+            attributes["density_"] = _persistence.in_file_order(density)
+            scorer = Scorer(result.model, Density.from_dict(attributes["density_"]))
         scores = scorer.score_samples(X)
         calibration = Calibration(scores, weights)
         if trainer is not None:
-            left_out = self._drawn_weights(weights, trainer.options) == 0
-            samples = CalibrationSamples(X, weights, left_out & (weights > 0), self.max_samples)
+            left_out = (self._drawn_weights(weights, trainer.options) == 0) & (weights > 0)
+            max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
+            samples = CalibrationSamples(X, weights, left_out, max_samples)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
+            attributes["calibration_indices_"] = calibration.indices
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
@@ -580,7 +613,7 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         if self.criterion == "likelihood":
             density = Density.from_dict(self.density_)
             scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY_SAMPLES)
-            attributes["density_"] = scorer.density.asdict()
+            attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
         return attributes | {"offset_": self._threshold(calibration, scores, weights)}
@@ -593,7 +626,8 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
 
     @property
     def _calibration(self):
-        return Calibration(self.calibration_scores_, self.calibration_weights_)
+        tolerance = tie_tolerance(self.theta_.dtype)
+        return Calibration(self.calibration_scores_, self.calibration_weights_, tolerance)
 
     @property
     def _scorer(self):
@@ -615,35 +649,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         return exporter.detector_scores(self._scorer, X)
 
     # ---------------------------------------------------------------- public
-
-    def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Compute the conformal p-value of each sample.
-
-        The p-value estimates the probability that a new normal sample scores as low as this one or
-        lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of normal
-        samples, at most. This is exact if X had more than `max_samples` samples in `fit`. Otherwise
-        it is approximate, because the calibration scores come from models that were trained on most
-        of the samples; false alarms are then slightly rarer.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to judge.
-
-        Returns
-        -------
-        p_values : ndarray of shape (n_samples,)
-            (1 + number of calibration scores that are not higher) / (1 + number of
-            calibration scores), in float64. A sample weight counts as a number of samples.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If X is invalid.
-        """
-        return self._calibration.p_values(self.score_samples(X))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean of `score_samples`.
@@ -674,33 +679,6 @@ class AutoencoderOutlierDetector(OutlierMixin, _BaseAutoencoder):
         X = self._validate(X)
         weights = self._validate_weights(sample_weight, X)
         return float(np.average(self._scorer.score_samples(X), weights=weights))
-
-    def score_features(self, X: ArrayLike) -> Any:
-        """Compute the contribution of each feature to the score of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to explain.
-
-        Returns
-        -------
-        contributions : ndarray or data frame of shape (n_samples, n_features)
-            Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
-            are the features that make it an outlier. Each is minus a square, plus a constant that
-            is the same for all features of the sample. A data frame if `inverse_transform` returns
-            one. Because feature names are needed to read the result, also a data frame if X is one,
-            of pandas or polars, and no container is configured.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If X is invalid.
-        """
-        samples = self._validate(X)
-        return features_in_container(self, self._scorer.score_features(samples), X, like_X=True)
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the score of each sample; higher is more normal.

@@ -8,6 +8,7 @@ import inspect
 import re
 import warnings
 
+import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skae._network.network import build
@@ -54,6 +55,21 @@ class NewerVersionWarning(InconsistentVersionWarning):
             f"loaded by skae {self.current_sklearn_version}. Its results may differ. Load it with "
             "the version that saved it, or fit it again."
         )
+
+
+def in_file_order(state):
+    """Return fitted state with all arrays contiguous, as they are after loading them from a file.
+
+    Products of matrices differ in the last digit by the order of their elements in memory, so
+    without this a saved estimator would not answer bit for bit.
+    """
+    if isinstance(state, np.ndarray):
+        return np.array(state, order="C")
+    if isinstance(state, dict):
+        return {name: in_file_order(value) for name, value in state.items()}
+    if isinstance(state, list):
+        return [in_file_order(value) for value in state]
+    return state
 
 
 def with_version(state):

@@ -18,7 +18,7 @@ FLOORS = [
     ["_network"],
     ["_training", "_outliers"],
     ["_compat", "_constraints", "_containers", "_onnx", "_persistence", "metrics"],
-    ["_base", "_denoising", "_fitted_model", "_outlier", "_transformer", "export"],
+    ["_base", "_denoising", "_fitted_model", "_outlier", "_reporting", "_transformer", "export"],
     ["plotting"],
     ["__init__"],
 ]

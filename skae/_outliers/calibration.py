@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 import math
+from numbers import Integral
 import warnings
 
 import numpy as np
 
 from skae._network.network import hidden_activation
+from skae._outliers.atoms import count_copies
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, fit_scorer
 from skae._training.batches import prepared_rows
@@ -17,32 +19,67 @@ N_FOLDS = 5
 N_FOLDS_OF_SMALL, MAX_SMALL_WEIGHT = 10, 250  # folds of small data, by the sum of the weights
 MIN_CALIBRATION_WEIGHT = 500  # of held-out samples; with less, models of folds score more
 HELD_OUT = -1
+AUTO_MAX_SAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Scores of held-out samples; a weight of two counts as two copies."""
+    """Scores of held-out samples; a weight of two counts as two copies.
+
+    Scores that differ by less than `tolerance`, relative to the larger of their size and one, tie:
+    a model returns slightly different scores for equal samples in different blocks. A sample that
+    ties with held-out ones counts as scoring no lower, so that its p-value is not too small.
+    `indices` are the row numbers of the held-out samples in X.
+    """
 
     scores: np.ndarray
     weights: np.ndarray
+    tolerance: float = 0.0
+    indices: np.ndarray | None = None
 
-    def p_values(self, scores):
-        """Return (1 + number of held-out samples that score no higher) / (1 + their number)."""
-        ordered, at_ties = self._ordered()
-        p_values = np.append(1 / (1 + self.weights.sum()), at_ties)
-        return p_values[np.searchsorted(ordered, scores, side="right")]
+    def p_values(self, scores, weights=1.0):
+        """Return the share of the weight that scores no higher than each of the new samples.
+
+        The new sample is one of them. With weights 1 this is (1 + number of held-out samples that
+        score no higher) / (1 + their number).
+        """
+        no_higher = self._weight_before(scores + self._margin(scores), "right")
+        return (weights + no_higher) / (weights + self.weights.sum())
+
+    def weight_below(self, scores):
+        """Return the weight of the held-out samples that score lower than each of the new ones."""
+        return self._weight_before(scores - self._margin(scores), "left")
 
     def threshold(self, rate):
         """Return the least score with a p-value above `rate`, or the highest one if none has."""
-        ordered, at_ties = self._ordered()
-        first = np.searchsorted(at_ties, rate, side="right")
-        return float(ordered[min(first, len(ordered) - 1)])
-
-    def _ordered(self):
-        """Return the scores in ascending order, and the p-value of a sample that ties with each."""
         order = np.argsort(self.scores)
         n_no_higher = np.cumsum(self.weights[order])
-        return self.scores[order], (1 + n_no_higher) / (1 + n_no_higher[-1])
+        at_ties = (1 + n_no_higher) / (1 + n_no_higher[-1])
+        first = np.searchsorted(at_ties, rate, side="right")
+        score = self.scores[order[min(first, len(order) - 1)]]
+        return float(score - self._margin(score))
+
+    def reweighted(self, ratio):
+        """Return the calibration with its weights multiplied by a density ratio."""
+        return replace(self, weights=self.weights * ratio)
+
+    def _margin(self, scores):
+        return self.tolerance * np.clip(np.abs(scores), 1, np.finfo(float).max)
+
+    def _weight_before(self, scores, side):
+        """Return the weight of the held-out samples before the place of each score in order."""
+        order = np.argsort(self.scores)
+        cumulative = np.append(0, np.cumsum(self.weights[order]))
+        return cumulative[np.searchsorted(self.scores[order], scores, side=side)]
+
+
+def count_max_samples(max_samples, n_samples):
+    """Return how many samples to train on at most: a number, a share of them, or "auto"."""
+    if isinstance(max_samples, str):
+        return AUTO_MAX_SAMPLES
+    if isinstance(max_samples, Integral):
+        return int(max_samples)
+    return max(int(max_samples * n_samples), 2)
 
 
 def subsample_weights(weights, max_samples, seed):
@@ -77,46 +114,89 @@ def calibrate(samples, result, scorer, trainer, tasks):
     """
     try:
         if not result.interrupted:
-            return Calibration(*_held_out_scores(samples, result, scorer, trainer, tasks))
+            if samples.left_out.any():
+                return _calibrate_on_left_out(samples, scorer, trainer.options.seeds.split)
+            return _calibrate_on_held_out(samples, result, scorer, trainer, tasks)
     except KeyboardInterrupt:
         pass
     message = "Interrupted by user: the threshold rests on scores of the training samples."
     warnings.warn(message, stacklevel=2)
-    return Calibration(scorer.score_samples(samples.X), samples.weights)
+    return _calibration(scorer, samples.X, samples.weights, np.arange(len(samples.X)))
 
 
-def _held_out_scores(samples, result, scorer, trainer, tasks):
-    """Return scores of held-out samples, and the weights of these samples.
+def _calibration(scorer, X, weights, indices):
+    tolerance = tie_tolerance(scorer.model.parameters.flat.dtype)
+    return Calibration(scorer.score_samples(X), weights, tolerance, indices)
 
-    Samples that were left out of training, or else held out by early stopping, are scored by the
-    model itself. If they weigh too little, models trained without a fold score that fold.
+
+def tie_tolerance(dtype):
+    """Return the relative difference up to which scores of models of this dtype tie."""
+    return math.sqrt(np.finfo(dtype).eps)
+
+
+def _calibrate_on_left_out(samples, scorer, seed):
+    """Return the calibration from samples that were not drawn, `max_samples` of them at most."""
+    chosen = np.flatnonzero(samples.left_out)
+    if len(chosen) > samples.max_samples:
+        rng = np.random.default_rng(seed)
+        chosen = np.sort(rng.choice(chosen, samples.max_samples, replace=False))
+    return _calibration(scorer, samples.X[chosen], samples.weights[chosen], chosen)
+
+
+def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
+    """Return the calibration from samples held out by early stopping, and from cross-validation.
+
+    Samples that early stopping held out are scored by the model itself. If they weigh too little,
+    models trained without a fold score that fold.
+
+    A new sample equal to an atom has the score that the model itself gives to the atom. So the
+    model scores atoms, even if it was trained on them. They weigh as much as in X, relative to the
+    other samples. Copies are in one fold, unless the law is discrete: then as many new samples
+    repeat samples in X as samples of a random fold repeat others.
     """
-    X, weights = samples.X, samples.weights
-    if samples.left_out.any():
-        chosen = np.flatnonzero(samples.left_out)[: samples.max_samples]
-        return scorer.score_samples(X[chosen]), weights[chosen]
-    present = weights > 0
-    X, weights = X[present], weights[present]
+    present = np.flatnonzero(samples.weights)
+    X, weights = samples.X[present], samples.weights[present]
+    copies = count_copies(X)
+    is_atom = copies.is_atom
     n_folds = N_FOLDS_OF_SMALL if weights.sum() <= MAX_SMALL_WEIGHT else N_FOLDS
-    groups = result.rows.splitter.groups[result.rows.member]
+    groups, held_out = result.rows.splitter.groups[result.rows.member], result.held_out & ~is_atom
+    if copies.is_discrete:
+        rng = np.random.default_rng(trainer.options.seeds.split)
+        groups, held_out = rng.permutation(len(X)), np.zeros(len(X), bool)
     folds = FoldSplitter(groups, weights).folds(n_folds)
-    held_out = result.held_out
-    folds[held_out] = HELD_OUT
-    parts = []
-    if held_out.any():
-        parts.append((scorer.score_samples(X[held_out]), weights[held_out]))
     n_folds = folds.max() + 1  # fewer where few samples are distinct
-    missing_weight = max(MIN_CALIBRATION_WEIGHT - weights[held_out].sum(), 0)
-    n_scored = min(math.ceil(missing_weight * n_folds / weights.sum()), n_folds)
+    folds[is_atom] = np.arange(is_atom.sum()) % n_folds  # atoms are in all folds
+    folds[held_out] = HELD_OUT
+    chosen = [np.flatnonzero(folds == HELD_OUT)]
+    scores = [scorer.score_samples(X[chosen[0]])]
+    n_scored = _count_folds(weights, is_atom, weights[chosen[0]].sum(), n_folds)
     calibration_tasks = tasks.calibration(n_scored)
-    for k in range(n_scored if n_folds > 1 else 0):
-        in_fold = folds == n_folds - 1 - k
+    for k in range(n_folds - 1, n_folds - 1 - n_scored, -1):
+        in_fold = folds == k
         rows = prepared_rows(X[~in_fold], weights[~in_fold], divides_frequent=True)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
-        parts.append((fold_scorer.score_samples(X[in_fold]), weights[in_fold]))
-    if not parts:
-        return scorer.score_samples(X), weights
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        chosen.append(np.flatnonzero(in_fold & ~is_atom))
+        scores.append(fold_scorer.score_samples(X[chosen[-1]]))
+    chosen = np.concatenate(chosen)
+    if not len(chosen):
+        return _calibration(scorer, X, weights, present)
+    atoms = np.flatnonzero(is_atom)
+    share = weights[chosen].sum() / weights[~is_atom].sum()
+    return Calibration(
+        np.concatenate([*scores, scorer.score_samples(X[atoms])]),
+        np.append(weights[chosen], share * weights[atoms]),
+        tie_tolerance(scorer.model.parameters.flat.dtype),
+        present[np.append(chosen, atoms)],
+    )
+
+
+def _count_folds(weights, is_atom, held_out_weight, n_folds):
+    """Return the number of folds to score, so that enough samples are held out."""
+    weight = weights[~is_atom].sum()
+    if n_folds == 1 or weight == 0:
+        return 0
+    missing_weight = MIN_CALIBRATION_WEIGHT * weight / weights.sum() - held_out_weight
+    return min(math.ceil(max(missing_weight, 0) * n_folds / weight), n_folds)
 
 
 def _refitted_scorer(rows, result, scorer, trainer, tasks):

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from skae._outliers.robust import weighted_quantile
 from skae.metrics import check_reducer
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import (
@@ -341,10 +342,11 @@ class ReconstructionErrorDisplay:
 
 
 class FeatureScoreDisplay:
-    """Contribution of each feature to the score of one sample: why it is an outlier or not.
+    """What each feature takes from the score of one sample: why it is an outlier or not.
 
-    The lowest contribution is on top: it does most to make the sample an outlier. Bars of
-    negative contributions point to the right.
+    A bar shows how far the contribution of a feature to the score is below that of a typical
+    sample: the longer it is, the more the feature is to blame. The longest is on top. Bars that
+    point to the left belong to features that fit better than those of a typical sample.
 
     Use `from_estimator` to create one.
 
@@ -358,6 +360,9 @@ class FeatureScoreDisplay:
         Feature values of the sample, written beside the names.
     offset : float, default=None
         Threshold of the detector: samples with a lower score are outliers.
+    typical : float, default=0.0
+        Contribution of a feature to the score of a typical sample: for a detector, the median of
+        its `calibration_scores_` divided by the number of features.
 
     Attributes
     ----------
@@ -402,7 +407,9 @@ class FeatureScoreDisplay:
         *,
         values: NDArray[Any] | None = None,
         offset: float | None = None,
+        typical: float = 0.0,
     ) -> None:
+        self.typical = typical
         self.contributions = contributions
         self.feature_names = feature_names
         self.values = values
@@ -429,7 +436,7 @@ class FeatureScoreDisplay:
         ax: "Axes | None" = None,
         bar_kwargs: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Plot the contribution of each feature to the score of a sample.
+        """Plot what each feature takes from the score of a sample.
 
         Parameters
         ----------
@@ -479,6 +486,7 @@ class FeatureScoreDisplay:
             check_feature_names(feature_names, len(contributions)),
             values=as_samples(x, "x")[0],
             offset=estimator.offset_,
+            typical=_typical_score(estimator) / len(contributions),
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)
 
@@ -489,7 +497,7 @@ class FeatureScoreDisplay:
         n_features: int | None = 10,
         bar_kwargs: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Draw a bar for each of the lowest contributions.
+        """Draw a bar for each of the features that are most to blame.
 
         Parameters
         ----------
@@ -526,13 +534,12 @@ class FeatureScoreDisplay:
             labels = [f"{names[j]} = {self.values[j]:.4g}" for j in lowest]
         keywords = merge_keywords("bar_kwargs", bar_kwargs, Patch, facecolor=cycle_colors(1)[0])
         positions = np.arange(n_shown)
-        self.bars_ = ax.barh(positions, self.contributions[lowest], **keywords)
+        self.bars_ = ax.barh(positions, self.typical - self.contributions[lowest], **keywords)
         ax.set_yticks(positions, labels)
         ax.invert_yaxis()
-        ax.invert_xaxis()
         n_hidden = len(self.contributions) - n_shown
         hidden = f" ({n_hidden} features not shown)" if n_hidden else ""
-        ax.set_xlabel(f"contribution to the score{hidden}")
+        ax.set_xlabel(f"taken from the score{hidden}")
         title = f"score {self.score:.4g}"
         if self.offset is not None:
             label = "outlier" if self.score < self.offset else "inlier"
@@ -563,6 +570,14 @@ def _error_name(detector):
         "reconstruction": "mean squared standardised residual",
     }
     return names.get(getattr(detector, "criterion", None), "minus score_samples")
+
+
+def _typical_score(detector):
+    """Return the median score of the calibration samples; zero for a detector without these."""
+    scores = getattr(detector, "calibration_scores_", None)
+    if scores is None:
+        return 0.0
+    return weighted_quantile(scores, detector.calibration_weights_, 0.5)
 
 
 def _round_ticks(edges, n_ticks=7):

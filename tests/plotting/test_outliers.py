@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
+import pandas as pd
 from plots import NAMES, SMALL, autoencoder, detector, frame, pca, rows
 import pytest
 from sklearn.ensemble import IsolationForest
@@ -9,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector
+from skae._outliers.robust import weighted_quantile
 from skae.plotting import FeatureScoreDisplay, ReconstructionErrorDisplay
 
 
@@ -126,7 +128,13 @@ def test_lowest_contributions_are_on_top():
     assert_allclose(display.score, detector().score_samples(x)[0])
     order = np.argsort(contributions)
     assert_array_equal(display.order, order)
-    assert_allclose([bar.get_width() for bar in display.bars_], contributions[order[:4]])
+    widths = [bar.get_width() for bar in display.bars_]
+    typical = weighted_quantile(
+        detector().calibration_scores_, detector().calibration_weights_, 0.5
+    )
+    assert_allclose(widths, typical / 12 - contributions[order[:4]])
+    assert widths[0] == max(widths) > 0
+    assert not display.ax_.xaxis_inverted()
     labels = [tick.get_text() for tick in display.ax_.get_yticklabels()]
     assert labels == [f"{NAMES[j]} = {rows()[3, j]:.4g}" for j in order[:4]]
     positions = [bar.get_y() for bar in display.bars_]
@@ -137,7 +145,7 @@ def test_lowest_contributions_are_on_top():
 def test_all_features_can_be_shown():
     display = FeatureScoreDisplay.from_estimator(detector(), frame().iloc[3], n_features=None)
     assert len(display.bars_) == 12
-    assert display.ax_.get_xlabel() == "contribution to the score"
+    assert display.ax_.get_xlabel() == "taken from the score"
 
 
 @pytest.mark.parametrize("label", [1, -1])
@@ -153,6 +161,16 @@ def test_contributions_without_names_and_threshold():
     display = FeatureScoreDisplay(np.array([-1.0, -3.0])).plot()
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["1", "0"]
     assert display.ax_.get_title() == "score -4"
+    assert [bar.get_width() for bar in display.bars_] == [3, 1]
+
+
+def test_names_that_are_no_strings():
+    X = rows()
+    for columns in (range(12), pd.MultiIndex.from_product([["a", "b"], range(6)])):
+        X = pd.DataFrame(rows(), columns=columns)
+        model = AutoencoderOutlierDetector(2, **SMALL).fit(X).set_output(transform="polars")
+        display = FeatureScoreDisplay.from_estimator(model, X.iloc[[0]])
+        assert display.feature_names == [str(name) for name in X.columns]
 
 
 def test_features_without_names_are_numbered():

@@ -1,0 +1,138 @@
+"""Selections of outliers with false discoveries controlled, from conformal p-values."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+SLACK = 1 + 1e-9  # conformal p-values are fractions that often equal a limit, up to rounding
+
+
+def check_share(share, name):
+    """Return a share as a float; raise ValueError unless it is a number in (0, 1)."""
+    if not isinstance(share, Real) or isinstance(share, bool) or not 0 < share < 1:
+        raise ValueError(f"{name} must be a float in (0, 1), got {share!r}.")
+    return float(share)
+
+
+def check_ratio(ratio, n_samples, name):
+    """Return a density ratio as an array; raise ValueError unless it suits the samples."""
+    try:
+        ratio = np.asarray(ratio, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers. {error}") from error
+    if ratio.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got {ratio.shape}.")
+    if not np.isfinite(ratio).all() or ratio.min() < 0 or not ratio.any():
+        raise ValueError(f"{name} must be finite, not negative, and not all zero.")
+    return ratio
+
+
+def benjamini_hochberg(p_values, fdr):
+    """Return which hypotheses the step-up procedure of Benjamini & Hochberg (1995) rejects.
+
+    For conformal p-values of a common calibration set the expected share of false rejections is at
+    most `fdr` (Bates, Candès, Lei, Romano & Sesia, 2023, Annals of Statistics 51, theorem 2).
+    """
+    return false_discovery_control(p_values) <= fdr * SLACK
+
+
+def weighted_selection(calibration, scores, ratio, fdr, seed=0):
+    """Return which samples to report if they follow another law than the calibration.
+
+    The weights of the calibration contain the ratio of the two densities at its samples; `ratio`
+    is that at the new ones. This is weighted conformal selection with heterogeneous pruning (Jin &
+    Candès, 2023, "Model-free selective inference under covariate shift via weighted conformal
+    p-values", algorithm 1). It controls the false discovery rate, which the procedure of Benjamini
+    and Hochberg need not do with weighted p-values. Pruning draws a random number for each sample.
+    """
+    p_values = calibration.p_values(scores, ratio)
+    below, total = calibration.weight_below(scores), calibration.weights.sum()
+    limits = fdr * SLACK * np.arange(1, len(scores) + 1) / len(scores)
+    candidates = np.flatnonzero(p_values <= limits[-1])
+    n_rejected = np.empty(len(candidates), int)
+    for k, j in enumerate(candidates):
+        # Sample j joins the calibration set, and its own p-value is zero.
+        auxiliary = (below + ratio[j] * (scores > scores[j])) / (total + ratio[j])
+        auxiliary[j] = 0
+        n_rejected[k] = np.flatnonzero(np.sort(auxiliary) <= limits)[-1] + 1
+    is_first = p_values[candidates] <= limits[n_rejected - 1]
+    candidates, n_rejected = candidates[is_first], n_rejected[is_first]
+    draws = np.random.default_rng(seed).random(len(scores))[candidates]
+    reduced = draws * n_rejected
+    sizes = np.arange(len(candidates) + 1)
+    n_within = np.searchsorted(np.sort(reduced), sizes, side="right")
+    size = sizes[n_within >= sizes].max()
+    selected = np.zeros(len(scores), bool)
+    selected[candidates[reduced <= size]] = True
+    return selected
+
+
+def false_discovery_bounds(p_values, level):
+    """Return bounds of the share of false discoveries, for each sample.
+
+    The bound of a sample is that of reporting it and all samples with p-values that are not larger.
+    All bounds hold together with probability 1 - level, if Simes' inequality holds for the p-values
+    of normal samples. They result from closed testing with Simes' tests (Goeman & Solari, 2011,
+    Statistical Science 26), by the shortcut of Goeman, Meijer, Krebs & Solari (2019, Biometrika
+    106, lemma 2): among the k samples with the least p-values there are at least
+
+        max over u <= k of  #{i <= k: h p_i <= u level} - u + 1
+
+    outliers, where h is the size of the largest set of samples that Simes' test does not reject.
+    """
+    n_samples = len(p_values)
+    ordered = np.sort(p_values)
+    h = _largest_unrejected_size(ordered, level)
+    n_least = np.searchsorted(ordered, p_values, side="right")  # of the set that each belongs to
+    if h == 0:
+        return np.zeros(n_samples)
+    u = np.arange(1, n_samples + 1)
+    n_small = np.searchsorted(ordered, u * level / h * SLACK, side="right")
+    # u with at most k small p-values come first, and n_small is k at the next one.
+    best = np.append(0, np.maximum.accumulate(np.maximum(n_small - u + 1, 0)))
+    first_above = np.searchsorted(n_small, n_least, side="right")
+    n_true = best[first_above]
+    at_least = np.searchsorted(n_small, n_least, side="left")
+    n_true = np.maximum(n_true, np.where(at_least < n_samples, n_least - at_least, 0))
+    return 1 - n_true / n_least
+
+
+def _largest_unrejected_size(ordered, level):
+    """Return the largest size of a set of p-values that Simes' test does not reject.
+
+    Such a set consists of the largest p-values. If one of size i is not rejected, none of the
+    smaller ones is, so the size is found by bisection.
+    """
+    rejected, unrejected = len(ordered) + 1, 0
+    while rejected - unrejected > 1:
+        size = (rejected + unrejected) // 2
+        limits = level * np.arange(1, size + 1) / size * SLACK
+        if (ordered[-size:] > limits).all():
+            unrejected = size
+        else:
+            rejected = size
+    return unrejected
+
+
+def shortage(n_calibration, p_values, fdr):
+    """Return why no sample can be reported with so few calibration samples, or an empty string.
+
+    The least possible p-value is 1 / (n_calibration + 1), and k samples with it are reported if it
+    is at most fdr k / n_samples.
+    """
+    n_samples = len(p_values)
+    n_lowest = int(np.sum(p_values * (n_calibration + 1) <= SLACK))
+    found = f"{n_lowest} of {n_samples} samples score lower than all of them"
+    if n_calibration + 1 < 1 / (fdr * SLACK):
+        n_lowest, found = n_samples, "with fewer no sample can be reported"
+    elif n_lowest == 0:
+        return ""
+    n_needed = math.ceil(n_samples / (fdr * SLACK * n_lowest)) - 1
+    if n_calibration >= n_needed:
+        return ""
+    return (
+        f"fdr={fdr!r} needs at least {n_needed} calibration samples, but there are "
+        f"{n_calibration:.6g}: {found}. Fit to more samples, or choose a larger fdr."
+    )

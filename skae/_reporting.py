@@ -1,0 +1,343 @@
+"""Reports of a fitted outlier detector: p-values, selections, contributions and explanations."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skae._containers import column_names, features_in_container, table_in_container
+from skae._outliers.explanation import explain, read_features, shares_of_blame
+from skae._outliers.robust import weighted_quantile
+from skae._outliers.selection import (
+    benjamini_hochberg,
+    check_ratio,
+    check_share,
+    false_discovery_bounds,
+    shortage,
+    weighted_selection,
+)
+
+
+class OutlierReports:
+    """Mixin with what a detector says of new samples beyond scores and labels."""
+
+    calibration_scores_: NDArray[np.float64]
+    calibration_weights_: NDArray[np.float64]
+    calibration_indices_: NDArray[np.intp]
+
+    def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute the conformal p-value of each sample.
+
+        The p-value estimates the probability that a new normal sample scores as low as this one or
+        lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of normal
+        samples, at most. This is exact if X had more than `max_samples` samples in `fit`. Otherwise
+        it is approximate, because the calibration scores come from models that were trained on most
+        of the samples; false alarms are then slightly rarer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to judge.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            (1 + number of calibration scores that are not higher) / (1 + number of
+            calibration scores), in float64. A sample weight counts as a number of samples. Scores
+            that tie count as not higher: equal samples have equal p-values, and false alarms on
+            discrete data are rarer than stated rather than more frequent.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
+        """
+        scores = self.score_samples(X)
+        return self._calibration.p_values(scores)
+
+    def select(
+        self,
+        X: ArrayLike,
+        fdr: float = 0.1,
+        *,
+        density_ratio: ArrayLike | None = None,
+        calibration_density_ratio: ArrayLike | None = None,
+    ) -> NDArray[np.bool_]:
+        """Select the samples to report as outliers, so that few of them are false discoveries.
+
+        The expected share of normal samples among those that are reported, the false discovery
+        rate, is at most `fdr`. A threshold on the p-values does not ensure this: where one sample
+        in a hundred is an outlier, most of the samples with a p-value of at most 0.05 are normal.
+        The procedure of Benjamini and Hochberg is applied to the conformal p-values instead [1]_
+        [2]_. All samples of X are judged together, so pass them in one call.
+
+        The guarantee is that of the p-values: exact if X had more than `max_samples` samples in
+        `fit`, otherwise approximate. It needs normal samples in X that follow the law of the
+        training samples. If they follow another one, pass the ratio of the two densities. The
+        p-values are then weighted, and samples are selected by weighted conformal selection [3]_.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to judge.
+        fdr : float in (0, 1), default=0.1
+            False discovery rate: the expected share of normal samples among the selected ones.
+        density_ratio : array-like of shape (n_samples,), default=None
+            Density of normal new samples divided by that of the training samples, at each sample of
+            X, up to a common factor. Greater than zero. None stands for equal laws.
+        calibration_density_ratio : array-like of shape (n_held_out,), default=None
+            The same ratio at each calibration sample, which is ``X_train[calibration_indices_]``.
+            Either both ratios are given or none.
+
+        Returns
+        -------
+        selected : ndarray of shape (n_samples,)
+            True for the samples to report. It selects rows of arrays and of data frames.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X, `fdr` or a density ratio is invalid.
+
+        Warns
+        -----
+        UserWarning
+            If no sample can be selected because the calibration samples are too few.
+
+        See Also
+        --------
+        bound_false_discoveries : The share of false discoveries, for all thresholds at once.
+        predict_pvalue : The p-values.
+
+        References
+        ----------
+        .. [1] Y. Benjamini, Y. Hochberg (1995). Controlling the false discovery rate. Journal of
+           the Royal Statistical Society B 57.
+        .. [2] S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia (2023). Testing for outliers with
+           conformal p-values. Annals of Statistics 51.
+        .. [3] Y. Jin, E. Candès (2023). Model-free selective inference under covariate shift via
+           weighted conformal p-values. arXiv:2307.09291.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import AutoencoderOutlierDetector
+        >>> rng = np.random.default_rng(0)
+        >>> detector = AutoencoderOutlierDetector(random_state=0).fit(rng.normal(size=(300, 3)))
+        >>> X = rng.normal(size=(100, 3))
+        >>> X[:10] += 6
+        >>> selected = detector.select(X, fdr=0.1)
+        >>> bool(selected[:10].all()), bool(selected[10:].mean() < 0.05)
+        (True, True)
+        """
+        scores, fdr = self.score_samples(X), check_share(fdr, "fdr")
+        calibration = self._calibration
+        ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
+        if ratio is None:
+            p_values = calibration.p_values(scores)
+            selected = benjamini_hochberg(p_values, fdr)
+        else:
+            calibration = calibration.reweighted(ratio[1])
+            p_values = calibration.p_values(scores, ratio[0])
+            selected = weighted_selection(calibration, scores, ratio[0], fdr)
+        message = "" if selected.any() else shortage(calibration.weights.sum(), p_values, fdr)
+        if message:
+            warnings.warn(message, stacklevel=2)
+        return selected
+
+    def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
+        """Bound the share of false discoveries for every threshold.
+
+        The bound of a sample holds for reporting this sample and all others with p-values that are
+        not larger: at most this share of them is normal. All bounds hold together with probability
+        `confidence`, so a threshold may be chosen after looking at them. They result from closed
+        testing with Simes' tests [1]_ [2]_, which are valid for conformal p-values [3]_; see
+        `select` for what that assumes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to judge, all in one call.
+        confidence : float in (0, 1), default=0.9
+            Probability that no bound is exceeded.
+
+        Returns
+        -------
+        bounds : ndarray of shape (n_samples,)
+            Upper bound of the share of normal samples, in [0, 1], in float64.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or `confidence` is invalid.
+
+        See Also
+        --------
+        select : Samples with the expected share of false discoveries controlled.
+
+        References
+        ----------
+        .. [1] J. Goeman, A. Solari (2011). Multiple testing for exploratory research. Statistical
+           Science 26.
+        .. [2] J. Goeman, R. Meijer, T. Krebs, A. Solari (2019). Simultaneous control of all false
+           discovery proportions in large-scale multiple hypothesis testing. Biometrika 106.
+        .. [3] S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia (2023). Testing for outliers with
+           conformal p-values. Annals of Statistics 51.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import AutoencoderOutlierDetector
+        >>> rng = np.random.default_rng(0)
+        >>> detector = AutoencoderOutlierDetector(random_state=0).fit(rng.normal(size=(400, 3)))
+        >>> X = rng.normal(size=(100, 3))
+        >>> X[:20] += 6
+        >>> bounds = detector.bound_false_discoveries(X)
+        >>> int(np.sum(bounds <= 0.2)) >= 20
+        True
+        """
+        p_values, confidence = self.predict_pvalue(X), check_share(confidence, "confidence")
+        return false_discovery_bounds(p_values, 1 - confidence)
+
+    def score_features(self, X: ArrayLike) -> Any:
+        """Compute the contribution of each feature to the score of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to explain.
+
+        Returns
+        -------
+        contributions : ndarray or data frame of shape (n_samples, n_features)
+            Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
+            are the features that make it an outlier. Each is minus a square, plus a constant that
+            is the same for all features of the sample. `explain` names the leading ones, and
+            FeatureScoreDisplay draws how far each is below a typical contribution. A data frame if
+            `inverse_transform` returns one. Because feature names are needed to read the result,
+            also a data frame if X is one, of pandas or polars, and no container is configured.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
+        """
+        samples = self._validate(X)
+        return features_in_container(self, self._scorer.score_features(samples), X, like_X=True)
+
+    def explain(
+        self,
+        X: ArrayLike,
+        n_features: int = 3,
+        *,
+        groups: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Any:
+        """Name the features that make each sample an outlier, with the values to expect instead.
+
+        A feature is to blame for what its contribution to the score (see `score_features`) is below
+        that of a typical sample, which is the median of `calibration_scores_` divided by the number
+        of features. Its share is its part of the sum over all features that are to blame.
+
+        The expected value of a feature given the others is the one with which the sample would
+        score highest, if the other features stayed as they are: the mode of the conditional
+        density. It is sought within five `scale_` of `mean_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to explain.
+        n_features : int, default=3
+            Number of features to name for each sample, those with the largest shares.
+        groups : dict of {str: list}, default=None
+            Features that have several columns, with the names or indices of these columns: for
+            example ``{"colour": ["colour_red", "colour_blue"]}`` for a category that is encoded
+            one-hot. Each is explained as one feature.
+
+        Returns
+        -------
+        explanation : DataFrame or structured ndarray
+            A table with a row for each sample and leading feature, and the columns
+
+            - "sample": the index label of a pandas frame, else the number of the sample;
+            - "rank": 1 for the feature with the largest share;
+            - "feature": its name;
+            - "value" and "expected": its value, and the expected one. Of a one-hot group these are
+              category names, without the name of the group; of another group tuples of floats;
+            - "share": its share of the blame, in [0, 1]. If no feature of a sample is to blame, all
+              shares are zero.
+
+            A polars frame if X is one, or if `set_output` or the configuration asks for polars;
+            otherwise a pandas frame. If pandas is not installed, a structured array, whose columns
+            are read in the same way, as in ``explanation["feature"]``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X, the number of features or `groups` is invalid.
+
+        See Also
+        --------
+        score_features : The contribution of every feature.
+        skae.plotting.FeatureScoreDisplay : The contributions in a plot.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import AutoencoderOutlierDetector
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(300, 1)) * [1, 2, 3] + 0.1 * rng.normal(size=(300, 3))
+        >>> detector = AutoencoderOutlierDetector(1, random_state=0).fit(X)
+        >>> explanation = detector.explain([[1, 2, -4]], n_features=1)
+        >>> explanation["feature"][0]
+        'x2'
+        >>> bool(2 < explanation["expected"][0] < 4)
+        True
+        """
+        samples = self._validate(X)
+        names = column_names(self, X)
+        if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
+            raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
+        if not isinstance(groups, Mapping | None):
+            raise ValueError(f"groups must be a dict of lists of columns or None, got {groups!r}.")
+        features = read_features(names, groups or {})
+        calibration, scorer = self._calibration, self._scorer
+        typical = weighted_quantile(calibration.scores, calibration.weights, 0.5)
+        shares = shares_of_blame(scorer.score_features(samples), typical, features)
+        scaling = self._model.scaling
+        columns = explain(scorer.score_samples, samples, shares, features, n_features, scaling)
+        index = getattr(X, "index", None) if hasattr(X, "columns") else None
+        if index is not None:
+            columns["sample"] = [index[i] for i in columns["sample"]]
+        return table_in_container(self, columns, X)
+
+    def _density_ratios(self, new, calibration, n_samples):
+        """Return the density ratios, validated and relative to the mean of the new ones, or None.
+
+        The calibration samples then weigh as many new ones as they stand for.
+        """
+        if new is None and calibration is None:
+            return None
+        if new is None or calibration is None:
+            raise ValueError(
+                "density_ratio and calibration_density_ratio must be given together, got only "
+                f"{'calibration_density_ratio' if new is None else 'density_ratio'}."
+            )
+        new = check_ratio(new, n_samples, "density_ratio")
+        if not new.all():
+            raise ValueError("density_ratio must be greater than zero, got zeros.")
+        n_held_out = len(self.calibration_scores_)
+        name = "calibration_density_ratio"
+        return new / new.mean(), check_ratio(calibration, n_held_out, name) / new.mean()
