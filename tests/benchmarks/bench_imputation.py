@@ -42,7 +42,9 @@ IMPUTERS = {
     "knn": lambda seed: KNNImputer(),
     BASELINE: lambda seed: IterativeImputer(random_state=seed),
     "forest": forest,
-    "gaussian": lambda seed: skae.AutoencoderImputer(n_mixtures=1, max_iter=0, random_state=seed),
+    "gaussian": lambda seed: skae.AutoencoderImputer(
+        mixture_sizes=(), max_iter=0, random_state=seed
+    ),
     "skae": lambda seed: skae.AutoencoderImputer(random_state=seed),
 }
 
