@@ -11,6 +11,7 @@ from skae import (
     plotting,
 )
 from skae._denoising import DenoisingAutoencoder
+from skae._imputer import AutoencoderImputer
 from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
 from skae._transformer import AutoencoderTransformer
@@ -18,6 +19,7 @@ from skae._version import __version__ as __version__
 
 __all__ = [
     "SKOPS_TRUSTED_TYPES",
+    "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",

@@ -6,7 +6,13 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing as take_rows
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    MissingValues,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
 
@@ -21,6 +27,7 @@ except ImportError:  # scikit-learn below 1.9 has no callbacks
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
+    "MissingValues",
     "Offers",
     "RealNotInt",
     "StrOptions",

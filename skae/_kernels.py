@@ -38,6 +38,11 @@ def mark_greatest(z, k, out):
     np.greater_equal(z, kth_greatest, out=out)
 
 
+def clear_missing(target, out):
+    """out = 0 where the target is NaN."""
+    np.copyto(out, 0, where=np.isnan(target))
+
+
 def bind(kernel):
     """Bind the calls of a kernel to their operands; return a list of zero-argument callables.
 

@@ -31,6 +31,7 @@ NEEDED_BY_DETECTORS = {"offset_", "calibration_scores_", "calibration_weights_"}
 SKOPS_TRUSTED_TYPES = sorted(
     [
         "skae._denoising.DenoisingAutoencoder",
+        "skae._imputer.AutoencoderImputer",
         "skae._outlier.AutoencoderOutlierDetector",
         "skae._transformer.AutoencoderTransformer",
         "skae.export.Decoder",

@@ -17,16 +17,18 @@ FLOORS = [
     ["activations", "corruptions", "losses", "optimizers", "penalties"],
     ["_network"],
     ["_training", "_outliers"],
-    ["_compat", "_constraints", "_containers", "_onnx", "_persistence", "metrics"],
-    ["_base", "_denoising", "_fitted_model", "_outlier", "_reporting", "_transformer", "export"],
+    ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
+    ["_base", "_denoising", "_fitted_model", "_imputer", "_outlier", "_reporting", "_transformer"],
+    ["export"],
     ["plotting"],
     ["__init__"],
 ]
 NUMPY_ONLY_BELOW = 4
-PACKAGES = {"_network", "_training", "_outliers", "_onnx", "plotting"}
+PACKAGES = {"_network", "_training", "_outliers", "_missing", "_onnx", "plotting"}
 # Tested by the tests of the estimators, which they are parts of.
 NOT_MIRRORED = {"_compat", "_constraints", "_fitted_model"}
 ESTIMATORS = {"AutoencoderTransformer", "DenoisingAutoencoder", "AutoencoderOutlierDetector"}
+ESTIMATORS |= {"AutoencoderImputer"}
 PUBLIC_CALLS = {"__init__", "from_estimator", "from_predictions"}
 OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 
@@ -313,8 +315,9 @@ VOCABULARY = {
 }
 # fmt: on
 BIRTHS = {}
-# What NumPy has no call for, in `_kernels`: the k-th greatest of each row takes a partial sort.
-OWN_CALLS = {"mark_greatest"}
+# What NumPy has no call for, in `_kernels`: the k-th greatest of each row takes a partial sort,
+# and NaN a mask.
+OWN_CALLS = {"mark_greatest", "clear_missing"}
 # `view` for the one kernel that reads the bits of its floats.
 METHODS = {"dot", "reshape", "view", "T", "flat", "flags", "dtype", "itemsize", "shape", "size"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._kernels import bind, run
+from skae._kernels import bind, clear_missing, run
 
 
 def kernel(a, b):
@@ -45,6 +45,13 @@ def test_arrays_of_no_dimensions_are_read_when_the_call_is_made():
     factor[...] = 7
     call()
     np.testing.assert_array_equal(out, 7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clear_missing(dtype):
+    target, out = np.array([1, np.nan, 0], dtype), np.array([4, np.nan, 6], dtype)
+    run([(clear_missing, target, out)])
+    np.testing.assert_array_equal(out, [4, 0, 6])
 
 
 def test_any_function_of_arrays_may_be_yielded():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skae._kernels import clear_missing
 from skae._network.scaling import repeat_if_short
 
 TILE_ROWS, MIN_TILED_ROWS = 64, 512
@@ -210,11 +211,12 @@ class TrainingWorkspace:
         """Yield the call that sets the delta of the code to zero, before decoders add theirs."""
         yield np.add, 0, 0, self.code(n_rows)[1]
 
-    def decode(self, batch, target, losses, share=None):
+    def decode(self, batch, target, losses, share=None, incomplete=False):
         """Yield the calls that decode a batch and compare it with the target, after `encode`.
 
         They write the loss of each sample to `losses`. With a `share` they write one number, the
-        share times the sum of the losses; the loss must then have `sums`.
+        share times the sum of the losses; the loss must then have `sums`. Cells of an `incomplete`
+        target that are NaN have no loss.
         """
         network, n_rows = self.network, len(batch)
         loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
@@ -234,6 +236,9 @@ class TrainingWorkspace:
             yield from loss.sum_and_delta(target, outputs[last], share, losses, delta)
             return
         yield from loss.errors_and_delta(target, outputs[last], errors, delta)
+        if incomplete:
+            yield clear_missing, target, errors
+            yield clear_missing, target, delta
         yield errors.dot, self.feature_shares, losses
 
     def decode_backward(self, batch, column):

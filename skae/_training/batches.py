@@ -20,7 +20,8 @@ class TrainingRows:
 
     `index` holds the row numbers of the samples that take part, so that a part needs no copy.
     `splitter` splits the samples into folds; None if they are not to be split. `member` is the row
-    number of each sample that the user gave.
+    number of each sample that the user gave. `missing` marks the cells of the target that have no
+    loss, because they were missing and have been filled; None stands for no such cell.
     """
 
     X: np.ndarray
@@ -30,6 +31,7 @@ class TrainingRows:
     corruption: object = None
     splitter: FoldSplitter | None = None
     member: np.ndarray | None = None
+    missing: np.ndarray | None = None
 
     def __len__(self):
         return len(self.index)
@@ -42,6 +44,10 @@ class TrainingRows:
     def groups(self):
         """Return the group of each sample that takes part, or None without a splitter."""
         return None if self.splitter is None else self.splitter.groups[self.index]
+
+    @property
+    def is_incomplete(self):
+        return self.missing is not None
 
     def part(self, mask):
         """Return the samples that a boolean array marks."""
@@ -153,8 +159,9 @@ class BatchLoader:
         n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), MAX_CHUNK_BATCHES)
         n_rows = min(n_batches * self.batch_size, len(rows))
         self.inputs = self.targets = np.empty((n_rows, n_features), dtype)
-        if rows.is_noisy or self.target_scaling is not self.scaling:
-            self.targets = np.empty_like(self.inputs)
+        is_incomplete = rows.is_incomplete
+        if rows.is_noisy or is_incomplete or self.target_scaling is not self.scaling:
+            self.targets = np.empty((n_rows, rows.target.shape[1]), dtype)
         weights = rows.weights[rows.index]
         self.all_weights = self.weights = None
         if not np.all(weights == weights[0]):
@@ -192,6 +199,8 @@ class BatchLoader:
         self.scaling.apply(source, out=inputs)
         if has_targets and not self.target_scaling.is_identity:
             self.target_scaling.apply(targets, out=targets)
+        if rows.is_incomplete:
+            np.copyto(targets, np.nan, where=rows.missing[row_numbers])
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of each batch of n_rows loaded samples."""

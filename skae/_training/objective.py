@@ -245,14 +245,16 @@ class Objective:
         if scale != 1:
             factors = shares * np.asarray(scale, dtype)
             calls += bind([(np.multiply, shares, scale, factors)] if weighted else [])
-        if self.plan.backward and not weighted and workspace.network.loss.sums:
+        incomplete = self.loader.rows.is_incomplete
+        sums = workspace.network.loss.sums and not incomplete
+        if self.plan.backward and not weighted and sums:
             total = np.empty(1, dtype)
             loss = total.item
             calls += bind(workspace.decode(batch, target, total, float(factors[0])))
         else:
             losses = np.empty(n_rows, dtype)
             loss = partial(factors.dot, losses)
-            calls += bind(workspace.decode(batch, target, losses))
+            calls += bind(workspace.decode(batch, target, losses, incomplete=incomplete))
         if self.plan.backward:
             column = factors[:1].reshape(()) / np.asarray(n_features, dtype)
             if weighted:

@@ -304,7 +304,7 @@ def check_range(X, loss):
     Rounding errors are accepted: the results of MinMaxScaler can be slightly above 1.
     """
     name, loss = loss, loss_of(loss)
-    lowest, highest = X.min(), X.max()
+    lowest, highest = np.fmin.reduce(X, axis=None), np.fmax.reduce(X, axis=None)  # without NaN
     largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
     if max(-lowest, highest) > largest:
         raise ValueError(

@@ -1,5 +1,7 @@
 """Workspaces against naive computation: forward passes, gradients, memory."""
 
+from dataclasses import replace
+
 from gradients import (
     fill,
     make_model,
@@ -165,6 +167,33 @@ def test_gradient_through_hidden_and_latent_activations(hidden, latent, linear_p
     objective = make_objective(network, parameters, make_rows(X, target))
     by_differences, by_gradient = slopes(objective, rng)
     assert by_gradient == pytest.approx(by_differences, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_missing_cells_have_no_loss_and_no_gradient(loss, nested, weighted):
+    """The loss is the mean over all features; what a missing target is filled with is not read."""
+    rng = np.random.default_rng(5)
+    network, names = make_network(loss=loss, linear_path=True, nested=nested)
+    parameters = make_parameters(network, rng)
+    X, target = rows_and_targets()
+    weights = rng.uniform(0.2, 3, len(X)) if weighted else np.ones(len(X))
+    weights /= weights.mean()
+    missing = rng.random(target.shape) < 0.4
+    found = []
+    for filling in (0.1, 0.9):
+        filled = np.where(missing, filling, target)
+        rows = replace(make_rows(X, filled, weights), missing=missing)
+        objective = make_objective(network, parameters, rows)
+        by_differences, by_gradient = slopes(objective, np.random.default_rng(0))
+        assert by_gradient == pytest.approx(by_differences, rel=1e-6, abs=1e-8)
+        found.append((by_gradient, objective(0, len(X))))
+    assert found[0] == found[1]
+    if not nested:
+        _, output = reference.forward(X, parameters.layers, parameters.path, names, 2)
+        errors = np.where(missing, 0, reference.LOSSES[loss][0](target, output)).mean(axis=1)
+        assert found[0][1] == pytest.approx(np.average(errors, weights=weights), rel=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,0 +1,1 @@
+"""Densities of incomplete samples, and what fills their missing cells."""

@@ -1,0 +1,259 @@
+"""Blends of mixtures: which densities fill hidden cells of held-out samples best, and how well.
+
+Candidates are Gaussians with more or less shrinkage, and mixtures of several sizes. Each is also
+fitted without each fold of the samples. It then fills cells of that fold that were observed but are
+hidden from it, and the errors of these trials determine the weights of the candidates (stacking:
+Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.optimize import nnls
+
+from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
+
+N_FOLDS = 3
+N_MIXTURE_ITERATIONS, N_REFITTED_ITERATIONS = 15, 6
+MAX_HIDDEN_SHARE, USUAL_HIDDEN_SHARE = 0.5, 0.2  # of the observed cells of a trial
+MIN_SAMPLES_PER_COMPONENT = 15
+SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
+MIXTURE_PRIOR = 0.3  # times n_features
+PRIOR_CELLS = 50  # as many cells pull the weights towards equal ones
+N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
+MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
+
+
+@dataclass(frozen=True)
+class IncompleteRows:
+    """Standardised samples, which of their cells are missing, and the weights of the samples."""
+
+    X: np.ndarray
+    missing: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self):
+        return len(self.X)
+
+    def part(self, chosen):
+        """Return the chosen samples."""
+        return IncompleteRows(self.X[chosen], self.missing[chosen], self.weights[chosen])
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Samples with cells that were observed and are hidden.
+
+    `rows` are row numbers of samples, one for each trial, `fold_of_row` the fold of each sample.
+    `missing` marks the cells that are missing or hidden.
+    """
+
+    rows: np.ndarray
+    fold_of_row: np.ndarray
+    X: np.ndarray
+    hidden: np.ndarray
+    missing: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def n_folds(self):
+        return self.fold_of_row.max() + 1
+
+    def in_fold(self, k):
+        """Return a boolean array: which trials belong to samples of a fold."""
+        return self.fold_of_row[self.rows] == k
+
+    def joined(self, others, n_rows):
+        """Return these trials, of n_rows samples, and others of further samples."""
+        pairs = [(getattr(self, name), getattr(others, name)) for name in vars(self)]
+        pairs[0] = self.rows, others.rows + n_rows
+        return Trials(*(np.concatenate(pair) for pair in pairs))
+
+    def losses(self, filled):
+        """Return the sum of the squared errors of the hidden cells of each trial."""
+        errors = np.where(self.hidden, filled - self.X, 0)
+        return np.einsum("ij,ij->i", errors, errors)
+
+    def by_sample(self, losses):
+        """Return the sum of the losses of the trials of each sample, and the sample's weight."""
+        _, first, member = np.unique(self.rows, return_index=True, return_inverse=True)
+        return np.bincount(member.ravel(), losses), self.weights[first]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The weighted sum of the conditional means of mixtures."""
+
+    mixtures: list
+    weights: np.ndarray
+
+    def conditional_means(self, X, missing):
+        """Return samples with their missing cells filled."""
+        filled = np.array(X, np.float64)
+        total = 0.0
+        for mixture, weight in zip(self.mixtures, self.weights, strict=True):
+            total = total + weight * mixture.conditional_means(X, missing)
+        np.copyto(filled, total, where=missing)
+        return filled
+
+    def moments(self, X, missing):
+        """Return the mean and the variance of each cell, if a mixture is drawn by its weight."""
+        shares = self.weights / self.weights.sum()
+        mean, square = 0.0, 0.0
+        for mixture, share in zip(self.mixtures, shares, strict=True):
+            filled = mixture.conditional_means(X, missing)
+            variance = mixture.conditional_variances(X, missing)
+            mean = mean + share * filled
+            square = square + share * (variance + np.square(filled))
+        return mean, np.where(missing, np.maximum(square - np.square(mean), 0), 0)
+
+    def draw(self, X, missing, rng):
+        """Return samples with missing cells drawn, each sample from a mixture drawn by weight."""
+        filled = np.array(X, np.float64)
+        shares = self.weights / self.weights.sum()
+        drawn = rng.choice(len(shares), len(X), p=shares)
+        for k, mixture in enumerate(self.mixtures):
+            rows = np.flatnonzero(drawn == k)
+            filled[rows] = mixture.draw(X[rows], missing[rows], rng)
+        return filled
+
+
+def hidden_cells(missing, rng):
+    """Return a boolean array: observed cells to hide, in the patterns in which cells are missing.
+
+    Each sample takes the pattern of another one, thinned so that at most half of the cells of a
+    column are hidden. In complete samples a fifth of the cells is hidden at random. A sample keeps
+    an observed cell if it has any.
+    """
+    draws = rng.random(missing.shape)
+    if missing.any():
+        hidden = missing[rng.permutation(len(missing))] & (draws < MAX_HIDDEN_SHARE)
+    else:
+        hidden = draws < USUAL_HIDDEN_SHARE
+    hidden &= ~missing
+    nothing_left = (missing | hidden).all(axis=1)
+    hidden[nothing_left] = False
+    return hidden
+
+
+def make_trials(rows, folds, n_repeats, rng):
+    """Return the trials of samples, `n_repeats` for each, without those that hide no cell."""
+    hidden = np.concatenate([hidden_cells(rows.missing, rng) for _ in range(n_repeats)])
+    index = np.tile(np.arange(len(rows)), n_repeats)
+    chosen = hidden.any(axis=1)
+    index, hidden = index[chosen], hidden[chosen]
+    missing = rows.missing[index] | hidden
+    return Trials(index, folds, rows.X[index], hidden, missing, rows.weights[index])
+
+
+def draw_folds(n_rows, rng):
+    """Return the fold of each sample."""
+    return rng.permutation(np.arange(n_rows) % min(N_FOLDS, n_rows))
+
+
+@dataclass
+class Candidates:
+    """Mixtures that were fitted to all samples, and what they fill in in the trials."""
+
+    rows: IncompleteRows
+    trials: Trials
+    mixtures: list = field(default_factory=list)
+    filled: list = field(default_factory=list)
+    errors: list = field(default_factory=list)
+
+    def add(self, start, prior_count, n_iterations=N_ITERATIONS):
+        """Fit a mixture to all samples and without each fold, and measure its error."""
+        rows, trials = self.rows, self.trials
+        whole = rows.X, rows.missing, rows.weights
+        mixture = fit_mixture(*whole, start, prior_count, n_iterations)
+        filled = np.empty(trials.X.shape)
+        for k in range(trials.n_folds):
+            others = rows.part(trials.fold_of_row != k)
+            without = mixture
+            if len(others):
+                fitted = others.X, others.missing, others.weights
+                without = fit_mixture(*fitted, mixture, prior_count, N_REFITTED_ITERATIONS)
+            chosen = trials.in_fold(k)
+            filled[chosen] = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+        self.mixtures.append(mixture)
+        self.filled.append(filled)
+        self.errors.append(float(trials.weights @ trials.losses(filled)))
+
+
+def fit_blend(rows, trials, sizes, rng):
+    """Return the blend of the candidates, and what it fills in in the trials.
+
+    `sizes` are the numbers of components of the mixtures to try, in ascending order. Without a
+    gain over the best single Gaussian that exceeds its standard error, that Gaussian is returned.
+    """
+    n_features = rows.X.shape[1]
+    candidates = Candidates(rows, trials)
+    for shrinkage in SHRINKAGES:
+        candidates.add(standard_normal(n_features), max(shrinkage * n_features, 1.0))
+    single = int(np.argmin(candidates.errors))
+    gaussian = candidates.mixtures[1]
+    filled = gaussian.conditional_means(rows.X, rows.missing)
+    for size in sizes:
+        if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and size <= len(rows):
+            start = _clustered(rows, filled, gaussian.covariances[0], size, rng)
+            candidates.add(start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
+    return _blended(candidates, single)
+
+
+def _clustered(rows, filled, covariance, size, rng):
+    """Return the mixture to start with: k-means on filled samples, and one covariance for all."""
+    from sklearn.cluster import KMeans  # takes long to import
+
+    kmeans = KMeans(size, n_init=1, random_state=int(rng.integers(2**31)))
+    labels = kmeans.fit_predict(filled, sample_weight=rows.weights)
+    counts = np.bincount(labels, rows.weights, minlength=size)
+    means = kmeans.cluster_centers_
+    within = rows.weights @ np.square(filled - means[labels])
+    total = rows.weights @ np.square(filled - filled.mean(axis=0))
+    share = max(within.sum() / max(total.sum(), 1e-12), MIN_WITHIN_SHARE)
+    covariances = np.repeat(share * covariance[None], size, axis=0)
+    return Mixture((counts + 1) / (counts.sum() + size), means, covariances)
+
+
+def _blended(candidates, single):
+    """Return the blend and what it fills in in the trials."""
+    trials, filled = candidates.trials, np.array(candidates.filled)
+    alone = Blend([candidates.mixtures[single]], np.ones(1)), filled[single]
+    if not trials.hidden.any():
+        return alone
+    weights = stacking_weights(filled[:, trials.hidden], trials)
+    blended = np.tensordot(weights, filled, axes=1)
+    gains = trials.losses(filled[single]) - trials.losses(blended)
+    if not weights.any() or not is_certain(*trials.by_sample(gains)):
+        return alone
+    chosen = np.flatnonzero(weights)
+    mixtures = [candidates.mixtures[k] for k in chosen]
+    return Blend(mixtures, weights[chosen]), blended
+
+
+def stacking_weights(predictions, trials):
+    """Return non-negative weights of candidates that fit the hidden cells best.
+
+    `predictions` has the shape (n_candidates, n_hidden_cells). Equal weights count as 50 cells.
+    """
+    n_candidates = len(predictions)
+    root = np.sqrt(trials.weights)[np.nonzero(trials.hidden)[0]]
+    root /= np.sqrt(np.mean(np.square(root)))
+    design = np.vstack([(predictions * root).T, np.sqrt(PRIOR_CELLS) * np.eye(n_candidates)])
+    equal = np.full(n_candidates, np.sqrt(PRIOR_CELLS) / n_candidates)
+    return nnls(design, np.append(trials.X[trials.hidden] * root, equal))[0]
+
+
+def is_certain(gains, weights, n_errors=N_ERRORS):
+    """Return whether the mean gain of samples exceeds `n_errors` standard errors."""
+    shares = weights / weights.sum()
+    mean = shares @ gains
+    return bool(mean > n_errors * np.sqrt(np.square(shares) @ np.square(gains - mean)))
+
+
+def merge_equal(rows):
+    """Return samples without copies; the weight of a sample is the sum of those of its copies."""
+    cells = np.concatenate([np.where(rows.missing, 0, rows.X), rows.missing], axis=1)
+    _, first, member = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    merged = rows.part(first)
+    return replace(merged, weights=np.bincount(member.ravel(), rows.weights))

@@ -1,0 +1,165 @@
+"""Imputation: fit a blend of densities and its correction to samples, and fill their cells."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skae._missing.blend import (
+    Blend,
+    IncompleteRows,
+    draw_folds,
+    fit_blend,
+    make_trials,
+    merge_equal,
+)
+from skae._missing.correction import Correction, fit_correction
+from skae._missing.mixture import Mixture
+from skae._training.trainer import Trainer
+
+MAX_DENSITY_ROWS = 3000
+MIN_TRIALS, MAX_REPEATS = 2000, 4  # hidden cells are drawn so often for each sample
+BLOCK_ROWS = 4096
+MEASURED_TRIALS, MEASURED_DRAWS = 300, 40  # for the spread of draws
+INTERVAL, MIN_DEVIATION = 0.9, 1e-6
+PRIOR_CELLS = 50  # as many cells pull the spread of a feature towards that of all
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """What fills incomplete samples: standardisation, blend, correction, and spread of draws.
+
+    `spread` is the factor of each feature by which draws deviate more from the filled value than
+    those of the blend, so that 90 % of the hidden cells were inside the central 90 %.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    blend: Blend
+    correction: Correction | None
+    spread: np.ndarray
+
+    def asdict(self):
+        """Return the imputation as a dict of arrays and plain containers."""
+        correction = None if self.correction is None else vars(self.correction)
+        return {
+            "mean": self.mean,
+            "scale": self.scale,
+            "mixtures": [mixture.asdict() for mixture in self.blend.mixtures],
+            "weights": self.blend.weights,
+            "correction": correction,
+            "spread": self.spread,
+        }
+
+    @classmethod
+    def from_dict(cls, state):
+        """Return the imputation that `asdict` has turned into a dict."""
+        blend = Blend([Mixture(**m) for m in state["mixtures"]], state["weights"])
+        correction = state["correction"]
+        correction = None if correction is None else Correction(**correction)
+        return cls(state["mean"], state["scale"], blend, correction, state["spread"])
+
+    def fill(self, X, missing, rng=None):
+        """Return samples with missing cells filled, or drawn if there is a `rng`.
+
+        Observed cells are returned as they are, samples in blocks, in the dtype of X.
+        """
+        filled = X.copy()
+        incomplete = np.flatnonzero(missing.any(axis=1))
+        for start in range(0, len(incomplete), BLOCK_ROWS):
+            rows = incomplete[start : start + BLOCK_ROWS]
+            gaps = missing[rows]
+            values = self._fill_block(X[rows].astype(np.float64), gaps, rng)
+            block = filled[rows]
+            np.copyto(block, values, where=gaps, casting="same_kind")
+            filled[rows] = block
+        return filled
+
+    def _fill_block(self, X, missing, rng):
+        Z = np.where(missing, 0, (X - self.mean) / self.scale)
+        filled = self.blend.conditional_means(Z, missing)
+        if self.correction is not None:
+            filled += self.correction(filled, missing)
+        if rng is not None:
+            centre, _ = self.blend.moments(Z, missing)
+            drawn = self.blend.draw(Z, missing, rng)
+            filled += self.spread * (drawn - centre)
+        return filled * self.scale + self.mean
+
+
+def standardisation(X, missing, weights):
+    """Return the weighted mean and standard deviation of the observed cells of each column.
+
+    The deviation is 1 for columns without variation.
+    """
+    shares = np.where(missing, 0, weights[:, None])
+    total = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
+    shares /= total
+    first = X[np.argmin(missing, axis=0), np.arange(X.shape[1])]
+    centered = np.where(missing, 0, X - first)
+    offset = np.einsum("ij,ij->j", shares, centered)
+    centered -= offset
+    scale = np.sqrt(np.einsum("ij,ij,ij->j", shares, centered, centered))
+    rounding = 1e-12 * np.maximum(np.abs(first), np.abs(first + offset))
+    return first + offset, np.where(scale > rounding, scale, 1.0)
+
+
+def fit_imputation(X, missing, weights, sizes, max_samples, trainer: Trainer):
+    """Return the Imputation of samples, and the losses of its correction after each epoch.
+
+    At most 3000 samples determine the densities, `max_samples` the correction. `sizes` are the
+    numbers of components of the mixtures to try.
+    """
+    options, dtype = trainer.options, X.dtype
+    rng = np.random.default_rng(options.seeds.split)
+    chosen = np.flatnonzero(weights)
+    if len(chosen) > max_samples:
+        chosen = np.sort(rng.choice(chosen, max_samples, replace=False))
+    X, missing, weights = X[chosen].astype(np.float64), missing[chosen], weights[chosen]
+    mean, scale = standardisation(X, missing, weights)
+    rows = IncompleteRows(np.where(missing, 0, (X - mean) / scale), missing, weights)
+    if len(rows) <= MAX_DENSITY_ROWS:
+        rows = merge_equal(rows)
+    few = rows
+    if len(rows) > MAX_DENSITY_ROWS:
+        drawn = rng.permutation(len(rows))
+        few, rest = rows.part(drawn[:MAX_DENSITY_ROWS]), rows.part(drawn[MAX_DENSITY_ROWS:])
+    n_repeats = min(max(MIN_TRIALS // len(few), 1), MAX_REPEATS)
+    trials = make_trials(few, draw_folds(len(few), rng), n_repeats, rng)
+    blend, filled = fit_blend(few, trials, sizes, rng)
+    if few is not rows:  # the blend has not seen the rest
+        others = make_trials(rest, draw_folds(len(rest), rng), 1, rng)
+        others_filled = blend.conditional_means(others.X, others.missing)
+        filled = np.concatenate([filled, others_filled])
+        trials = trials.joined(others, len(few))
+    correction, curve = fit_correction(filled, trials, dtype, trainer)
+    if correction is not None:
+        filled = filled + correction(np.where(trials.missing, filled, trials.X), trials.missing)
+    spread = measure_spread(blend, filled, trials, rng)
+    return Imputation(mean, scale, blend, correction, spread), curve
+
+
+def measure_spread(blend, filled, trials, rng):
+    """Return the factors by which 90 % of the hidden cells come to lie in intervals of 90 %.
+
+    The intervals are those between quantiles of draws, about the filled values.
+    """
+    n_features = trials.X.shape[1]
+    chosen = rng.permutation(len(trials.X))[:MEASURED_TRIALS]
+    hidden, X, missing = trials.hidden[chosen], trials.X[chosen], trials.missing[chosen]
+    if not hidden.any():
+        return np.ones(n_features)
+    copies = np.repeat(np.arange(len(chosen)), MEASURED_DRAWS)
+    draws = blend.draw(X[copies], missing[copies], rng)
+    deviations = draws.reshape(len(chosen), MEASURED_DRAWS, n_features)
+    deviations = deviations - blend.moments(X, missing)[0][:, None]
+    low, high = np.quantile(deviations, [0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2], axis=1)
+    errors = X - filled[chosen]
+    limits = np.where(errors > 0, np.maximum(high, MIN_DEVIATION), np.minimum(low, -MIN_DEVIATION))
+    ratios = errors / limits
+    overall = np.quantile(ratios[hidden], INTERVAL)
+    spread = np.empty(n_features)
+    for j in range(n_features):
+        own = ratios[hidden[:, j], j]
+        factor = np.quantile(own, INTERVAL) if len(own) else overall
+        spread[j] = (len(own) * factor + PRIOR_CELLS * overall) / (len(own) + PRIOR_CELLS)
+    return spread
