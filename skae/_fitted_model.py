@@ -21,6 +21,7 @@ STATE = (
     "code_scale_",
     "reach_",
     "_columns_read",
+    "_box",
 )
 
 
@@ -68,7 +69,7 @@ class FittedModel:
                 break
         else:
             return model
-        state = {name: fitted.get(name) for name in STATE}  # older files lack the last two
+        state = {name: fitted.get(name) for name in STATE}  # older files lack the last three
         spec, theta, mean, scale, *geometry = state.values()
         model = make_model(spec, theta, Scaling(mean, scale), *geometry)
         _models.by_estimator[self] = state, model
