@@ -15,12 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    root_context,
-    take_rows,
-)
+from skae._compat import CallbackSupportMixin, check_sample_weight, root_context, take_rows
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats, validate
 from skae._fitted_model import FittedModel
@@ -212,6 +207,7 @@ class _BaseAutoencoder(
             "_optimizer_state": result.optimizer,
             "_decoder_weights": result.decoder_weights,
             "_columns_read": model.columns_read,
+            "_box": model.box,
             "reach_": model.input_radius,
             "_code_deviations": result.code_deviations if self.whiten else None,
         } | result.history.fitted_attributes()

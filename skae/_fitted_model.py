@@ -23,6 +23,7 @@ STATE = (
     "code_scale_",
     "reach_",
     "_columns_read",
+    "_box",
     "_code_deviations",
 )
 
@@ -74,7 +75,7 @@ class FittedModel:
                 break
         else:
             return model
-        state = {name: fitted.get(name) for name in STATE}  # older files lack the last three
+        state = {name: fitted.get(name) for name in STATE}  # older files lack the last four
         spec, theta, mean, scale, code_scale, *geometry, deviations = state.values()
         if deviations is not None:
             code_scale = code_scale / deviations

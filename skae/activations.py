@@ -299,9 +299,13 @@ class Softplus(Activation):
 
 @dataclass(frozen=True)
 class Exponential(Activation):
-    """The exponential function: ``a = exp(z),  da/dz = a``."""
+    """The exponential function: ``a = exp(min(z, 40)),  da/dz = a``.
+
+    The bound keeps activations and their squares finite in float32.
+    """
 
     def forward(self, z: Array) -> Calls:
+        yield np.minimum, z, 40, z
         yield np.exp, z, z
 
     def backward(self, a: Array, da: Array) -> Calls:

@@ -208,13 +208,17 @@ class LogLoss(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Poisson loss: ``exp(z) - x z,  delta = exp(z) - x``; Z is spent."""
+    """Poisson loss: ``exp(z) - x z,  delta = exp(z) - x``; Z is spent.
+
+    z counts as 80 if it is more, so that errors and derivatives are finite in float32.
+    """
 
     link = "exponential"
     fused = True
     lowest = 0.0
 
     def errors_and_delta(self, X: Array, Z: Array, errors: Array, delta: Array) -> Calls:
+        yield np.minimum, Z, 80, Z
         yield np.exp, Z, delta
         yield np.multiply, Z, X, Z
         yield np.subtract, delta, Z, errors

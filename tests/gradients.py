@@ -69,7 +69,7 @@ def make_model(network, parameters, scaling=None):
     model = Model.__new__(Model)
     fields = {"spec": {}, "parameters": parameters, "scaling": scaling, "network": network}
     fields |= {"target_scaling": scaling, "code_scale": np.ones((), dtype)}
-    fields |= {"input_radius": None, "columns_read": None, "single_row_passes": {}}
+    fields |= {"input_radius": None, "columns_read": None, "box": None, "single_row_passes": {}}
     vars(model).update(fields)
     return model
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from skae._sampling import evenly_spaced
-from skae.activations import Activation
+from skae.activations import Activation, Exponential
 
 COUNTED_ROWS = 4096
 MIN_MISSING_SAMPLES = 10
+HIGHEST_FACTOR, MIN_HIGHEST = 2.0, 1.0  # of an exponential output: times the largest target
 MARGIN_FACTOR = 3.0  # times the range of a column during training, its greatest error after it
 
 
@@ -48,6 +49,38 @@ class ClippedOutput(Activation):
 
     def inverse(self, a):
         return a.copy()
+
+
+class BoundedExponential(Activation):
+    """a = exp(min(z, h)),  da/dz = a, with a bound h for each feature.
+
+    Samples far from the others thus have a finite loss. The derivative ignores the bound, so
+    that an output beyond it is called back.
+    """
+
+    def __init__(self, highest):
+        self.highest = np.atleast_2d(highest)
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # arrays have no truth value
+
+    def bound(self, z):
+        """z = min(z, h), in place: what a loss that contains the exponential reads."""
+        yield np.minimum, z, self.highest.astype(z.dtype), z
+
+    def forward(self, z):
+        yield from self.bound(z)
+        yield from Exponential().forward(z)
+
+    def backward(self, a, da):
+        yield from Exponential().backward(a, da)
+
+    def inverse(self, a):
+        return Exponential().inverse(a)
+
+
+def highest_logits(target):
+    """Return the bound h of `BoundedExponential`, a list: exp(h) is twice the largest target."""
+    return np.log(np.maximum(HIGHEST_FACTOR * target.max(axis=0), MIN_HIGHEST)).tolist()
 
 
 def any_finite(bounds):

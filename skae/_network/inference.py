@@ -27,7 +27,9 @@ class Model:
     has the units of X, as PCA's has, if the features have one scale and it is not whitened.
     `input_radius` holds the greatest norms of inputs and of codes that the layers read as they
     are, None before it is measured. `columns_read[j - 1]` is the number of columns that are decoded
-    of a nested code of j columns; None stands for all.
+    of a nested code of j columns; None stands for all. `box` holds the lowest and highest inputs
+    and PCA's lowest and highest outputs, scaled: see `Fade`. It is None where nothing fades, as in
+    files of version 0.2.
     """
 
     spec: dict
@@ -36,6 +38,7 @@ class Model:
     code_scale: np.ndarray | None = None
     input_radius: np.ndarray | None = None
     columns_read: list | None = None
+    box: np.ndarray | None = None
     network: Network = field(init=False)
     target_scaling: Scaling = field(init=False)
     single_row_passes: dict = field(init=False, default_factory=dict)

@@ -8,6 +8,7 @@ from scipy import linalg, optimize
 from scipy.sparse.linalg import LinearOperator, svds
 
 from skae._kernels import run
+from skae._network.extrapolation import is_exponential
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 
@@ -16,6 +17,7 @@ MIN_ROWS_PER_COLUMN, MAX_COVARIANCE_COLUMNS = 10, 1000  # to decompose the covar
 MEASURED_ROWS, GAIN_ROWS = 1000, 250
 OUTPUT_WEIGHT_SCALE = 0.2
 BLOCK_ROWS, N_JOBS = 4096, 2
+MIN_MEAN_COUNT = 1e-2  # of a feature with an exponential output, as in `Exponential.inverse`
 
 
 def initialize_weights(network, parameters, rng):
@@ -71,7 +73,8 @@ def initialize_path(model, X, weights, directions):
     one. If the code has another activation than the identity, each component is divided by its
     own standard deviation instead, and P_1 is the linear regression of the samples on their
     codes. If the output has another activation than the identity, its bias is the inverse of the
-    activation at the mean, and P_1 is multiplied by the one number that fits the samples best.
+    activation at the mean, and P_1 is multiplied by the one number that fits the samples best. For
+    an exponential output P_1 is the regression of logarithms first: see `_regress_logarithms`.
 
     Return q, or 1 if the code is not linear.
     """
@@ -106,9 +109,18 @@ def initialize_path(model, X, weights, directions):
     if not output_activation.is_identity:
         target = np.empty_like(inputs)
         model.target_scaling.apply(X[chosen], out=target)
-        output_bias += output_activation.inverse(shares @ target)
+        if is_exponential(network):
+            decoder[...] = _regress_logarithms(code, target, shares)
+        start = output_activation.inverse(shares @ target)
         few = evenly_spaced(len(code), GAIN_ROWS)
-        decoder *= _best_gain(network, code[few] @ decoder, output_bias, target[few], shares[few])
+        output, few_shares = code[few].astype(float) @ decoder, shares[few] / shares[few].sum()
+        gain = _best_gain(network, output, start, target[few], few_shares)
+        if is_exponential(network):
+            start += _missing_logarithm(
+                gain * (code.astype(float) @ decoder) + start, target, shares
+            )
+        decoder *= gain
+        output_bias += start
     for k, n_columns in enumerate(network.decoder_sizes):
         bias = parameters.layers[network.layer_index(network.n_layers, k)][1]
         bias += output_bias
@@ -144,8 +156,34 @@ def regress_path(model, X, X_noisy, weights):
     parameters.layers[network.n_encoder_layers - 1][1][...] = code_mean - mean @ slopes
 
 
+def _regress_logarithms(code, target, shares):
+    """Return the ridge regression of log(1 + x / m) on the code, m the means of the features.
+
+    The ridge is a thousandth of the mean variance of the code. Zeros have finite logarithms, and
+    those of the largest samples do not outweigh all others, as the samples themselves do.
+    """
+    means = np.maximum(shares @ target, MIN_MEAN_COUNT)
+    logarithms = np.log1p(np.maximum(target.astype(float), 0) / means)
+    logarithms -= shares @ logarithms
+    centered = code - shares @ code
+    gram = (centered * shares[:, None]).T @ centered
+    gram[np.diag_indices(len(gram))] += 1e-3 * np.trace(gram) / len(gram) + 1e-12
+    return linalg.solve(gram, centered.T @ (shares[:, None] * logarithms), assume_a="pos")
+
+
+def _missing_logarithm(logits, target, shares):
+    """Return what to add to logits so that the mean of each exponential is that of the targets."""
+    means = np.maximum(shares @ target, MIN_MEAN_COUNT)
+    highest = logits.max(axis=0)  # subtracted, so that no exponential overflows
+    return np.log(means) - np.log(shares @ np.exp(logits - highest)) - highest
+
+
 def _best_gain(network, output, bias, target, shares):
-    """Return the number g that minimises the mean loss of the output `g output + bias`."""
+    """Return the number g that minimises the mean loss of the output `g output + bias`.
+
+    It is computed in float64 whatever the dtype, as exponentials of float32 overflow early.
+    """
+    output, target = output.astype(float), target.astype(float)
     errors, delta = np.empty_like(output), np.empty_like(output)
 
     def mean_loss(gain):

@@ -198,6 +198,7 @@ def shortened(model, size):
         model.code_scale,
         model.input_radius,
         [*model.columns_read[: size - 1], size],
+        model.box,
     )
 
 

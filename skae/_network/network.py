@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skae._network.clipping import ClippedOutput
+from skae._network.clipping import BoundedExponential, ClippedOutput
 from skae.activations import ACTIVATIONS, Activation, TopK
 from skae.losses import LOSSES, Loss
 
@@ -170,6 +170,8 @@ def build(spec):
     ]
     if spec.get("bounds") is not None:
         activations[-1] = ClippedOutput(*spec["bounds"], spec.get("margin", np.inf))
+    if spec.get("highest_logits") is not None:
+        activations[-1] = BoundedExponential(spec["highest_logits"])
     return Network(
         widths=tuple(widths),
         activations=tuple(activations),

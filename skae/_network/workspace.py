@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skae._kernels import clear_missing
+from skae._network.extrapolation import ENCODER_SHARES, Fade, OutputFade, is_bounded
 from skae._network.scaling import repeat_if_short
 
 TILE_ROWS, MIN_TILED_ROWS = 64, 512
@@ -49,9 +50,10 @@ class Layers:
     """Layers `first + 1` to `last`: arrays for up to n_rows samples, and the calls of a pass.
 
     `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer. `pulled_in`
-    holds the arrays of `pull_in` by the number of the layer that reads them; a `Workspace` with
-    an input radius fills it. With `repeats_rows=True` biases are repeated for every row, which
-    is faster, but the parameters must then stay as they are.
+    holds the arrays of `pull_in` by the number of the layer that reads them, `fades` the `Fade` of
+    the code and of the output; a `Workspace` with an input radius fills both. With
+    `repeats_rows=True` biases are repeated for every row, which is faster, but the parameters must
+    then stay as they are.
     """
 
     def __init__(self, network, parameters, n_rows, first, last, repeats_rows=False):
@@ -71,12 +73,12 @@ class Layers:
             for i, a in self.outputs.items()
             if network.linear_path and i in (network.n_encoder_layers, network.n_layers)
         }
-        self.pulled_in = {}
+        self.pulled_in, self.fades = {}, {}
 
     def forward(self, first, last, outputs, decoder=0, link=True):
         """Yield the calls that compute `outputs[first + 1]` to `outputs[last]`.
 
-        `link=False` stops before the last activation of the network.
+        `link=False` stops before the last activation of the network, but bounds the logits.
         """
         network, n_rows = self.network, len(outputs[first])
         code = network.n_encoder_layers
@@ -93,13 +95,30 @@ class Layers:
             bias = repeat_if_short(b, n_rows) if self.repeats_rows else b.reshape(1, -1)
             yield np.add, z, bias, z
             if i in self.path_outputs:
-                source, which = path[i]
-                P, path_output = self.parameters.path[which], self.path_outputs[i][:n_rows]
-                yield from product(outputs[source], P[: outputs[source].shape[1]], path_output)
-                yield np.add, z, path_output, z
-            if link or i < network.n_layers:
+                yield from self._add_path(i, *path[i], outputs, z)
+            if not link and i == network.n_layers and is_bounded(network):
+                yield from network.output_activation.bound(z)
+            elif link or i < network.n_layers:
                 scratch = self.scratch[i][:, :n_rows]
                 yield from network.activations[i - 1].forward(z, *scratch)
+            if i in self.fades and i == network.n_layers:
+                yield from self.fades[i].blend(z)
+
+    def _add_path(self, i, source, which, outputs, z):
+        """Yield the calls that add the output of the path to that of the layers, which may fade."""
+        code, n_rows = outputs[source], len(z)
+        P, path_output = self.parameters.path[which], self.path_outputs[i][:n_rows]
+        fade = self.fades.get(i)
+        inputs = code
+        if fade is not None and source and fade.is_exponential:
+            inputs = self.pulled_in[source + 1][-1][:n_rows]
+        yield from product(inputs, P[: inputs.shape[1]], path_output)
+        if fade is not None and source:
+            yield from fade.measure_output(code)
+        elif fade is not None:
+            yield from fade.measure(code)
+            yield np.multiply, z, fade.column(n_rows), z
+        yield np.add, z, path_output, z
 
 
 class Workspace:
@@ -108,7 +127,7 @@ class Workspace:
     `span` holds the number of the output that goes in and of the one that comes out. `size` is the
     number of columns of the code that are decoded, by default all. `input_radius`, if given,
     holds the greatest norms of inputs and of codes; the layers beside a linear path read what
-    lies further out as if it were at that distance.
+    lies further out as if it were at that distance. If the model has a box, their outputs fade.
     """
 
     def __init__(self, model, n_rows, span, size=None, input_radius=None, repeats_rows=False):
@@ -130,6 +149,17 @@ class Workspace:
                     arrays = np.empty(n_rows, dtype), np.empty((n_rows, width), dtype)
                     ones = np.ones(width, dtype)
                     self.layers.pulled_in[i + 1] = radius * radius, ones, *arrays
+            if model.box is not None:
+                self._add_fades(model, n_rows)
+
+    def _add_fades(self, model, n_rows):
+        """Let the code and the output fade to those of PCA: see `Fade`."""
+        layers, code, last = self.layers, self.network.n_encoder_layers, self.network.n_layers
+        if code in layers.path_outputs:
+            layers.fades[code] = Fade(model.box[:2], ENCODER_SHARES, n_rows)
+        if last in layers.path_outputs:
+            path_output = layers.path_outputs[last]
+            layers.fades[last] = OutputFade(model, self.n_columns_read, n_rows, path_output)
 
     def forward(self, X):
         """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""

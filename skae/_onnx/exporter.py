@@ -12,6 +12,12 @@ import math
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae._network.extrapolation import (
+    DECODER_SHARES,
+    ENCODER_SHARES,
+    is_exponential,
+    linear_decoder,
+)
 from skae._onnx.symbol import COMPOSITES, NODES, ON_SYMBOLS, Symbol
 
 # ---------------------------------------------------------------- graphs
@@ -27,18 +33,47 @@ def forward(model, x, first=0, last=None):
         W, b = parameters.layers[i - 1]
         inputs = outputs[i - 1]
         if path and model.input_radius is not None and i in (1, code + 1):
-            inputs = pull_in(inputs, model.input_radius[int(i > 1)], network.widths[i - 1])
+            inputs = near = pull_in(inputs, model.input_radius[int(i > 1)], network.widths[i - 1])
         z = inputs @ W
         z += b
         if i in path:
             source, which = path[i]
-            z += outputs[source] @ parameters.path[which]
+            fades = model.box is not None
+            is_pulled = fades and i > code and is_exponential(network)
+            path_output = (near if is_pulled else outputs[source]) @ parameters.path[which]
+            if fades and i == code:
+                z *= fade(outputs[source], model.box[:2], ENCODER_SHARES)
+            z += path_output
         activation = network.activations[i - 1]
         scratch = [z.empty(z.dtype) for _ in range(activation.n_scratch)]
         for function, *operands, out in activation.forward(z, *scratch):
             on_symbols(function, activation)(*operands, out=out)
+        if i in path and i > code and model.box is not None:
+            z = blend(model, z, outputs[code], path_output)
         outputs[i] = z
     return z
+
+
+def fade(z, box, shares):
+    """Return the factor of each sample, as a column: see `Fade.measure`."""
+    (lowest, highest), (first, last) = box, shares
+    n_columns, tiny = box.shape[1], np.finfo(z.dtype).tiny
+    clipped = np.minimum(np.maximum(z, lowest[None, :]), highest[None, :])
+    within = np.abs(clipped).sum_columns(n_columns) + tiny
+    share = within / (np.abs(z).sum_columns(n_columns) + tiny)
+    u = np.minimum(np.maximum((share - (1 - last)) * (1 / (last - first)), 0), 1)
+    return u * u * (u * -2 + 3)
+
+
+def blend(model, output, code, path_output):
+    """Return the output faded to PCA's: see `OutputFade`."""
+    network, linear = model.network, path_output
+    if is_exponential(network):
+        linear = code @ linear_decoder(network, model.parameters, network.n_components)
+    factors = fade(linear, model.box[2:], DECODER_SHARES)
+    if is_exponential(network):
+        linear = np.maximum(linear * model.scaling.scale + model.scaling.mean[None, :], 0)
+    return output * factors + linear * (1 - factors)
 
 
 def on_symbols(function, activation):

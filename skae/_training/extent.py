@@ -1,12 +1,13 @@
 """The extent of a model: how far inputs, codes and outputs reach on training samples."""
 
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 import math
 
 import numpy as np
 
 from skae._network.clipping import MARGIN_FACTOR
+from skae._network.extrapolation import can_fade, measure_box, union
 from skae._network.inference import blocks
 from skae._network.nested import errors_by_size
 from skae._parallel import run_sequentially
@@ -18,45 +19,54 @@ RADIUS_FACTOR = 1.5  # times the greatest norm; less costs accuracy, 2 leaves so
 
 
 def measure(run, model, n_steps, max_rows=MAX_ROWS):
-    """Return the model with a measured input radius and a measured clip margin."""
+    """Return the model with a measured input radius, box and clip margin."""
     rng = np.random.default_rng([run.options.seeds.samples, n_steps, 2])
     if model.network.linear_path:
         target, noisy, _ = run.rows.noisy_sample(max_rows, rng)
         samples = (target, noisy) if run.rows.is_noisy else (target,)
-        radius = measure_input_radius(model, samples, run.trainer.run_jobs)
-        model = replace(model, input_radius=radius)
+        radius, box = measure_reach(model, samples, run.trainer.run_jobs)
+        model = replace(model, input_radius=radius, box=box)
     margin = measure_clip_margin(model, run.rows, MAX_RESTORED_ROWS, run.resumed)
     return model if margin is None else model.with_spec(margin=margin)
 
 
-def measure_input_radius(model, samples, run_jobs=run_sequentially):
-    """Return 1.5 times the greatest norms of inputs and of their codes, never less than before.
+def measure_reach(model, samples, run_jobs=run_sequentially):
+    """Return the input radius and the box of inputs and of PCA's outputs, or None for the box.
 
-    `samples` are arrays of shape (n_rows, n_features): clean samples, and noisy ones if any.
+    The input radius is 1.5 times the greatest norms of inputs and of their codes. Neither becomes
+    smaller than before. `samples` are arrays of shape (n_rows, n_features): clean samples, and
+    noisy ones if any. A model that had a radius without a box, by an earlier version, has no box.
     """
-    before = model.input_radius
+    before, box = model.input_radius, model.box
     norms = [np.ones(2) if before is None else before.astype(float)]
+    boxes = [] if box is None else [box]
+    has_box = can_fade(model.network) and (box is not None or before is None)
 
-    def add_norms(X):
-        norms.append(_greatest_norms(model, X))
+    def add(X):
+        greatest, box = _extent_of(model, X, has_box)
+        norms.append(greatest)
+        boxes.extend(box)
 
     run_jobs = run_jobs if model.is_large else run_sequentially
     for X in samples:
         pieces = [X[start : start + PIECE_ROWS] for start in range(0, len(X), PIECE_ROWS)]
-        run_jobs([partial(add_norms, piece) for piece in pieces])
-    return np.max(norms, axis=0).astype(model.parameters.flat.dtype)
+        run_jobs([partial(add, piece) for piece in pieces])
+    radius = np.max(norms, axis=0).astype(model.parameters.flat.dtype)
+    return radius, reduce(union, boxes) if has_box else None
 
 
-def _greatest_norms(model, X):
-    """Return 1.5 times the greatest norms of scaled inputs and of their codes."""
-    greatest = np.zeros(2)
+def _extent_of(model, X, has_box):
+    """Return 1.5 times the greatest norms of scaled inputs and codes, and a list of their boxes."""
+    greatest, boxes = np.zeros(2), []
     for rows, code in blocks(X, model, "encode", raw=True):
         inputs = np.empty((len(code), X.shape[1]), code.dtype)
         model.scaling.apply(X[rows], out=inputs)
+        if has_box:
+            boxes.append(measure_box(inputs, code, model.network, model.parameters))
         for k, values in enumerate((inputs, code)):
             squares = np.square(values, out=values).sum(axis=1, dtype=float)
             greatest[k] = max(greatest[k], RADIUS_FACTOR * math.sqrt(squares.max()))
-    return greatest
+    return greatest, boxes
 
 
 def measure_clip_margin(model, rows, max_rows, resumed):

@@ -4,7 +4,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skae._network.clipping import MARGIN_FACTOR, loosened, measure_bounds, scaled_bounds
+from skae._network.clipping import (
+    MARGIN_FACTOR,
+    highest_logits,
+    loosened,
+    measure_bounds,
+    scaled_bounds,
+)
+from skae._network.extrapolation import is_exponential
 from skae._network.inference import Model, make_model
 from skae._network.initialization import (
     initialize_means,
@@ -127,6 +134,8 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
         spec["margin"] = (MARGIN_FACTOR * np.ptp(target, axis=0) / scaling.scale).tolist()
+    if is_exponential(build(spec)):
+        spec["highest_logits"] = highest_logits(target)
     model = make_model(spec, _empty_parameters(spec, X.dtype), scaling)
     initialize_weights(model.network, model.parameters, np.random.default_rng(seed))
     if options.penalty is not None and options.penalty.initial_mean is not None:
@@ -215,6 +224,9 @@ def resumed_state(previous, options, target):
     if bounds is not None:
         bounds = loosened(bounds, target) if network.clips else None
         spec["bounds"] = scaled_bounds(bounds, model.scaling)
+    if spec.get("highest_logits") is not None:
+        highest = np.maximum(spec["highest_logits"], highest_logits(target))
+        spec["highest_logits"] = highest.tolist()
     optimizer = {
         key: value.copy() if isinstance(value, np.ndarray) else value
         for key, value in previous.optimizer.items()

@@ -12,9 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae import _kernels as kernels
+from skae._kernels import run
 from skae._network.clipping import (
+    BoundedExponential,
     ClippedOutput,
     any_finite,
+    highest_logits,
     loosened,
     measure_bounds,
     scaled_bounds,
@@ -184,6 +187,7 @@ def test_values_far_beyond_a_bound_are_restored_about_as_by_pca(max_iter):
         assert abs(value) > 10 * abs(found - by_pca)
         assert abs(found - by_pca) < 5
     without(model, "margin")  # as in files of versions that cut all
+    model._box = None
     assert_allclose(model.reconstruct(np.repeat(row, 2, axis=0))[:, 0], 1)
 
 
@@ -293,3 +297,65 @@ def test_reconstructions_of_every_size_are_clipped():
     model = AutoencoderTransformer(3, nested=True, **SMALL).fit(X)
     for size in (1, 2, 3):
         assert model.reconstruct(X, n_components=size)[:, :3].min() >= -1e-9
+
+
+# ---------------------------------------------------------------- exponential outputs
+
+
+def counts(n_rows=300, dtype=np.float64):
+    X = np.random.default_rng(0).poisson(5, (n_rows, 10)).astype(dtype)
+    X[0] *= 5
+    return X
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logits_are_bounded_at_twice_the_largest_target(dtype):
+    target = np.array([[1.0, 0.0, 7.0], [3.0, 0.0, 2.0]])
+    highest = highest_logits(target)
+    assert_allclose(np.exp(highest), [6, 1, 14])
+    activation, z = BoundedExponential(highest), np.array([[9, 9, 9], [0, -2, 1]], dtype)
+    bounded, a = z.copy(), z.copy()
+    run(activation.bound(bounded))
+    assert_allclose(bounded, np.minimum(z, highest), rtol=1e-6)
+    run(activation.forward(a))
+    assert_allclose(a, np.exp(bounded), rtol=1e-6)
+    da = np.ones_like(a)
+    run(activation.backward(a, da))
+    assert_array_equal(da, a)
+
+
+EXPONENTIAL = [{"loss": "poisson"}, {"output_activation": "exponential"}]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("linear_path", ["pca", None])
+@pytest.mark.parametrize("parameters", EXPONENTIAL, ids=str)
+def test_samples_of_any_size_are_answered_finitely(parameters, linear_path, dtype):
+    X = counts(dtype=dtype)
+    model = AutoencoderTransformer(2, linear_path=linear_path, **SMALL | parameters).fit(X)
+    assert np.isfinite(model.loss_curve_).all()
+    far = np.concatenate([X[:50] * factor for factor in (1, 10, 1000, 1e6)]).astype(dtype)
+    for answer in (model.reconstruct(far), model.transform(far), model.score_samples(far)):
+        assert np.isfinite(answer).all()
+    assert model.reconstruct(X).max() <= 2.001 * X.max()
+
+
+@pytest.mark.parametrize("parameters", EXPONENTIAL, ids=str)
+def test_large_counts_are_restored_as_by_pca(parameters):
+    X = counts()
+    model, pca = AutoencoderTransformer(2, **SMALL | parameters).fit(X), PCA(2).fit(X)
+    for factor in (100, 1000):
+        far = factor * X
+        expected = np.maximum(pca.inverse_transform(pca.transform(far)), 0)
+        assert np.square(model.reconstruct(far) - far).sum() <= 1.001 * (
+            np.square(expected - far).sum()
+        )
+
+
+def test_the_bound_of_the_logits_rises_with_the_targets():
+    X = counts()
+    model = AutoencoderTransformer(2, loss="poisson", **SMALL).partial_fit(X)
+    before = model.architecture_["highest_logits"]
+    assert model.partial_fit(X[:20]).architecture_["highest_logits"] == before
+    model.partial_fit(10 * X[:20])
+    assert max(model.architecture_["highest_logits"]) > max(before)

@@ -323,6 +323,25 @@ def test_no_start_is_worse_than_the_mean(loss, output, latent):
     assert found < loss_of(parameters) * (1 + 1e-3)
 
 
+@pytest.mark.parametrize("parameters", [{"loss": "poisson"}, {"output_activation": "exponential"}])
+def test_the_start_of_counts_is_the_same_in_both_dtypes(parameters):
+    """One sample five times as large as the others overflows exponentials of float32 early."""
+    X = np.random.default_rng(0).poisson(5, (300, 10)).astype(float)
+    X[0] *= 5
+    models = [
+        AutoencoderTransformer(max_iter=0, random_state=0, **parameters).fit(X.astype(dtype))
+        for dtype in (np.float32, np.float64)
+    ]
+    paths = [model.path_coefs_[1] for model in models]
+    assert np.abs(paths[1]).max() < 1
+    np.testing.assert_allclose(*paths, rtol=1e-3, atol=1e-5)
+    biases = [model.intercepts_[-1] for model in models]
+    np.testing.assert_allclose(*biases, rtol=1e-3)
+    means = [model.reconstruct(X).mean(axis=0) for model in models]
+    np.testing.assert_allclose(*means, rtol=1e-3)
+    np.testing.assert_allclose(means[1], X.mean(axis=0), rtol=0.02)
+
+
 def test_every_output_that_an_estimator_accepts_has_a_start():
     accepted, _ = AutoencoderTransformer._parameter_constraints["output_activation"]
     X = rows(30, 4)

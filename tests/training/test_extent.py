@@ -34,9 +34,10 @@ def test_pull_in(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_far_off_the_network_adds_what_it_adds_where_it_has_learned(activation, dtype):
+def test_in_earlier_files_the_network_adds_far_off_what_it_adds_at_the_radius(activation, dtype):
     X = curved_rows(300).astype(dtype)
     model = AutoencoderTransformer(2, activation=activation, **SMALL).fit(X)
+    model._box = None  # as in files of version 0.2
     Z = (X - model.mean_) / model.scale_
     norms = np.sqrt(np.square(Z).sum(axis=1))
     assert_allclose(model.reach_[0], 1.5 * norms.max(), rtol=1e-5)
@@ -55,7 +56,7 @@ def test_within_reach_nothing_is_changed():
     X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     codes, rows = model.transform(X), model.reconstruct(X)
-    model.reach_ = None  # as in files of versions that had none
+    model.reach_ = model._box = None  # as in files of versions that had none
     assert_array_equal(model.transform(X), codes)
     assert_array_equal(model.reconstruct(X), rows)
     far = model.mean_ + 100 * (X - model.mean_)
@@ -63,6 +64,58 @@ def test_within_reach_nothing_is_changed():
     pulled_in = model.reconstruct(far)
     model.reach_ = None
     assert np.abs(model.reconstruct(far) - pulled_in).max() > 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("parameters", [{}, {"nested": True}, {"hidden_layer_sizes": ()}], ids=str)
+def test_far_off_codes_and_reconstructions_are_those_of_pca(parameters, dtype):
+    X = curved_rows(300).astype(dtype)
+    X[:, 1] = np.maximum(X[:, 1], np.median(X[:, 1]))  # a bound, which far samples may pass
+    model, pca = AutoencoderTransformer(2, **SMALL | parameters).fit(X), PCA(2).fit(X)
+    assert model.bounds_ is not None
+    far = X.mean(axis=0) + 300 * (X - X.mean(axis=0))
+    expected = pca.transform(far)
+    code = model.transform(far)
+    signs = np.sign((code * expected).sum(axis=0))
+    scale = np.abs(expected).max()
+    assert_allclose(code * signs, expected, atol=1e-5 * scale)
+    restored = pca.inverse_transform(expected)
+    is_far = np.abs(model._model.scaling.factor * (restored - model.mean_)).sum(axis=1) > 100
+    assert is_far.mean() > 0.9
+    atol = 1e-5 * scale
+    assert_allclose(model.reconstruct(far)[is_far], restored[is_far], atol=atol)
+    assert_allclose(model.inverse_transform(code)[is_far], restored[is_far], atol=atol)
+    assert np.abs(model.transform(X) * signs - pca.transform(X)).max() > 0.01
+
+
+def test_the_fade_is_smooth():
+    """On the way out no step is greater than its length and the change of the fade explain."""
+    X = curved_rows(300)
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    lengths = np.linspace(0, 20, 4001)[:, None]
+    for sample in X[:5] - X.mean(axis=0):
+        way = X.mean(axis=0) + lengths * sample
+        steps = np.linalg.norm(np.diff(model.reconstruct(way), axis=0), axis=1)
+        assert steps.max() < 20 * lengths[1] * np.linalg.norm(sample)
+
+
+def test_chunks_widen_the_box_and_never_narrow_it():
+    X = curved_rows(300)
+    model = AutoencoderTransformer(2, **SMALL).partial_fit(X)
+    before = model._box.copy()
+    assert_array_equal(model.partial_fit(X[:20])._box[:2], before[:2])
+    model.partial_fit(X.mean(axis=0) + 5 * (X - X.mean(axis=0)))
+    assert (model._box[0] < before[0]).all()
+    assert (model._box[1] > before[1]).all()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"linear_path": None}, {"latent_activation": "tanh"}, {"output_activation": "logistic"}],
+    ids=str,
+)
+def test_without_pca_to_fade_to_there_is_no_box(parameters):
+    assert AutoencoderTransformer(2, **SMALL | parameters).fit(curved_rows(100))._box is None
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu"])
@@ -82,6 +135,7 @@ def test_a_row_far_off_is_restored_about_as_well_as_by_pca(activation):
 def test_codes_of_a_user_s_own_are_pulled_in_too():
     X = curved_rows(300)
     model = AutoencoderTransformer(2, **SMALL).fit(X)
+    model._box = None  # as in files of version 0.2
     for size in (1e3, 1e6):
         code = size * np.array([[1.0, -1.0], [0.5, 2.0]])
         added = model.inverse_transform(code) - code / model.code_scale_ @ (
