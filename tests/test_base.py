@@ -538,6 +538,14 @@ def test_after_a_warm_start_the_gain_is_not_that_over_pca():
     assert not has_gain(model.fit(curved_rows(120)))
 
 
+def test_gains_are_those_of_the_sizes_that_a_nested_code_has():
+    options = CURVED | {"activation": "tanh", "nested": True}
+    model = AutoencoderTransformer(0.9, **options).fit(curved_rows(300, 0.3))
+    larger = AutoencoderTransformer(7, **options).fit(curved_rows(300, 0.3))
+    assert list(model.gain_over_pca_) == list(range(1, model.n_components_ + 1))
+    assert list(larger.gain_over_pca_) == list(range(1, 8))
+
+
 def test_where_pca_is_best_the_gain_is_zero():
     X = np.random.default_rng(0).normal(size=(600, 5))
     model = AutoencoderTransformer(2, **CURVED | {"n_iter_no_change": 3}).fit(X)

@@ -1,4 +1,4 @@
-"""Plot the mean validation gain over PCA, less one and three standard errors, for each epoch."""
+"""Plot the mean validation gain over PCA, less one and 2.3 standard errors, for each epoch."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,12 +20,12 @@ for _ in range(150):
 
 means, errors = np.array(means), np.array(errors)
 bounds = means - errors
-first = int(np.argmax(means > 3 * errors))  # the first certain epoch
+first = int(np.argmax(means > 2.3 * errors))  # the first certain epoch
 best = first + int(np.argmax(bounds[first:]))
 fig, ax = plt.subplots()
 ax.plot(means, color="#0072B2", label="mean gain")
 ax.plot(bounds, color="#D55E00", label="mean gain minus one standard error")
-ax.plot(means - 3 * errors, color="#999999", label="mean gain minus three standard errors")
+ax.plot(means - 2.3 * errors, color="#999999", label="mean gain minus 2.3 standard errors")
 ax.axhline(0, color="black", linewidth=0.8)
 ax.plot(best, bounds[best], "o", color="#D55E00")
 ax.annotate(f"kept: epoch {best}", (best, bounds[best]), xytext=(6, 6),

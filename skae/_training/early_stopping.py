@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 N_ERRORS_TO_COMPARE = 1.0  # standard errors of the gain, subtracted to compare certain epochs
-MANY_GROUPS = 100  # with as many, Student's t is as good as normal
+NORMAL_KURTOSIS, MIN_FREEDOM = 3.0, 0.5
 MIN_RELATIVE_GAIN = 1e-6  # less is a rounding error
 MIN_RELATIVE_LOSS = 1e-3  # of a code size, relative to the largest: less counts as this
 
@@ -38,16 +38,17 @@ class EpochSelector:
 
         s**2 = G / (G - 1) sum_groups (sum_i w_i (g_i - m))**2.
 
-    An epoch is certain if m > `n_errors` s. With fewer than MANY_GROUPS groups, `n_errors` is
-    replaced by the quantile of Student's t distribution with the same tail probability. From the
-    first certain epoch on, the epoch with the largest m - N_ERRORS_TO_COMPARE s is selected. Until
-    then epoch 0 is, so few or inconsistent samples leave the start in place. A gain as small as a
-    rounding error does not count. With `n_errors` zero, the largest m alone is selected.
+    An epoch is certain if m > k s, where k is the quantile of Student's t distribution with the
+    tail probability that `n_errors` has in the normal distribution. Its degrees of freedom are
+    those of the groups that count: see `count_effective`. From the first certain epoch on, the
+    epoch with the largest m - N_ERRORS_TO_COMPARE s is selected. Until then epoch 0 is, so few or
+    inconsistent samples leave the start in place. A gain as small as a rounding error does not
+    count. With `n_errors` zero, the largest m alone is selected.
 
     Losses of shape (n_samples, n_sizes) are those of codes of several sizes. Each size counts in
     units of its loss at the start, and m and s are means over the sizes. An epoch is certain only
-    if each size gains, by half of `n_errors` of its own standard errors, and is selected only if
-    each size gains.
+    if each size gains, by half of k of its own standard errors, and is selected only if each size
+    gains.
 
     `evidence` is the largest m so far, in standard errors as if all samples were independent.
     """
@@ -81,18 +82,22 @@ class EpochSelector:
 
     def select_if_better(self, losses, epoch):
         """Select an epoch if it is better than the selected one; return whether it is."""
-        means, errors, independent_errors = self._gains(losses)
+        gains = (self.start - losses) / self.unit
+        means = self.shares @ gains
+        deviations = ((gains - means).T * self.shares).T
         gain = float(np.mean(means))
         if gain > self.min_gain:
-            error = float(np.mean(independent_errors))
+            error = float(np.mean(_standard_errors(deviations)))
             self.evidence = max(self.evidence, gain / error if error else math.inf)
-        bound = gain
+        if self.groups is not None:
+            deviations = sum_groups(deviations, self.groups)
+        errors, bound = _standard_errors(deviations), gain
         if self.n_errors:
             bound -= N_ERRORS_TO_COMPARE * float(np.mean(errors))
         if self.epoch or not self.n_errors:
             is_better = bound > self.bound and np.min(means) > self.min_gain
         else:
-            is_better = self._is_certain(means, errors)
+            is_better = self._is_certain(means, errors, deviations)
         if is_better:
             self.bound, self.epoch, self.loss = bound, epoch, self.mean(losses)
             self.best_losses = losses.copy()
@@ -102,24 +107,13 @@ class EpochSelector:
         """Select an epoch if it is better; return the parts to keep of it: all or none."""
         return self.parts if self.select_if_better(losses, epoch) else ()
 
-    def _gains(self, losses):
-        """Return means of the gains, and their errors with groups and without, for each size."""
-        gains = (self.start - losses) / self.unit
-        means = self.shares @ gains
-        deviations = ((gains - means).T * self.shares).T
-        independent_errors = _standard_errors(deviations)
-        if self.groups is None:
-            return means, independent_errors, independent_errors
-        return means, _standard_errors(sum_groups(deviations, self.groups)), independent_errors
-
-    def _is_certain(self, means, errors):
+    def _is_certain(self, means, errors, deviations):
         """Return whether all sizes together gain for certain, and each with half the caution."""
-        n_groups = len(self.start) if self.groups is None else int(self.groups.max()) + 1
-        n_errors = required_errors(self.n_errors, n_groups)
-        if not math.isfinite(n_errors):
+        if len(deviations) < 2:
             return False
-        gains, gains_of_each = means - n_errors * errors, means - n_errors / 2 * errors
-        return np.mean(gains) > self.min_gain and np.min(gains_of_each) > self.min_gain
+        needed = required_errors(self.n_errors, count_effective(deviations)) * errors
+        gain, least = np.mean(means - needed), np.min(means - needed / 2)
+        return gain > self.min_gain and least > self.min_gain
 
 
 class DecoderEpochSelector:
@@ -204,14 +198,23 @@ def sum_groups(values, groups):
     return sums
 
 
+def count_effective(deviations):
+    """Return how many groups count for the standard error, from their deviations d.
+
+    That is 3 (sum d**2)**2 / sum d**4: all groups if d is normally distributed, and few if tails
+    are heavy, since the standard error then depends on these.
+    """
+    squares = np.square(deviations)
+    sums = np.maximum(np.square(squares).sum(axis=0), np.finfo(float).tiny)
+    return np.minimum(NORMAL_KURTOSIS * squares.sum(axis=0) ** 2 / sums, len(deviations))
+
+
 def required_errors(n_errors, n_groups):
     """Return the standard errors that are as certain with n_groups as `n_errors` with many."""
-    if n_groups >= MANY_GROUPS or n_errors == 0:
-        return n_errors
-    return float(-stdtrit(n_groups - 1, ndtr(-n_errors))) if n_groups > 1 else math.inf
+    return -stdtrit(np.maximum(n_groups - 1, MIN_FREEDOM), ndtr(-n_errors))
 
 
 def _standard_errors(deviations):
-    """Return the standard error of the mean, from weighted deviations of independent samples."""
+    """Return the standard error of the mean, from weighted deviations of independent groups."""
     n = len(deviations)
     return math.sqrt(n / max(n - 1, 1)) * np.sqrt(np.square(deviations).sum(axis=0))

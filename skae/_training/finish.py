@@ -137,11 +137,13 @@ def _explained_variance_ratios(run, model, max_decoded):
 def _result(run, model, optimizer, decoder_weights, explained):
     """Return the FitResult; `explained` are the shares and the variances of the columns."""
     n_before = run.previous.n_samples_seen if run.resumed else 0
+    history = run.history.copy()
+    history.gain = history.gain.up_to(model.network.n_components)
     return FitResult(
         model=model,
         optimizer=optimizer,
         decoder_weights=decoder_weights,
-        history=run.history.copy(),
+        history=history,
         n_samples_seen=n_before + len(run.rows),
         explained_variance_ratio=explained[0],
         explained_variance=explained[1],

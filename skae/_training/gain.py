@@ -32,6 +32,13 @@ class Gain:
         zero = 0.0 if sizes is None else dict.fromkeys(sorted(sizes), 0.0)
         return cls(zero, zero)
 
+    def up_to(self, n_components):
+        """Return the gain without code sizes above n_components, if codes are nested."""
+        if not isinstance(self.value, dict):
+            return self
+        both = self.value, self.lower_bound
+        return Gain(*({j: gain for j, gain in each.items() if j <= n_components} for each in both))
+
     def lines(self, loss, start="PCA"):
         """Return lines for the user, one for each code size; none if there is no gain to state.
 

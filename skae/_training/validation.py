@@ -15,9 +15,9 @@ from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
 from skae._training.run import report, run_epochs, warn_diverged, warn_unfinished
 from skae._training.state import TrainingState, start_state
 
-# Standard errors that a gain must exceed: on held-out samples and over halves, over five folds, and
-# on held-out samples if only decoders are trained, or if training resumes.
-N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 3.0, 2.5, 1.0
+# Standard errors that a gain must exceed; on held-out samples if only decoders are trained, or if
+# training resumes.
+N_ERRORS, N_ERRORS_OF_DECODERS = 2.25, 1.0
 N_HALVES = 2
 MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
 
@@ -65,13 +65,13 @@ def hold_out(run, validation, excluded=None):
             return
 
 
-def train_folds(run, folds, n_errors=N_ERRORS_OF_FOLDS):
+def train_folds(run, folds):
     """Select the epoch by cross-validation, then train on all samples; return whether it is kept.
 
     `folds` holds the fold of each sample.
     """
     history = run.history
-    selector = cross_validate(run, folds, n_errors)
+    selector = cross_validate(run, folds)
     history.gain = Gain()
     ratio = _start_ratio(run, selector) if selector.epoch and run.builds_on_pca else 1.0
     refit(run, selector)
@@ -82,7 +82,7 @@ def train_folds(run, folds, n_errors=N_ERRORS_OF_FOLDS):
     return history.best_iter > 0
 
 
-def cross_validate(run, folds, n_errors=N_ERRORS_OF_FOLDS):
+def cross_validate(run, folds):
     """Train a state without each fold, all in turn; return the selector of the epochs."""
     members, state = [], run.state
     n_components = state.model.network.n_components
@@ -102,7 +102,7 @@ def cross_validate(run, folds, n_errors=N_ERRORS_OF_FOLDS):
     begin_phase(run, "cross-validation", run.n_left, members[0].state, excluded)
     run.validation_pairs = [(member.state, member.validation) for member in members]
     while True:
-        selector = _train_validated(run, members, n_errors)
+        selector = _train_validated(run, members, N_ERRORS)
         if not _restart_unless_improved(run, members, selector):
             return selector
 
@@ -180,7 +180,7 @@ def _train_halves(run):
     history.n_extra = history.n_iter
     run.trained_rows = run.rows
     run.state.restart()
-    if not train_folds(run, run.rows.splitter.folds(N_HALVES), N_ERRORS):
+    if not train_folds(run, run.rows.splitter.folds(N_HALVES)):
         run.trained_rows, run.validation_pairs = before
 
 

@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from scipy import stats
 
 from skae._training.early_stopping import (
-    MANY_GROUPS,
     DecoderEpochSelector,
     EpochSelector,
     Patience,
+    count_effective,
     required_errors,
 )
 
@@ -98,9 +98,38 @@ def test_rounding_is_no_gain():
 
 
 @pytest.mark.parametrize("n_errors", [1.0, 2.5, 3.0])
-def test_a_certain_gain_is_so_many_standard_errors(n_errors):
-    assert choose(curves_of([1.001 * n_errors], [1]), n_errors=n_errors) == 1
-    assert choose(curves_of([0.999 * n_errors], [1]), n_errors=n_errors) == 0
+@pytest.mark.parametrize("n", [5, 30, 4000])
+def test_a_certain_gain_is_so_many_standard_errors(n, n_errors):
+    """As many as Student's t, with the degrees of freedom that count, needs to be as certain."""
+    deviations = curves_of([0], [1], n=n)[1] - 100
+    n_effective = 3 * np.sum(deviations**2) ** 2 / np.sum(deviations**4)
+    df = min(n_effective, n) - 1
+    needed = stats.t.isf(stats.norm.sf(n_errors), df)
+    assert needed >= n_errors
+    assert n < 4000 or needed == pytest.approx(n_errors, rel=0.01)
+    assert choose(curves_of([1.001 * needed], [1], n=n), n_errors=n_errors) == 1
+    assert choose(curves_of([0.999 * needed], [1], n=n), n_errors=n_errors) == 0
+
+
+def test_few_samples_that_make_the_error_count_as_few():
+    """Normal deviations all count, equal ones too; of a few large ones only these do, times 3."""
+    rng = np.random.default_rng(0)
+    assert count_effective(rng.normal(size=100_000)) == pytest.approx(100_000, rel=0.02)
+    assert count_effective(np.tile([1.0, -1.0], 20)) == 40
+    few = np.zeros(500)
+    few[:4] = [1.0, -1.0, 1.0, -1.0]
+    assert count_effective(few) == pytest.approx(12)
+    assert count_effective(np.zeros(5)) == 0
+    both = np.stack([few, np.tile([1.0, -1.0], 250)], axis=1)
+    assert_allclose(count_effective(both), [12, 500])
+
+
+def test_required_errors_are_quantiles_of_students_t():
+    for n in (2, 5, 30, 1000):
+        expected = stats.t.isf(stats.norm.sf(3.0), n - 1)
+        assert required_errors(3.0, n) == pytest.approx(expected)
+    assert required_errors(3.0, np.array([1, 0])).min() > 1e3
+    assert choose([[4.0], [1.0]]) == 0
 
 
 def test_from_the_first_certain_epoch_on_gains_less_one_error_are_compared():
@@ -114,26 +143,13 @@ def test_without_caution_the_mean_decides():
     assert choose(curves_of([1, 3, 2], [9, 9, 0.1]), n_errors=0) == 2
 
 
-def test_few_groups_need_more_standard_errors():
-    """As many as Student's t with one degree less needs for the same confidence."""
-    assert required_errors(3.0, MANY_GROUPS) == 3
-    assert required_errors(0, 5) == 0
-    assert required_errors(3.0, 1) == math.inf
-    for n in (2, 5, 30):
-        expected = stats.t.isf(stats.norm.sf(3.0), n - 1)
-        assert required_errors(3.0, n) == pytest.approx(expected)
-        assert choose(curves_of([1.001 * expected], [1], n=n), n_errors=3.0) == 1
-        assert choose(curves_of([0.999 * expected], [1], n=n), n_errors=3.0) == 0
-    assert choose([[4.0], [1.0]]) == 0
-
-
 def test_samples_of_a_group_count_as_one():
     curves = np.repeat(curves_of([2], [1], n=200), 3, axis=1)
     groups = np.repeat(np.arange(200), 3)
     assert choose(curves, n_errors=3) == 1
     assert choose(curves, n_errors=3, groups=groups) == 0
     assert choose(curves, n_errors=3, groups=7 * groups - 50) == 0
-    assert choose(curves, n_errors=1.99, groups=groups) == 1
+    assert choose(curves, n_errors=1.95, groups=groups) == 1
     assert choose(curves, n_errors=2.01, groups=groups) == 0
     assert choose(curves, n_errors=3, groups=np.arange(600)) == 1
 

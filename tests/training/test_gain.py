@@ -150,6 +150,14 @@ def test_a_decoder_that_is_left_as_it_started_gains_nothing():
     assert gain.value[2] > gain.lower_bound[2] > 0
 
 
+def test_sizes_that_a_code_has_lost_are_left_out():
+    gain = Gain({1: 0.1, 2: 0.2, 4: 0.4}, {1: 0.0, 2: 0.1, 4: 0.3})
+    assert gain.up_to(4) == gain
+    assert gain.up_to(3) == Gain({1: 0.1, 2: 0.2}, {1: 0.0, 2: 0.1})
+    for plain in (Gain(), Gain(0.2, 0.1)):
+        assert plain.up_to(1) == plain
+
+
 def test_lines_for_the_user():
     assert Gain().lines("huber") == []
     assert Gain(0.25, 0.125).lines("huber") == [

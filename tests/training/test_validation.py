@@ -9,6 +9,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from runs import make_run, previous_of
+from scipy import stats
 
 from skae._network.nested import validated_sizes
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector
@@ -65,17 +66,22 @@ def losses_of_epochs(run, state, rows, validation, n_epochs):
     return np.array(losses), parameters
 
 
-def best_epoch(losses, n_errors):
+def best_epoch(losses, n_errors=2.25):
     """Return the epoch with the largest mean gain less one error, from the first certain one on.
 
     It is 0 if no epoch is certain.
     """
     gains = losses[0] - losses
-    means, errors = gains.mean(axis=1), gains.std(axis=1, ddof=1) / math.sqrt(gains.shape[1])
-    certain = np.flatnonzero(means > n_errors * errors)
+    n_rows = gains.shape[1]
+    means, errors = gains.mean(axis=1), gains.std(axis=1, ddof=1) / math.sqrt(n_rows)
+    kurtosis = [stats.kurtosis(each, fisher=False) for each in gains[1:]]
+    df = np.minimum(3 * n_rows / np.array(kurtosis), n_rows) - 1
+    needed = stats.t.isf(stats.norm.sf(n_errors), df)
+    certain = np.flatnonzero(means[1:] > needed * errors[1:])
     if len(certain) == 0:
         return 0
-    return int(certain[0] + np.argmax((means - errors)[certain[0] :]))
+    first = int(certain[0]) + 1
+    return first + int(np.argmax((means - errors)[first:]))
 
 
 # ---------------------------------------------------------------- selection
@@ -85,7 +91,7 @@ def best_epoch(losses, n_errors):
 def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     run, validation = make_held_out_run(learning_rate_init=rate, averaging=averaging)
     losses, parameters = losses_of_epochs(run, new_state(run), run.trained_rows, validation, 30)
-    expected = best_epoch(losses, n_errors=3)
+    expected = best_epoch(losses)
     assert expected > 0
     hold_out(run, validation)
     history = run.history
@@ -118,7 +124,7 @@ def test_folds_select_the_epoch_of_plain_loops(rate, n_samples, is_certain, keep
         state = start_state(rows, run.options)
         losses[:, folds == k], of_fold = losses_of_epochs(run, state, rows, validation, 30)
         parameters.append(of_fold)
-    expected = best_epoch(losses, n_errors=2.5)
+    expected = best_epoch(losses)
     assert best_epoch(losses, n_errors=0.5) > 0
     assert (expected > 0) == is_certain
     start = run.state.parameters.flat.copy()
@@ -160,7 +166,7 @@ def test_samples_that_depend_on_each_other_count_as_one():
 def test_a_warm_start_needs_one_standard_error():
     run, validation = make_held_out_run(learning_rate_init=1e-3)
     losses, _ = losses_of_epochs(run, new_state(run), run.trained_rows, validation, 30)
-    assert best_epoch(losses, n_errors=3) == 0 < best_epoch(losses, n_errors=1)
+    assert best_epoch(losses) == 0 < best_epoch(losses, n_errors=1)
     run.previous = previous_of(run)
     hold_out(run, validation)
     assert run.history.best_iter == best_epoch(losses, n_errors=1)
@@ -170,7 +176,7 @@ def test_a_warm_start_needs_one_standard_error():
 # ---------------------------------------------------------------- halves
 
 # Held-out samples cannot tell, halves can; and halves cannot either.
-DOUBTFUL, HOPELESS = {"gain": 0.7}, {"gain": 0.2}
+DOUBTFUL, HOPELESS = {"gain": 0.65}, {"gain": 0.2}
 DOUBTFUL_TWICE = {"gain": 0.4}
 QUICK = OPTIONS | {"learning_rate_init": 0.01, "averaging": 0.9, "max_iter": 60}
 
@@ -208,7 +214,7 @@ def test_doubtful_gains_are_decided_by_halves():
         rows, validation = run.rows.part(halves != k), run.rows.part(halves == k)
         state = start_state(rows, run.options)
         losses[:, halves == k], _ = losses_of_epochs(run, state, rows, validation, 60)
-    n_epochs = best_epoch(losses[: n_halved + 1], n_errors=3)
+    n_epochs = best_epoch(losses[: n_halved + 1])
     assert history.best_iter == history.n_before + n_epochs
     assert 0 < history.gain.lower_bound < history.gain.value
     mean = losses.mean(axis=1)
