@@ -7,6 +7,7 @@ import numpy as np
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.gain import Gain
+from skae._training.splitting import splits_of_folds
 from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
@@ -107,7 +108,13 @@ class Run:
 
     @property
     def is_cross_validated(self):
-        """Return whether the samples are few enough to select the epoch by cross-validation."""
+        """Return whether the epoch is selected by cross-validation.
+
+        That is so if the user gave several splits, or no splits and few samples.
+        """
+        if self.rows.splits:
+            can_validate = not (self.resumed or self.options.solver.is_lbfgs)
+            return can_validate and len(self.rows.splits) > 1
         is_small = N_FOLDS <= len(self.rows) <= MAX_CROSS_VALIDATED_ROWS
         is_small = is_small and self.rows.X.size <= MAX_CROSS_VALIDATED_CELLS
         return is_small and not self.resumed and not self.options.solver.is_lbfgs
@@ -119,11 +126,23 @@ class Run:
         return self.rows.splitter.folds(N_FOLDS if self.is_cross_validated else n_folds)
 
     @property
+    def splits(self):
+        """Return pairs of boolean arrays: the rows that a model is trained on, and those held out.
+
+        Without cross-validation there is one pair: the last that the user gave, or the first fold.
+        """
+        if self.rows.splits:
+            return self.rows.splits if self.is_cross_validated else self.rows.splits[-1:]
+        splits = splits_of_folds(self.folds)
+        return splits if self.is_cross_validated else splits[:1]
+
+    @property
     def may_train_halves(self):
         """Return whether a hold-out in doubt may be followed by two-fold cross-validation."""
         if self.resumed or self.options.solver.is_lbfgs or len(self.rows) > MAX_HALVED_ROWS:
             return False
-        return self.rows.splitter is not None and self.rows.splitter.n_groups > 1
+        splitter = self.rows.splitter
+        return splitter is not None and splitter.n_groups > 1 and not self.rows.splits
 
     def marks_given(self, mask):
         """Return a function that marks, of the samples that the user gave, those in a mask."""
