@@ -315,6 +315,19 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     >>> error = np.mean((denoiser.reconstruct(noisy) - X) ** 2)
     >>> bool(error < np.mean((noisy - X) ** 2) / 2)
     True
+
+    Suppose that each writer wrote 120 of the images. The last images are held out, then those of
+    each writer in turn:
+
+    >>> from sklearn.model_selection import LeaveOneGroupOut
+    >>> writers = np.arange(len(X)) // 120
+    >>> denoiser = DenoisingAutoencoder(16, max_iter=2, random_state=0)
+    >>> denoiser = denoiser.set_params(validation_split=[(np.arange(1500), np.arange(1500, 1797))])
+    >>> len(denoiser.fit(X).validation_loss_curve_)
+    2
+    >>> denoiser = denoiser.set_params(validation_split=LeaveOneGroupOut())
+    >>> len(denoiser.fit(X[:600], groups=writers[:600]).validation_loss_curve_)
+    2
     """
 
     _start = "the linear path"

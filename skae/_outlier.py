@@ -371,6 +371,16 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     >>> detector = AutoencoderOutlierDetector(1, random_state=0).fit(X)
     >>> detector.predict([[0, 0, 0], [0, 2, -3]])
     array([ 1, -1])
+
+    A threshold from machines that the model was not trained on, or from later samples:
+
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> machines = np.repeat(["a", "b", "c", "d", "e"], 40)
+    >>> len(detector.fit(X, groups=machines).calibration_scores_)
+    200
+    >>> detector = detector.set_params(validation_split=TimeSeriesSplit(4, test_size=30))
+    >>> len(detector.fit(X).calibration_scores_)
+    120
     """
 
     offset_: float

@@ -297,6 +297,18 @@ class AutoencoderTransformer(_BaseAutoencoder):
     (150, 2)
     >>> autoencoder.score(X) > 0.97
     True
+
+    Suppose that each garden has five of the flowers. No garden is both trained on and held out, with
+    the usual folds and then with those of a splitter:
+
+    >>> import numpy as np
+    >>> from sklearn.model_selection import GroupKFold
+    >>> gardens = np.arange(150) % 30
+    >>> autoencoder.fit(X, groups=gardens).score(X) > 0.97
+    True
+    >>> autoencoder = autoencoder.set_params(validation_split=GroupKFold(3))
+    >>> autoencoder.fit(X, groups=gardens).score(X) > 0.97
+    True
     """
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {"nested": ["boolean"]}
