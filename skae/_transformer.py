@@ -298,8 +298,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     >>> autoencoder.score(X) > 0.97
     True
 
-    Suppose that each garden has five of the flowers. No garden is both trained on and held out, with
-    the usual folds and then with those of a splitter:
+    Suppose that each garden has five of the flowers. No garden is both trained on and held out,
+    with the usual folds and then with those of a splitter:
 
     >>> import numpy as np
     >>> from sklearn.model_selection import GroupKFold

@@ -1,8 +1,8 @@
 """Gain over PCA on samples in groups that are wide apart from near copies, with and without labels.
 
 The samples of a group share an original and differ by draws of the same law, scaled by `width`.
-In shuffled order such groups cannot be told from clusters. Each model is fitted without labels, with
-`groups=` and with `validation_split=GroupKFold(5)`, and is measured on new groups. The gain is
+In shuffled order such groups cannot be told from clusters. Each model is fitted without labels,
+with `groups=` and with `validation_split=GroupKFold(5)`, and is measured on new groups. The gain is
 1 - (mean squared error) / (that of PCA), with the same number of components. The linear law leaves
 nothing to gain; the curved one a lot.
 
