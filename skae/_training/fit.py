@@ -61,7 +61,7 @@ def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
 
 def partial_fit(trainer, rows, previous=None):
     """Train one pass over the samples, from a new start or after a `previous` pass."""
-    run = _start(trainer, rows, previous)
+    run = _start(trainer, rows, previous and previous.forget_training())
     state, history = run.state, run.history
     start = state.parameters.flat.copy()
     try:

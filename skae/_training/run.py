@@ -206,10 +206,13 @@ def run_epochs(run, pairs, n_epochs, monitor):
     objectives = [run.trainer.objective(state, rows) for state, rows in pairs]
     passes = [run.trainer.epochs(state, o) for (state, _), o in zip(pairs, objectives)]
     for losses in zip(*passes):
-        if after_epoch(sum(losses) / len(losses)) or n_done >= n_epochs:
+        stop = after_epoch(sum(losses) / len(losses))
+        if stop or n_done >= n_epochs:
             break
     for objective in objectives:
         objective.check_last()
+    for state, _ in pairs:
+        state.is_unfinished = not stop
     return None
 
 
@@ -219,7 +222,13 @@ def _run_lbfgs(run, state, rows, max_iter, after_iteration):
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)
     decay = run.trainer.decay(state.model.network)
-    return lbfgs(objective, decay, max_iter, run.options.solver.max_fun, after_iteration)
+    limits = max_iter, run.options.solver.max_fun
+    pairs = list(state.optimizer.get("pairs", ())) if run.options.warm_start else None
+    name = lbfgs(objective, decay, limits, after_iteration, pairs)
+    state.is_unfinished = name is not None
+    if pairs:
+        state.optimizer["pairs"] = np.array(pairs)
+    return name
 
 
 def warn_unfinished(run, name):

@@ -145,6 +145,7 @@ def refit(run, selector):
             history.best_iter = history.n_before + selector.epoch
         else:
             state.best.flat[...] = start
+            state.is_unfinished = False
             history.best_iter = 0
 
 
@@ -204,7 +205,8 @@ def _train_validated(run, members, n_errors):
         for member in members:
             member.state.start_average(solver.averaging)
     losses = _validation_losses(run, members)
-    selector = select_epochs(run, losses(), rows.arrays()[2], n_errors, rows.groups)
+    start = _validation_losses(run, members, of_best=True)() if run.resumed else losses()
+    selector = select_epochs(run, start, rows.arrays()[2], n_errors, rows.groups)
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
 
@@ -252,13 +254,14 @@ def _start_ratio(run, selector, splits):
     return ratios if losses.ndim > 1 else float(ratios[0])
 
 
-def _validation_losses(run, members):
+def _validation_losses(run, members, of_best=False):
     """Return a function that computes the validation losses of all members, in sample order.
 
     A sample that several members are validated on has the mean of its losses; those that none is
     validated on are omitted.
     """
-    functions = [run.trainer.validation_losses(m.state, m.validation) for m in members]
+    compute = run.trainer.validation_losses
+    functions = [compute(member.state, member.validation, of_best) for member in members]
     if len(members) == 1:
         return functions[0]
 
