@@ -192,7 +192,7 @@ def read_options(parameters, standardize=False, bottleneck=False, searches_compo
         early_stopping=parameters["early_stopping"],
         validation_fraction=parameters["validation_fraction"],
         verbose=bool(parameters["verbose"]),
-        warm_start=bool(parameters["warm_start"]),
+        warm_start=bool(parameters.get("warm_start", False)),
         seeds=Seeds.draw(parameters["random_state"]),
         searches_components=searches_components,
     )
