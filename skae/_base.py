@@ -31,6 +31,7 @@ from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
 from skae._training.state import Previous
 from skae._training.trainer import Trainer
+from skae._validation import read_splits
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
 
@@ -97,11 +98,12 @@ class _BaseAutoencoder(
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(self, X, sample_weight, X_val=None, X_clean=None):
+    def _fit(self, X, y, sample_weight, groups, X_val=None, X_clean=None):
         """Validate, train, and set the fitted attributes; if anything fails, change nothing."""
         context = root_context(self) if getattr(self, "_skl_callbacks", None) else None
         with self._restored_on_error():
             given = X, X_clean, sample_weight
+            labelled = X, y, groups
             X = self._validate_training(X, reset=True)
             weights = self._validate_weights(sample_weight, X)
             if X_val is not None:
@@ -110,34 +112,36 @@ class _BaseAutoencoder(
                 warn_of_another_scale(X_val, X if weights.all() else X[weights > 0], names)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options().for_samples(X.shape[1], len(X))
+            holds_out = self._holds_out(options, X_val)
+            splits = read_splits(self.validation_split if holds_out else None, *labelled, weights)
             previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
             samples = X, X_clean, X_val
             samples = samples if previous is None else previous.cast(*samples)
             with fit_slot(), job_runner() as run_jobs:
-                splits = self._splits(options, X_val)
+                splits = splits if holds_out else None
                 rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
-                tasks = self._tasks(context, given, (X, X_clean, weights), options)
+                tasks = self._tasks(context, given, (X, X_clean, weights), rows)
                 result = fit(trainer, rows, samples[2], previous, tasks)
                 self._keep(self._fitted_attributes(result, X, weights, trainer, tasks))
             tasks.end()
         return self
 
-    def _partial_fit(self, X, sample_weight, X_clean=None):
+    def _partial_fit(self, X, sample_weight, X_clean=None, groups=None):
         """Train for one pass, from a new start if there is no model yet."""
         self._validate_params()  # scikit-learn omits this once there is a model
         with self._restored_on_error():
-            first = not hasattr(self, "theta_")
+            first, given = not hasattr(self, "theta_"), X
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
-            options = self._options()
+            splits, options = self._splits_of_pass(first, given, groups, weights), self._options()
             if first:
                 options = options.for_samples(X.shape[1])
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
             with job_runner() as run_jobs:
-                rows = self._training_rows(samples[0], weights, samples[1], options)
+                rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 result = partial_fit(trainer, rows, previous)
                 keep = self._fitted_attributes if first else self._updated_attributes
@@ -148,18 +152,22 @@ class _BaseAutoencoder(
         """Return the parameters, read and checked against each other."""
         return read_options(self.get_params(deep=False))
 
-    def _splits(self, options, X_val):
-        """Return whether `fit` splits the samples."""
+    def _holds_out(self, options, X_val):
+        """Return whether `fit` holds samples out."""
         return options.validates and X_val is None
 
-    def _training_rows(self, X, weights, X_clean, options, splits=False):
-        """Return the samples to train on, grouped if `fit` splits them."""
-        prepare = partial(grouped_rows, options=options) if splits else prepared_rows
-        return prepare(X, weights, X_clean)
+    def _splits_of_pass(self, first, X, groups, weights):
+        """Return the splits of a call of `partial_fit`, None where it holds no samples out."""
+        return None
 
-    def _drawn_weights(self, weights, options):
-        """Return the weights of the samples, zero for those that are not trained on."""
-        return weights
+    def _training_rows(self, X, weights, X_clean, options, splits=None):
+        """Return the samples to train on, grouped unless `splits` is None: then none is held out.
+
+        `splits` holds the groups and splits that the user gave.
+        """
+        if splits is None:
+            return prepared_rows(X, weights, X_clean)
+        return grouped_rows(X, weights, X_clean, options, splits)
 
     def _previous(self):
         """Return the result of the last call of fit or partial_fit."""
@@ -218,11 +226,11 @@ class _BaseAutoencoder(
 
     # ---------------------------------------------------------------- callbacks
 
-    def _tasks(self, context, given, validated, options, n_further=0):
+    def _tasks(self, context, given, validated, rows, n_further=0):
         """Return the tasks that report to callbacks, or the null object without callbacks.
 
         `given` are X, X_clean and the weights as the user passed them, `validated` after
-        validation.
+        validation, and `rows` the rows to train on.
         """
         if context is None:
             return NULL_TASKS
@@ -231,13 +239,12 @@ class _BaseAutoencoder(
         def show(result):
             return vars(self) | self._fitted_attributes(result, X, weights)
 
-        samples = partial(self._samples_for_callbacks, given, validated, options)
+        samples = partial(self._samples_for_callbacks, given, validated, rows.given)
         return Tasks(context, self, show, samples, n_further)
 
-    def _samples_for_callbacks(self, given, validated, options, excluded):
-        """Return X, y and metadata for callbacks, without samples that `excluded()` marks."""
+    def _samples_for_callbacks(self, given, validated, chosen, excluded):
+        """Return X, y and metadata of chosen samples, without those that `excluded()` marks."""
         X, X_clean, weights = validated
-        chosen = np.flatnonzero(self._drawn_weights(weights, options))
         if excluded is not None:
             chosen = chosen[~excluded()]
         if hasattr(self, "feature_names_in_"):  # the samples must have these names too

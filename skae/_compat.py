@@ -1,6 +1,6 @@
 """What the package uses of scikit-learn that is private, or newer than its oldest version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = [
     "MissingValues",
     "Offers",
     "RealNotInt",
+    "SplitterOrSplits",
     "StrOptions",
     "check_sample_weight",
     "container_library",
@@ -61,6 +62,22 @@ class Offers(HasMethods):
 
     def __str__(self):
         return f"an instance of {self.Base.__module__}.{self.Base.__name__}"
+
+
+class SplitterOrSplits(HasMethods):
+    """Constraint: a splitter of scikit-learn, or an iterable of pairs of indices."""
+
+    def __init__(self):
+        super().__init__(["split", "get_n_splits"])
+
+    def is_satisfied_by(self, val):
+        """Return whether val is one; the pairs are checked later."""
+        is_iterable = isinstance(val, Iterable) and not isinstance(val, str | bytes)
+        is_splitter = super().is_satisfied_by(val) and not isinstance(val, type)
+        return is_iterable or is_splitter
+
+    def __str__(self):
+        return "a splitter such as GroupKFold(), an iterable of (train, test) indices"
 
 
 def check_sample_weight(sample_weight, X):

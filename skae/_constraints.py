@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skae._compat import Interval, Offers, RealNotInt, StrOptions
+from skae._compat import Interval, Offers, RealNotInt, SplitterOrSplits, StrOptions
 from skae._training.trainer import SCHEDULES
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS, Activation
 from skae.losses import LOSSES, Loss
@@ -36,6 +36,7 @@ CONSTRAINTS = {
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "validation_split": [SplitterOrSplits(), None],
     "beta_1": [Interval(Real, 0, 1, closed="left")],
     "beta_2": [Interval(Real, 0, 1, closed="left")],
     "epsilon": [Interval(Real, 0, None, closed="neither")],

@@ -1,16 +1,30 @@
 """Containers: dtypes of frames that come in, frames that go out, and types for annotations."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from skae._compat import container_library, in_container
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
+
+
+class Splitter(Protocol):
+    """Splitter of scikit-learn, for annotations."""
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of splits."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterable[Any]:
+        """Yield the indices of the samples to train on and of those to hold out."""
+
+
+Splits: TypeAlias = Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 FLOATS = [np.float64, np.float32]
 

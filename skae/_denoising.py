@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
+from skae._containers import Splits
 from skae.activations import Activation
 from skae.corruptions import CORRUPTIONS, Corruption, make_corruption
 from skae.losses import Loss
@@ -110,6 +111,23 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
+    validation_split : splitter, iterable of (train, test) or None, default=None
+        How samples are held out, for those who know better than the data show: a splitter of
+        scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
+        indices, as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for
+        samples that depend on each other. The splitter gets the X, y and `groups` of `fit`.
+
+        - One split: the network is trained on the first part, the second is the validation set.
+          Samples in neither are not used, except for the start, which is PCA of all samples.
+        - Several splits: cross-validation, whatever the number of samples. A network is trained for
+          each split, and then one on all samples for the number of epochs that was best. A sample
+          that is held out several times counts with its mean loss. Of more than ten splits ten are
+          used, evenly spaced. L-BFGS and warm starts use only the last split.
+
+        Held-out samples also determine the number of components, if `n_components` is a share of
+        the variance, and the threshold and the p-values of a detector. Without early stopping, or
+        with a validation set passed to `fit`, only detectors use the splits. None holds out samples
+        as described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -298,6 +316,19 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     >>> error = np.mean((denoiser.reconstruct(noisy) - X) ** 2)
     >>> bool(error < np.mean((noisy - X) ** 2) / 2)
     True
+
+    Suppose that each writer wrote 120 of the images. The last images are held out, then those of
+    each writer in turn:
+
+    >>> from sklearn.model_selection import LeaveOneGroupOut
+    >>> writers = np.arange(len(X)) // 120
+    >>> denoiser = DenoisingAutoencoder(16, max_iter=2, random_state=0)
+    >>> denoiser = denoiser.set_params(validation_split=[(np.arange(1500), np.arange(1500, 1797))])
+    >>> len(denoiser.fit(X).validation_loss_curve_)
+    2
+    >>> denoiser = denoiser.set_params(validation_split=LeaveOneGroupOut())
+    >>> len(denoiser.fit(X[:600], groups=writers[:600]).validation_loss_curve_)
+    2
     """
 
     _start = "the linear path"
@@ -329,6 +360,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         nesterovs_momentum: bool = True,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation_split: Splits | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -369,6 +401,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -394,6 +427,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         X_clean: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
     ) -> Self:
@@ -403,11 +437,15 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training samples, at least two.
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `validation_split`, if that is a splitter; otherwise not used.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples. A sample of weight zero is ignored. None stands for equal
             weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, such as the patient it was measured on. A group is
+            never split: its samples are all trained on or all held out. None looks for copies and
+            for the order of a series. Unused without held-out samples.
         X_clean : array-like of shape (n_samples, n_features), default=None
             Clean versions of the samples of X, one for each. X is then taken to be corrupted
             already, and no noise is added, neither to X nor to X_val.
@@ -425,10 +463,10 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks a required method or attribute. The
-            estimator is then unchanged.
+            If an instance passed as a parameter lacks a required method or attribute, or if
+            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
         """
-        return self._fit(X, sample_weight, X_clean=X_clean, X_val=X_val)
+        return self._fit(X, y, sample_weight, groups, X_clean=X_clean, X_val=X_val)
 
     @available_without_lbfgs
     @validate_parameters
@@ -473,7 +511,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
-    def _training_rows(self, X, weights, X_clean, options, splits=False):
+    def _training_rows(self, X, weights, X_clean, options, splits=None):
         """Return the samples to train on, with noise to add unless X_clean is given."""
         rows = super()._training_rows(X, weights, X_clean, options, splits)
         if X_clean is not None:

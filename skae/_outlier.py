@@ -1,6 +1,7 @@
 """AutoencoderOutlierDetector."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
 import warnings
@@ -12,6 +13,7 @@ from sklearn.base import OutlierMixin
 from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
+from skae._containers import Splits
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     Calibration,
@@ -32,6 +34,7 @@ from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
 from skae._reporting import OutlierReports
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
+from skae._validation import read_splits
 from skae.activations import Activation
 from skae.losses import Loss
 from skae.optimizers import Optimizer
@@ -151,6 +154,23 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
+    validation_split : splitter, iterable of (train, test) or None, default=None
+        How samples are held out, for those who know better than the data show: a splitter of
+        scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
+        indices, as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for
+        samples that depend on each other. The splitter gets the X, y and `groups` of `fit`.
+
+        - One split: the network is trained on the first part, the second is the validation set.
+          Samples in neither are not used, except for the start, which is PCA of all samples.
+        - Several splits: cross-validation, whatever the number of samples. A network is trained for
+          each split, and then one on all samples for the number of epochs that was best. A sample
+          that is held out several times counts with its mean loss. Of more than ten splits ten are
+          used, evenly spaced. L-BFGS and warm starts use only the last split.
+
+        Held-out samples also determine the number of components, if `n_components` is a share of
+        the variance, and the threshold and the p-values of a detector. Without early stopping, or
+        with a validation set passed to `fit`, only detectors use the splits. None holds out samples
+        as described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -352,6 +372,16 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     >>> detector = AutoencoderOutlierDetector(1, random_state=0).fit(X)
     >>> detector.predict([[0, 0, 0], [0, 2, -3]])
     array([ 1, -1])
+
+    A threshold from machines that the model was not trained on, or from later samples:
+
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> machines = np.repeat(["a", "b", "c", "d", "e"], 40)
+    >>> len(detector.fit(X, groups=machines).calibration_scores_)
+    200
+    >>> detector = detector.set_params(validation_split=TimeSeriesSplit(4, test_size=30))
+    >>> len(detector.fit(X).calibration_scores_)
+    120
     """
 
     offset_: float
@@ -397,6 +427,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         nesterovs_momentum: bool = True,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation_split: Splits | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -433,6 +464,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -457,6 +489,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
     ) -> Self:
         """Fit the autoencoder to X and set the threshold.
@@ -465,11 +498,15 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         ----------
         X : array-like of shape (n_samples, n_features)
             Training samples, at least two.
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `validation_split`, if that is a splitter; otherwise not used.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples. A sample of weight zero is ignored. None stands for equal
             weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, such as the patient it was measured on. A group is
+            never split: its samples are all trained on or all held out. None looks for copies and
+            for the order of a series. Unused without held-out samples.
         X_val : array-like of shape (n_samples_val, n_features), default=None
             Validation set that replaces the held-out samples: training stops when the loss on
             it no longer improves, and the parameters that are best on it are kept.
@@ -484,10 +521,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks a required method or attribute. The
-            estimator is then unchanged.
+            If an instance passed as a parameter lacks a required method or attribute, or if
+            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
         """
-        return self._fit(X, sample_weight, X_val=X_val)
+        return self._fit(X, y, sample_weight, groups, X_val=X_val)
 
     @available_without_lbfgs
     @validate_parameters
@@ -496,6 +533,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         X: ArrayLike,
         y: Any = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train for one pass over X, continuing from previous calls.
 
@@ -516,6 +555,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples. A sample of weight zero is ignored. None stands for equal
             weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, as in `fit`. The first call sets the threshold from
+            held-out samples and never splits a group. Later calls hold no samples out.
 
         Returns
         -------
@@ -530,7 +572,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
         """
-        return self._partial_fit(X, sample_weight)
+        return self._partial_fit(X, sample_weight, groups=groups)
 
     # ---------------------------------------------------------------- training
 
@@ -541,9 +583,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             parameters, standardize=True, bottleneck=True, searches_components=False
         )
 
-    def _tasks(self, context, given, validated, options, n_further=1):
+    def _tasks(self, context, given, validated, rows, n_further=1):
         """Return the tasks that report to callbacks; one more is for the calibration."""
-        return super()._tasks(context, given, validated, options, n_further)
+        return super()._tasks(context, given, validated, rows, n_further)
 
     def _drawn_weights(self, weights, options):
         """Return the weights of at most `max_samples` samples, and zero for the others."""
@@ -560,23 +602,30 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
                 stacklevel=2,
             )
 
-    def _splits(self, options, X_val):
-        """Return True: the calibration splits the samples."""
+    def _holds_out(self, options, X_val):
+        """Return True: the calibration holds samples out."""
         return True
 
-    def _training_rows(self, X, weights, X_clean, options, splits=False):
+    def _splits_of_pass(self, first, X, groups, weights):
+        """Return the splits of the first call of `partial_fit`, which calibrates; later None."""
+        splits = read_splits(self.validation_split if first else None, X, None, groups, weights)
+        return splits if first else None
+
+    def _training_rows(self, X, weights, X_clean, options, splits=None):
         """Return the samples to train on, those outside the ellipsoid with less weight.
 
-        In later calls of `partial_fit` the samples are scored first, while they are new.
+        Of the samples of a fit at most `max_samples` are drawn. In later calls of `partial_fit` the
+        samples are scored first, while they are new.
         """
-        if splits or not hasattr(self, "theta_"):
-            n_samples = np.count_nonzero(weights)
-            weights = self._drawn_weights(weights, options)
-            self._warn_of_dropped(np.count_nonzero(weights), n_samples)
-            rows = super()._training_rows(X, weights, None, options, splits=True)
+        if splits is not None:
+            drawn = self._drawn_weights(weights, options)
+            self._warn_of_dropped(np.count_nonzero(drawn), np.count_nonzero(weights))
+            rows = super()._training_rows(X, drawn, None, options, splits)
             ellipsoid = fit_ellipsoid(rows, options.seeds.start)
             self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
-            return downweight_outliers(rows, ellipsoid)
+            # A sample that was not drawn is not new if others of its group were.
+            left_out = (drawn == 0) & (weights > 0) & splits.are_independent
+            return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
@@ -597,9 +646,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         scores = scorer.score_samples(X)
         calibration = Calibration(scores, weights)
         if trainer is not None:
-            left_out = (self._drawn_weights(weights, trainer.options) == 0) & (weights > 0)
             max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
-            samples = CalibrationSamples(X, weights, left_out, max_samples)
+            samples = CalibrationSamples(X, weights, result.rows.left_out, max_samples)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
         return attributes | {

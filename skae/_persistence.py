@@ -1,7 +1,7 @@
 """Files: the state of an estimator with its version, and how another version reads it.
 
 An estimator saves a dict of arrays, numbers and plain containers, which the next version can read.
-A state of the same version is used unchanged; a state of another version is checked first.
+A state of another version is checked first. Parameters that a state lacks get their defaults.
 """
 
 import inspect
@@ -87,7 +87,7 @@ def read_state(estimator, state, needed=NEEDED):
     state = dict(state)
     version = state.pop(STAMP, None)
     if version == __version__:
-        return state
+        return _with_defaults(estimator, state)
     name = type(estimator).__name__
     written = version or "of an unknown version"
     problem = _problem(state, needed) if "theta_" in state or "architecture_" in state else None
@@ -105,6 +105,11 @@ def read_state(estimator, state, needed=NEEDED):
             ),
             stacklevel=3,
         )
+    return _with_defaults(estimator, state)
+
+
+def _with_defaults(estimator, state):
+    """Return the state, with the defaults of parameters that it lacks."""
     parameters = inspect.signature(type(estimator)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty} | state
 

@@ -59,7 +59,7 @@ def make_rows(X, target=None, weights=None, corruption=None):
     weights = np.ones(len(X)) if weights is None else weights
     index = np.arange(len(X))
     splitter = group_samples(X, weights, np.random.default_rng(0))
-    return TrainingRows(X, target, weights, index, corruption, splitter, index)
+    return TrainingRows(X, target, weights, index, corruption, splitter, index, given=index)
 
 
 def make_model(network, parameters, scaling=None):

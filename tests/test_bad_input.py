@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.model_selection import KFold
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 
@@ -250,6 +251,7 @@ BAD_PARAMETERS = {
     "nesterovs_momentum": ["yes", None, 1],
     "early_stopping": ["auto", None, 1],
     "validation_fraction": [0, 1, -0.1, 1.1, *NOT_A_NUMBER],
+    "validation_split": ["abc", b"abc", 3, 0.2, True, KFold, KFold(3).split],
     "beta_1": [-0.1, 1, *NOT_A_NUMBER],
     "beta_2": [-0.1, 1, *NOT_A_NUMBER],
     "epsilon": [0, -1, *NOT_A_NUMBER],

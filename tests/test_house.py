@@ -18,6 +18,7 @@ FLOORS = [
     ["_network"],
     ["_training", "_outliers"],
     ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
+    ["_validation"],
     ["_base", "_denoising", "_fitted_model", "_imputer", "_outlier", "_reporting", "_transformer"],
     ["export"],
     ["plotting"],

@@ -10,7 +10,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -61,13 +61,14 @@ def assert_same_model(one, other):
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_what_can_be_requested(Estimator):
     more = {"X_clean": True} if Estimator is DenoisingAutoencoder else {}
+    in_passes = {"groups": True} if Estimator is AutoencoderOutlierDetector else more
     model = Estimator()
-    model.set_fit_request(sample_weight=True, X_val=True, **more)
-    model.set_partial_fit_request(sample_weight=True, **more)
+    model.set_fit_request(sample_weight=True, X_val=True, groups=True, **more)
+    model.set_partial_fit_request(sample_weight=True, **in_passes)
     model.set_score_request(sample_weight=True)
     requests = model.get_metadata_routing()
-    assert set(requests.fit.requests) == {"sample_weight", "X_val", *more}
-    assert set(requests.partial_fit.requests) == {"sample_weight", *more}
+    assert set(requests.fit.requests) == {"sample_weight", "X_val", "groups", *more}
+    assert set(requests.partial_fit.requests) == {"sample_weight", *in_passes}
     assert set(requests.score.requests) == {"sample_weight"}
     assert clone(model).get_metadata_routing().fit.requests == requests.fit.requests
 
@@ -137,7 +138,49 @@ def test_without_routing_by_the_name_of_the_step():
     assert_same_model(pipeline[-1], expected[-1])
 
 
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_groups_reach_the_step_that_asked(Estimator):
+    groups = np.arange(len(X_train)) % 7
+    pipeline = scaled(quick(Estimator), (), groups=True).fit(X_train, groups=groups)
+    Z = StandardScaler().fit_transform(X_train)
+    expected = quick(Estimator).fit(Z, groups=groups)
+    assert_same_model(pipeline[-1], expected)
+    other = quick(Estimator).fit(Z)
+    assert other.validation_loss_curve_ != expected.validation_loss_curve_
+
+
 # ------------------------------------------------------------ searches
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_groups_of_a_search_are_those_of_its_splitter(Estimator):
+    """The splitter of the search keeps groups whole, and so do the folds of each fit."""
+    groups = np.array(list("abcdefgh"))[np.arange(len(X_train)) % 8]
+    pipeline = scaled(quick(Estimator), (), groups=True)
+    grid, splitter = {"encode__n_components": [1, 3]}, GroupKFold(3)
+    search = GridSearchCV(pipeline, grid, cv=splitter, error_score="raise")
+    search.fit(X_train, groups=groups)
+    [(train, test), *_] = splitter.split(X_train, groups=groups)
+    by_hand = clone(pipeline).set_params(**search.cv_results_["params"][1])
+    by_hand.fit(X_train[train], groups=groups[train])
+    expected = by_hand.score(X_train[test])
+    assert_allclose(search.cv_results_["split0_test_score"][1], expected)
+    best = clone(pipeline).set_params(**search.best_params_).fit(X_train, groups=groups)
+    assert_same_model(search.best_estimator_[-1], best[-1])
+    without = scaled(quick(Estimator), ())
+    with pytest.raises(UnsetMetadataPassedError, match="groups"):
+        clone(search).set_params(estimator=without).fit(X_train, groups=groups)
+    for_splitter_only = scaled(quick(Estimator), (), groups=False)
+    clone(search).set_params(estimator=for_splitter_only).fit(X_train, groups=groups)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_a_splitter_of_the_estimator_gets_the_groups_of_each_fold(Estimator):
+    groups = np.arange(len(X_train)) % 8
+    model = quick(Estimator, validation_split=GroupKFold(2)).set_fit_request(groups=True)
+    search = GridSearchCV(model, {"n_components": [1, 2]}, cv=GroupKFold(2), error_score="raise")
+    search.fit(X_train, groups=groups)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
 import polars as pl
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -57,6 +57,9 @@ def constructors() -> None:
     DenoisingAutoencoder(noise=lambda samples, rng: samples + rng.normal(size=samples.shape))
     AutoencoderOutlierDetector(contamination=0.1, criterion="reconstruction", max_samples=500)
     AutoencoderOutlierDetector(contamination="auto")
+    AutoencoderTransformer(validation_split=GroupKFold(3))
+    DenoisingAutoencoder(validation_split=[([0, 1], [2]), ([1, 2], [0])])
+    AutoencoderOutlierDetector(validation_split=[(np.arange(5), np.arange(5, 8))])
 
 
 def lists_of_names_and_instances() -> None:
@@ -79,6 +82,11 @@ def fitting(X: DoubleArray, X_val: list[list[float]], weights: list[float]) -> N
     assert_type(denoiser.partial_fit(X, X_clean=X), DenoisingAutoencoder)
     assert_type(detector.fit(X, None, weights, X_val=X[:20]), AutoencoderOutlierDetector)
     assert_type(detector.partial_fit(X, sample_weight=weights), AutoencoderOutlierDetector)
+    groups = pd.Series(["a", "b"])
+    assert_type(autoencoder.fit(X, groups=groups), AutoencoderTransformer)
+    assert_type(denoiser.fit(X, groups=[1, 2]), DenoisingAutoencoder)
+    assert_type(detector.fit(X, groups=groups), AutoencoderOutlierDetector)
+    assert_type(detector.partial_fit(X, groups=groups), AutoencoderOutlierDetector)
     assert_type(autoencoder.set_params(alpha=0.5), AutoencoderTransformer)
     assert_type(autoencoder.set_fit_request(X_val=True).fit(X), AutoencoderTransformer)
 

@@ -96,10 +96,10 @@ def measure_bounds(X):
 
     Let n samples have the extreme value of a column, and r be the ratio of n to the number of
     samples with the value next to it. If the tail went on at this ratio, about r n samples (n at
-    most) would lie beyond. The extreme value is a bound if ten or more are missing. Each sample
-    counts once, whatever its weight: a large weight is no evidence that many share a value.
+    most) would lie beyond. The extreme value is a bound if ten or more are missing. Each distinct
+    sample counts once, whatever its weight: copies are no evidence that many share a value.
     """
-    sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
+    sample = _distinct(X[evenly_spaced(len(X), COUNTED_ROWS)])
     bounds = np.empty((2, X.shape[1]))
     for bound, extreme, sign in zip(bounds, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
         is_extreme = sample == extreme
@@ -109,6 +109,12 @@ def measure_bounds(X):
         is_bound = (n_missing >= MIN_MISSING_SAMPLES) & ~is_extreme.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)
     return bounds if any_finite(bounds) else None
+
+
+def _distinct(X):
+    """Return the samples without exact copies of earlier ones."""
+    seen = {sample.tobytes(): i for i, sample in enumerate(X + 0.0)}  # -0.0 + 0.0 is 0.0
+    return X if len(seen) == len(X) else X[sorted(seen.values())]
 
 
 def loosened(bounds, X):

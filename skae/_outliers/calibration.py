@@ -116,7 +116,10 @@ def calibrate(samples, result, scorer, trainer, tasks):
         if not result.interrupted:
             if samples.left_out.any():
                 return _calibrate_on_left_out(samples, scorer, trainer.options.seeds.split)
-            return _calibrate_on_held_out(samples, result, scorer, trainer, tasks)
+            calibrate = _calibrate_on_held_out
+            if result.rows.splits:
+                calibrate = _calibrate_on_splits
+            return calibrate(samples, result, scorer, trainer, tasks)
     except KeyboardInterrupt:
         pass
     message = "Interrupted by user: the threshold rests on scores of the training samples."
@@ -152,15 +155,16 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     A new sample equal to an atom has the score that the model itself gives to the atom. So the
     model scores atoms, even if it was trained on them. They weigh as much as in X, relative to the
     other samples. Copies are in one fold, unless the law is discrete: then as many new samples
-    repeat samples in X as samples of a random fold repeat others.
+    repeat samples in X as samples of a random fold repeat others. With groups that the user gave,
+    copies and atoms stay in their groups.
     """
-    present = np.flatnonzero(samples.weights)
+    present = result.rows.given
     X, weights = samples.X[present], samples.weights[present]
-    copies = count_copies(X)
-    is_atom = copies.is_atom
+    copies, has_groups = count_copies(X), result.rows.splitter.has_given_groups
+    is_atom = copies.is_atom & (not has_groups)
     n_folds = N_FOLDS_OF_SMALL if weights.sum() <= MAX_SMALL_WEIGHT else N_FOLDS
     groups, held_out = result.rows.splitter.groups[result.rows.member], result.held_out & ~is_atom
-    if copies.is_discrete:
+    if copies.is_discrete and not has_groups:
         rng = np.random.default_rng(trainer.options.seeds.split)
         groups, held_out = rng.permutation(len(X)), np.zeros(len(X), bool)
     folds = FoldSplitter(groups, weights).folds(n_folds)
@@ -187,6 +191,33 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
         np.append(weights[chosen], share * weights[atoms]),
         tie_tolerance(scorer.model.parameters.flat.dtype),
         present[np.append(chosen, atoms)],
+    )
+
+
+def _calibrate_on_splits(samples, result, scorer, trainer, tasks):
+    """Return the calibration from the samples that the splits of the user hold out.
+
+    A model trained on the other part of a split scores them: the model itself, if early stopping
+    used this split alone. The weight of a sample is divided among the splits that hold it out.
+    """
+    present, member = result.rows.given, result.rows.member
+    X, weights = samples.X[present], samples.weights[present]
+    splits = [(trained[member], np.flatnonzero(out[member])) for trained, out in result.rows.splits]
+    is_trained = [np.array_equal(trained, ~result.held_out) for trained, _ in splits]
+    calibration_tasks = tasks.calibration(len(splits) - sum(is_trained))
+    scores = []
+    for (trained, held_out), is_result in zip(splits, is_trained):
+        split_scorer = scorer
+        if not is_result:
+            rows = prepared_rows(X[trained], weights[trained], divides_frequent=True)
+            split_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
+        scores.append(split_scorer.score_samples(X[held_out]))
+    chosen = np.concatenate([held_out for _, held_out in splits])
+    return Calibration(
+        np.concatenate(scores),
+        (weights / np.maximum(np.bincount(chosen, minlength=len(X)), 1))[chosen],
+        tie_tolerance(scorer.model.parameters.flat.dtype),
+        present[chosen],
     )
 
 

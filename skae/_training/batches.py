@@ -7,11 +7,17 @@ import numpy as np
 
 from skae._sampling import evenly_spaced
 from skae._training.dependence import find_blocks
-from skae._training.splitting import FoldSplitter, group_samples, merge_equal_rows
+from skae._training.splitting import (
+    FoldSplitter,
+    GivenSplits,
+    group_samples,
+    merge_equal_rows,
+)
 
 CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
 MAX_NOISE_DRAWS = 20  # for each sample
+NO_SPLITS = GivenSplits()
 
 
 @dataclass(frozen=True)
@@ -19,9 +25,13 @@ class TrainingRows:
     """Samples, their targets (X itself, or clean samples), their weights, and the noise to add.
 
     `index` holds the row numbers of the samples that take part, so that a part needs no copy.
-    `splitter` splits the samples into folds; None if they are not to be split. `member` is the row
-    number of each sample that the user gave. `missing` marks the cells of the target that have no
-    loss, because they were missing and have been filled; None stands for no such cell.
+    `splitter` splits the samples into folds; None if they are not to be split. `splits` are the
+    splits that the user gave, pairs of boolean arrays: the rows to train on, and the held-out ones.
+    `given` holds the numbers of those of the user's samples that the rows were made from, `member`
+    the row number of each of these. The boolean array `left_out` marks those of the user's
+    samples that were not drawn and can calibrate a detector. `missing` marks the cells of the
+    target that have no loss, because they were missing and have been filled; None stands for no
+    such cell.
     """
 
     X: np.ndarray
@@ -32,6 +42,9 @@ class TrainingRows:
     splitter: FoldSplitter | None = None
     member: np.ndarray | None = None
     missing: np.ndarray | None = None
+    splits: tuple = ()
+    given: np.ndarray | None = None
+    left_out: np.ndarray | None = None
 
     def __len__(self):
         return len(self.index)
@@ -86,41 +99,47 @@ def all_rows(X, weights=None, X_clean=None):
     return TrainingRows(X, X if X_clean is None else X_clean, weights, index, member=index)
 
 
-def prepared_rows(X, weights, X_clean=None, divides_frequent=False):
+def prepared_rows(X, weights, X_clean=None, divides_frequent=False, labels=None):
     """Return TrainingRows without samples of weight zero; among few samples, merge equal ones.
 
-    `divides_frequent` is explained at `merge_equal_rows`.
+    `divides_frequent` and `labels` are explained at `merge_equal_rows`.
     """
+    given = np.flatnonzero(weights)
     X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
     if len(X) > MAX_MERGED_ROWS:
-        return all_rows(X, weights, X_clean)
-    merged = merge_equal_rows(X, weights, X_clean, divides_frequent)
+        return replace(all_rows(X, weights, X_clean), given=given)
+    merged = merge_equal_rows(X, weights, X_clean, divides_frequent, labels)
     rows = all_rows(merged.X, merged.weights, merged.X_clean)
-    return replace(rows, member=merged.member)
+    return replace(rows, member=merged.member, given=given)
 
 
-def grouped_rows(X, weights, X_clean, options):
+def grouped_rows(X, weights, X_clean, options, splits=NO_SPLITS):
     """Return prepared TrainingRows with a splitter that keeps groups of samples together.
 
-    Successive samples that resemble each other are left in their order. If `verbose`, print which
-    samples depend on each other.
+    `splits` are the groups and splits that the user gave. Without groups, successive samples that
+    resemble each other are left in their order. If `verbose`, print which samples depend on each
+    other.
     """
+    given = np.flatnonzero(weights)
+    splits = splits.part(given)
     X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
     with np.errstate(all="ignore"):  # of values near the largest number
-        blocks = find_blocks(X)
+        blocks = None if splits.groups is not None else find_blocks(X)
         if blocks is None:
-            rows = prepared_rows(X, weights, X_clean, divides_frequent=True)
+            labels = splits.labels
+            rows = prepared_rows(X, weights, X_clean, labels is None, labels)
         else:
             rows = all_rows(X, weights, X_clean)
+        of_rows = splits.of_rows(rows.member)
         rng = np.random.default_rng(options.seeds.split)
-        splitter = group_samples(rows.X, rows.weights, rng, blocks=blocks)
+        splitter = group_samples(rows.X, rows.weights, rng, of_rows.groups, blocks)
     if options.verbose:
         dependence = splitter.dependence
         n_copies = dependence.n_copies + max(len(X) - len(rows), 0)
-        text = str(replace(dependence, n_samples=len(X), n_copies=n_copies))
-        if text:
+        found = replace(dependence, n_samples=len(X), n_copies=n_copies), splits
+        for text in filter(None, map(str, found)):
             print(text)
-    return replace(rows, splitter=splitter)
+    return replace(rows, splitter=splitter, splits=of_rows.splits, given=given)
 
 
 def validation_rows(X, corruption, seed):

@@ -20,8 +20,8 @@ PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 class FitResult:
     """The result of training: the model, its history, and the samples that it was trained on.
 
-    `optimizer` is the memory with which `partial_fit` continues. `explained_variance` is the
-    variance of each column of the code. `rows` are all samples,
+    `optimizer` is the memory with which `partial_fit` or a warm start continues.
+    `explained_variance` is the variance of each column of the code. `rows` are all samples,
     `trained_rows` those that were not held out.
     `validation_pairs` are pairs of a training state and the samples to measure its errors on.
     """
@@ -68,9 +68,16 @@ def end(run, in_order=True):
     """Close the last phase; return the FitResult of the best parameters."""
     state = run.state
     run.phase.close()
+    continues = run.options.warm_start and state.is_unfinished and not state.fixed_encoder
+    memory = {"unfinished": state.memory()} if continues else {}
+    n_parameters = state.best.flat.size
     state.parameters.flat[...] = state.best.flat
     report_gain(run)
-    return _finish(run, state, state.model, (MAX_DECODED_NUMBERS, extent.MAX_ROWS), in_order)
+    limits = MAX_DECODED_NUMBERS, extent.MAX_ROWS
+    result = _finish(run, state, state.model, limits, in_order)
+    if result.model.parameters.flat.size < n_parameters:  # a nested code has been shortened
+        return result
+    return replace(result, optimizer=result.optimizer | memory)
 
 
 def end_pass(run):

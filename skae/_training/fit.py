@@ -61,7 +61,7 @@ def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
 
 def partial_fit(trainer, rows, previous=None):
     """Train one pass over the samples, from a new start or after a `previous` pass."""
-    run = _start(trainer, rows, previous)
+    run = _start(trainer, rows, previous and previous.forget_training())
     state, history = run.state, run.history
     start = state.parameters.flat.copy()
     try:
@@ -172,12 +172,12 @@ def _train(run, X_val):
     elif not run.options.early_stopping:
         _train_plain(run)
     elif run.is_cross_validated:
-        train_folds(run, run.folds)
+        train_folds(run, run.splits)
     else:
-        folds = run.folds
-        if folds.any():  # otherwise all samples are equal and the start is the best model
-            run.trained_rows = run.rows.part(folds != 0)
-            hold_out(run, run.rows.part(folds == 0), run.marks_given(folds == 0))
+        [(trained, held_out)] = run.splits
+        if trained.any():  # otherwise all samples are equal and the start is the best model
+            run.trained_rows = run.rows.part(trained)
+            hold_out(run, run.rows.part(held_out), run.marks_given(~trained))
 
 
 def _train_plain(run):

@@ -139,6 +139,7 @@ class Options:
     early_stopping: bool
     validation_fraction: float
     verbose: bool
+    warm_start: bool
     seeds: Seeds
     searches_components: bool = True
 
@@ -191,6 +192,7 @@ def read_options(parameters, standardize=False, bottleneck=False, searches_compo
         early_stopping=parameters["early_stopping"],
         validation_fraction=parameters["validation_fraction"],
         verbose=bool(parameters["verbose"]),
+        warm_start=bool(parameters.get("warm_start", False)),
         seeds=Seeds.draw(parameters["random_state"]),
         searches_components=searches_components,
     )

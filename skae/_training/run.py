@@ -7,6 +7,7 @@ import numpy as np
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.gain import Gain
+from skae._training.splitting import splits_of_folds
 from skae._training.state import Previous, TrainingState
 from skae._training.trainer import Trainer, lbfgs
 
@@ -107,7 +108,13 @@ class Run:
 
     @property
     def is_cross_validated(self):
-        """Return whether the samples are few enough to select the epoch by cross-validation."""
+        """Return whether the epoch is selected by cross-validation.
+
+        That is so if the user gave several splits, or no splits and few samples.
+        """
+        if self.rows.splits:
+            can_validate = not (self.resumed or self.options.solver.is_lbfgs)
+            return can_validate and len(self.rows.splits) > 1
         is_small = N_FOLDS <= len(self.rows) <= MAX_CROSS_VALIDATED_ROWS
         is_small = is_small and self.rows.X.size <= MAX_CROSS_VALIDATED_CELLS
         return is_small and not self.resumed and not self.options.solver.is_lbfgs
@@ -119,11 +126,23 @@ class Run:
         return self.rows.splitter.folds(N_FOLDS if self.is_cross_validated else n_folds)
 
     @property
+    def splits(self):
+        """Return pairs of boolean arrays: the rows that a model is trained on, and those held out.
+
+        Without cross-validation there is one pair: the last that the user gave, or the first fold.
+        """
+        if self.rows.splits:
+            return self.rows.splits if self.is_cross_validated else self.rows.splits[-1:]
+        splits = splits_of_folds(self.folds)
+        return splits if self.is_cross_validated else splits[:1]
+
+    @property
     def may_train_halves(self):
         """Return whether a hold-out in doubt may be followed by two-fold cross-validation."""
         if self.resumed or self.options.solver.is_lbfgs or len(self.rows) > MAX_HALVED_ROWS:
             return False
-        return self.rows.splitter is not None and self.rows.splitter.n_groups > 1
+        splitter = self.rows.splitter
+        return splitter is not None and splitter.n_groups > 1 and not self.rows.splits
 
     def marks_given(self, mask):
         """Return a function that marks, of the samples that the user gave, those in a mask."""
@@ -187,10 +206,13 @@ def run_epochs(run, pairs, n_epochs, monitor):
     objectives = [run.trainer.objective(state, rows) for state, rows in pairs]
     passes = [run.trainer.epochs(state, o) for (state, _), o in zip(pairs, objectives)]
     for losses in zip(*passes):
-        if after_epoch(sum(losses) / len(losses)) or n_done >= n_epochs:
+        stop = after_epoch(sum(losses) / len(losses))
+        if stop or n_done >= n_epochs:
             break
     for objective in objectives:
         objective.check_last()
+    for state, _ in pairs:
+        state.is_unfinished = not stop
     return None
 
 
@@ -200,7 +222,13 @@ def _run_lbfgs(run, state, rows, max_iter, after_iteration):
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)
     decay = run.trainer.decay(state.model.network)
-    return lbfgs(objective, decay, max_iter, run.options.solver.max_fun, after_iteration)
+    limits = max_iter, run.options.solver.max_fun
+    pairs = list(state.optimizer.get("pairs", ())) if run.options.warm_start else None
+    name = lbfgs(objective, decay, limits, after_iteration, pairs)
+    state.is_unfinished = name is not None
+    if pairs:
+        state.optimizer["pairs"] = np.array(pairs)
+    return name
 
 
 def warn_unfinished(run, name):

@@ -13,6 +13,74 @@ from skae._training.dependence import (
 )
 
 N_DIRECTIONS, MAX_PARTS = 4, 1000
+HEAVY_SHARE = 0.1  # of the weight: a group with more is held out last
+
+
+@dataclass(frozen=True)
+class GivenSplits:
+    """Groups and splits that the user gave.
+
+    `groups` holds the number of the group of each sample; None if the user gave no groups.
+    `splits` are pairs of boolean arrays over the samples: those to train on, and those held out.
+    It is empty if the user gave no splits.
+    """
+
+    groups: np.ndarray | None = None
+    splits: tuple = ()
+
+    @property
+    def are_independent(self):
+        """Return whether the user gave neither groups nor splits."""
+        return self.groups is None and not self.splits
+
+    @property
+    def labels(self):
+        """Return a number for each sample, equal for samples that all splits treat alike.
+
+        Return None without groups and splits.
+        """
+        sides = [train + 2 * held_out for train, held_out in self.splits]
+        if self.are_independent:
+            return None
+        columns = sides if self.groups is None else [self.groups, *sides]
+        return np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel()
+
+    def part(self, chosen):
+        """Return the groups and splits of the chosen samples, without splits that lose a side.
+
+        Raise ValueError if that leaves a single group, or no split.
+        """
+        groups = None if self.groups is None else self.groups[chosen]
+        splits = [tuple(side[chosen] for side in split) for split in self.splits]
+        splits = tuple(split for split in splits if all(side.any() for side in split))
+        if self.splits and not splits:
+            raise ValueError(
+                "No split of validation_split has samples on both sides among those that were "
+                "drawn. Raise max_samples."
+            )
+        if groups is not None and not self.splits and (groups == groups[0]).all():
+            raise ValueError(
+                "groups must contain at least two groups, so that one can be held out, but all "
+                "samples with a weight are in the same group. Fit without groups instead."
+            )
+        return GivenSplits(groups, splits)
+
+    def of_rows(self, member):
+        """Return the groups and splits of merged rows; `member` is the row of each sample."""
+        first = np.unique(member, return_index=True)[1]
+        groups = None if self.groups is None else self.groups[first]
+        return GivenSplits(groups, tuple((train[first], out[first]) for train, out in self.splits))
+
+    def __str__(self):
+        """Return a line for the user, empty without splits."""
+        if not self.splits:
+            return ""
+        n_train, n_out = (
+            " to ".join(str(n) for n in sorted({min(numbers), max(numbers)}))
+            for numbers in zip(*[(train.sum(), out.sum()) for train, out in self.splits])
+        )
+        n_splits = f"{len(self.splits)} split{'s' if len(self.splits) > 1 else ''}"
+        return f"validation_split: {n_splits}, {n_train} samples to train on, {n_out} held out."
 
 
 @dataclass(frozen=True)
@@ -31,6 +99,11 @@ class FoldSplitter:
         """Return the number of groups."""
         return int(self.groups.max()) + 1
 
+    @property
+    def has_given_groups(self):
+        """Return whether the groups are those that the user gave."""
+        return self.dependence is not None and self.dependence.n_groups is not None
+
     def folds(self, n_folds):
         """Return the fold of each sample, an int ndarray of shape (n_samples,).
 
@@ -48,6 +121,11 @@ class FoldSplitter:
         return folds[self.groups]
 
 
+def splits_of_folds(folds):
+    """Return a pair of boolean arrays for each fold: the samples to train on, and the held-out."""
+    return [(folds != k, folds == k) for k in range(folds.max() + 1)]
+
+
 @dataclass(frozen=True)
 class MergedSamples:
     """Distinct samples in sorted order; `member` is the row number of each given sample."""
@@ -58,8 +136,11 @@ class MergedSamples:
     member: np.ndarray
 
 
-def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False):
+def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=None):
     """Sort the samples and merge equal ones, adding their weights; the same for X_clean.
+
+    Only samples with equal `labels` are merged, if given. Two groups that the user distinguishes
+    can contain equal samples, as new groups will.
 
     The result of training then depends neither on the order of the samples nor on whether a
     sample is repeated or has a weight of two, not even by a rounding error.
@@ -68,7 +149,10 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False):
     equal rows that weigh about as much as the others. New data will contain it too, so it has to
     be both trained on and held out.
     """
-    both = X if X_clean is None else np.hstack([X, X_clean])
+    columns = [X] if X_clean is None else [X, X_clean]
+    if labels is not None:
+        columns.append(labels[:, None].astype(X.dtype))
+    both = X if len(columns) == 1 else np.hstack(columns)
     distinct, member = np.unique(both, axis=0, return_inverse=True)
     member = member.ravel()
     weights = np.bincount(member, weights=weights)
@@ -80,7 +164,7 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False):
         weights = np.repeat(weights / n_parts, n_parts)
     n_features = X.shape[1]
     if X_clean is not None:
-        X_clean = np.ascontiguousarray(distinct[:, n_features:])
+        X_clean = np.ascontiguousarray(distinct[:, n_features : 2 * n_features])
     return MergedSamples(np.ascontiguousarray(distinct[:, :n_features]), weights, X_clean, member)
 
 
@@ -123,7 +207,7 @@ def group_samples(X, weights, rng, groups=None, blocks=None):
     if groups is not None:
         _, labels = np.unique(groups, return_inverse=True)
         dependence = Dependence(n_samples, n_groups=int(labels.max()) + 1)
-        return FoldSplitter(rng.permutation(labels.max() + 1)[labels], weights, dependence)
+        return FoldSplitter(_order_groups(labels, weights, rng)[labels], weights, dependence)
     if blocks is not None:
         length = int(np.bincount(blocks).max())
         dependence = Dependence(n_samples, block_length=length)
@@ -144,6 +228,21 @@ def group_samples(X, weights, rng, groups=None, blocks=None):
     n_copies = int(is_copy.sum())
     dependence = Dependence(n_samples, n_copies, n_frequent, n_near)
     return FoldSplitter(order[labels], weights, dependence)
+
+
+def _order_groups(labels, weights, rng):
+    """Return the place of each group: light ones in random order, then heavy ones by weight.
+
+    The first fold is the one that a single split holds out. It should not be a group with most of
+    the samples.
+    """
+    weight = np.bincount(labels, weights=weights)
+    order = rng.permutation(len(weight))
+    heaviness = np.where(weight > HEAVY_SHARE * weight.sum(), weight, 0)
+    order = order[np.argsort(heaviness[order], kind="stable")]
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return places
 
 
 def _directions(rng, n_features):

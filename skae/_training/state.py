@@ -39,6 +39,8 @@ class TrainingState:
     `keep`. `decoder_weights` are the weights of the losses of decoders, by default equal. With
     `fixed_encoder` only the decoders are trained. `explained_by_pca` holds the shares of the
     variance that PCA explains with 1, 2, ... components if a share is asked for, else None.
+    `n_steps_before` is the number of steps before a warm start. `is_unfinished` tells whether
+    training ended because no epochs were left.
     """
 
     model: Model
@@ -47,6 +49,8 @@ class TrainingState:
     fixed_encoder: bool = False
     explained_by_pca: np.ndarray | None = None
     averaged: Parameters | None = None
+    n_steps_before: int = 0
+    is_unfinished: bool = False
     best: Parameters = field(init=False)
     previous_best: Parameters = field(init=False)
 
@@ -69,6 +73,28 @@ class TrainingState:
         """Start the moving average at the present parameters, unless it has been started."""
         if averaging and self.averaged is None:
             self.averaged = self.parameters.copy()
+            self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
+
+    def memory(self):
+        """Return all that a warm start needs to continue as if training had not ended."""
+        found = {"theta": self.parameters.flat.copy(), "best": self.best.flat.copy()}
+        if self.averaged is not None:
+            found["averaged"] = self.averaged.flat
+        return found | {
+            k: v for k, v in self.optimizer.items() if k not in ("average", "averaging")
+        }
+
+    def recall(self, memory, averaging):
+        """Continue where training ended: the inverse of `memory`, which is copied."""
+        memory = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in memory.items()}
+        self.parameters.flat[...] = memory.pop("theta")
+        self.best.flat[...] = memory.pop("best")
+        self.previous_best.flat[...] = self.best.flat
+        averaged = memory.pop("averaged", None)
+        self.optimizer = memory
+        if averaging and averaged is not None:
+            self.averaged = self.parameters.copy()
+            self.averaged.flat[...] = averaged
             self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
 
     def keep(self, decoder=None):
@@ -96,7 +122,7 @@ class TrainingState:
         if activation is not None:
             self._replace_activation(activation)
         self.parameters.flat[...] = self.best.flat
-        self.averaged = None
+        self.averaged, self.is_unfinished = None, False
         self.forget_steps()
 
     def forget_steps(self):
@@ -208,6 +234,11 @@ class Previous:
     def dtype(self):
         return self.model.parameters.flat.dtype
 
+    def forget_training(self):
+        """Return the results with only the kept parameters to continue from."""
+        optimizer = {k: v for k, v in self.optimizer.items() if k != "unfinished"}
+        return replace(self, optimizer=optimizer)
+
     def cast(self, *arrays):
         """Return the arrays in the dtype of the model; None stays None."""
         return [None if a is None else a.astype(self.dtype, copy=False) for a in arrays]
@@ -216,7 +247,10 @@ class Previous:
 def resumed_state(previous, options, target):
     """Return a copy of the state of a fitted model; raise ValueError if the network differs.
 
-    Bounds that targets exceed are dropped; if outputs are no longer clipped, all bounds are.
+    Bounds that targets exceed are dropped; if outputs are no longer clipped, all bounds are. If the
+    last fit ended only because no epochs were left, training continues where it ended, and the
+    parameters that were kept are the best so far. Its columns of the code then have the order
+    during training, unless the parameters have been changed since.
     """
     model, network = previous.model, options.network
     _check_same_network(model.spec, network, target.shape[1])
@@ -231,8 +265,19 @@ def resumed_state(previous, options, target):
         key: value.copy() if isinstance(value, np.ndarray) else value
         for key, value in previous.optimizer.items()
     }
+    memory = optimizer.pop("unfinished", None)
     model = replace(model, spec=spec, parameters=model.parameters.copy())
-    return TrainingState(model, optimizer, previous.decoder_weights)
+    n_steps = optimizer["steps"]
+    state = TrainingState(model, optimizer, previous.decoder_weights, n_steps_before=n_steps)
+    if memory is not None and np.isclose(
+        *(_squared_norm(v) for v in (memory["best"], state.best.flat))
+    ):
+        state.recall(memory, options.solver.averaging)
+    return state
+
+
+def _squared_norm(vector):
+    return float(np.vdot(vector, vector))
 
 
 def _check_same_network(spec, network, n_features):

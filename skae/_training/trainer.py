@@ -14,6 +14,7 @@ from skae._parallel import run_sequentially
 from skae._training.batches import BatchLoader
 from skae._training.objective import Objective, Plan, add_up, count_parts, sample_losses
 from skae._training.options import Options
+from skae._training.quasi_newton import InverseHessian, PairCollector
 
 VALIDATION_BATCH_ROWS = 512
 
@@ -34,6 +35,10 @@ def cosine(learning_rate_init, power_t, n_steps, t):
     Loshchilov & Hutter, 2017, arXiv 1608.03983, equation 5, without restarts.
     """
     return learning_rate_init * (1 + math.cos(math.pi * min(t / n_steps, 1))) / 2
+
+
+def _rate_since(rate, first, t):
+    return rate(t - first)
 
 
 SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
@@ -127,15 +132,19 @@ def epochs(objective, step, rate, shuffle, rng):
         yield total / len(loader.rows)
 
 
-def lbfgs(objective, decay, max_iter, max_fun, report):
+def lbfgs(objective, decay, limits, report, pairs=None):
     """Minimise the mean loss + decay |W|**2 / 2 over all samples by SciPy's L-BFGS-B.
 
-    The loader has been filled before, so that noise stays the same. `report(loss)` is called after
-    each iteration and returns True to stop. Return "max_iter" or "max_fun" if that limit was
-    reached, else None.
+    The loader has been filled before, so that noise stays the same. `limits` are `max_iter` and
+    `max_fun`. `report(loss)` is called after each iteration and returns True to stop. `pairs`, if
+    given, is a list of steps and changes of the gradient to which each iteration adds. If it has
+    some of an earlier call, L-BFGS continues as if that had not ended: in the variables u of
+    x = start + S u, with the S of `InverseHessian`. Return "max_iter" or "max_fun" if that limit
+    was reached, else None.
     """
     parameters, gradient = objective.workspace.parameters, objective.workspace.gradient
     theta, n_rows = parameters.trained, len(objective.loader.rows)
+    start, hessian, length = theta.astype(np.float64), None, 1.0
 
     def value_and_gradient(x):
         theta[...] = x
@@ -144,23 +153,42 @@ def lbfgs(objective, decay, max_iter, max_fun, report):
         gradient.weights += np.multiply(parameters.weights, decay)
         return value, gradient.trained.astype(np.float64)
 
+    if pairs:
+        hessian = InverseHessian(pairs)
+        # SciPy's first step has length one in its variables; this makes it the one of L-BFGS.
+        length = np.linalg.norm(hessian.apply_transposed(value_and_gradient(start)[1])) or 1.0
+
+    def parameters_at(u):
+        return u if hessian is None else start + length * hessian.apply(u)
+
+    points = PairCollector([] if pairs is None else pairs)
+
+    def objective_at(u):
+        x = parameters_at(u)
+        value, slope = value_and_gradient(x)
+        if pairs is not None:
+            points.evaluated(x, slope)
+        return value, slope if hessian is None else length * hessian.apply_transposed(slope)
+
     def after_iteration(intermediate_result):
-        theta[...] = intermediate_result.x
+        theta[...] = parameters_at(intermediate_result.x)
+        if pairs is not None:
+            points.accepted()
         if report(float(intermediate_result.fun)):
             raise StopIteration
 
     result = optimize.minimize(
-        value_and_gradient,
-        theta.astype(np.float64),
+        objective_at,
+        start if hessian is None else np.zeros_like(start),
         jac=True,
         method="L-BFGS-B",
         callback=after_iteration,
-        options={"maxiter": max_iter, "maxfun": max_fun, "gtol": 1e-10, "ftol": 1e-14},
+        options={"maxiter": limits[0], "maxfun": limits[1], "gtol": 1e-10, "ftol": 1e-14},
     )
-    theta[...] = result.x
+    theta[...] = parameters_at(result.x)
     if result.status != 1:
         return None
-    return "max_iter" if result.nit >= max_iter else "max_fun"
+    return "max_iter" if result.nit >= limits[0] else "max_fun"
 
 
 @dataclass(frozen=True)
@@ -218,9 +246,13 @@ class Trainer:
         )
         return Objective(state.model, loader, plan, self.options.penalty, self.run_jobs)
 
-    def validation_losses(self, state, rows):
-        """Return a function that computes the loss of each sample with the averaged parameters."""
-        model = replace(state.model, parameters=state.averaged or state.parameters)
+    def validation_losses(self, state, rows, of_best=False):
+        """Return a function that computes the loss of each sample with the averaged parameters.
+
+        With `of_best`, with the best parameters.
+        """
+        parameters = state.best if of_best else state.averaged or state.parameters
+        model = replace(state.model, parameters=parameters)
         loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS)
         objective = Objective(model, loader, Plan(backward=False), self.options.penalty)
         seed = self.options.seeds.split
@@ -234,6 +266,7 @@ class Trainer:
         """
         solver, loader = self.options.solver, objective.loader
         optimizer = solver.optimizer.for_shapes(state.parameters.shapes)
+        state.optimizer.pop("pairs", None)  # of L-BFGS
         fresh = optimizer.init(state.parameters.trained)
         if not fresh.keys() <= state.optimizer.keys():
             state.optimizer |= fresh
@@ -244,6 +277,8 @@ class Trainer:
             schedule = "constant"
         n_steps = solver.max_iter * math.ceil(len(loader.rows) / loader.batch_size)
         rate = partial(SCHEDULES[schedule], solver.learning_rate_init, solver.power_t, n_steps)
+        if schedule == "cosine":  # each warm start begins it anew
+            rate = partial(_rate_since, rate, state.n_steps_before)
         shuffle = solver.shuffle and loader.batch_size < len(loader.rows)
         rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"]])
         decay = self.decay(state.model.network, objective.plan.fixed_encoder)

@@ -13,6 +13,7 @@ from skae._training.gain import Gain, loss_ratio, measure_gain
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
 from skae._training.run import report, run_epochs, warn_diverged, warn_unfinished
+from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
 
 # Standard errors that a gain must exceed; on held-out samples if only decoders are trained, or if
@@ -65,15 +66,17 @@ def hold_out(run, validation, excluded=None):
             return
 
 
-def train_folds(run, folds):
+def train_folds(run, splits):
     """Select the epoch by cross-validation, then train on all samples; return whether it is kept.
 
-    `folds` holds the fold of each sample.
+    `splits` are pairs of boolean arrays: the samples to train on, and the validation samples.
     """
     history = run.history
-    selector = cross_validate(run, folds)
+    selector = cross_validate(run, splits)
     history.gain = Gain()
-    ratio = _start_ratio(run, selector) if selector.epoch and run.builds_on_pca else 1.0
+    ratio = 1.0
+    if selector.epoch and run.builds_on_pca:
+        ratio = _start_ratio(run, selector, splits)
     refit(run, selector)
     if run.builds_on_pca:
         history.gain = Gain.of_start(_sizes(run))
@@ -82,14 +85,13 @@ def train_folds(run, folds):
     return history.best_iter > 0
 
 
-def cross_validate(run, folds):
-    """Train a state without each fold, all in turn; return the selector of the epochs."""
+def cross_validate(run, splits):
+    """Train a state for each split, all in turn; return the selector of the epochs."""
     members, state = [], run.state
     n_components = state.model.network.n_components
     activation = hidden_activation(state.model.spec)
-    for k in range(folds.max() + 1):
-        mask = folds == k
-        rows = run.rows.part(~mask)
+    for trained, held_out in splits:
+        rows = run.rows.part(trained)
         fold_state = start_state(rows, run.options, n_components=n_components)
         fold_state.decoder_weights = state.decoder_weights
         if state.fixed_encoder:
@@ -97,8 +99,8 @@ def cross_validate(run, folds):
             fold_state.restart(activation_with_fixed_encoder(run))
         elif activation != hidden_activation(fold_state.model.spec):
             fold_state.restart(activation)
-        members.append(Member(fold_state, rows, run.rows.part(mask), mask))
-    excluded = run.marks_given(folds == 0)
+        members.append(Member(fold_state, rows, run.rows.part(held_out), held_out))
+    excluded = run.marks_given(~splits[0][0])
     begin_phase(run, "cross-validation", run.n_left, members[0].state, excluded)
     run.validation_pairs = [(member.state, member.validation) for member in members]
     while True:
@@ -143,6 +145,7 @@ def refit(run, selector):
             history.best_iter = history.n_before + selector.epoch
         else:
             state.best.flat[...] = start
+            state.is_unfinished = False
             history.best_iter = 0
 
 
@@ -180,7 +183,7 @@ def _train_halves(run):
     history.n_extra = history.n_iter
     run.trained_rows = run.rows
     run.state.restart()
-    if not train_folds(run, run.rows.splitter.folds(N_HALVES)):
+    if not train_folds(run, splits_of_folds(run.rows.splitter.folds(N_HALVES))):
         run.trained_rows, run.validation_pairs = before
 
 
@@ -195,12 +198,15 @@ def _train_validated(run, members, n_errors):
     """Train members until early stopping, or as long as epochs are left; return the selector."""
     history, solver = run.history, run.options.solver
     is_held_out = len(members) == 1
-    rows = members[0].validation if is_held_out else run.rows
+    rows = members[0].validation
+    if not is_held_out:
+        rows = run.rows.part(count_validations(members) > 0)
     if not solver.is_lbfgs:
         for member in members:
             member.state.start_average(solver.averaging)
     losses = _validation_losses(run, members)
-    selector = select_epochs(run, losses(), rows.arrays()[2], n_errors, rows.groups)
+    start = _validation_losses(run, members, of_best=True)() if run.resumed else losses()
+    selector = select_epochs(run, start, rows.arrays()[2], n_errors, rows.groups)
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
 
@@ -235,31 +241,46 @@ def _sizes(run):
     return validated_sizes(network) if network.nested else None
 
 
-def _start_ratio(run, selector):
+def _start_ratio(run, selector, splits):
     """Return the expected loss of the start relative to those of the folds, for each code size."""
     weights = run.rows.arrays()[2]
     losses = run.trainer.validation_losses(run.state, run.rows)()
     held_out, training = selector.shares @ selector.start, weights / weights.sum() @ losses
-    share = 1 - 1 / len(run.validation_pairs)
+    share = 1 - 1 / len(splits)
+    if run.rows.splits:
+        share = np.mean([weights[trained].sum() for trained, _ in splits]) / weights.sum()
     pairs = zip(np.atleast_1d(held_out), np.atleast_1d(training))
     ratios = np.array([loss_ratio(*pair, share) for pair in pairs])
     return ratios if losses.ndim > 1 else float(ratios[0])
 
 
-def _validation_losses(run, members):
-    """Return a function that computes the validation losses of all members, in sample order."""
-    functions = [run.trainer.validation_losses(m.state, m.validation) for m in members]
+def _validation_losses(run, members, of_best=False):
+    """Return a function that computes the validation losses of all members, in sample order.
+
+    A sample that several members are validated on has the mean of its losses; those that none is
+    validated on are omitted.
+    """
+    compute = run.trainer.validation_losses
+    functions = [compute(member.state, member.validation, of_best) for member in members]
     if len(members) == 1:
         return functions[0]
 
+    counts = count_validations(members)
+    is_validated = counts > 0
+
     def losses():
         losses_of_members = [function() for function in functions]
-        result = np.empty((len(run.rows), *losses_of_members[0].shape[1:]))
+        total = np.zeros((len(run.rows), *losses_of_members[0].shape[1:]))
         for member, losses_of_member in zip(members, losses_of_members):
-            result[member.mask] = losses_of_member
-        return result
+            total[member.mask] += losses_of_member
+        return total[is_validated] / counts[is_validated].reshape(-1, *[1] * (total.ndim - 1))
 
     return losses
+
+
+def count_validations(members):
+    """Return how many members each sample is a validation sample of."""
+    return np.sum([member.mask for member in members], axis=0)
 
 
 def _restart_unless_improved(run, members, selector):

@@ -43,7 +43,9 @@ def without(model, key):
 
 
 def measured(column):
-    found = measure_bounds(np.asarray(column, float)[:, None])
+    """Return the bounds of a column beside another one by which all samples are distinct."""
+    X = np.column_stack([np.asarray(column, float), np.random.default_rng(0).random(len(column))])
+    found = measure_bounds(X)
     return [-np.inf, np.inf] if found is None else found[:, 0].tolist()
 
 
@@ -86,6 +88,20 @@ def test_a_sample_counts_once_whatever_its_weight():
         found = np.isfinite(model.bounds_)
         assert found[0].tolist() == 3 * [True] + 5 * [False]
         assert not found[1].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exact_copies_count_once(dtype):
+    """Each of 200 samples is there twelve times; in some features a quarter is at zero."""
+    X = clipped_rows(200, dtype=dtype)
+    X[5, 0] = -0.0  # which equals 0.0
+    expected = measure_bounds(X)
+    assert np.isfinite(expected[0]).tolist() == 3 * [True] + 5 * [False]
+    assert_array_equal(measure_bounds(np.repeat(X, 12, axis=0)), expected)
+    normal = np.random.default_rng(0).normal(size=(200, 3)).astype(dtype)
+    assert measure_bounds(np.repeat(normal, 12, axis=0)) is None
+    model = AutoencoderTransformer(2, max_iter=0).fit(np.repeat(normal, 12, axis=0))
+    assert model.bounds_ is None
 
 
 def test_the_extremes_are_those_of_all_samples():

@@ -10,6 +10,7 @@ from skae._network.nested import CodeSizeSampler
 from skae._network.scaling import Scaling
 from skae._training import batches as batches_module
 from skae._training.batches import all_rows, grouped_rows, prepared_rows
+from skae._training.splitting import GivenSplits
 from skae.corruptions import UserNoise
 
 
@@ -292,3 +293,24 @@ def test_verbose_prints_what_depends_on_each_other(capsys):
     assert capsys.readouterr().out == ""
     grouped_rows(twice, np.ones(400), None, options_of(verbose=True))
     assert capsys.readouterr().out == "Among 400 samples 200 copies: kept in one fold each.\n"
+
+
+@pytest.mark.parametrize("n_rows", [100, 1400])
+def test_given_groups_and_splits_are_those_of_the_rows(n_rows):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows // 2, 4))[rng.integers(0, n_rows // 2, n_rows)]
+    groups, is_late = rng.integers(0, 20, n_rows), np.arange(n_rows) >= n_rows // 2
+    groups[is_late] += 20
+    weights = np.where(np.arange(n_rows) % 7 == 0, 0.0, 1.0)
+    splits = GivenSplits(groups, ((~is_late, is_late),))
+    rows = grouped_rows(X, weights, None, options_of(), splits)
+    given = np.flatnonzero(weights)
+    np.testing.assert_array_equal(rows.given, given)
+    np.testing.assert_array_equal(rows.X[rows.member], X[given])
+    [(trained, held_out)] = rows.splits
+    np.testing.assert_array_equal(held_out[rows.member], is_late[given])
+    np.testing.assert_array_equal(trained, ~held_out)
+    labels = rows.splitter.groups[rows.member]
+    pairs = set(zip(labels.tolist(), groups[given].tolist(), strict=True))
+    assert len(pairs) == len(np.unique(labels)) == len(np.unique(groups[given]))
+    np.testing.assert_allclose(rows.weights.sum(), weights.sum())

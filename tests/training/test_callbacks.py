@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -746,3 +746,23 @@ def test_the_page_runs():
     found = doctest.testfile("../../docs/callbacks.rst", optionflags=flags)
     assert found.attempted > 20
     assert found.failed == 0
+
+
+@pytest.mark.parametrize("n_splits", [1, 3])
+@pytest.mark.usefixtures("two_calibration_folds")
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_training_samples_of_given_splits(Estimator, n_splits):
+    """Callbacks get the samples that the network of the first split is trained on."""
+    splitter, seen = ShuffleSplit(n_splits, train_size=0.5, test_size=0.2, random_state=0), []
+
+    def look(context, X, y, metadata, fitted_estimator):
+        if path(context)[-2] != "fold":
+            seen.append((path(context)[-2], X))
+
+    watcher = Watcher(look)
+    quick(Estimator, 2, validation_split=splitter, **QUICK).set_callbacks(watcher).fit(X)
+    [(trained, _), *_] = splitter.split(X)
+    for phase, samples in seen:
+        expected = X if phase == "refit" else X[np.sort(trained)]
+        assert_array_equal(samples, expected)
+    assert len(seen) >= 4

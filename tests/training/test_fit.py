@@ -698,3 +698,114 @@ def test_a_rate_that_is_right_does_not_warn():
     for Estimator in ESTIMATORS:
         for solver in ("adam", "sgd"):
             Estimator(4, **SMALL | {"max_iter": 20}, solver=solver).fit(X)
+
+
+# ---------------------------------------------------------------- fits in pieces
+
+
+PIECES = {"hidden_layer_sizes": (16,), "learning_rate_init": 0.01, "random_state": 0}
+WAYS_IN_PIECES = {
+    "adam": {},
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.05},
+    "shampoo": {"solver": "shampoo"},
+    "lbfgs": {"solver": "lbfgs"},
+    "without average": {"averaging": 0.0},
+    "invscaling": {"learning_rate": "invscaling", "power_t": 0.2},
+    "nested": {"nested": True},
+}
+
+
+def in_pieces(n_pieces, X, **parameters):
+    """Fit as many times for one epoch."""
+    model = AutoencoderTransformer(3, max_iter=1, warm_start=True, **PIECES | parameters)
+    for _ in range(n_pieces):
+        model.fit(X)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("way", WAYS_IN_PIECES)
+def test_fits_of_one_epoch_are_as_one_fit(way, dtype):
+    """Without held-out samples and with full batches nothing else differs."""
+    X, parameters = curved_rows(150, noise=0.05).astype(dtype), WAYS_IN_PIECES[way]
+    parameters = parameters | {"early_stopping": False, "shuffle": False, "tol": 0}
+    once = AutoencoderTransformer(3, max_iter=12, **PIECES | parameters).fit(X)
+    pieces = in_pieces(12, X, **parameters)
+    tolerance = {"lbfgs": 2e-2, "nested": 0.1}.get(way, 1e-3)
+    assert_allclose(pieces.loss_curve_, once.loss_curve_, rtol=tolerance)
+    if way != "nested":  # of which samples are dealt to decoders anew
+        assert_allclose(pieces.reconstruct(X), once.reconstruct(X), atol=0.02 * X.std())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("parameters", "n_rows"),
+    [
+        ({}, 300),  # which one fit cross-validates
+        ({}, 700),
+        ({"solver": "lbfgs"}, 700),
+        ({"learning_rate": "cosine"}, 700),
+        ({"linear_path": None}, 700),
+    ],
+    ids=str,
+)
+def test_fits_of_one_epoch_with_held_out_samples_reach_what_one_fit_reaches(parameters, n_rows):
+    X, X_new = curved_rows(n_rows, noise=0.05), curved_rows(1000, noise=0.05, seed=1)
+    once = AutoencoderTransformer(3, max_iter=25, **PIECES | parameters).fit(X)
+    pieces = in_pieces(25, X, **parameters)
+    assert pieces.score(X_new) > once.score(X_new) - 0.02 * abs(once.score(X_new))
+    start = AutoencoderTransformer(3, max_iter=0, **PIECES | parameters).fit(X)
+    assert once.score(X_new) > start.score(X_new) + 0.02
+
+
+def test_what_training_continues_with_is_stored_only_for_warm_starts():
+    X = curved_rows(100)
+    parameters = PIECES | {"max_iter": 3}
+    model = AutoencoderTransformer(3, **parameters).fit(X)
+    assert set(model._optimizer_state) == {"steps"}
+    model.set_params(warm_start=True).fit(X)
+    assert "unfinished" in model._optimizer_state
+    model.partial_fit(X)
+    assert "unfinished" not in model._optimizer_state
+    assert "average" not in model._optimizer_state
+    # A fit that has converged is continued from the parameters that it kept.
+    model.set_params(tol=10.0, n_iter_no_change=1).fit(X)
+    assert set(model._optimizer_state) == {"steps"}
+
+
+def test_a_pass_continues_from_the_kept_parameters():
+    X, models = curved_rows(150), []
+    for warm_start in (False, True):
+        model = AutoencoderTransformer(3, max_iter=4, warm_start=warm_start, **PIECES)
+        models.append(model.fit(X).partial_fit(X))
+    assert_array_equal(models[0].theta_, models[1].theta_)
+
+
+def test_changed_parameters_are_continued_from():
+    X = curved_rows(150)
+    parameters = PIECES | {"max_iter": 2, "early_stopping": False, "learning_rate_init": 1e-9}
+    model = AutoencoderTransformer(3, warm_start=True, averaging=0, alpha=0, **parameters).fit(X)
+    model.coefs_[0][...] += 1
+    changed = model.theta_.copy()
+    assert_allclose(model.fit(X).theta_, changed, atol=1e-6)
+
+
+def test_the_solver_may_change_between_fits_in_pieces():
+    X = curved_rows(150)
+    model = AutoencoderTransformer(3, max_iter=3, warm_start=True, **PIECES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for solver in ("adam", "lbfgs", "sgd", "adam", "shampoo", "lbfgs"):
+            model.set_params(solver=solver).fit(X)
+    assert len(model.loss_curve_) == 18
+    assert model.score(X) > AutoencoderTransformer(3, max_iter=0).fit(X).score(X)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_averaging_may_change_between_fits_in_pieces(averaging):
+    X = curved_rows(150)
+    model = AutoencoderTransformer(3, max_iter=3, warm_start=True, **PIECES).fit(X)
+    model.set_params(averaging=averaging).fit(X)
+    memory = model._optimizer_state["unfinished"]
+    assert ("averaged" in memory) == (averaging > 0)

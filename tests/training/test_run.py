@@ -1,5 +1,6 @@
 """A run of training: what it counts, how it holds out samples, and its epochs."""
 
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -102,6 +103,40 @@ def test_samples_are_dealt_to_folds(n_rows, fraction, n_folds):
     sizes = np.bincount(run.folds)
     assert len(sizes) == n_folds
     assert np.ptp(sizes) <= 1
+
+
+def test_splits_are_those_of_the_folds():
+    run = make_run(rows_of(100))
+    folds = run.folds
+    assert len(run.splits) == N_FOLDS
+    for k, (trained, held_out) in enumerate(run.splits):
+        np.testing.assert_array_equal(held_out, folds == k)
+        np.testing.assert_array_equal(trained, folds != k)
+    run = make_run(rows_of(600))
+    [(trained, held_out)] = run.splits
+    np.testing.assert_array_equal(held_out, run.folds == 0)
+    np.testing.assert_array_equal(trained, ~held_out)
+
+
+@pytest.mark.parametrize("n_rows", [20, 600])
+def test_given_splits_take_the_place_of_folds(n_rows):
+    number = np.arange(n_rows)
+    splits = (number < 5, number > 15), (number > 7, number < 3)
+    run = make_run(rows_of(n_rows))
+    run.rows = replace(run.rows, splits=splits)
+    assert run.is_cross_validated
+    assert run.splits is splits
+    np.testing.assert_array_equal(run.folds_of_given() != 0, number < 5)
+    run.previous = previous_of(run)
+    assert not run.is_cross_validated
+    assert run.splits == splits[1:]
+    np.testing.assert_array_equal(run.folds_of_given() != 0, number > 7)
+    run = make_run(rows_of(n_rows))
+    run.rows = replace(run.rows, splits=splits[:1])
+    assert not run.is_cross_validated
+    run = make_run(rows_of(n_rows), solver="lbfgs")
+    run.rows = replace(run.rows, splits=splits)
+    assert not run.is_cross_validated
 
 
 def test_a_run_trains_on_all_samples_and_is_validated_on_them_at_first():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._training.splitting import MAX_PARTS, group_samples, merge_equal_rows
+from skae._training.splitting import MAX_PARTS, GivenSplits, group_samples, merge_equal_rows
 
 
 def rows(n_rows=60, n_features=4, dtype=np.float64, seed=0):
@@ -102,6 +102,21 @@ def test_a_frequent_row_is_divided_only_on_request():
     merged = merge_equal_rows(rows(41), np.array([60.0, *np.ones(40)]))
     assert len(merged.X) == 41
     assert merged.weights.max() == 60
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("has_clean", [False, True])
+def test_only_samples_with_equal_labels_are_merged(has_clean, dtype):
+    X = np.repeat(rows(4, dtype=dtype), 3, axis=0)
+    X_clean = X + 1 if has_clean else None
+    labels = np.tile([5, 5, 900], 4)
+    merged = merge_equal_rows(X, np.ones(12), X_clean, labels=labels)
+    assert merged.X.dtype == dtype
+    assert sorted(merged.weights) == [1] * 4 + [2] * 4
+    np.testing.assert_array_equal(merged.X[merged.member], X)
+    assert len({(member, label) for member, label in zip(merged.member, labels, strict=True)}) == 8
+    if has_clean:
+        np.testing.assert_array_equal(merged.X_clean, merged.X + 1)
 
 
 # ---------------------------------------------------------------- folds
@@ -251,3 +266,59 @@ def test_groups_of_unequal_size_make_folds_of_about_equal_size():
     groups = np.repeat(np.arange(40), rng(1).integers(1, 20, 40))
     sizes = np.bincount(grouped(rows(len(groups)), groups=groups).folds(5))
     assert np.ptp(sizes) <= 40
+
+
+def test_a_heavy_group_is_held_out_last():
+    """The first fold is the one that a single split holds out."""
+    labels = np.repeat(np.arange(12), [60, *[3] * 10, 10])
+    for seed in range(5):
+        folds = group_samples(rows(100), np.ones(100), rng(seed), groups=labels).folds(10)
+        assert folds[0] == folds.max()
+        assert 3 <= np.sum(folds == 0) <= 13
+    folds = group_samples(rows(100), np.ones(100), rng(), groups=labels > 0).folds(10)
+    np.testing.assert_array_equal(folds, labels == 0)
+
+
+# ---------------------------------------------------------------- what users give
+
+
+def sides(*numbers, n_samples=6):
+    return tuple(np.isin(np.arange(n_samples), side) for side in numbers)
+
+
+def test_labels_distinguish_what_a_split_distinguishes():
+    assert GivenSplits().labels is None
+    splits = sides([0, 1], [2, 3]), sides([1, 2, 3], [0, 4])
+    found = GivenSplits(None, splits).labels
+    assert [found.tolist().count(label) for label in found] == [1, 1, 2, 2, 1, 1]
+    assert found[2] == found[3]
+    found = GivenSplits(np.array([0, 0, 0, 1, 1, 1]), splits).labels
+    assert len(np.unique(found)) == 6
+    assert len(np.unique(GivenSplits(np.array([0, 0, 0, 1, 1, 1])).labels)) == 2
+
+
+def test_a_part_of_given_splits():
+    given = GivenSplits(np.array([0, 0, 1, 1, 2, 2]), (sides([0, 1], [2, 3]), sides([4], [5])))
+    part = given.part(np.array([0, 2, 4]))
+    np.testing.assert_array_equal(part.groups, [0, 1, 2])
+    [(trained, held_out)] = part.splits  # the other has lost a side
+    np.testing.assert_array_equal(trained, [True, False, False])
+    np.testing.assert_array_equal(held_out, [False, True, False])
+    with pytest.raises(ValueError, match="Raise max_samples"):
+        given.part(np.array([0, 1, 4]))
+    with pytest.raises(ValueError, match="at least two groups"):
+        GivenSplits(given.groups).part(np.array([0, 1]))
+
+
+def test_given_splits_of_merged_rows():
+    given = GivenSplits(np.array([0, 0, 1, 1, 2, 2]), (sides([0, 1], [2, 3]),))
+    found = given.of_rows(np.array([2, 2, 0, 0, 1, 3]))
+    np.testing.assert_array_equal(found.groups, [1, 2, 0, 2])
+    np.testing.assert_array_equal(found.splits[0], [[0, 0, 1, 0], [1, 0, 0, 0]])
+
+
+def test_a_line_about_given_splits():
+    assert str(GivenSplits(np.arange(6))) == ""
+    given = GivenSplits(None, (sides([0, 1], [2, 3]), sides([1, 2, 3], [4, 5])))
+    expected = "validation_split: 2 splits, 2 to 3 samples to train on, 2 held out."
+    assert str(given) == expected

@@ -333,7 +333,7 @@ def minimise(
     parameters = make_parameters(network, np.random.default_rng(1), dtype)
     objective = make_objective(network, parameters, make_rows(X.astype(dtype)))
     fill(objective)
-    finished = lbfgs(objective, decay, max_iter, 10**5, report)
+    finished = lbfgs(objective, decay, (max_iter, 10**5), report)
     return parameters, objective, finished
 
 

@@ -12,6 +12,7 @@ from runs import make_run, previous_of
 from scipy import stats
 
 from skae._network.nested import validated_sizes
+from skae._training import validation
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector
 from skae._training.gain import Gain, gain_lower_bound
 from skae._training.state import start_state
@@ -362,6 +363,32 @@ def test_training_is_not_restarted(reason):
     assert run.history.best_iter == 0
     assert activations_of(run.state)[0] == "relu"
     assert len(told) == run.is_over == (reason == "diverged")
+
+
+# ---------------------------------------------------------------- splits of the user
+
+
+def test_overlapping_splits_count_each_sample_once(monkeypatch):
+    """A sample has the mean of its losses; samples that no split holds out do not count."""
+    run = make_run(curved_rows(60), **OPTIONS | {"max_iter": 1})
+    number = np.arange(60)
+    splits = (number < 30, number >= 50), (number < 40, number >= 45), (number < 20, number >= 55)
+    run.rows = replace(run.rows, splits=splits)
+    seen = []
+    monkeypatch.setattr(validation, "select_epochs", lambda run, *given: select(run, seen, *given))
+    cross_validate(run)
+    [(losses, weights)] = seen
+    assert len(losses) == len(weights) == 15
+    states = [start_state(run.rows.part(trained), run.options) for trained, _ in splits]
+    of_models = np.full((3, 60), np.nan)
+    for k, (state, (_, held_out)) in enumerate(zip(states, splits, strict=True)):
+        of_models[k, held_out] = run.trainer.validation_losses(state, run.rows.part(held_out))()
+    assert_allclose(losses, np.nanmean(of_models[:, 45:], axis=0), rtol=1e-12)
+
+
+def select(run, seen, losses, weights, n_errors):
+    seen.append((losses, weights))
+    return select_epochs(run, losses, weights, n_errors)
 
 
 # ---------------------------------------------------------------- the refit

@@ -1,0 +1,134 @@
+"""Validation of groups and splits that the user passes."""
+
+import numpy as np
+
+from skae._sampling import evenly_spaced
+from skae._training.splitting import GivenSplits
+
+MAX_SPLITS = 10  # that are used; each is a training of its own
+
+
+def number_groups(groups, n_samples):
+    """Return the number of the group of each sample; raise an error for invalid labels."""
+    labels = np.asarray(groups)
+    if labels.ndim != 1 or len(labels) != n_samples:
+        raise ValueError(
+            f"groups must have one label for each sample of X, shape ({n_samples},), got shape "
+            f"{labels.shape}."
+        )
+    missing = np.flatnonzero(_is_missing(labels))
+    if len(missing):
+        raise ValueError(
+            f"groups must have a label for each sample, but {len(missing)} are missing (None or "
+            f"NaN), the first in sample {missing[0]}. Give samples of unknown groups labels of "
+            "their own."
+        )
+    try:
+        return np.unique(labels, return_inverse=True)[1].ravel()
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise TypeError(
+            f"groups must have labels of one kind, such as all int or all str, got {kinds}."
+        ) from error
+
+
+def _is_missing(labels):
+    """Return which labels are None, NaN, NaT or pandas.NA."""
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    if labels.dtype.kind in "mM":
+        return np.isnat(labels)
+    if labels.dtype.kind != "O":
+        return np.zeros(len(labels), bool)
+    return np.array(
+        [
+            label is None
+            or type(label).__name__ in ("NAType", "NaTType")
+            or (isinstance(label, float) and label != label)
+            for label in labels
+        ]
+    )
+
+
+def read_splits(validation_split, X, y, groups, weights):
+    """Return the GivenSplits of a splitter or of an iterable of pairs of indices.
+
+    Of more than MAX_SPLITS splits so many are used, evenly spaced. Raise ValueError if a split is
+    invalid for samples with these weights.
+    """
+    numbers = None if groups is None else number_groups(groups, len(weights))
+    if validation_split is None:
+        return GivenSplits(numbers)
+    if hasattr(validation_split, "split"):
+        n_splits = validation_split.get_n_splits(X, y, groups)
+        pairs = validation_split.split(X, y, groups)
+    else:
+        pairs = list(validation_split)
+        n_splits = len(pairs)
+    if not n_splits:
+        raise ValueError(
+            "validation_split has no splits. If it is an iterator, it can be read only once: pass "
+            "a list."
+        )
+    used = set(evenly_spaced(n_splits, MAX_SPLITS).tolist())
+    splits = [_read_split(pair, k, weights) for k, pair in enumerate(pairs) if k in used]
+    for k, (trained, held_out) in zip(sorted(used), splits):
+        if numbers is not None and np.isin(numbers[trained], numbers[held_out]).any():
+            raise ValueError(
+                f"Split {k} of validation_split has samples of one group on both sides. With "
+                "groups, use a splitter that keeps them together, such as GroupKFold or "
+                "GroupShuffleSplit."
+            )
+    return GivenSplits(numbers, tuple(splits))
+
+
+def _read_split(pair, k, weights):
+    """Return the two sides of a split as boolean arrays; raise ValueError if one is invalid."""
+    try:
+        sides = [np.asarray(side) for side in pair]
+    except TypeError:
+        sides = []
+    if len(sides) != 2:
+        raise ValueError(
+            f"Split {k} of validation_split must be a pair of arrays, the indices of the samples "
+            f"to train on and those of the samples to hold out, got {pair!r:.80}."
+        )
+    trained, held_out = (_mask(side, k, len(weights)) for side in sides)
+    if (trained & held_out).any():
+        raise ValueError(
+            f"Split {k} of validation_split has {np.sum(trained & held_out)} samples on both sides."
+        )
+    for mask, n_needed, use in ((trained, 2, "train on"), (held_out, 1, "hold out")):
+        n_found = np.count_nonzero(weights[mask])
+        if n_found < n_needed:
+            raise ValueError(
+                f"Split {k} of validation_split has {n_found} samples with a weight to {use}; at "
+                f"least {n_needed} are needed."
+            )
+    return trained, held_out
+
+
+def _mask(indices, k, n_samples):
+    """Return a boolean array that marks the samples with these indices."""
+    if indices.dtype == bool and indices.shape == (n_samples,):
+        return indices.copy()
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        raise ValueError(
+            f"Split {k} of validation_split must consist of one-dimensional arrays of indices, got "
+            f"an array of {indices.dtype} with shape {indices.shape}."
+        )
+    indices = indices.astype(int)
+    outside = indices[(indices < 0) | (indices >= n_samples)]
+    if len(outside):
+        raise ValueError(
+            f"Split {k} of validation_split has the index {outside[0]}, but X has {n_samples} "
+            "samples. In searches and in cross-validation pass a splitter instead of indices."
+        )
+    mask = np.zeros(n_samples, bool)
+    mask[indices] = True
+    if np.count_nonzero(mask) < len(indices):
+        raise ValueError(
+            f"Split {k} of validation_split has an index twice. To count a sample several times, "
+            "pass sample_weight."
+        )
+    return mask
