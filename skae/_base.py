@@ -30,6 +30,7 @@ from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
 from skae._training.state import Previous
+from skae._training.stream import follow
 from skae._training.trainer import Trainer
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
@@ -120,6 +121,7 @@ class _BaseAutoencoder(
                 tasks = self._tasks(context, given, (X, X_clean, weights), options)
                 result = fit(trainer, rows, samples[2], previous, tasks)
                 self._keep(self._fitted_attributes(result, X, weights, trainer, tasks))
+                self._stream = None
             tasks.end()
         return self
 
@@ -136,12 +138,15 @@ class _BaseAutoencoder(
                 options = options.for_samples(X.shape[1])
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
+            change = follow(getattr(self, "_stream", None), samples[0], weights)
+            given = samples[0], weights, samples[1], options
             with job_runner() as run_jobs:
-                rows = self._training_rows(samples[0], weights, samples[1], options)
+                rows = self._training_rows(*given, change.is_shifted)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
-                result = partial_fit(trainer, rows, previous)
-                keep = self._fitted_attributes if first else self._updated_attributes
-                self._keep(keep(result, X, weights, trainer))
+                result = partial_fit(trainer, rows, previous, change)
+                anew = first or change.is_shifted
+                keep = self._fitted_attributes if anew else self._updated_attributes
+                self._keep(keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()})
         return self
 
     def _options(self):
