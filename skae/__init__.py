@@ -14,6 +14,7 @@ from skae._denoising import DenoisingAutoencoder
 from skae._imputer import AutoencoderImputer
 from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
+from skae._training.stream import ShiftedSamplesWarning
 from skae._transformer import AutoencoderTransformer
 from skae._version import __version__ as __version__
 
@@ -23,6 +24,7 @@ __all__ = [
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "ShiftedSamplesWarning",
     "activations",
     "corruptions",
     "export",

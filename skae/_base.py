@@ -30,6 +30,7 @@ from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
 from skae._training.state import Previous
+from skae._training.stream import follow
 from skae._training.trainer import Trainer
 from skae._validation import read_splits
 from skae.losses import LOSSES
@@ -124,6 +125,7 @@ class _BaseAutoencoder(
                 tasks = self._tasks(context, given, (X, X_clean, weights), rows)
                 result = fit(trainer, rows, samples[2], previous, tasks)
                 self._keep(self._fitted_attributes(result, X, weights, trainer, tasks))
+                self._stream = None
             tasks.end()
         return self
 
@@ -135,17 +137,20 @@ class _BaseAutoencoder(
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
-            splits, options = self._splits_of_pass(first, given, groups, weights), self._options()
+            options = self._options()
             if first:
                 options = options.for_samples(X.shape[1])
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
+            change = follow(getattr(self, "_stream", None), samples[0], weights)
+            anew = first or change.is_shifted
+            splits = self._splits_of_pass(anew, given, groups, weights)
             with job_runner() as run_jobs:
                 rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
-                result = partial_fit(trainer, rows, previous)
-                keep = self._fitted_attributes if first else self._updated_attributes
-                self._keep(keep(result, X, weights, trainer))
+                result = partial_fit(trainer, rows, previous, change)
+                keep = self._fitted_attributes if anew else self._updated_attributes
+                self._keep(keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()})
         return self
 
     def _options(self):
@@ -156,7 +161,7 @@ class _BaseAutoencoder(
         """Return whether `fit` holds samples out."""
         return options.validates and X_val is None
 
-    def _splits_of_pass(self, first, X, groups, weights):
+    def _splits_of_pass(self, anew, X, groups, weights):
         """Return the splits of a call of `partial_fit`, None where it holds no samples out."""
         return None
 

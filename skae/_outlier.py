@@ -267,7 +267,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant
         samples and codes are pulled in to these norms before they enter the networks; the linear
-        path reads them unchanged. None without a linear path.
+        path reads them unchanged. Outside the range of the training values, the networks fade out.
+        None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
@@ -538,8 +539,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     ) -> Self:
         """Train for one pass over X, continuing from previous calls.
 
-        The first call determines mean, scale and, with a linear path, PCA: give it enough
-        samples.
+        Mean, scale and, with a linear path, PCA follow from the first call: give it enough samples.
+        If samples stay on another level or scale than those before, training starts anew. See the
+        guide on scaling out.
 
         The first call also fits the ellipsoid that decides which samples count less, and starts
         the mixtures. Later calls update the mixtures with a memory of about 1000 samples. They
@@ -606,10 +608,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         """Return True: the calibration holds samples out."""
         return True
 
-    def _splits_of_pass(self, first, X, groups, weights):
-        """Return the splits of the first call of `partial_fit`, which calibrates; later None."""
-        splits = read_splits(self.validation_split if first else None, X, None, groups, weights)
-        return splits if first else None
+    def _splits_of_pass(self, anew, X, groups, weights):
+        """Return the splits of a pass that starts anew, and calibrates; of others None."""
+        splits = read_splits(self.validation_split if anew else None, X, None, groups, weights)
+        return splits if anew else None
 
     def _training_rows(self, X, weights, X_clean, options, splits=None):
         """Return the samples to train on, those outside the ellipsoid with less weight.

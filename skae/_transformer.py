@@ -226,7 +226,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant
         samples and codes are pulled in to these norms before they enter the networks; the linear
-        path reads them unchanged. None without a linear path.
+        path reads them unchanged. Outside the range of the training values, the networks fade out.
+        None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
@@ -443,8 +444,10 @@ class AutoencoderTransformer(_BaseAutoencoder):
     ) -> Self:
         """Train for one pass over X, continuing from previous calls.
 
-        The first call determines mean, scale and, with a linear path, PCA: give it enough
-        samples.
+        Mean, scale and, with a linear path, PCA follow from the first call. While PCA of all
+        samples so far is better on new samples than the model, training starts anew from that PCA.
+        It also starts anew if samples stay on another level or scale than those before. See the
+        guide on scaling out.
 
         Parameters
         ----------

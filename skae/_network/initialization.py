@@ -234,11 +234,19 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
         variances, directions = variances[::-1], vectors.T[::-1]
     else:
         variances, directions, total = _truncated_svd(X, root, scaling, n_components)
-    n_positive = int(np.sum(variances > 1e-14 * variances[0])) if total > 0 else 0
+    return *leading_directions(variances, directions, n_components if total > 0 else 0), total
+
+
+def leading_directions(variances, directions, n_components):
+    """Return the first n_components variances that are not zero, and their directions.
+
+    The largest entry of each direction is made positive.
+    """
+    n_positive = int(np.sum(variances > 1e-14 * variances[:1]))
     n_found = min(n_components, n_positive)
     variances, directions = variances[:n_found], directions[:n_found]
     signs = np.sign(directions[np.arange(n_found), np.abs(directions).argmax(axis=1)])
-    return variances, directions * signs[:, None], total
+    return variances, directions * signs[:, None]
 
 
 def _truncated_svd(X, root, scaling, n_components):

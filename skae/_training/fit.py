@@ -1,5 +1,6 @@
 """Fit: train a model on prepared samples by the procedure that the options ask for."""
 
+from dataclasses import replace
 from functools import partial
 import warnings
 
@@ -13,6 +14,7 @@ from skae._training.callbacks import NULL_TASKS
 from skae._training.early_stopping import Patience
 from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
+from skae._training.restart import restarted_state, should_restart
 from skae._training.run import (
     History,
     Run,
@@ -59,9 +61,17 @@ def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
     return end(run, in_order=False)
 
 
-def partial_fit(trainer, rows, previous=None):
-    """Train one pass over the samples, from a new start or after a `previous` pass."""
+def partial_fit(trainer, rows, previous=None, change=None):
+    """Train one pass over the samples, from a new start or after a `previous` pass.
+
+    `change` tells whether a new start is due after a previous pass, or may be better: see `Change`.
+    """
     run = _start(trainer, rows, previous and previous.forget_training())
+    if run.resumed and change is not None and should_restart(run, change):
+        run.state = restarted_state(run, change)
+        run.previous = replace(run.previous, explained_variance=None)  # of another code
+        if run.state.model.network.nested:
+            _weigh_decoders(run, None)
     state, history = run.state, run.history
     start = state.parameters.flat.copy()
     try:

@@ -144,17 +144,23 @@ class TrainingState:
 # ---------------------------------------------------------------- start
 
 
-def start_state(rows, options, run_jobs=run_sequentially, n_components=None):
+def start_state(rows, options, run_jobs=run_sequentially, n_components=None, moments=None):
     """Return the state that training starts with: random weights, PCA on the linear path.
 
     The random weights depend only on the seed and the widths. `n_components`, if given, replaces
-    that of the options.
+    that of the options. Mean, scale and PCA are those of the samples, or follow from `moments` of
+    more samples, if given together with n_components: see `Moments`.
     """
     X, target, weights = rows.arrays()
     network, seed = options.network, options.seeds.start
-    scaling = measure_scaling(X, weights, network.standardize, run_jobs)
-    pca = _pca_start(X, weights, scaling, network, n_components, run_jobs)
-    n_components, directions, explained_by_pca = pca
+    explained_by_pca = None
+    if moments is None:
+        scaling = measure_scaling(X, weights, network.standardize, run_jobs)
+        pca = _pca_start(X, weights, scaling, network, n_components, run_jobs)
+        n_components, directions, explained_by_pca = pca
+    else:
+        scaling = moments.scaling(network.standardize, X.dtype)
+        directions = moments.directions(scaling, n_components)
     spec = network.spec(X.shape[1], int(n_components))
     bounds = measure_bounds(target) if network.clips else None
     if bounds is not None:
