@@ -1,6 +1,7 @@
 """AutoencoderOutlierDetector."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
 import warnings
@@ -27,9 +28,11 @@ from skae._outliers.robust import (
     downweight_outliers,
     fit_ellipsoid,
     weighted_quantile,
+    weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
 from skae._reporting import OutlierReports
+from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
 from skae.activations import Activation
@@ -372,6 +375,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             Interval(Integral, 2, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="right"),
         ],
+        "novelty": ["boolean"],
     }
 
     def __init__(
@@ -412,6 +416,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         contamination: float | Literal["auto"] = "auto",
         criterion: str = "likelihood",
         max_samples: int | float | Literal["auto"] = "auto",
+        novelty: bool = False,
     ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -448,6 +453,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.contamination = contamination
         self.criterion = criterion
         self.max_samples = max_samples
+        self.novelty = novelty
 
     @validate_parameters
     def fit(
@@ -573,8 +579,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             weights = self._drawn_weights(weights, options)
             self._warn_of_dropped(np.count_nonzero(weights), n_samples)
             rows = super()._training_rows(X, weights, None, options, splits=True)
-            ellipsoid = fit_ellipsoid(rows, options.seeds.start)
-            self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
+            rows = deal_copies(rows, options.seeds.split)
+            ellipsoid = None if self.novelty else fit_ellipsoid(rows, options.seeds.start)
+            self.ellipsoid_ = None
+            if ellipsoid is not None:
+                self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
             return downweight_outliers(rows, ellipsoid)
         rows = super()._training_rows(X, weights, None, options)
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
@@ -584,15 +593,19 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
         self.calibration_weights_ = weights[-MEMORY_SAMPLES:]
-        return downweight_outliers(rows, Ellipsoid(**self.ellipsoid_))
+        return downweight_outliers(rows, self._ellipsoid)
+
+    def _validate_weights(self, sample_weight, X):
+        """Return the weights as numbers of samples, so that a common factor has no effect."""
+        return weights_as_counts(super()._validate_weights(sample_weight, X))
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
         attributes = super()._fitted_attributes(result, X, weights, trainer, tasks)
-        scorer = Scorer(result.model)
+        scorer = Scorer(result.model, None, self._ellipsoid)
         if self.criterion == "likelihood":
-            density = fit_scorer(result, result.seeds.samples).density.asdict()
+            density = fit_scorer(result, result.seeds.samples, self._ellipsoid).density.asdict()
             attributes["density_"] = _persistence.in_file_order(density)
-            scorer = Scorer(result.model, Density.from_dict(attributes["density_"]))
+            scorer = replace(scorer, density=Density.from_dict(attributes["density_"]))
         scores = scorer.score_samples(X)
         calibration = Calibration(scores, weights)
         if trainer is not None:
@@ -611,8 +624,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         """Return the fitted attributes, with an updated density and threshold."""
         attributes = super()._fitted_attributes(result, X, weights, trainer)
         if self.criterion == "likelihood":
-            density = Density.from_dict(self.density_)
-            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY_SAMPLES)
+            scorer = replace(self._scorer, model=result.model)
+            scorer = update_scorer(scorer, result.rows, MEMORY_SAMPLES)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
@@ -631,9 +644,14 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
 
     @property
     def _scorer(self):
-        if self.criterion == "reconstruction":
-            return Scorer(self._model)
-        return Scorer(self._model, Density.from_dict(self.density_))
+        density = None
+        if self.criterion == "likelihood":
+            density = Density.from_dict(self.density_)
+        return Scorer(self._model, density, self._ellipsoid)
+
+    @property
+    def _ellipsoid(self):
+        return None if self.ellipsoid_ is None else Ellipsoid(**self.ellipsoid_)
 
     # ---------------------------------------------------------------- files and export
 

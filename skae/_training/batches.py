@@ -7,11 +7,17 @@ import numpy as np
 
 from skae._sampling import evenly_spaced
 from skae._training.dependence import find_blocks
-from skae._training.splitting import FoldSplitter, group_samples, merge_equal_rows
+from skae._training.splitting import (
+    FoldSplitter,
+    count_earlier,
+    group_samples,
+    merge_equal_rows,
+)
 
 CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
 MAX_NOISE_DRAWS = 20  # for each sample
+MIN_MEAN_COPIES = 5  # of each distinct sample, where copies are taken to be independent
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,35 @@ def validation_rows(X, corruption, seed):
         rng = np.random.default_rng(seed)
         splitter = group_samples(X, rows.weights, rng, blocks=find_blocks(X))
     return replace(rows, splitter=splitter)
+
+
+def deal_copies(rows, seed):
+    """Return rows with a splitter that may put copies of a sample into different folds.
+
+    This is done if there are five copies or more of each distinct sample, on average. Samples are
+    then categories or other discrete values, and new ones repeat them. If a fold held all copies of
+    one, models would be trained without it. Merged samples are divided again.
+    """
+    dependence, total = rows.splitter.dependence, rows.weights.sum()
+    n_distinct = dependence.n_samples - dependence.n_copies
+    if dependence.block_length is not None or total < MIN_MEAN_COPIES * n_distinct:
+        return rows
+    n_parts = np.ones(len(rows), int)
+    if len(rows) <= MAX_MERGED_ROWS:
+        share = min(1, MAX_MERGED_ROWS / total)
+        n_parts = np.maximum(np.rint(share * rows.weights).astype(int), 1)
+    divided = divide_rows(rows, n_parts)
+    order = np.random.default_rng(seed).permutation(len(divided))
+    weights = divided.weights
+    return replace(divided, splitter=FoldSplitter(order, weights, dependence))
+
+
+def divide_rows(rows, n_parts):
+    """Return rows, each divided into equal ones that share its weight."""
+    first = np.cumsum(n_parts) - n_parts
+    member = first[rows.member] + count_earlier(rows.member) % n_parts[rows.member]
+    X, weights = np.repeat(rows.X, n_parts, axis=0), np.repeat(rows.weights / n_parts, n_parts)
+    return replace(all_rows(X, weights), member=member)
 
 
 def _without_zero_weights(X, weights, X_clean):
