@@ -47,23 +47,33 @@ MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit`
 class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder):
     """Outlier detector: samples that are unlikely under a density based on an autoencoder.
 
-    A sample is judged by its code and its residual together. Let c(x) be the code of a sample,
-    r(x) its reconstruction, B the linear regression of the samples on their codes, and P the
-    projection on the range of B. The detector estimates the density of
+    A sample is judged by its position along the surface of the reconstructions and by its distance
+    from it together. Let z be the standardised sample, P the projection on the subspace that a
+    linear regression on the codes explains (that of PCA, with a linear path), and r the
+    reconstruction. The detector estimates the density of
 
-        t(x) = B (c(x) - mean c) + (I - P) (x - r(x)),
+        t(z) = P z + (I - P) (z - r(P z)),
 
     which is the sample after the curved surface of the reconstructions has been flattened. For a
-    linear network, t(x) is the centred sample. The score of a sample is its log-likelihood: the
-    mean of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
-    covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
-    would be the log-likelihood that `score_samples` of PCA returns.
+    linear network, t(z) is z. The determinant of the derivative of t is one, so a density of t is
+    one of z. The score of a sample is its log-density: the mean of log p over three Gaussian
+    mixtures p of up to 6, 16 and 64 Gaussians, whose covariances are shrunk towards a common one,
+    minus a constant that makes the integral one. With a single Gaussian and a linear network, it
+    would be the log-likelihood of PCA with as many components as features.
 
     Outliers among the training samples have little influence: samples outside the ellipsoid of the
-    bulk, found by the minimum covariance determinant, count less the more distant they are, both
-    for the network and for the mixtures. Each feature is standardised, so units do not matter (see
-    `scale_`). The p-values come from samples held out of training, and so does the threshold with
+    bulk, found by the minimum covariance determinant, count less the more distant they are, for the
+    network and for the mixtures, most of all for the largest. If the training samples are known to
+    be normal, say so by ``novelty=True``: all of them then count in full, and up to 1000 narrow
+    Gaussians are added. Each feature is standardised, so units do not matter (see `scale_`). No
+    Gaussian is narrower than the steps to which a feature is rounded, such as one for counts and
+    categories. The p-values come from samples held out of training, and so does the threshold with
     ``contamination="auto"``. No training samples are stored.
+
+    Sample weights are shares: multiplying all of them by a number changes nothing. Where a number
+    of samples matters (the sizes of the mixtures, shrinkage, the choice of cross-validation,
+    p-values), weights that are multiples of the smallest one are numbers of copies of a sample.
+    Otherwise their sum counts as the effective number of samples, (sum w)**2 / sum w**2.
 
     If `n_components` is a share of the variance, the code has as many components as PCA needs for
     it, but at least one fewer than X has features. The detector is also a transformer.
@@ -205,7 +215,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         samples. With fewer than 19 training samples, too few to estimate a rate of 5 %, "auto"
         flags the samples that score lower than all held-out ones.
     criterion : {"likelihood", "reconstruction"}, default="likelihood"
-        Score of a sample: its log-likelihood, as described above, or minus the mean of its squared
+        Score of a sample: its log-density, as described above, or minus the mean of its squared
         standardised residuals, as in textbooks.
     max_samples : int, float in (0, 1] or "auto", default="auto"
         Maximum number of samples to train on: a number, a share of the samples, or 10,000 with
@@ -213,6 +223,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         `calibration_scores_` are those of others. Unlike in IsolationForest, where each tree draws
         samples of its own, the others are not used for training at all. A number or share that
         leaves out most samples therefore raises a warning.
+
+    novelty : bool, default=False
+        Whether the training samples are all normal, so that outliers are sought among new samples
+        only (novelty detection). Then no sample counts less for being distant, and the density is
+        finer. If there are outliers among the training samples after all, they are learned.
 
     Attributes
     ----------
@@ -237,7 +252,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Number by which each feature is divided: its standard deviation, or 1 if that is zero. If
         three quarters of the samples share one value, the standard deviation would measure how rare
         the other values are, not how large. Then the scale is at least the root mean square of
-        their distances from that value, divided by sqrt(-2 log p), where p is their share.
+        their distances from that value, divided by sqrt(-2 log p), where p is their share. It is
+        also at least 1 / sqrt(12) of the step to which the feature is rounded, as the median
+        distance of successive distinct values shows.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
         the code. The networks add a nonlinear part, which they do not show. There is no such
@@ -322,11 +339,12 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     calibration_indices_ : ndarray of shape (n_held_out,)
         Row numbers of these samples in X. In later calls of `partial_fit` those of the last call,
         and -1 for samples of earlier calls.
-    ellipsoid_ : dict
-        Mean, whitening matrix and size of the ellipsoid outside which samples count less.
+    ellipsoid_ : dict or None
+        Mean, whitening matrix and size of the ellipsoid outside which samples count less; None
+        with ``novelty=True``.
     density_ : dict
-        Parameters of the likelihood: regression on the code, axes, mixtures. Only with
-        ``criterion="likelihood"``.
+        Parameters of the density: basis of the subspace of P, axes, mixtures, and the logarithm of
+        the integral that the scores are divided by. Only with ``criterion="likelihood"``.
 
     See Also
     --------
@@ -360,7 +378,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
     calibration_indices_: NDArray[np.intp]
-    ellipsoid_: dict[str, Any]
+    ellipsoid_: dict[str, Any] | None
     density_: dict[str, Any]
 
     if TYPE_CHECKING:  # a method that scikit-learn has no types for
@@ -709,7 +727,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Scores in float64, of standardised features: the log-likelihood with
+            Scores in float64, of standardised features: the log-density with
             ``criterion="likelihood"``, minus the mean of the squared residuals with
             ``criterion="reconstruction"``.
 

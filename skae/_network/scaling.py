@@ -68,9 +68,9 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     """Return the scaling to the weighted mean and the root mean square of the centred samples.
 
     The scale is one number for all features, which keeps the directions of PCA, or one for each
-    feature. The latter is larger for features with rare values: see `_scales_of_rare_values`. It is
-    at least the rounding error of a feature: see `rounding_errors`. Constant features are not scaled. Means are taken about the first sample, so that the mean of
-    equal values is exact.
+    feature. The latter is larger for features with rare values (see `_scales_of_rare_values`), and
+    at least the rounding error of the feature (see `rounding_errors`). Constant features are not
+    scaled. Means are taken about the first sample, so that the mean of equal values is exact.
     """
     first = X[0].astype(np.float64)
     mean = first + _column_means(X, weights, first, power=1, run_jobs=run_jobs)

@@ -137,7 +137,9 @@ def test_the_integral_is_one(n_features, trust):
     Z = rng.standard_normal((400, n_features)) * 0.3 + rng.choice([-1, 1, 1.5], (400, 1))
     density = fitted(Z, trust=trust)
     assert density.log_integral < -0.01
-    assert integral(density, (-8, 8), 4001 if n_features == 1 else 401) == pytest.approx(1, abs=0.02)
+    assert integral(density, (-8, 8), 4001 if n_features == 1 else 401) == pytest.approx(
+        1, abs=0.02
+    )
 
 
 # ---------------------------------------------------------------- columns

@@ -110,7 +110,11 @@ def test_a_trained_network_has_a_density_with_an_integral_of_one(ellipsoid):
 def test_features_add_up_to_the_score(sizes):
     X, unseen = samples(), samples(50, seed=2)
     result = trained(X)
-    scorer = Scorer(result.model) if sizes == "no density" else fit_scorer(result, 0, everything(X), sizes)
+    scorer = (
+        Scorer(result.model)
+        if sizes == "no density"
+        else fit_scorer(result, 0, everything(X), sizes)
+    )
     contributions = scorer.score_features(unseen)
     assert contributions.shape == unseen.shape
     assert contributions.dtype == np.float64
