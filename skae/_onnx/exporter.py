@@ -207,7 +207,8 @@ def prototypes_log_density(prototypes, P):
     distances -= 2 * P @ (prototypes.means * precisions).T
     distances += (np.square(prototypes.means) * precisions).sum(axis=1)
     joint = prototypes.log_norms - 0.5 * np.maximum(distances, 0)
-    highest = P.node("ReduceMax", [joint], P.dtype, axes=[1])
+    first = P.lift([1], np.int64)  # of ReduceMax, newer versions take other arguments than older
+    highest = P.node("TopK", [joint, first], P.dtype, n_results=2)
     return np.log(np.exp(joint - highest).sum_columns(len(precisions))) + highest
 
 

@@ -13,7 +13,7 @@ from skae._outliers.robust import leading_axes
 # Numbers of components, and the least weight of samples for each of them.
 LEVELS = (6, 50), (16, 50), (64, 20)
 TRUST_POWERS = (0, 1, 2)  # of the weights of distant samples, at these levels
-FEW_COMPONENTS, MIN_FEW_WEIGHT = (1, 2, 3, 4, 6), 8  # compared if the first rule allows fewer
+FEW_COMPONENTS, MIN_FEW_WEIGHT = (1, 2, 3, 4, 6), 8  # compared if the first level has fewer
 MAX_PROTOTYPES, MIN_PROTOTYPE_WEIGHT = 1000, 2
 MAX_AXES = 50
 MAX_SAMPLES = 5000
@@ -186,17 +186,17 @@ def shrink_rest(across, along, n_features, n_axes, total):
 def _level_sizes(P, levels, rng, floor):
     """Return the number of components of each mixture.
 
-    Where there are too few samples for the first level, held-out samples choose how many are best;
-    the finer levels have at least as many.
+    If the samples are too few for the first level, held-out samples choose how many are best.
     """
     sizes = [
         min(size, max(int(level.sum() // least), 1))
         for (size, least), level in zip(LEVELS, levels, strict=True)
     ]
     if sizes[0] < LEVELS[0][0]:
-        most = max(levels[1].sum() / MIN_FEW_WEIGHT, 1)
-        candidates = [size for size in FEW_COMPONENTS if size <= min(most, len(P))]
+        most = min(levels[1].sum() / MIN_FEW_WEIGHT, len(P))
+        candidates = [size for size in FEW_COMPONENTS if size <= max(most, 1)]
+        best = 1
         if len(candidates) > 1:
             best = best_n_components(P, levels[1], candidates, rng, floor)
-            sizes = [max(size, best) for size in sizes]
+        sizes = [best] * len(levels)
     return sizes

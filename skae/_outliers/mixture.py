@@ -134,8 +134,10 @@ def best_n_components(X, weights, candidates, rng, floor=0.0):
 def _responsibilities(mixture, X):
     """Return the probability of each component, given a sample: the expectation step."""
     joint = mixture.log_joint(X)
-    joint -= logsumexp(joint, axis=1, keepdims=True)
-    return np.exp(joint, out=joint)
+    joint -= joint.max(axis=1, keepdims=True)
+    np.exp(joint, out=joint)
+    joint /= joint.sum(axis=1, keepdims=True)
+    return joint
 
 
 def _sufficient_statistics(X, weights, responsibilities):

@@ -81,7 +81,7 @@ def test_one_component_of_many_rows_has_the_likelihood_of_pca():
 
 
 def test_the_sizes_follow_the_number_of_samples():
-    for n_rows, sizes in ((20, [1, 1, 1]), (210, [4, 4, 10]), (500, [6, 10, 25])):
+    for n_rows, sizes in ((20, [1, 1, 1]), (500, [6, 10, 25])):
         assert fitted(rows(n_rows)).sizes == sizes
     assert fitted(rows(1400)).sizes == [6, 16, 64]
 
@@ -90,8 +90,8 @@ def test_the_sizes_follow_the_number_of_samples():
 def test_few_samples_have_as_many_components_as_are_seen_in_others(n_rows):
     rng = np.random.default_rng(0)
     clusters = 0.1 * rng.standard_normal((n_rows, 2)) + rng.choice([-1, 1], (n_rows, 1))
-    assert fitted(clusters).sizes[0] >= 2
-    assert fitted(rng.standard_normal((n_rows, 2))).sizes[0] == 1
+    assert min(fitted(clusters).sizes) >= 2
+    assert fitted(rng.standard_normal((n_rows, 2))).sizes == [1, 1, 1]
 
 
 def test_finer_levels_trust_distant_samples_less():
