@@ -29,9 +29,11 @@ from skae._outliers.robust import (
     downweight_outliers,
     fit_ellipsoid,
     weighted_quantile,
+    weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
 from skae._reporting import OutlierReports
+from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
 from skae._validation import read_splits
@@ -47,23 +49,33 @@ MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit`
 class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder):
     """Outlier detector: samples that are unlikely under a density based on an autoencoder.
 
-    A sample is judged by its code and its residual together. Let c(x) be the code of a sample,
-    r(x) its reconstruction, B the linear regression of the samples on their codes, and P the
-    projection on the range of B. The detector estimates the density of
+    A sample is judged by its position along the surface of the reconstructions and by its distance
+    from it together. Let z be the standardised sample, P the projection on the subspace that a
+    linear regression on the codes explains (that of PCA, with a linear path), and r the
+    reconstruction. The detector estimates the density of
 
-        t(x) = B (c(x) - mean c) + (I - P) (x - r(x)),
+        t(z) = P z + (I - P) (z - r(P z)),
 
     which is the sample after the curved surface of the reconstructions has been flattened. For a
-    linear network, t(x) is the centred sample. The score of a sample is its log-likelihood: the
-    mean of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
-    covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
-    would be the log-likelihood that `score_samples` of PCA returns.
+    linear network, t(z) is z. The determinant of the derivative of t is one, so a density of t is
+    one of z. The score of a sample is its log-density: the mean of log p over three Gaussian
+    mixtures p of up to 6, 16 and 64 Gaussians, whose covariances are shrunk towards a common one,
+    minus a constant that makes the integral one. With a single Gaussian and a linear network, it
+    would be the log-likelihood of PCA with as many components as features.
 
     Outliers among the training samples have little influence: samples outside the ellipsoid of the
-    bulk, found by the minimum covariance determinant, count less the more distant they are, both
-    for the network and for the mixtures. Each feature is standardised, so units do not matter (see
-    `scale_`). The p-values come from samples held out of training, and so does the threshold with
+    bulk, found by the minimum covariance determinant, count less the more distant they are, for the
+    network and for the mixtures, most of all for the largest. If the training samples are known to
+    be normal, say so by ``novelty=True``: all of them then count in full, and up to 1000 narrow
+    Gaussians are added. Each feature is standardised, so units do not matter (see `scale_`). No
+    Gaussian is narrower than the steps to which a feature is rounded, such as one for counts and
+    categories. The p-values come from samples held out of training, and so does the threshold with
     ``contamination="auto"``. No training samples are stored.
+
+    Sample weights are shares: multiplying all of them by a number changes nothing. Where a number
+    of samples matters (the sizes of the mixtures, shrinkage, the choice of cross-validation,
+    p-values), weights that are multiples of the smallest one are numbers of copies of a sample.
+    Otherwise their sum counts as the effective number of samples, (sum w)**2 / sum w**2.
 
     If `n_components` is a share of the variance, the code has as many components as PCA needs for
     it, but at least one fewer than X has features. The detector is also a transformer.
@@ -223,7 +235,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         samples. With fewer than 19 training samples, too few to estimate a rate of 5 %, "auto"
         flags the samples that score lower than all held-out ones.
     criterion : {"likelihood", "reconstruction"}, default="likelihood"
-        Score of a sample: its log-likelihood, as described above, or minus the mean of its squared
+        Score of a sample: its log-density, as described above, or minus the mean of its squared
         standardised residuals, as in textbooks.
     max_samples : int, float in (0, 1] or "auto", default="auto"
         Maximum number of samples to train on: a number, a share of the samples, or 10,000 with
@@ -231,6 +243,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         `calibration_scores_` are those of others. Unlike in IsolationForest, where each tree draws
         samples of its own, the others are not used for training at all. A number or share that
         leaves out most samples therefore raises a warning.
+
+    novelty : bool, default=False
+        Whether the training samples are all normal, so that outliers are sought among new samples
+        only (novelty detection). Then no sample counts less for being distant, and the density is
+        finer. If there are outliers among the training samples after all, they are learned.
 
     Attributes
     ----------
@@ -255,7 +272,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Number by which each feature is divided: its standard deviation, or 1 if that is zero. If
         three quarters of the samples share one value, the standard deviation would measure how rare
         the other values are, not how large. Then the scale is at least the root mean square of
-        their distances from that value, divided by sqrt(-2 log p), where p is their share.
+        their distances from that value, divided by sqrt(-2 log p), where p is their share. It is
+        also at least 1 / sqrt(12) of the step to which the feature is rounded, as the median
+        distance of successive distinct values shows.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
         the code. The networks add a nonlinear part, which they do not show. There is no such
@@ -341,11 +360,12 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     calibration_indices_ : ndarray of shape (n_held_out,)
         Row numbers of these samples in X. In later calls of `partial_fit` those of the last call,
         and -1 for samples of earlier calls.
-    ellipsoid_ : dict
-        Mean, whitening matrix and size of the ellipsoid outside which samples count less.
+    ellipsoid_ : dict or None
+        Mean, whitening matrix and size of the ellipsoid outside which samples count less; None
+        with ``novelty=True``.
     density_ : dict
-        Parameters of the likelihood: regression on the code, axes, mixtures. Only with
-        ``criterion="likelihood"``.
+        Parameters of the density: basis of the subspace of P, axes, mixtures, and the logarithm of
+        the integral that the scores are divided by. Only with ``criterion="likelihood"``.
 
     See Also
     --------
@@ -389,7 +409,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
     calibration_indices_: NDArray[np.intp]
-    ellipsoid_: dict[str, Any]
+    ellipsoid_: dict[str, Any] | None
     density_: dict[str, Any]
 
     if TYPE_CHECKING:  # a method that scikit-learn has no types for
@@ -404,6 +424,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             Interval(Integral, 2, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="right"),
         ],
+        "novelty": ["boolean"],
     }
 
     def __init__(
@@ -445,6 +466,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         contamination: float | Literal["auto"] = "auto",
         criterion: str = "likelihood",
         max_samples: int | float | Literal["auto"] = "auto",
+        novelty: bool = False,
     ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -482,6 +504,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.contamination = contamination
         self.criterion = criterion
         self.max_samples = max_samples
+        self.novelty = novelty
 
     @validate_parameters
     def fit(
@@ -623,8 +646,12 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             drawn = self._drawn_weights(weights, options)
             self._warn_of_dropped(np.count_nonzero(drawn), np.count_nonzero(weights))
             rows = super()._training_rows(X, drawn, None, options, splits)
-            ellipsoid = fit_ellipsoid(rows, options.seeds.start)
-            self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
+            if splits.are_independent:
+                rows = deal_copies(rows, options.seeds.split)
+            ellipsoid = None if self.novelty else fit_ellipsoid(rows, options.seeds.start)
+            self.ellipsoid_ = None
+            if ellipsoid is not None:
+                self.ellipsoid_ = _persistence.in_file_order(vars(ellipsoid))
             # A sample that was not drawn is not new if others of its group were.
             left_out = (drawn == 0) & (weights > 0) & splits.are_independent
             return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
@@ -636,15 +663,19 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
         self.calibration_weights_ = weights[-MEMORY_SAMPLES:]
-        return downweight_outliers(rows, Ellipsoid(**self.ellipsoid_))
+        return downweight_outliers(rows, self._ellipsoid)
+
+    def _validate_weights(self, sample_weight, X):
+        """Return the weights as numbers of samples, so that a common factor has no effect."""
+        return weights_as_counts(super()._validate_weights(sample_weight, X))
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
         attributes = super()._fitted_attributes(result, X, weights, trainer, tasks)
-        scorer = Scorer(result.model)
+        scorer = Scorer(result.model, None, self._ellipsoid)
         if self.criterion == "likelihood":
-            density = fit_scorer(result, result.seeds.samples).density.asdict()
+            density = fit_scorer(result, result.seeds.samples, self._ellipsoid).density.asdict()
             attributes["density_"] = _persistence.in_file_order(density)
-            scorer = Scorer(result.model, Density.from_dict(attributes["density_"]))
+            scorer = replace(scorer, density=Density.from_dict(attributes["density_"]))
         scores = scorer.score_samples(X)
         calibration = Calibration(scores, weights)
         if trainer is not None:
@@ -662,8 +693,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         """Return the fitted attributes, with an updated density and threshold."""
         attributes = super()._fitted_attributes(result, X, weights, trainer)
         if self.criterion == "likelihood":
-            density = Density.from_dict(self.density_)
-            scorer = update_scorer(Scorer(result.model, density), result.rows, MEMORY_SAMPLES)
+            scorer = replace(self._scorer, model=result.model)
+            scorer = update_scorer(scorer, result.rows, MEMORY_SAMPLES)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
@@ -682,9 +713,14 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
 
     @property
     def _scorer(self):
-        if self.criterion == "reconstruction":
-            return Scorer(self._model)
-        return Scorer(self._model, Density.from_dict(self.density_))
+        density = None
+        if self.criterion == "likelihood":
+            density = Density.from_dict(self.density_)
+        return Scorer(self._model, density, self._ellipsoid)
+
+    @property
+    def _ellipsoid(self):
+        return None if self.ellipsoid_ is None else Ellipsoid(**self.ellipsoid_)
 
     # ---------------------------------------------------------------- files and export
 
@@ -742,7 +778,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Scores in float64, of standardised features: the log-likelihood with
+            Scores in float64, of standardised features: the log-density with
             ``criterion="likelihood"``, minus the mean of the squared residuals with
             ``criterion="reconstruction"``.
 

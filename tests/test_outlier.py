@@ -1,8 +1,10 @@
 """AutoencoderOutlierDetector: thresholds, signs, what each feature says, and who is found."""
 
 import pickle
+import tracemalloc
 
 from curved import curved_rows
+from gradients import make_rows
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -16,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector
-from skae._outliers.density import fit_density
+from skae._outliers.density import fit_basis, fit_density
+from skae._outliers.robust import fit_ellipsoid
 from skae._training import trainer
 from skae.metrics import reconstruction_score
 
@@ -180,10 +183,10 @@ def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
 
     def spy(Z, *others):
         learned.append(Z)
-        return fit_density(Z, *others)
+        return fit_basis(Z, *others)
 
-    monkeypatch.setattr("skae._outliers.scoring.fit_density", spy)
-    X = normal_rows(6000)
+    monkeypatch.setattr("skae._outliers.scoring.fit_basis", spy)
+    X = normal_rows(5000)
     detector = AutoencoderOutlierDetector(**QUICK).fit(X)
     Z = (X - detector.mean_) / detector.scale_
     held = np.isin(detector.score_samples(X), detector.calibration_scores_)
@@ -372,6 +375,120 @@ def test_weights_are_repetitions(contamination):
     assert_allclose(weighted.score_samples(X), repeated.score_samples(X), rtol=1e-6)
     assert_allclose(weighted.offset_, repeated.offset_, rtol=1e-6)
     assert_array_equal(weighted.predict(X), repeated.predict(X))
+
+
+@pytest.mark.usefixtures("two_calibration_folds")
+@pytest.mark.parametrize("factor", [1e-8, 1 / 130, 100, 1e8])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_common_factor_of_the_weights_has_no_effect(method, factor):
+    X = np.vstack([normal_rows(120), odd_rows(10)])
+    for weights in (np.ones(130), np.random.default_rng(7).uniform(0, 2, 130)):
+        expected, found = (
+            getattr(AutoencoderOutlierDetector(**QUICK), method)(X, sample_weight=c * weights)
+            for c in (1, factor)
+        )
+        assert_allclose(found.score_samples(X), expected.score_samples(X), rtol=1e-7)
+        assert_allclose(found.predict_pvalue(X), expected.predict_pvalue(X), rtol=1e-6)
+        assert_array_equal(found.predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize("n_samples", [40, 98])
+def test_two_tight_clusters(n_samples):
+    rng = np.random.RandomState(0)
+    X = 0.3 * rng.randn(n_samples, 2) + rng.choice([-2, 2], n_samples)[:, None]
+    unseen = np.r_[0.3 * rng.randn(200, 2) + 2, rng.uniform(-1, 1, (200, 2))]
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert roc_auc_score(np.repeat([1, 0], 200), detector.score_samples(unseen)) > 0.95
+
+
+@pytest.mark.parametrize("n_samples", [400, 1200])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"contamination": 0.02},
+        {"criterion": "reconstruction"},
+        {"novelty": True},
+        "partial_fit",
+    ],
+    ids=str,
+)
+def test_impossible_categories_are_outliers_and_common_ones_are_not(parameters, n_samples):
+    in_part = parameters == "partial_fit"
+    X = np.eye(3)[np.random.default_rng(0).choice(3, n_samples, p=[0.4, 0.33, 0.27])]
+    detector = AutoencoderOutlierDetector(**QUICK | ({} if in_part else parameters))
+    detector = detector.partial_fit(X) if in_part else detector.fit(X)
+    impossible = np.array([[1, 1, 0], [0, 0, 0], [1, 1, 1]])
+    scores = detector.score_samples(np.vstack([np.eye(3), impossible]))
+    assert scores[:3].min() > scores[3:].max()
+    assert scores.min() > -100
+    assert_array_equal(detector.predict(impossible), -1)
+    if detector.criterion == "likelihood":
+        assert_array_equal(detector.predict(np.eye(3)), 1)
+
+
+def test_values_beyond_ratings_are_outliers():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 25, 600), rng.normal(size=600), rng.integers(0, 3, 600)])
+    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert_array_equal(detector.predict([[3, 0, 0], [12, 0.5, 1], [21, 0, 2]]), 1)
+    assert_array_equal(detector.predict([[-9, 0, 1], [33, 0, 1], [12, 0, -2], [12, 0, 4]]), -1)
+
+
+def test_novelty_trusts_all_training_samples():
+    """A second, small cluster is normal if the user says that there are no outliers."""
+    X = np.vstack([normal_rows(300), odd_rows(10)])
+    doubtful, trusting = (
+        AutoencoderOutlierDetector(**QUICK, novelty=novelty).fit(X) for novelty in (False, True)
+    )
+    assert doubtful.ellipsoid_ is not None
+    assert trusting.ellipsoid_ is None
+    assert len(trusting.density_["mixtures"]) == 4
+    difference = trusting.score_samples(X) - doubtful.score_samples(X)
+    assert np.median(difference[300:]) > np.median(difference[:300]) + 1
+    trusting.partial_fit(X)
+    assert trusting.ellipsoid_ is None
+    assert trusting.set_params(novelty=False).fit(X).ellipsoid_ is not None
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_the_score_is_a_density(novelty):
+    """Its integral over the standardised features is one, also where the network is wide."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 3, 200)
+    X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(200, 2))
+    parameters = QUICK | {"n_components": 1, "hidden_layer_sizes": (256,), "max_iter": 40}
+    detector = AutoencoderOutlierDetector(**parameters, novelty=novelty, early_stopping=False)
+    detector.fit(X)
+    axis = np.linspace(-9, 9, 401)
+    Z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    density = np.exp(detector.score_samples(Z * detector.scale_ + detector.mean_))
+    assert density.sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=0.02)
+
+
+def test_parts_need_little_memory_beyond_the_data():
+    X = np.random.default_rng(0).normal(size=(100_000, 20))  # 16 MB
+    detector = AutoencoderOutlierDetector(**QUICK).partial_fit(X[:1000])
+    for rows in (X[:200], X):  # the first call imports what it needs
+        tracemalloc.start()
+        detector.partial_fit(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 24e6
+
+
+def test_wide_data_need_no_square_matrix():
+    X = np.random.default_rng(0).normal(size=(30, 3000))
+    rows = make_rows(X)
+    tracemalloc.start()
+    ellipsoid = fit_ellipsoid(rows, 0)
+    density = fit_density(
+        np.eye(3000, 1), X, rows.weights, None, np.ones(3000), (np.random.default_rng(0), None)
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ellipsoid.sample_weights(X).shape == density.log_density(X).shape
+    assert peak < 3000 * 3000 * 8 / 4
 
 
 def test_out_of_core():

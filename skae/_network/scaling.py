@@ -13,6 +13,7 @@ from skae._sampling import evenly_spaced
 CACHED_NUMBERS = 2**15  # float64 numbers of a block, which fit into the processor's cache
 MAX_REPEATED_BYTES = 2**20  # of a repeated row: half of a core's cache
 MIN_SHARED_NUMBERS, MAX_JOBS = 2**22, 8  # larger data are summed in jobs
+MAX_SORTED_NUMBERS = 2**18  # of columns that are sorted at once
 COMPARED_ROWS, MIN_COMPARED_ROWS = 1000, 20
 MIN_USUAL_SHARE = 0.75  # of the samples with the same value; other values are then rare
 
@@ -67,9 +68,9 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     """Return the scaling to the weighted mean and the root mean square of the centred samples.
 
     The scale is one number for all features, which keeps the directions of PCA, or one for each
-    feature. The latter is larger for features with rare values: see `_scale_of_rare_values`.
-    Constant features are not scaled. Means are taken about the first sample, so that the mean of
-    equal values is exact.
+    feature. The latter is larger for features with rare values (see `_scales_of_rare_values`), and
+    at least the rounding error of the feature (see `rounding_errors`). Constant features are not
+    scaled. Means are taken about the first sample, so that the mean of equal values is exact.
     """
     first = X[0].astype(np.float64)
     mean = first + _column_means(X, weights, first, power=1, run_jobs=run_jobs)
@@ -78,31 +79,64 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     is_constant = np.sqrt(variance) <= np.maximum(rounding, np.finfo(X.dtype).tiny)
     variance = np.where(is_constant, 0.0, variance)
     if per_feature:
-        of_rare_values = [_scale_of_rare_values(column, weights) for column in X.T]
-        scale = np.where(is_constant, 1.0, np.maximum(np.sqrt(variance), of_rare_values))
+        scale = _by_columns(_scales_of_rare_values, X, weights)
+        scale = np.maximum(np.maximum(np.sqrt(variance), scale), rounding_errors(X, weights))
+        scale = np.where(is_constant, 1.0, scale)
     else:
         scale = np.asarray(math.sqrt(variance.mean()) or 1.0)
     return Scaling(mean.astype(X.dtype), scale.astype(X.dtype))
 
 
-def _scale_of_rare_values(values, weights):
-    """Return the scale of a column in which three of four samples share one value, else zero.
+def _scales_of_rare_values(X, weights):
+    """Return scales of columns in which three of four samples share one value, else zero.
 
     There the standard deviation d depends on how rare the other values are: if a share p of the
     samples has them, their mean squared distance from the usual value is about d**2 / p. The
     result scales this mean to -2 log(p), the squared distance at which a normal density has
     fallen to a share p of its maximum.
     """
-    order = np.argsort(values)
-    cumulative = np.cumsum(weights[order])
-    usual = values[order[np.searchsorted(cumulative, cumulative[-1] / 2)]]
-    is_rare = values != usual
-    share = weights[is_rare].sum() / cumulative[-1]
-    if not 0 < share <= 1 - MIN_USUAL_SHARE:
-        return 0.0
-    distances = values[is_rare].astype(np.float64) - usual
-    mean_square = weights[is_rare] @ np.square(distances) / weights[is_rare].sum()
-    return math.sqrt(mean_square / (-2 * math.log(share)))
+    order = np.argsort(X, axis=0)
+    cumulative = np.cumsum(weights[order], axis=0)
+    middle = np.argmax(cumulative >= cumulative[-1] / 2, axis=0)[None]
+    usual = np.take_along_axis(X, np.take_along_axis(order, middle, axis=0), axis=0)[0]
+    shares = weights @ (usual != X) / cumulative[-1]
+    result = np.zeros(X.shape[1])
+    for j in np.flatnonzero((shares > 0) & (shares <= 1 - MIN_USUAL_SHARE)):
+        is_rare = X[:, j] != usual[j]
+        distances = X[is_rare, j].astype(np.float64) - usual[j]
+        mean_square = weights[is_rare] @ np.square(distances) / weights[is_rare].sum()
+        result[j] = math.sqrt(mean_square / (-2 * math.log(shares[j])))
+    return result
+
+
+def rounding_errors(X, weights):
+    """Return the standard deviation of the rounding of each column, zero if it is constant.
+
+    Samples of weight zero do not count.
+
+    Values that are rounded to steps of h differ from the true ones by h / sqrt(12) on average. The
+    step is the median distance of successive distinct values, which is one for categories, flags
+    and counts, and next to nothing for continuous columns.
+    """
+    X = X if weights.all() else X[weights > 0]
+    return _by_columns(_median_steps, X) / math.sqrt(12)
+
+
+def _median_steps(X):
+    steps = np.diff(np.sort(X, axis=0).astype(np.float64), axis=0)
+    steps.sort(axis=0)
+    n_equal = (steps == 0).sum(axis=0)
+    middle = np.minimum(n_equal + (len(steps) - n_equal - 1) // 2, len(steps) - 1)
+    if not len(steps):
+        return np.zeros(X.shape[1])
+    return np.take_along_axis(steps, middle[None], axis=0)[0]
+
+
+def _by_columns(function, X, *arguments):
+    """Return the numbers that a function returns for the columns, a few columns at a time."""
+    n_columns = max(MAX_SORTED_NUMBERS // len(X), 1)
+    starts = range(0, X.shape[1], n_columns)
+    return np.concatenate([function(X[:, i : i + n_columns], *arguments) for i in starts])
 
 
 def _column_means(X, weights, center, power, run_jobs=run_sequentially):

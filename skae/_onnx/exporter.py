@@ -19,6 +19,7 @@ from skae._network.extrapolation import (
     linear_decoder,
 )
 from skae._onnx.symbol import COMPOSITES, NODES, ON_SYMBOLS, Symbol
+from skae._outliers.prototypes import Prototypes
 
 # ---------------------------------------------------------------- graphs
 
@@ -141,26 +142,41 @@ def squared_errors(model, X):
 
 def detector_scores(scorer, X):
     """Return the outlier score of each sample, as a column of float64."""
-    model, n_features = scorer.model, scorer.model.network.widths[0]
+    model, density = scorer.model, scorer.density
+    if density is not None and density.slopes is None:
+        return log_density(density, straightened(scorer, X))
     code = encode(model, X)
     residuals = X.astype(np.float64) - decode(model, code).astype(np.float64)
     residuals /= model.scaling.scale
-    if scorer.density is None:
-        scores = np.square(residuals).sum_columns(n_features)
-        scores /= -n_features
-        return scores
-    return log_density(scorer.density, code, residuals)
+    if density is not None:
+        return log_density(density, density.straighten_code(code, residuals))
+    n_features = model.network.widths[0]
+    scores = np.square(residuals).sum_columns(n_features)
+    scores /= -n_features
+    return scores
 
 
-def log_density(density, code, residuals):
-    """Return log p of each sample, as a column: see `Density.log_density`."""
-    T = density.straighten(code, residuals)
-    P = T @ density.axes
+def straightened(scorer, X):
+    """Return t of each sample: see `Scorer.straighten`."""
+    model, density = scorer.model, scorer.density
+    mean = model.scaling.mean.astype(np.float64)
+    scale = model.scaling.scale.astype(np.float64)
+    Z = (X.astype(np.float64) - mean) / scale
+    projected = density.project(Z)
+    base = (projected * scale + mean).astype(model.scaling.mean.dtype)
+    bent = (decode(model, encode(model, base)).astype(np.float64) - mean) / scale
+    return density.straighten(projected, Z - bent)
+
+
+def log_density(density, T):
+    """Return log p of each straightened sample, as a column: see `Density.log_density`."""
+    P = T if density.axes is None else T @ density.axes
     result = mixture_log_density(density.mixtures[0], P)
     for mixture in density.mixtures[1:]:
         result += mixture_log_density(mixture, P)
     result /= len(density.mixtures)
-    n_features, n_axes = density.axes.shape
+    result -= density.log_integral
+    n_features, n_axes = (0, 0) if density.axes is None else density.axes.shape
     n_rest = n_features - n_axes
     if n_rest:
         rest = np.square(T - P @ density.axes.T).sum_columns(n_features)
@@ -172,6 +188,8 @@ def log_density(density, code, residuals):
 def mixture_log_density(mixture, P):
     """Return log sum_j exp(joint_j) of each sample, as a column: see `Mixture.log_density`."""
     n_axes = mixture.means.shape[1]
+    if isinstance(mixture, Prototypes):
+        return prototypes_log_density(mixture, P)
     joint = []
     for mean, root, log_norm in zip(mixture.means, mixture.roots, mixture.log_norms, strict=True):
         whitened = P @ root
@@ -180,6 +198,18 @@ def mixture_log_density(mixture, P):
     highest = P.node("Max", joint, P.dtype)  # subtracted, so that no exponential overflows
     exponentials = [np.exp(of_component - highest) for of_component in joint]
     return np.log(P.node("Sum", exponentials, P.dtype)) + highest
+
+
+def prototypes_log_density(prototypes, P):
+    """Return log p of each sample, as a column: see `Prototypes.log_density`."""
+    precisions = 1 / prototypes.variances
+    distances = np.square(P) @ precisions.T
+    distances -= 2 * P @ (prototypes.means * precisions).T
+    distances += (np.square(prototypes.means) * precisions).sum(axis=1)
+    joint = prototypes.log_norms - 0.5 * np.maximum(distances, 0)
+    first = P.lift([1], np.int64)  # of ReduceMax, newer versions take other arguments than older
+    highest = P.node("TopK", [joint, first], P.dtype, n_results=2)
+    return np.log(np.exp(joint - highest).sum_columns(len(precisions))) + highest
 
 
 # ---------------------------------------------------------------- methods for skl2onnx

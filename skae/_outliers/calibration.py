@@ -237,10 +237,12 @@ def _refitted_scorer(rows, result, scorer, trainer, tasks):
     if network.activation == "auto":
         activation = hidden_activation(model.spec) or "auto"
         options = replace(options, network=replace(network, activation=activation))
-    rows = downweight_outliers(rows, fit_ellipsoid(rows, options.seeds.start))
+    is_clean = scorer.ellipsoid is None
+    ellipsoid = None if is_clean else fit_ellipsoid(rows, options.seeds.start)
+    rows = downweight_outliers(rows, ellipsoid)
     trainer = replace(trainer, options=options, total_weight=rows.weights.sum())
     n_epochs, n_components = result.history.n_epochs_kept, model.network.n_components
     refitted = fit_epochs(trainer, rows, n_epochs, n_components, tasks)
     if scorer.density is None:
         return Scorer(refitted.model)
-    return fit_scorer(refitted, options.seeds.samples, scorer.density.sizes)
+    return fit_scorer(refitted, options.seeds.samples, ellipsoid, scorer.density.sizes)

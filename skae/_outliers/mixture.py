@@ -4,10 +4,12 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 MIN_RESPONSIBILITY = 1e-12  # below, a sample adds nothing to the squares of a component
 N_EM_ITERATIONS, N_KMEANS_ITERATIONS = 15, 10
+N_FOLDS = 5  # that choose the number of components
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Mixture:
     sum_i r_ij x_i x_i', where r_ij is the responsibility of component j for sample i times the
     weight of the sample. `means` holds m_j. `roots[j]` is a root of the inverse of C_j, so that
     |(x - m_j) roots[j]|**2 is the squared Mahalanobis distance. `log_norms[j]` is
-    log(s_j / sqrt(det(2 pi C_j))).
+    log(s_j / sqrt(det(2 pi C_j))). `floor`, a covariance, is part of every C_j: that of the
+    rounding of the samples, so that no component is narrower than their resolution.
     """
 
     counts: np.ndarray
@@ -27,6 +30,17 @@ class Mixture:
     means: np.ndarray
     roots: np.ndarray
     log_norms: np.ndarray
+    floor: np.ndarray | float = 0.0
+
+    @property
+    def shares(self):
+        """Return s_j, the probability of each component."""
+        return (self.counts + 1) / (self.counts.sum() + len(self.counts))
+
+    @property
+    def covariances(self):
+        """Return C_j, ndarray of shape (n_components, n_features, n_features)."""
+        return np.linalg.inv(self.roots @ self.roots.transpose(0, 2, 1))
 
     def log_joint(self, X):
         """Return log(s_j N(x_i; m_j, C_j)) of each sample and component."""
@@ -41,6 +55,17 @@ class Mixture:
     def log_density(self, X):
         """Return log p of each sample."""
         return logsumexp(self.log_joint(X), axis=1)
+
+    def sample(self, n_samples, rng):
+        """Return samples of p, in the order of the components; these occur by their shares."""
+        n_drawn = draws_of_shares(self.shares, n_samples)
+        component = np.repeat(np.arange(len(n_drawn)), n_drawn)
+        noise = rng.standard_normal((n_samples, self.means.shape[1]))
+        for j in np.flatnonzero(n_drawn):
+            mine = component == j
+            # x = m + noise L' with C = L L'; the root R is the transposed inverse of L.
+            noise[mine] = solve_triangular(self.roots[j], noise[mine].T, trans="T").T
+        return noise + self.means[component]
 
     def contributions(self, X, axes):
         """Return what each column of Y adds to log p, where X = Y axes with orthonormal axes.
@@ -68,29 +93,51 @@ class Mixture:
         """
         new = _sufficient_statistics(X, weights, _responsibilities(self, X))
         earlier = self.counts, self.sums, self.squares
-        return _maximise(*(decay * a + b for a, b in zip(earlier, new, strict=True)))
+        updated = (decay * a + b for a, b in zip(earlier, new, strict=True))
+        return _maximise(*updated, self.floor)
 
 
-def fit_mixture(X, weights, n_components, rng):
+def fit_mixture(X, weights, n_components, rng, floor=0.0):
     """Fit a mixture by expectation maximisation, starting from k-means.
 
     Each covariance is shrunk towards the pooled one, which counts as n_features + 1 samples, and
     the pooled one towards a multiple of the identity: the maximum a posteriori estimate of
-    Fraley & Raftery, 2007, J. Classification 24, section 3. A weight of two counts as two copies.
+    Fraley & Raftery, 2007, J. Classification 24, section 3. The `floor` is then added to it. A
+    weight of two counts as two copies.
     """
-    responsibilities = np.eye(n_components)[_kmeans_labels(X, weights, n_components, rng)]
-    mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities))
+    _, labels = kmeans(X, weights, n_components, rng)
+    responsibilities = np.eye(n_components)[labels]
+    mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities), floor)
     for _ in range(N_EM_ITERATIONS if n_components > 1 else 0):
         responsibilities = _responsibilities(mixture, X)
-        mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities))
+        mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities), floor)
     return mixture
+
+
+def best_n_components(X, weights, candidates, rng, floor=0.0):
+    """Return the number of components under which samples of left-out folds are most likely."""
+    folds = rng.permutation(len(X)) % N_FOLDS
+    seed = int(rng.integers(2**31))
+    likelihoods = []
+    for n_components in candidates:
+        total = 0.0
+        for k in range(N_FOLDS):
+            learned, left_out = folds != k, folds == k
+            mixture = fit_mixture(
+                X[learned], weights[learned], n_components, np.random.default_rng(seed), floor
+            )
+            total += weights[left_out] @ mixture.log_density(X[left_out])
+        likelihoods.append(total)
+    return candidates[int(np.argmax(likelihoods))]
 
 
 def _responsibilities(mixture, X):
     """Return the probability of each component, given a sample: the expectation step."""
     joint = mixture.log_joint(X)
-    joint -= logsumexp(joint, axis=1, keepdims=True)
-    return np.exp(joint, out=joint)
+    joint -= joint.max(axis=1, keepdims=True)
+    np.exp(joint, out=joint)
+    joint /= joint.sum(axis=1, keepdims=True)
+    return joint
 
 
 def _sufficient_statistics(X, weights, responsibilities):
@@ -103,7 +150,7 @@ def _sufficient_statistics(X, weights, responsibilities):
     return weighted.sum(axis=0), weighted.T @ X, np.stack(squares)
 
 
-def _maximise(counts, sums, squares):
+def _maximise(counts, sums, squares, floor):
     """Return the most probable mixture, given sufficient statistics: the maximisation step."""
     total = counts.sum()
     n_components, n_features = sums.shape
@@ -117,12 +164,13 @@ def _maximise(counts, sums, squares):
     pooled *= total / (total + prior_count)
     pooled[diagonal] = shrink_variances(variances, mean_variance, n_features, total)
     covariances = (scatters + prior_count * pooled) / (counts + prior_count)[:, None, None]
+    covariances += floor
     factors = np.linalg.cholesky(covariances)
     roots = np.linalg.inv(factors).transpose(0, 2, 1)
     log_norms = np.log((counts + 1) / (total + n_components))
     log_norms -= np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     log_norms -= 0.5 * n_features * math.log(2 * math.pi)
-    return Mixture(counts, sums, squares, means, roots, log_norms)
+    return Mixture(counts, sums, squares, means, roots, log_norms, floor)
 
 
 def shrink_variances(variances, mean, n_axes, total):
@@ -131,8 +179,14 @@ def shrink_variances(variances, mean, n_axes, total):
     return (1 - shrinkage) * variances + (shrinkage + 1e-3) * mean + 1e-9
 
 
-def _kmeans_labels(X, weights, n_clusters, rng):
-    """Return each sample's cluster: k-means++ (Arthur & Vassilvitskii, 2007), then Lloyd's steps.
+def draws_of_shares(shares, n_samples):
+    """Return how many of n_samples come from each component, each number rounded up or down."""
+    bounds = np.rint(n_samples * np.cumsum(shares) / shares.sum()).astype(int)
+    return np.diff(bounds, prepend=0)
+
+
+def kmeans(X, weights, n_clusters, rng):
+    """Return centres and labels: k-means++ (Arthur & Vassilvitskii, 2007), then Lloyd's steps.
 
     One random number is drawn for each cluster, whatever the number of samples.
     """
@@ -148,8 +202,8 @@ def _kmeans_labels(X, weights, n_clusters, rng):
     centers = np.array(centers)
     for _ in range(N_KMEANS_ITERATIONS):
         labels = np.argmin(np.square(centers).sum(axis=1) - 2 * X @ centers.T, axis=1)
-        for j in range(n_clusters):
-            members = labels == j
-            if weights[members].sum() > 0:
-                centers[j] = weights[members] @ X[members] / weights[members].sum()
-    return labels
+        counts = np.bincount(labels, weights, n_clusters)
+        sums = np.stack([np.bincount(labels, weights * x, n_clusters) for x in X.T], axis=1)
+        found = counts > 0
+        centers[found] = sums[found] / counts[found, None]
+    return centers, labels

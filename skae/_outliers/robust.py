@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import chdtri
 
-from skae._network.scaling import measure_scaling
+from skae._network.scaling import measure_scaling, rounding_errors
 
 SUPPORT_FRACTION = 0.75  # of the samples, by weight, that the minimum covariance determinant uses
 TAIL_PROBABILITY = 0.025  # of a normal sample outside the ellipsoid
@@ -13,6 +13,9 @@ MAX_CATEGORIES, MIN_CATEGORY_SHARE = 10, 0.75
 MAX_AXES = 50
 MAX_SAMPLES = 5000
 MAX_CONCENTRATION_STEPS = 20
+N_SPARE_AXES, N_POWER_ITERATIONS = 10, 4  # of the randomized singular value decomposition
+MAX_COPIES = 1e6  # ratio of weights up to which they may be numbers of copies
+BLOCK_NUMBERS = 2**19  # float64 numbers of a block of samples: 4 MiB
 
 
 def weighted_quantile(values, weights, q):
@@ -32,11 +35,47 @@ def weighted_quantiles(X, weights, q):
     return np.array([weighted_quantile(column, weights, q) for column in X.T])
 
 
-def shrunk_covariance(X, weights):
+def weights_as_counts(weights):
+    """Return weights, as shares of their sum, in numbers of samples.
+
+    If all weights are multiples of the smallest one, that one counts as one sample. Otherwise the
+    sum becomes the effective number of samples, (sum w)**2 / sum w**2 (Kish, 1965, Survey
+    Sampling). Thus a common factor of the weights has no effect.
+    """
+    present = weights[weights > 0]
+    if not len(present):
+        return weights
+    counts = weights / present.min()
+    whole = np.rint(counts)
+    if counts.max() <= MAX_COPIES and np.allclose(counts, whole, rtol=0, atol=1e-6):
+        return whole
+    shares = weights / weights.max()
+    return shares * (shares.sum() / np.square(shares).sum())
+
+
+def leading_axes(A, n_axes, rng):
+    """Return the leading right singular vectors of A as columns, at most as many as A has rows.
+
+    For large matrices this is the randomized singular value decomposition (Halko, Martinsson &
+    Tropp, 2011, SIAM Review 53, algorithm 4.4).
+    """
+    n_tried = n_axes + N_SPARE_AXES
+    if min(A.shape) > 2 * n_tried:
+        Q = rng.standard_normal((A.shape[1], n_tried))
+        for _ in range(N_POWER_ITERATIONS):
+            Q = np.linalg.qr(A.T @ np.linalg.qr(A @ Q)[0])[0]
+        return Q @ np.linalg.svd(A @ Q, full_matrices=False)[2][:n_axes].T
+    if len(A) > A.shape[1]:
+        return np.linalg.svd(A, full_matrices=False)[2][:n_axes].T
+    return np.linalg.svd(A.T, full_matrices=False)[0][:, :n_axes]
+
+
+def shrunk_covariance(X, weights, floor=0.0):
     """Return the mean, and the covariance shrunk towards a multiple of the identity.
 
     The shrinkage minimises the expected squared error (Ledoit & Wolf, 2004, J. Multivariate
-    Analysis 88, equations 5 to 8), with weighted moments. A weight of two counts as two copies.
+    Analysis 88, equations 5 to 8), with weighted moments. The `floor`, a covariance, is then added.
+    A weight of two counts as two copies.
     """
     total = weights.sum()
     mean = weights @ X / total
@@ -48,7 +87,7 @@ def shrunk_covariance(X, weights):
     distance = np.square(S - variance * identity).sum()
     error = weights @ np.square(centered).sum(axis=1) ** 2 / total - np.square(S).sum()
     shrinkage = min(max(error / total, 0.0), distance) / distance if distance > 0 else 0.0
-    return mean, (1 - shrinkage) * S + (shrinkage * variance + 1e-6) * identity
+    return mean, (1 - shrinkage) * S + (shrinkage * variance + 1e-6) * identity + floor
 
 
 def whitener(covariance):
@@ -62,7 +101,7 @@ def squared_distances(X, mean, covariance):
     return np.square((X - mean) @ whitener(covariance)).sum(axis=1)
 
 
-def minimum_covariance_determinant(X, weights, support_fraction=SUPPORT_FRACTION):
+def minimum_covariance_determinant(X, weights, support_fraction=SUPPORT_FRACTION, floor=0.0):
     """Return the mean and the covariance of the densest subset of the samples.
 
     This is the deterministic minimum covariance determinant (Hubert, Rousseeuw & Verdonck, 2012,
@@ -79,7 +118,7 @@ def minimum_covariance_determinant(X, weights, support_fraction=SUPPORT_FRACTION
             if support is not None and np.array_equal(nearest, support):
                 break
             support = nearest
-            mean, covariance = shrunk_covariance(X, support)
+            mean, covariance = shrunk_covariance(X, support, floor)
             distances = squared_distances(X, mean, covariance)
         log_determinant = np.linalg.slogdet(covariance)[1]
         if best is None or log_determinant < best[0] - 1e-9:
@@ -119,7 +158,11 @@ class Ellipsoid:
 
     def sample_weights(self, X):
         """Return 1 for a sample inside, size / (squared distance) for one outside."""
-        distances = np.square((X - self.mean) @ self.whitener).sum(axis=1)
+        distances = np.empty(len(X))
+        n_rows = max(BLOCK_NUMBERS // X.shape[1], 1)
+        for start in range(0, len(X), n_rows):
+            block = np.subtract(X[start : start + n_rows], self.mean, dtype=np.float64)
+            distances[start : start + n_rows] = np.square(block @ self.whitener).sum(axis=1)
         return np.minimum(1, self.size / np.maximum(distances, self.size))
 
 
@@ -129,26 +172,32 @@ def fit_ellipsoid(rows, seed):
     Columns are standardised first, and categorical ones left out. Samples of more than 50 columns
     are measured along their 50 leading principal axes. Of more than 5000 samples, 5000 are drawn.
     """
-    X, weights = rows.X.astype(np.float64), rows.weights
+    X, weights, rng = rows.X, rows.weights, np.random.default_rng(seed)
+    if len(X) > MAX_SAMPLES:
+        chosen = rng.choice(len(X), MAX_SAMPLES, replace=False)
+        X, weights = X[chosen], weights[chosen]
+    X = X.astype(np.float64)
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, per_feature=True)
-    center, scale = scaling.mean.astype(np.float64), scaling.scale.astype(np.float64)
-    is_measured = ~np.array([is_categorical(column, weights) for column in X.T])
+    center, scale = scaling.mean, scaling.scale
+    is_measured = ~are_categorical(X, weights)
     if not is_measured.any():
         return Ellipsoid(center, np.zeros((n_features, 1)), 1.0)
-    axes = np.eye(n_features)[:, is_measured]
-    if axes.shape[1] > MAX_AXES:
-        Z = (X - center) / scale * is_measured * np.sqrt(weights)[:, None]
-        axes = np.linalg.eigh(Z.T @ Z)[1][:, -MAX_AXES:]
-    if len(X) > MAX_SAMPLES:
-        chosen = np.random.default_rng(seed).choice(len(X), MAX_SAMPLES, replace=False)
-        X, weights = X[chosen], weights[chosen]
-    P = (X - center) / scale @ axes
-    mean, covariance = minimum_covariance_determinant(P, weights)
+    rounding = np.square(rounding_errors(X, weights) / scale)
+    P = (X - center) / scale
+    if is_measured.sum() <= MAX_AXES:
+        axes = np.zeros((n_features, is_measured.sum()))
+        axes[is_measured] = np.eye(axes.shape[1])
+    else:
+        P *= is_measured
+        axes = leading_axes(P * np.sqrt(weights / weights.sum())[:, None], MAX_AXES, rng)
+    P = P @ axes
+    floor = (axes * rounding[:, None]).T @ axes
+    mean, covariance = minimum_covariance_determinant(P, weights, floor=floor)
     # One reweighting step: the samples within the first ellipsoid give the final shape.
     distances = squared_distances(P, mean, covariance)
     is_inside = distances <= _normal_cutoff(distances, weights, P.shape[1])
-    mean, covariance = shrunk_covariance(P, weights * is_inside)
+    mean, covariance = shrunk_covariance(P, weights * is_inside, floor)
     distances = squared_distances(P, mean, covariance)
     size = max(_normal_cutoff(distances, weights, P.shape[1]), 1e-12)
     center = center + scale * (axes @ mean)
@@ -156,21 +205,37 @@ def fit_ellipsoid(rows, seed):
 
 
 def _normal_cutoff(distances, weights, n_axes):
-    """Return the squared distance that 2.5 % of normal samples exceed, given their median."""
+    """Return the squared distance that 2.5 % of normal samples exceed, given their median.
+
+    At most a quarter of the samples exceed it.
+    """
     median = weighted_quantile(distances, weights, 0.5)
-    return median * chdtri(n_axes, TAIL_PROBABILITY) / chdtri(n_axes, 0.5)
+    normal = median * chdtri(n_axes, TAIL_PROBABILITY) / chdtri(n_axes, 0.5)
+    return max(normal, weighted_quantile(distances, weights, SUPPORT_FRACTION))
 
 
-def is_categorical(values, weights):
-    """Return whether a column has at most ten values, one of them in three of four samples.
+def are_categorical(X, weights):
+    """Return which columns have at most ten values, one of them in three of four samples.
 
     Otherwise these samples would be the densest subset, whatever their other columns are.
     """
-    distinct, group = np.unique(values, return_inverse=True)
-    counts = np.bincount(group, weights)
-    return len(distinct) <= MAX_CATEGORIES and counts.max() >= MIN_CATEGORY_SHARE * counts.sum()
+    n_distinct = 1 + (np.diff(np.sort(X, axis=0), axis=0) > 0).sum(axis=0)
+    return np.array(
+        [
+            n <= MAX_CATEGORIES and _largest_share(column, weights) >= MIN_CATEGORY_SHARE
+            for n, column in zip(n_distinct, X.T)
+        ]
+    )
+
+
+def _largest_share(values, weights):
+    """Return the share of the weight of the most frequent value."""
+    counts = np.bincount(np.unique(values, return_inverse=True)[1], weights)
+    return counts.max() / counts.sum()
 
 
 def downweight_outliers(rows, ellipsoid):
-    """Return the training samples with less weight for those outside the ellipsoid."""
+    """Return the training samples with less weight for those outside the ellipsoid, if any."""
+    if ellipsoid is None:
+        return rows
     return replace(rows, weights=rows.weights * ellipsoid.sample_weights(rows.X))

@@ -1,4 +1,4 @@
-"""Outlier scores: the log density of code and residual, or minus the mean squared residual."""
+"""Outlier scores: the log density of straightened samples, or minus the mean squared residual."""
 
 from dataclasses import dataclass, replace
 import math
@@ -7,20 +7,24 @@ import numpy as np
 
 from skae._network import inference
 from skae._network.inference import Model
-from skae._outliers.density import Density, fit_density
+from skae._network.scaling import rounding_errors
+from skae._outliers.density import MAX_SAMPLES, Density, fit_basis, fit_density
+from skae._outliers.robust import Ellipsoid
 
-BLOCK_ROWS = 4096
+MAX_BLOCK_ROWS, BLOCK_NUMBERS = 4096, 2**19  # samples and float64 numbers of a block
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Score samples by a model and, if given, the density of its codes and residuals.
+    """Score samples by a model and, if given, a density.
 
-    Without a density the score is minus the mean of the squared standardised residuals.
+    Without a density the score is minus the mean of the squared standardised residuals. Samples
+    outside the `ellipsoid` counted less in training; None if all samples counted in full.
     """
 
     model: Model
     density: Density | None = None
+    ellipsoid: Ellipsoid | None = None
 
     def code_and_residuals(self, X):
         """Return the code, and the residual of the standardised features in float64."""
@@ -29,53 +33,89 @@ class Scorer:
         residuals /= self.model.scaling.scale
         return code, residuals
 
+    def standardize(self, X):
+        """Return the standardised samples in float64."""
+        Z = np.subtract(X, self.model.scaling.mean, dtype=np.float64)
+        Z /= self.model.scaling.scale
+        return Z
+
+    def straighten(self, X):
+        """Return t of each sample: see `Density`."""
+        if self.density.slopes is not None:
+            return self.density.straighten_code(*self.code_and_residuals(X))
+        Z = self.standardize(X)
+        projected = self.density.project(Z)
+        scaling = self.model.scaling
+        base = (projected * scaling.scale + scaling.mean).astype(scaling.mean.dtype)
+        Z -= self.standardize(inference.decode(self.model, inference.encode(self.model, base)))
+        return self.density.straighten(projected, Z)
+
     def score_samples(self, X):
         """Return the score of each sample, ndarray of shape (n_samples,), float64."""
         scores = np.empty(len(X))
-        for rows, code, residuals in self._blocks(X):
+        for rows in blocks(X):
             if self.density is None:
-                scores[rows] = -np.square(residuals).mean(axis=1)
+                scores[rows] = -np.square(self.code_and_residuals(X[rows])[1]).mean(axis=1)
             else:
-                straightened = self.density.straighten(code, residuals)
-                scores[rows] = self.density.log_density(straightened)
+                scores[rows] = self.density.log_density(self.straighten(X[rows]))
         return scores
 
     def score_features(self, X):
         """Return what each feature adds to the score of each sample, of the shape of X, float64."""
         contributions = np.empty(X.shape, np.float64)
-        for rows, code, residuals in self._blocks(X):
+        for rows in blocks(X):
             if self.density is None:
+                residuals = self.code_and_residuals(X[rows])[1]
                 contributions[rows] = np.square(residuals) / -X.shape[1]
             else:
-                straightened = self.density.straighten(code, residuals)
-                contributions[rows] = self.density.contributions(straightened)
+                contributions[rows] = self.density.contributions(self.straighten(X[rows]))
         return contributions
 
-    def _blocks(self, X):
-        """Yield the slice of X, the code and the residuals of each block."""
-        for start in range(0, len(X), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            yield rows, *self.code_and_residuals(X[rows])
+    def trust(self, X):
+        """Return the factor of the weight of each sample, or None if all count in full."""
+        return None if self.ellipsoid is None else self.ellipsoid.sample_weights(X)
 
 
-def fit_scorer(result, seed, sizes=None):
+def blocks(X):
+    """Yield the slices of X that are scored at once."""
+    n_rows = min(max(BLOCK_NUMBERS // X.shape[1], 1), MAX_BLOCK_ROWS)
+    for start in range(0, len(X), n_rows):
+        yield slice(start, start + n_rows)
+
+
+def fit_scorer(result, seed, ellipsoid=None, sizes=None):
     """Return a scorer with a density, fitted to the samples that the network was trained on.
 
-    `sizes` are the numbers of components of its mixtures, as in `fit_density`.
+    Their weights contain the factors of the `ellipsoid`. Of more than 5000 samples, 5000 are
+    drawn. `sizes` are the numbers of components of the mixtures, as in `fit_density`.
     """
-    scorer = Scorer(result.model)
     X, _, weights = result.trained_rows.arrays()
-    Z = (X - result.model.scaling.mean.astype(np.float64)) / result.model.scaling.scale
     rng = np.random.default_rng(seed)
-    density = fit_density(Z, *scorer.code_and_residuals(X), weights, rng, sizes)
+    if len(X) > MAX_SAMPLES:
+        chosen = rng.choice(len(X), MAX_SAMPLES, replace=False)
+        X, weights = X[chosen], weights[chosen]
+    model = result.model
+    scorer = Scorer(model, None, ellipsoid)
+    basis = fit_basis(scorer.standardize(X), inference.encode(model, X), weights)
+    scorer = replace(scorer, density=Density(basis, None, 1.0, []))
+    trust = scorer.trust(X)
+    weights = weights if trust is None else weights / trust
+    resolution = np.square(rounding_errors(X, weights) / model.scaling.scale)
+    T = scorer.straighten(X)
+    density = fit_density(basis, T, weights, trust, resolution, (rng, sizes))
     return replace(scorer, density=density)
 
 
 def update_scorer(scorer, rows, memory):
     """Return the scorer with its density updated by new samples.
 
-    After n samples the earlier statistics are multiplied by exp(-n / memory).
+    After n samples the earlier statistics are multiplied by exp(-n / memory), block by block.
     """
-    straightened = scorer.density.straighten(*scorer.code_and_residuals(rows.X))
-    decay = math.exp(-rows.weights.sum() / memory)
-    return replace(scorer, density=scorer.density.update(straightened, rows.weights, decay))
+    density = scorer.density
+    for block in blocks(rows.X):
+        X, weights = rows.X[block], rows.weights[block]
+        trust = scorer.trust(X)
+        trust = np.ones(len(X)) if trust is None else trust
+        decay = math.exp(-weights.sum() / memory)
+        density = density.update(scorer.straighten(X), weights / trust, trust, decay)
+    return replace(scorer, density=density.normalized())

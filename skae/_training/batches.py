@@ -10,6 +10,7 @@ from skae._training.dependence import find_blocks
 from skae._training.splitting import (
     FoldSplitter,
     GivenSplits,
+    count_earlier,
     group_samples,
     merge_equal_rows,
 )
@@ -17,6 +18,8 @@ from skae._training.splitting import (
 CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
 MAX_NOISE_DRAWS = 20  # for each sample
+MIN_REPEATED = 20  # distinct samples, with equal numbers of copies, of a repeated table
+MIN_MEAN_COPIES = 5  # of each distinct sample, where copies are taken to be independent
 NO_SPLITS = GivenSplits()
 
 
@@ -149,6 +152,40 @@ def validation_rows(X, corruption, seed):
         rng = np.random.default_rng(seed)
         splitter = group_samples(X, rows.weights, rng, blocks=find_blocks(X))
     return replace(rows, splitter=splitter)
+
+
+def deal_copies(rows, seed):
+    """Return rows with a splitter that may put copies of a sample into different folds.
+
+    This is done if there are five copies or more of each distinct sample, on average. Samples are
+    then categories or other discrete values, and new ones repeat them. If a fold held all copies of
+    one, models would be trained without it. Merged samples are divided again. If twenty or more
+    distinct samples have equal numbers of copies, a table was repeated: new samples then differ.
+    """
+    dependence, total = rows.splitter.dependence, rows.weights.sum()
+    n_distinct = dependence.n_samples - dependence.n_copies
+    if dependence.block_length is not None or total < MIN_MEAN_COPIES * n_distinct:
+        return rows
+    member = np.unique(rows.X, axis=0, return_inverse=True)[1].ravel()
+    counts = np.bincount(member, rows.weights)
+    if len(counts) >= MIN_REPEATED and np.ptp(counts) < 1e-6 * counts.max():
+        return rows
+    n_parts = np.ones(len(rows), int)
+    if len(rows) <= MAX_MERGED_ROWS:
+        share = min(1, MAX_MERGED_ROWS / total)
+        n_parts = np.maximum(np.rint(share * rows.weights).astype(int), 1)
+    divided = divide_rows(rows, n_parts)
+    order = np.random.default_rng(seed).permutation(len(divided))
+    weights = divided.weights
+    return replace(divided, splitter=FoldSplitter(order, weights, dependence))
+
+
+def divide_rows(rows, n_parts):
+    """Return rows, each divided into equal ones that share its weight."""
+    first = np.cumsum(n_parts) - n_parts
+    member = first[rows.member] + count_earlier(rows.member) % n_parts[rows.member]
+    X, weights = np.repeat(rows.X, n_parts, axis=0), np.repeat(rows.weights / n_parts, n_parts)
+    return replace(all_rows(X, weights), member=member, given=rows.given)
 
 
 def _without_zero_weights(X, weights, X_clean):

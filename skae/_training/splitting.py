@@ -159,7 +159,7 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=No
     n_parts = _count_parts(weights) if divides_frequent else np.ones(1, int)
     if n_parts.max() > 1:
         first = np.cumsum(n_parts) - n_parts
-        member = first[member] + _occurrences(member) % n_parts[member]
+        member = first[member] + count_earlier(member) % n_parts[member]
         distinct = np.repeat(distinct, n_parts, axis=0)
         weights = np.repeat(weights / n_parts, n_parts)
     n_features = X.shape[1]
@@ -178,7 +178,7 @@ def _count_parts(weights):
     return n_parts
 
 
-def _occurrences(labels):
+def count_earlier(labels):
     """Return how many earlier elements have the same label, for each element."""
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
@@ -219,7 +219,7 @@ def group_samples(X, weights, rng, groups=None, blocks=None):
     labels, n_frequent = _part_frequent(labels, ranks, weights)
     # A group is ranked as its first sample along the direction is.
     first = np.full(labels.max() + 1, n_samples)
-    place = np.lexsort([_occurrences(ranks), ranks])
+    place = np.lexsort([count_earlier(ranks), ranks])
     at = np.empty(n_samples, int)
     at[place] = np.arange(n_samples)
     np.minimum.at(first, labels, at)

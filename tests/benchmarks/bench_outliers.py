@@ -1,11 +1,18 @@
 """Outlier detection beside scikit-learn's detectors, on labelled data sets.
 
-Two protocols. "semi": a random half of the normal rows trains, the other half and all
-outliers are scored. "unsup": all rows train and are scored, labels unseen. Columns are
-standardised by the training rows. Higher is better, but for the rank and the seconds.
+Two protocols. "semi": normal rows train, others and all outliers are scored. "unsup": all rows
+train and are scored, labels unseen. Columns are standardised by the training rows. Higher is
+better, but for the rank and the seconds.
 
-    python bench_outliers.py --data FOLDER     # of NAME.npz, with X and y (1 for outliers)
+    python bench_outliers.py --data FOLDER     # of NAME.npz, see below
+    python bench_outliers.py --data FOLDER --part aside   # every third file
+    python bench_outliers.py --data FOLDER --search       # does the held-out score choose well?
     python bench_outliers.py --large           # 50,000 generated rows: seconds, beside PyOD
+
+A file holds either X and y (1 for outliers), of which "semi" trains on a random half of the normal
+rows, or X_train (normal rows), X_test and y_test. Ranks are compared by Nemenyi's test (Demsar,
+2006, Journal of Machine Learning Research 7): mean ranks that differ by less than the critical
+difference may be equal. `--plot` draws them.
 """
 
 import argparse
@@ -15,7 +22,7 @@ import time
 import warnings
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import rankdata, spearmanr, studentized_range
 from sklearn.covariance import LedoitWolf, MinCovDet
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -124,6 +131,7 @@ def detectors(seed):
     """Name and maker of every detector that is installed."""
     makers = {
         "skae": lambda: AutoencoderOutlierDetector(random_state=seed),
+        "skae novelty": lambda: AutoencoderOutlierDetector(novelty=True, random_state=seed),
         "skae reconstruction": lambda: AutoencoderOutlierDetector(
             criterion="reconstruction", random_state=seed
         ),
@@ -144,23 +152,30 @@ def detectors(seed):
 
 
 def load(path):
-    """X and y of a data set."""
+    """The arrays of a data set."""
     with np.load(path) as found:
-        return found["X"].astype(np.float64), found["y"].astype(int)
+        return {name: found[name] for name in found}
 
 
-def split(X, y, protocol, seed, max_rows):
+def split(arrays, protocol, seed, max_rows):
     """Training rows, rows to score and their labels, standardised by the training rows."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(X))
-    if protocol == "unsup":
-        train = test = order[:max_rows]
+    if "X_train" in arrays:
+        X = np.concatenate([arrays["X_train"], arrays["X_test"]]).astype(np.float64)
+        n_train = len(arrays["X_train"])
+        y = np.concatenate([np.zeros(n_train, int), arrays["y_test"].astype(int)])
+        train = rng.permutation(n_train)[:max_rows]
+        test = n_train + rng.permutation(len(X) - n_train)
     else:
+        X, y = arrays["X"].astype(np.float64), arrays["y"].astype(int)
+        order = rng.permutation(len(X))
         normal, outliers = order[y[order] == 0], order[y[order] == 1]
         half = len(normal) // 2
         train = normal[:half][:max_rows]
-        test = np.concatenate([normal[half:], outliers])
-        test = rng.permutation(test)[: None if max_rows is None else 2 * max_rows]
+        test = rng.permutation(np.concatenate([normal[half:], outliers]))
+    test = test[: None if max_rows is None else 2 * max_rows]
+    if protocol == "unsup":
+        train = test = rng.permutation(len(X))[:max_rows]
     scaler = StandardScaler().fit(X[train])
     X_train = scaler.transform(X[train])
     return X_train, X_train if protocol == "unsup" else scaler.transform(X[test]), y[test]
@@ -187,18 +202,72 @@ def compare(paths, arguments):
     """Run all detectors on all data sets; return the list of results."""
     results = []
     for protocol in arguments.protocols:
-        for path in paths:
-            X, y = load(path)
+        for number, path in enumerate(paths):
+            arrays = load(path)
             for seed in range(arguments.seeds):
-                rows = split(X, y, protocol, seed, arguments.max_rows)
+                rows = split(arrays, protocol, seed, arguments.max_rows)
+                if len(np.unique(rows[2])) < 2:
+                    continue
                 for name, maker in detectors(seed).items():
                     if arguments.detectors and name not in arguments.detectors:
                         continue
                     about = {"protocol": protocol, "data": path.stem, "seed": seed}
                     results.append(about | {"detector": name} | measure(maker, *rows))
+            print(f"[{number + 1}/{len(paths)}]", end=" ")
             print_line(results, protocol, path.stem)
+            write(results, arguments)
         print_summary(results, protocol)
     return results
+
+
+def write(results, arguments):
+    """Write the JSON file, if one is asked for."""
+    if arguments.output:
+        arguments.output.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+# ---------------------------------------------------------------- search
+
+SETTINGS = [
+    {"hidden_layer_sizes": widths, "n_components": n_components}
+    for widths in ((), (16,), (64,), (256,))
+    for n_components in (0.5, 0.9)
+]
+
+
+def search(paths, arguments):
+    """Compare the held-out score of settings with the AUC that they turn out to have.
+
+    Early stopping is off, so that wide networks overfit. A third of the training rows is held out.
+    """
+    results = []
+    for number, path in enumerate(paths):
+        X, X_test, y = split(load(path), "semi", 0, arguments.max_rows)
+        learned = np.arange(len(X)) % 3 > 0
+        held_out, aucs = [], []
+        for setting in SETTINGS:
+            detector = AutoencoderOutlierDetector(early_stopping=False, random_state=0, **setting)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                held_out.append(float(detector.fit(X[learned]).score(X[~learned])))
+                aucs.append(float(roc_auc_score(y, -detector.fit(X).score_samples(X_test))))
+        chosen = aucs[int(np.argmax(held_out))]
+        found = {"data": path.stem, "scores": held_out, "aucs": aucs, "chosen": chosen}
+        results.append(found | {"correlation": float(spearmanr(held_out, aucs).statistic)})
+        print(
+            f"[{number + 1}/{len(paths)}] {path.stem:24} AUC chosen {chosen:.3f}, mean "
+            f"{np.mean(aucs):.3f}, best {max(aucs):.3f}, worst {min(aucs):.3f}",
+            flush=True,
+        )
+        write(results, arguments)
+    aucs = np.array([r["aucs"] for r in results])
+    print(f"chosen {np.mean([r['chosen'] for r in results]):.4f}, mean {aucs.mean():.4f}")
+    print(f"best {aucs.max(axis=1).mean():.4f}, worst {aucs.min(axis=1).mean():.4f}")
+    print(f"rank correlation {np.nanmean([r['correlation'] for r in results]):.3f}")
+    return results
+
+
+# ---------------------------------------------------------------- summaries
 
 
 def average(results, key, **about):
@@ -234,6 +303,7 @@ def print_summary(results, protocol):
     }
     ranks = rankdata(-tables["auc"], axis=0).mean(axis=1)
     print(f"\n{protocol}: mean over {len(sets)} data sets")
+    print(f"critical difference of mean ranks: {critical_difference(*tables['auc'].shape):.2f}")
     print("| detector | ROC AUC | average precision | rank | fit s | score s |")
     print("|---|---|---|---|---|---|")
     for i in np.argsort(-tables["auc"].mean(axis=1)):
@@ -242,6 +312,37 @@ def print_summary(results, protocol):
             f"| {detectors_[i]} | {auc:.4f} | {ap:.4f} | {ranks[i]:.1f} | {fit:.3f} | {score:.3f} |"
         )
     print(flush=True)
+
+
+def critical_difference(n_detectors, n_sets):
+    """Nemenyi's critical difference of mean ranks, for a level of 5 %."""
+    q = studentized_range.ppf(0.95, n_detectors, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(n_detectors * (n_detectors + 1) / (6 * n_sets)))
+
+
+def plot(results, path):
+    """Draw mean ranks; bars join detectors that do not differ by the critical difference."""
+    import matplotlib.pyplot as plt
+
+    protocols = names(results, "protocol")
+    figure, axes = plt.subplots(len(protocols), 1, figsize=(7, 3 * len(protocols)), squeeze=False)
+    for ax, protocol in zip(axes[:, 0], protocols):
+        chosen = [r for r in results if r["protocol"] == protocol]
+        detectors_, sets = names(chosen, "detector"), names(chosen, "data")
+        table = [[average(chosen, "auc", detector=d, data=s) for s in sets] for d in detectors_]
+        ranks = rankdata(-np.array(table), axis=0).mean(axis=1)
+        difference = critical_difference(len(detectors_), len(sets))
+        order = np.argsort(ranks)
+        for height, i in enumerate(order):
+            ax.plot(ranks[i], height, "o", color="C0")
+            ax.annotate(f"  {detectors_[i]} {ranks[i]:.2f}", (ranks[i], height), va="center")
+            joined = ranks[(ranks >= ranks[i]) & (ranks < ranks[i] + difference)]
+            ax.plot([ranks[i], joined.max()], [height, height], color="C7", lw=1, zorder=0)
+        ax.set(yticks=[], xlim=(0.5, ranks.max() + 2), xlabel="mean rank of ROC AUC")
+        ax.set_title(f"{protocol}, {len(sets)} sets, critical difference {difference:.2f}")
+        ax.invert_yaxis()
+    figure.tight_layout()
+    figure.savefig(path)
 
 
 # ---------------------------------------------------------------- many rows
@@ -292,16 +393,31 @@ def main():
         "--max-rows", type=int, help="train on this many rows at most, score twice as many"
     )
     parser.add_argument("--large", action="store_true", help="time 50,000 generated rows instead")
+    parser.add_argument(
+        "--part",
+        choices=("all", "aside", "others"),
+        default="all",
+        help='every third file by sorted name ("aside"), or the others',
+    )
+    parser.add_argument("--search", action="store_true", help="compare settings by their score")
+    parser.add_argument("--plot", type=Path, help="file for a plot of the mean ranks")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     paths = sorted(arguments.data.glob("*.npz")) if arguments.data else []
+    if arguments.part != "all":
+        is_aside = arguments.part == "aside"
+        paths = [path for i, path in enumerate(paths) if (i % 3 == 2) == is_aside]
     if arguments.datasets:
         paths = [path for path in paths if path.stem in arguments.datasets]
     if not paths and not arguments.large:
         parser.error("--data FOLDER is needed, with .npz files in it")
-    results = compare_large(arguments) if arguments.large else compare(paths, arguments)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if arguments.large:
+        results = compare_large(arguments)
+    else:
+        results = search(paths, arguments) if arguments.search else compare(paths, arguments)
+    write(results, arguments)
+    if arguments.plot:
+        plot(results, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from skae._network.scaling import (
     identity_scaling,
     measure_scaling,
     repeat_if_short,
+    rounding_errors,
 )
 
 DTYPES = [np.float32, np.float64]
@@ -194,6 +195,42 @@ def test_identity_scaling(dtype):
     scaling.undo(out)
     np.testing.assert_array_equal(out, X)
     assert scaling.mean.dtype == scaling.scale.dtype == dtype
+
+
+def test_rounding_errors_come_from_the_median_step():
+    rng = np.random.default_rng(0)
+    columns = [
+        rng.integers(0, 3, 200),
+        0.5 * rng.integers(0, 20, 200),
+        np.where(rng.random(200) < 0.1, 1000, rng.integers(0, 3, 200)),
+        np.full(200, 7.0),
+        rng.normal(size=200),
+    ]
+    X = np.column_stack(columns).astype(float)
+    found = np.sqrt(12) * rounding_errors(X, np.ones(200))
+    np.testing.assert_allclose(found[:4], [1, 0.5, 1, 0])
+    assert 0 < found[4] < 0.05
+    np.testing.assert_array_equal(rounding_errors(X[:1], np.ones(1)), np.zeros(5))
+    X[0] = 0.1  # of weight zero
+    np.testing.assert_allclose(
+        rounding_errors(X, np.append(0.0, np.ones(199))), rounding_errors(X[1:], np.ones(199))
+    )
+
+
+def test_the_scale_is_no_finer_than_the_rounding():
+    """Rare values that count little would have a scale of about zero."""
+    X = np.where(np.arange(1000) < 5, 1.0, 0.0)[:, np.newaxis]
+    weights = np.where(X[:, 0] == 1, 1e-9, 1.0)
+    scale = measure_scaling(X, weights, per_feature=True).scale
+    np.testing.assert_allclose(scale, 1 / np.sqrt(12))
+
+
+def test_a_few_columns_at_a_time_have_the_same_scales(monkeypatch):
+    X = np.round(rows(), 1)
+    expected = measure_scaling(X, np.ones(len(X)), per_feature=True).scale
+    monkeypatch.setattr(scaling, "MAX_SORTED_NUMBERS", 1)
+    found = measure_scaling(X, np.ones(len(X)), per_feature=True).scale
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_scaling_is_frozen():

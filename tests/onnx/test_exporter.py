@@ -300,7 +300,7 @@ def detectors():
 def test_detectors(detectors, criterion, dtype, linear_path):
     detector, X = detectors(criterion, dtype, linear_path)
     if criterion == "likelihood":
-        assert [len(m["counts"]) for m in detector.density_["mixtures"]] == [6, 7]
+        assert [len(m["counts"]) for m in detector.density_["mixtures"]] == [6, 7, 19]
     far = X[:20] * 5
     assert {-1, 1} == set(detector.predict(np.vstack([X, far])))
     assert_detector_exported(detector, np.vstack([X, far]), OPSETS if linear_path else [HIGHEST])
@@ -317,6 +317,14 @@ def test_a_detector_of_more_columns_than_it_has_axes():
     X[:, 7] = 3
     detector = AutoencoderOutlierDetector(2, **SMALL).fit(X)
     assert detector.density_["axes"].shape == (60, 50)
+    assert_detector_exported(detector, X)
+
+
+@pytest.mark.parametrize("n_columns", [3, 60])
+def test_a_detector_of_clean_samples(n_columns):
+    X = np.random.default_rng(0).standard_normal((120, n_columns))
+    detector = AutoencoderOutlierDetector(2, novelty=True, **SMALL).fit(X)
+    assert "variances" in detector.density_["mixtures"][-1]
     assert_detector_exported(detector, X)
 
 

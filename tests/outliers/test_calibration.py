@@ -122,9 +122,10 @@ def test_a_draw_keeps_a_fifth_out(n_asked, n_drawn):
 def test_folds_are_scored_by_models_of_the_others(criterion):
     X = samples()
     trainer, result = trained(X)
-    scorer = Scorer(result.model)
+    ellipsoid = fit_ellipsoid(result.rows, 0)
+    scorer = Scorer(result.model, None, ellipsoid)
     if criterion == "likelihood":
-        scorer = fit_scorer(result, result.seeds.samples, [2])
+        scorer = fit_scorer(result, result.seeds.samples, ellipsoid, [2])
     given = all_of(X)
     found = calibrate(given, result, scorer, trainer, NULL_TASKS)
     folds = FoldSplitter(result.rows.splitter.groups, given.weights).folds(10)
@@ -132,11 +133,12 @@ def test_folds_are_scored_by_models_of_the_others(criterion):
     for k in range(9, -1, -1):
         out = folds == k
         rows = prepared_rows(X[~out], given.weights[~out], divides_frequent=True)
-        rows = downweight_outliers(rows, fit_ellipsoid(rows, trainer.options.seeds.start))
+        ellipsoid = fit_ellipsoid(rows, trainer.options.seeds.start)
+        rows = downweight_outliers(rows, ellipsoid)
         other = fit_epochs(replace(trainer, total_weight=rows.weights.sum()), rows, 4, 2)
         other_scorer = Scorer(other.model)
         if criterion == "likelihood":
-            other_scorer = fit_scorer(other, trainer.options.seeds.samples, [2])
+            other_scorer = fit_scorer(other, trainer.options.seeds.samples, ellipsoid, [2])
         scores.append(other_scorer.score_samples(X[out]))
         weights.append(given.weights[out])
     assert_array_equal(found.scores, np.concatenate(scores))

@@ -7,8 +7,8 @@ from sklearn.covariance import ledoit_wolf
 
 from skae._outliers.robust import (
     Ellipsoid,
+    are_categorical,
     fit_ellipsoid,
-    is_categorical,
     minimum_covariance_determinant,
     shrunk_covariance,
     squared_distances,
@@ -150,9 +150,14 @@ def test_outliers_are_found_beside_a_binary_column():
 def test_a_categorical_column_has_one_frequent_value_beside_few_others():
     rng = np.random.default_rng(0)
     rare = rng.random(200) < 0.1
-    assert is_categorical(rare.astype(float), np.ones(200))
-    assert is_categorical(np.full(200, 7.0), np.ones(200))
-    assert is_categorical(np.where(rare, rng.poisson(3, 200), 0), np.ones(200))
-    assert not is_categorical(np.where(rare, rng.standard_normal(200), 0), np.ones(200))
-    assert not is_categorical((rng.random(200) < 0.5).astype(float), np.ones(200))
-    assert not is_categorical(rng.standard_normal(200), np.ones(200))
+    columns = {
+        "rare": rare,
+        "constant": np.full(200, 7.0),
+        "counts": np.where(rare, rng.poisson(3, 200), 0),
+        "amounts": np.where(rare, rng.standard_normal(200), 0),
+        "even": rng.random(200) < 0.5,
+        "continuous": rng.standard_normal(200),
+    }
+    X = np.column_stack([column.astype(float) for column in columns.values()])
+    np.testing.assert_array_equal(are_categorical(X, np.ones(200)), [1, 1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(are_categorical(X, 1.0 - rare), [1, 1, 1, 0, 0, 0])

@@ -9,7 +9,7 @@ import pytest
 from skae._network.nested import CodeSizeSampler
 from skae._network.scaling import Scaling
 from skae._training import batches as batches_module
-from skae._training.batches import all_rows, grouped_rows, prepared_rows
+from skae._training.batches import all_rows, deal_copies, grouped_rows, prepared_rows
 from skae._training.splitting import GivenSplits
 from skae.corruptions import UserNoise
 
@@ -314,3 +314,37 @@ def test_given_groups_and_splits_are_those_of_the_rows(n_rows):
     pairs = set(zip(labels.tolist(), groups[given].tolist(), strict=True))
     assert len(pairs) == len(np.unique(labels)) == len(np.unique(groups[given]))
     np.testing.assert_allclose(rows.weights.sum(), weights.sum())
+
+
+@pytest.mark.parametrize("n_rows", [400, 1400])
+def test_copies_in_discrete_data_are_dealt_to_all_folds(n_rows):
+    X = np.eye(3)[np.random.default_rng(0).choice(3, n_rows, p=[0.5, 0.3, 0.2])]
+    weights = np.where(np.arange(n_rows) % 7 == 0, 0.0, 1.0)
+    grouped = grouped_rows(X, weights, None, options_of())
+    rows = deal_copies(grouped, seed=7)
+    np.testing.assert_array_equal(rows.X[rows.member], X[weights > 0])
+    assert rows.weights.sum() == pytest.approx(weights.sum())
+    folds = rows.splitter.folds(10)
+    for category in np.eye(3):
+        in_fold = np.bincount(folds[(category == rows.X).all(axis=1)], minlength=10)
+        assert (in_fold > 0).all()
+    assert deal_copies(grouped, seed=7).splitter.groups.tolist() == rows.splitter.groups.tolist()
+
+
+def test_weights_of_discrete_data_are_copies():
+    X = np.eye(3)[np.random.default_rng(0).choice(3, 300)]
+    distinct, counts = np.unique(X, axis=0, return_counts=True)
+    repeated = deal_copies(grouped_rows(X, np.ones(300), None, options_of()), seed=7)
+    weighted = deal_copies(grouped_rows(distinct, counts.astype(float), None, options_of()), seed=7)
+    np.testing.assert_array_equal(weighted.X, repeated.X)
+    np.testing.assert_array_equal(weighted.weights, repeated.weights)
+    np.testing.assert_array_equal(weighted.splitter.folds(5), repeated.splitter.folds(5))
+
+
+def test_other_copies_stay_together():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    tables = [X, np.repeat(X[:40], 8, axis=0)[rng.permutation(320)], np.cumsum(X, axis=0)]
+    for table in tables:
+        rows = grouped_rows(table, np.ones(len(table)), None, options_of())
+        assert deal_copies(rows, seed=7) is rows
