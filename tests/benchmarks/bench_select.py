@@ -25,41 +25,38 @@ from sklearn.ensemble import IsolationForest
 
 from skae import AutoencoderOutlierDetector
 
-MAX_TRAINING_ROWS, TEST_ROWS, OUTLIER_SHARE = 1000, 200, 0.15
+MAX_TRAINING_ROWS, MAX_NEW_ROWS = 1000, 2000
+TEST_ROWS, OUTLIER_SHARE = 200, 0.15
 MIN_ROWS = 60  # of training, for a data set to be of use
 
 
 def fit_detector(X, seed):
-    """Return the selection by the detector."""
-    detector = AutoencoderOutlierDetector(random_state=seed).fit(X)
-    return detector.select
+    """Return the p-values of the detector, a function of new rows."""
+    return AutoencoderOutlierDetector(random_state=seed).fit(X).predict_pvalue
 
 
 def fit_forest(X, seed):
-    """Return the selection by a split-conformal isolation forest."""
+    """Return the p-values of a split-conformal isolation forest, a function of new rows."""
     X = np.random.default_rng(seed).permutation(X)
     half = len(X) // 2
     forest = IsolationForest(random_state=seed).fit(X[:half])
     calibration = np.sort(forest.score_samples(X[half:]))
 
-    def select(X, fdr):
+    def p_values(X):
         no_higher = np.searchsorted(calibration, forest.score_samples(X), side="right")
-        p_values = (1 + no_higher) / (1 + len(calibration))
-        return false_discovery_control(p_values) <= fdr * (1 + 1e-9)
+        return (1 + no_higher) / (1 + len(calibration))
 
-    return select
+    return p_values
 
 
 def fit_nonconform(X, seed):
-    """Return the selection by the package nonconform."""
+    """Return the p-values of the package nonconform, a function of new rows."""
     from nonconform import ConformalDetector, CrossValidation
 
     detector = ConformalDetector(
-        detector=IsolationForest(random_state=seed),
-        strategy=CrossValidation(k=5),
-        seed=seed,
+        detector=IsolationForest(random_state=seed), strategy=CrossValidation(k=5), seed=seed
     ).fit(X)
-    return lambda X, fdr: np.asarray(detector.select(X, alpha=fdr), dtype=bool)
+    return lambda X: np.asarray(detector.compute_p_values(X))
 
 
 def methods():
@@ -74,21 +71,25 @@ def methods():
 
 
 def split(X, y, rng):
-    """Return training rows, and the remaining normal rows."""
-    normal = rng.permutation(X[y == 0])
+    """Return training rows, other normal rows, and outliers."""
+    normal, outliers = rng.permutation(X[y == 0]), rng.permutation(X[y == 1])
     n_training = min(len(normal) // 2, MAX_TRAINING_ROWS)
-    return normal[:n_training], normal[n_training:]
+    return normal[:n_training], normal[n_training:][:MAX_NEW_ROWS], outliers[:MAX_NEW_ROWS]
 
 
-def draw_test(normal, outliers, rng):
-    """Return a test set, and which of its rows are outliers."""
-    n_outliers = min(round(OUTLIER_SHARE * TEST_ROWS), len(outliers))
-    n_normal = min(round(n_outliers * (1 / OUTLIER_SHARE - 1)), len(normal))
-    rows = [
-        outliers[rng.choice(len(outliers), n_outliers, replace=False)],
-        normal[rng.choice(len(normal), n_normal, replace=False)],
-    ]
-    return np.vstack(rows), np.arange(n_outliers + n_normal) < n_outliers
+def draw_test(n_normal, n_outliers, rng):
+    """Return the row numbers of the normal rows and of the outliers of a test set."""
+    n_drawn = min(round(OUTLIER_SHARE * TEST_ROWS), n_outliers)
+    n_others = min(round(n_drawn * (1 / OUTLIER_SHARE - 1)), n_normal)
+    return (
+        rng.choice(n_normal, n_others, replace=False),
+        rng.choice(n_outliers, n_drawn, replace=False),
+    )
+
+
+def select(p_values, fdr):
+    """Return which samples are selected, as `AutoencoderOutlierDetector.select` does."""
+    return false_discovery_control(p_values) <= fdr * (1 + 1e-9)
 
 
 def measure(X, y, arguments):
@@ -98,14 +99,16 @@ def measure(X, y, arguments):
     false, power = ({name: np.zeros(shape) for name in fits} for _ in range(2))
     for i in range(arguments.splits):
         rng = np.random.default_rng(i)
-        training, normal = split(X, y, rng)
-        selects = {name: fit(training, i) for name, fit in fits.items()}
+        training, normal, outliers = split(X, y, rng)
+        p_values = {name: fit(training, i) for name, fit in fits.items()}
+        found = {name: (p(normal), p(outliers)) for name, p in p_values.items()}
         for j in range(arguments.draws):
-            X_test, is_outlier = draw_test(normal, X[y == 1], rng)
-            for name, select in selects.items():
-                selected = select(X_test, arguments.fdr)
-                false[name][i, j] = np.sum(selected & ~is_outlier) / max(selected.sum(), 1)
-                power[name][i, j] = selected[is_outlier].mean()
+            rows, outlier_rows = draw_test(len(normal), len(outliers), rng)
+            for name, (of_normal, of_outliers) in found.items():
+                p = np.append(of_normal[rows], of_outliers[outlier_rows])
+                selected = select(p, arguments.fdr)
+                false[name][i, j] = selected[: len(rows)].sum() / max(selected.sum(), 1)
+                power[name][i, j] = selected[len(rows) :].mean()
     return false, power
 
 
