@@ -54,10 +54,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     linear network, t(x) is the centred sample. The score of a sample is its log-likelihood: the
     mean of log p(t(x)) over two Gaussian mixtures p, of up to 6 and up to 16 Gaussians, whose
     covariances are shrunk towards a common one. With a single Gaussian and a linear network, it
-    would be the log-likelihood of a Gaussian with full covariance, up to shrinkage and the weights
-    of distant samples: what `score_samples` of PCA returns for standardised samples if it keeps
-    *all* components. A PCA with fewer components returns another one, that of a Gaussian with the
-    same variance in all directions it leaves out.
+    would be the log-likelihood that `score_samples` of PCA returns.
 
     Outliers among the training samples have little influence: samples outside the ellipsoid of the
     bulk, found by the minimum covariance determinant, count less the more distant they are, both
