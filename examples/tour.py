@@ -31,6 +31,7 @@ FURTHER = [
     "plot_grid_search",
     "plot_pca_in_one_grid",
     "plot_isolation_forest",
+    "plot_select",
     "plot_tables",
     "plot_out_of_core",
     "plot_callbacks",

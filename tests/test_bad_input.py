@@ -20,6 +20,7 @@ SMALL = {
 N_ROWS, N_FEATURES = 30, 5
 ON_ROWS = ["transform", "reconstruct", "score", "score_samples"]
 OF_DETECTOR = ["predict", "decision_function", "score_features"]
+OF_DETECTOR += ["predict_pvalue", "select", "bound_false_discoveries"]
 
 
 def rows(n_rows=N_ROWS):

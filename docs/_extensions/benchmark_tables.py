@@ -171,6 +171,31 @@ def calibration(results):
     yield from table(header, [*rows, ["mean", *means[:3], "", means[4]]])
 
 
+def false_alarms(results):
+    """Mean false alarms, kind by kind and size by size; marked where they are far from stated."""
+    sizes = sorted({r["n_rows"] for r in results})
+    marks = {"within": "", "high": " ↑", "low": " ↓"}
+    found = {(r["kind"], r["n_rows"]): f"{r['rate']:.3f}{marks[r['verdict']]}" for r in results}
+    kinds = dict.fromkeys(r["kind"] for r in results)
+    rows = [[kind, *(found.get((kind, size), "") for size in sizes)] for kind in kinds]
+    yield from table(["kind of data", *(f"{size} samples" for size in sizes)], rows)
+    verdicts = [r["verdict"] for r in results]
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in marks)
+    yield f"Of {len(results)} cells: {counts}. Highest: {max(r['rate'] for r in results):.3f}."
+    yield ""
+
+
+def select(results):
+    """Realised false discovery rate and power, set by set."""
+    methods = [name for name in results[0] if name != "data"]
+    keys = ("fdr", "power")
+    header = ["data", *(f"{name}, {'rate' if key == 'fdr' else key}" for name in methods
+                        for key in keys)]  # fmt: skip
+    rows = [[r["data"], *(f"{r[m][key]:.3f}" for m in methods for key in keys)] for r in results]
+    means = [f"{mean(r[m][key] for r in results):.3f}" for m in methods for key in keys]
+    yield from table(header, [*rows, ["mean", *means]])
+
+
 def mnist(results):
     """The deep network's test error in the course of time, or the defaults beside PCA."""
     if len(results[0]) == 2:
@@ -272,6 +297,8 @@ SHOWN = {
     "bench_speed.py": speed,
     "bench_outliers.py": outliers,
     "bench_calibration.py": calibration,
+    "bench_false_alarms.py": false_alarms,
+    "bench_select.py": select,
     "bench_concurrency.py": concurrency,
 }
 

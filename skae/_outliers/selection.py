@@ -38,6 +38,30 @@ def benjamini_hochberg(p_values, fdr):
     return false_discovery_control(p_values) <= fdr * SLACK
 
 
+class AuxiliaryPValues:
+    """P-values of all samples after one of them has joined the calibration set.
+
+    Its own p-value is then zero. Of the others only those are kept that can be below a limit.
+    """
+
+    def __init__(self, calibration, scores, limits, max_ratio):
+        self.total = calibration.weights.sum()
+        ordered = np.sort(scores)
+        below = calibration.weight_below(ordered)
+        n_low = np.searchsorted(below, limits[-1] * (self.total + max_ratio), side="right")
+        self.scores, self.below = ordered[:n_low], below[:n_low]
+        self.limits = limits
+
+    def count_rejected(self, score, ratio):
+        """Return how many of the p-values the step-up procedure rejects."""
+        is_higher = self.scores > score
+        p_values = (self.below + ratio * is_higher) / (self.total + ratio)
+        # The zero comes first; the place of the sample itself, the first of equal ones, is left.
+        place = np.searchsorted(self.scores, score)
+        p_values = np.concatenate([[0], p_values[:place], p_values[place + 1 :]])
+        return np.flatnonzero(p_values <= self.limits[: len(p_values)])[-1] + 1
+
+
 def weighted_selection(calibration, scores, ratio, fdr, seed=0):
     """Return which samples to report if they follow another law than the calibration.
 
@@ -48,15 +72,10 @@ def weighted_selection(calibration, scores, ratio, fdr, seed=0):
     and Hochberg need not do with weighted p-values. Pruning draws a random number for each sample.
     """
     p_values = calibration.p_values(scores, ratio)
-    below, total = calibration.weight_below(scores), calibration.weights.sum()
     limits = fdr * SLACK * np.arange(1, len(scores) + 1) / len(scores)
     candidates = np.flatnonzero(p_values <= limits[-1])
-    n_rejected = np.empty(len(candidates), int)
-    for k, j in enumerate(candidates):
-        # Sample j joins the calibration set, and its own p-value is zero.
-        auxiliary = (below + ratio[j] * (scores > scores[j])) / (total + ratio[j])
-        auxiliary[j] = 0
-        n_rejected[k] = np.flatnonzero(np.sort(auxiliary) <= limits)[-1] + 1
+    auxiliary = AuxiliaryPValues(calibration, scores, limits, ratio.max())
+    n_rejected = np.array([auxiliary.count_rejected(scores[j], ratio[j]) for j in candidates], int)
     is_first = p_values[candidates] <= limits[n_rejected - 1]
     candidates, n_rejected = candidates[is_first], n_rejected[is_first]
     draws = np.random.default_rng(seed).random(len(scores))[candidates]

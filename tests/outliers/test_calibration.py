@@ -10,7 +10,13 @@ import pytest
 from skae import AutoencoderOutlierDetector
 from skae._network.network import hidden_activation, with_hidden_activation
 from skae._outliers import calibration
-from skae._outliers.calibration import Calibration, CalibrationSamples, calibrate, subsample_weights
+from skae._outliers.calibration import (
+    Calibration,
+    CalibrationSamples,
+    calibrate,
+    count_max_samples,
+    subsample_weights,
+)
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, fit_scorer
 from skae._training.batches import prepared_rows
@@ -91,6 +97,31 @@ def test_threshold(rate):
     assert threshold == min(above, default=max(calibrated.scores))
     below = np.sort(calibrated.scores)[np.sort(calibrated.scores) < threshold]
     assert (calibrated.p_values(below) <= rate).all()
+
+
+def test_scores_that_differ_by_rounding_tie():
+    scores = np.array([-100.0, 2.0, 2.0, 3.0])
+    calibrated = Calibration(scores, np.ones(4), tolerance=1e-8)
+    nearly = [-100 - 1e-7, -100 - 1e-5, 2 - 1e-9, 2 - 1e-7, 3 - 1e-9]
+    assert_allclose(calibrated.p_values(np.array(nearly)), [0.4, 0.2, 0.8, 0.4, 1.0])
+    assert_allclose(calibrated.weight_below(np.array([2 + 1e-9, 2 + 1e-7, -100])), [1, 3, 0])
+    # A sample like the lowest ones is not flagged, whatever block of samples it is scored in.
+    assert -100 - 1e-7 > calibrated.threshold(0.3) > -100 - 1e-5
+
+
+def test_new_samples_may_have_a_weight():
+    calibrated = Calibration(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 1.0]))
+    found = calibrated.p_values(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 4.0]))
+    assert_allclose(found, [1 / 5, 5 / 6, 1])
+    doubled = calibrated.reweighted(np.array([2.0, 0.0, 1.0]))
+    assert_array_equal(doubled.weights, [2, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("max_samples", "expected"), [("auto", 10_000), (7, 7), (np.int64(3), 3), (0.5, 50), (1e-9, 2)]
+)
+def test_count_max_samples(max_samples, expected):
+    assert count_max_samples(max_samples, 100) == expected
 
 
 # ---------------------------------------------------------------- the draw
@@ -224,6 +255,48 @@ def test_folds_are_trained_for_as_many_epochs_as_are_kept(monkeypatch):
     monkeypatch.setattr(calibration, "fit_epochs", train)
     calibrate(all_of(X), result, Scorer(result.model), trainer, NULL_TASKS)
     assert n_epochs == [2] * 10
+
+
+def test_atoms_are_scored_by_the_model_itself_and_weigh_as_much_as_in_x(monkeypatch):
+    X = samples(700)
+    X[::5] = 0.3
+    trainer, result = trained(X, early_stopping=True)
+    scorer = Scorer(result.model)
+    monkeypatch.setattr(calibration, "MIN_CALIBRATION_WEIGHT", 200)
+    found = calibrate(replace(all_of(X), weights=np.ones(700)), result, scorer, trainer, NULL_TASKS)
+    is_atom = found.indices % 5 == 0
+    assert_array_equal(np.sort(found.indices[is_atom]), np.arange(0, 700, 5))
+    assert_allclose(found.scores[is_atom], scorer.score_samples(X[:1])[0], rtol=1e-9)
+    assert_allclose(found.weights[is_atom].sum() / found.weights.sum(), 0.2)
+    assert_array_equal(found.weights[~is_atom], 1)
+    assert 200 <= found.weights.sum() < 500
+    assert len(np.unique(found.indices)) == len(found.indices)
+
+
+def test_a_fold_of_discrete_samples_holds_copies_of_other_folds(monkeypatch):
+    """Copies of rare samples are dealt one by one, those of a repeated table together."""
+    rng = np.random.default_rng(0)
+    flags = (rng.random((100, 7)) < 0.5) * 1.0
+    repeated = np.repeat(samples(50), 2, axis=0)
+    shares = {}
+    for name, X in {"flags": flags, "repeated": repeated}.items():
+        trainer, result = trained(X)
+        trained_on = []
+
+        def spy(trainer, rows, *more, seen=trained_on):
+            seen.append({tuple(row) for row in rows.X})
+            return fit_epochs(trainer, rows, *more)
+
+        monkeypatch.setattr(calibration, "fit_epochs", spy)
+        given = replace(all_of(X), weights=np.ones(100))
+        found = calibrate(given, result, Scorer(result.model), trainer, NULL_TASKS)
+        assert_array_equal(np.sort(found.indices), np.arange(100))
+        n_folds = len(trained_on)
+        known = [tuple(X[i]) in seen for i in range(100) for seen in trained_on]
+        shares[name] = (np.sum(known) - 100 * (n_folds - 1)) / 100
+    assert shares["repeated"] == 0
+    counts = np.unique(flags, axis=0, return_counts=True)[1]
+    assert_allclose(shares["flags"], counts[counts > 1].sum() / 100, atol=0.12)
 
 
 def test_equal_samples_are_scored_as_they_were_trained():
