@@ -15,6 +15,7 @@ from skae._imputer import AutoencoderImputer
 from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
 from skae._transformer import AutoencoderTransformer
+from skae._variational import VariationalAutoencoder
 from skae._version import __version__ as __version__
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
+    "VariationalAutoencoder",
     "activations",
     "corruptions",
     "export",
