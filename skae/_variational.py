@@ -27,7 +27,7 @@ from skae.optimizers import Optimizer
 
 MIN_ACTIVE_VARIANCE = 0.01  # of the means of an active component
 OMITTED = {"latent_activation", "output_activation", "sparsity", "sparsity_target"}
-OMITTED |= {"sparsity_weight"}
+OMITTED |= {"sparsity_weight", "whiten"}
 LOSSES = {"squared_error", "log_loss", "poisson"}
 
 
@@ -45,9 +45,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int or float in (0, 1), default=2
-        Number of components of the code. A float is the share of the variance that PCA would
-        explain with as many.
+    n_components : int, float in (0, 1) or None, default=2
+        Number of components of the code, at most min(n_samples, n_features) with a linear path.
+        None stands for this maximum. A float is the share of the variance that PCA would explain
+        with as many.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder.
@@ -85,12 +86,14 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then probabilistic PCA (see `linear_path`).
+        with a linear path the result is then probabilistic PCA (see `linear_path`). Two-fold
+        cross-validation (see `early_stopping`) has as many epochs of its own.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the initial weights, the order of the samples, the held-out samples and the
-        codes that are drawn in training. Pass an int for reproducible results.
+        codes that are drawn in training. Pass an int for reproducible results. None draws from
+        NumPy's global generator, which ``np.random.seed`` sets.
     tol : float, default=1e-3
         Relative tolerance. Training stops when the loss has not decreased by this fraction of its
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
@@ -104,15 +107,17 @@ class VariationalAutoencoder(_BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
-        Whether the bound on held-out samples determines the number of epochs. The epoch with the
-        largest lower confidence bound is kept: the mean gain of the held-out samples over the
-        initial model, minus one standard error. With a linear path, the result is probabilistic
-        PCA itself unless the held-out samples agree that the network is better. With up to 500
-        samples and 200,000 values, the epoch is chosen by five-fold cross-validation with 2.5
-        standard errors, and the network is then trained on all samples for that number of epochs.
-        Equal and nearly equal samples are in the same fold, and so are successive samples if these
-        resemble each other, as in a time series. Copies of a sample with more than 5 % of the
-        weight are shared among the folds. `partial_fit` holds out no samples.
+        Whether the bound on held-out samples determines the number of epochs. An epoch can be kept
+        once the mean gain of the held-out samples over the initial model exceeds three standard
+        errors. From then on the epoch with the largest mean gain minus one standard error is kept.
+        With a linear path, the result is therefore probabilistic PCA itself unless the held-out
+        samples agree that the network is better. With up to 500 samples and 200,000 values, the
+        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
+        then trained on all samples for that number of epochs. With up to 20,000 samples, two-fold
+        cross-validation does the same if the held-out samples leave the gain in doubt. Equal and
+        nearly equal samples are in the same fold, and so are successive samples if these resemble
+        each other, as in a time series. Copies of a sample with more than 5 % of the weight are
+        shared among the folds. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
@@ -182,6 +187,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Mean of the training samples.
     scale_ : ndarray of shape ()
         Root mean square of the centred training samples, by which centred samples are divided.
+    components_ : ndarray of shape (n_components, n_features)
+        Directions of the linear part of the code, of unit length: PCA's components, in the order of
+        the code. The networks add a nonlinear part, which they do not show. There is no such
+        attribute without a linear path.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a code: 1, as codes have the scale of the prior.
     reach_ : ndarray of shape (2,) or None
@@ -191,6 +200,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         path reads them unchanged. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance of each component of the code over the training samples, before whitening. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -205,6 +217,11 @@ class VariationalAutoencoder(_BaseAutoencoder):
     n_active_components_ : int
         Number of components whose mean varies over the training samples, with a variance above
         0.01. The others have collapsed onto the prior and say nothing.
+    gain_over_pca_ : float or dict or None
+        None: a likelihood has no zero of which a gain could be a share. Compare `score` with that
+        of ``sklearn.decomposition.PCA``.
+    gain_over_pca_bound_ : float or dict or None
+        None, like the gain.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features. With
         more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
@@ -274,7 +291,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
 
     def __init__(
         self,
-        n_components: int | float = 2,
+        n_components: int | float | None = 2,
         *,
         hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (128, 128),
         activation: str | Activation = "auto",

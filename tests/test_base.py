@@ -434,7 +434,7 @@ def unusual_rows():
     }
 
 
-@pytest.mark.filterwarnings("ignore:All 2 components have collapsed")
+@pytest.mark.filterwarnings("ignore:All . components have collapsed")
 @pytest.mark.parametrize("linear_path", ["pca", None])
 @pytest.mark.parametrize("X", unusual_rows().values(), ids=unusual_rows())
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -517,7 +517,7 @@ def has_gain(model):
 
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("n_rows", [120, 600])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", ESTIMATORS[:3])  # a bound has no share that is gained
 def test_the_gain_is_that_of_held_out_samples(Estimator, n_rows):
     X = curved_rows(n_rows)
     model = Estimator(2, **CURVED).fit(X, X_val=curved_rows(300, seed=1))

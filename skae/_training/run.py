@@ -106,6 +106,11 @@ class Run:
         return self.state.model.network.linear_path and not self.resumed
 
     @property
+    def measures_gain(self):
+        """Return whether the gain over PCA is a share of its loss: a bound has no zero."""
+        return self.builds_on_pca and self.options.bound is None
+
+    @property
     def is_cross_validated(self):
         """Return whether the samples are few enough to select the epoch by cross-validation."""
         is_small = N_FOLDS <= len(self.rows) <= MAX_CROSS_VALIDATED_ROWS

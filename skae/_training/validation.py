@@ -73,9 +73,9 @@ def train_folds(run, folds, n_errors=N_ERRORS_OF_FOLDS):
     history = run.history
     selector = cross_validate(run, folds, n_errors)
     history.gain = Gain()
-    ratio = _start_ratio(run, selector) if selector.epoch and run.builds_on_pca else 1.0
+    ratio = _start_ratio(run, selector) if selector.epoch and run.measures_gain else 1.0
     refit(run, selector)
-    if run.builds_on_pca:
+    if run.measures_gain:
         history.gain = Gain.of_start(_sizes(run))
         if history.best_iter:
             history.gain = measure_gain(selector, _sizes(run), ratio)
@@ -224,7 +224,7 @@ def _train_validated(run, members, n_errors):
         warn_diverged(run)
         run.is_over = True
     finally:
-        if is_held_out and run.builds_on_pca:
+        if is_held_out and run.measures_gain:
             history.gain = measure_gain(selector, _sizes(run))
     return selector
 
