@@ -256,7 +256,7 @@ def validate_and_squeeze(estimator, X, **options):
     depends_on_the_configuration,
 )
 def test_checks_of_losses_with_a_range(estimator, check, monkeypatch):
-    monkeypatch.setattr("skae._base.validate_data", validate_and_squeeze)
+    monkeypatch.setattr("skae._containers.validate_data", validate_and_squeeze)
     run(check, estimator)
 
 

@@ -192,7 +192,7 @@ def answers(model, X):
 def checked(monkeypatch):
     """Count the calls of scikit-learn's checks."""
     calls = []
-    for name in ("validate_data", "check_array"):
+    for name in ("validate", "check_array"):
         check = getattr(_base, name)
         monkeypatch.setattr(
             _base, name, lambda *a, check=check, **o: calls.append(1) or check(*a, **o)
