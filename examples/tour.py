@@ -27,6 +27,7 @@ TOUR = [
     "plot_traversal",
 ]
 FURTHER = [
+    "plot_variational",
     "plot_nested",
     "plot_grid_search",
     "plot_pca_in_one_grid",

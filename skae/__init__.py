@@ -16,6 +16,7 @@ from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
 from skae._training.stream import ShiftedSamplesWarning
 from skae._transformer import AutoencoderTransformer
+from skae._variational import VariationalAutoencoder
 from skae._version import __version__ as __version__
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "AutoencoderTransformer",
     "DenoisingAutoencoder",
     "ShiftedSamplesWarning",
+    "VariationalAutoencoder",
     "activations",
     "corruptions",
     "export",

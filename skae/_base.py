@@ -18,13 +18,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._compat import CallbackSupportMixin, check_sample_weight, root_context, take_rows
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats, validate
-from skae._fitted_model import FittedModel
+from skae._fitted_model import FittedModel, measured_samples
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
 from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
-from skae._sampling import evenly_spaced
+from skae._sample_drawing import SampleDrawing
 from skae._training.batches import grouped_rows, prepared_rows
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
@@ -35,8 +35,6 @@ from skae._training.trainer import Trainer
 from skae._validation import read_splits
 from skae.losses import LOSSES
 from skae.metrics import explained_variance
-
-MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # of the reconstruction error
 
 Method = TypeVar("Method")
 
@@ -75,6 +73,7 @@ def warn_convergence(message):
 
 class _BaseAutoencoder(
     FittedModel,
+    SampleDrawing,
     exporter.OnnxExport,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -124,7 +123,8 @@ class _BaseAutoencoder(
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 tasks = self._tasks(context, given, (X, X_clean, weights), rows)
                 result = fit(trainer, rows, samples[2], previous, tasks)
-                self._keep(self._fitted_attributes(result, X, weights, trainer, tasks))
+                attributes = self._fitted_attributes(result, X, weights, trainer, tasks)
+                self._keep(attributes | self._sampling_attributes(result))
                 self._stream = None
             tasks.end()
         return self
@@ -150,7 +150,8 @@ class _BaseAutoencoder(
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 result = partial_fit(trainer, rows, previous, change)
                 keep = self._fitted_attributes if anew else self._updated_attributes
-                self._keep(keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()})
+                attributes = keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()}
+                self._keep(attributes | self._updated_sampling_attributes(result))
         return self
 
     def _options(self):
@@ -198,11 +199,7 @@ class _BaseAutoencoder(
         samples are scored.
         """
         model = result.model
-        max_rows = MAX_PREVIEWED_ROWS if trainer is None else MAX_MEASURED_ROWS
-        if len(X) > max_rows:
-            chosen = evenly_spaced(len(X), max_rows)
-            X, weights = X[chosen], weights[chosen]
-            weights = weights if weights.any() else None
+        X, weights = measured_samples(X, weights, is_preview=trainer is None)
         errors = inference.mean_squared_errors(model, X)
         return {
             "theta_": model.parameters.flat,

@@ -13,6 +13,7 @@ from skae._containers import FloatArray
 from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
+from skae._sampling import evenly_spaced
 from skae._training.gain import Gain
 
 STATE = (
@@ -26,6 +27,22 @@ STATE = (
     "_box",
     "_code_deviations",
 )
+
+
+MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # on which attributes are measured
+
+
+def measured_samples(X, weights, is_preview):
+    """Return the samples that fitted attributes are measured on, and their weights.
+
+    Of many they are evenly spaced. The weights are None if all of these are zero.
+    """
+    max_rows = MAX_PREVIEWED_ROWS if is_preview else MAX_MEASURED_ROWS
+    if len(X) <= max_rows:
+        return X, weights
+    chosen = evenly_spaced(len(X), max_rows)
+    X, weights = X[chosen], weights[chosen]
+    return X, weights if weights.any() else None
 
 
 class _Models(threading.local):
@@ -91,12 +108,12 @@ class FittedModel:
     @property
     def coefs_(self) -> list[FloatArray]:
         """Weights of each layer, ndarray of shape (n_in, n_out), as views of `theta_`."""
-        return [W for W, _ in self._fitted_model().parameters.layers]
+        return [W for W, _ in self._fitted_model().plain_layers]
 
     @property
     def intercepts_(self) -> list[FloatArray]:
         """Biases of each layer, ndarray of shape (n_out,), as views of `theta_`."""
-        return [b for _, b in self._fitted_model().parameters.layers]
+        return [b for _, b in self._fitted_model().plain_layers]
 
     @property
     def path_coefs_(self) -> list[FloatArray]:

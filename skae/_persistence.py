@@ -34,6 +34,7 @@ SKOPS_TRUSTED_TYPES = sorted(
         "skae._imputer.AutoencoderImputer",
         "skae._outlier.AutoencoderOutlierDetector",
         "skae._transformer.AutoencoderTransformer",
+        "skae._variational.VariationalAutoencoder",
         "skae.export.Decoder",
         "skae.export.Encoder",
         "skae.export.Reconstructor",

@@ -11,6 +11,7 @@ from skae._network.network import Network
 from skae._network.scaling import identity_scaling
 from skae._parallel import run_sequentially
 from skae._training.batches import BatchLoader, TrainingRows
+from skae._training.bound import NoiseSampler
 from skae._training.objective import Objective, Plan, count_parts
 from skae._training.splitting import group_samples
 from skae.activations import ACTIVATIONS
@@ -27,6 +28,7 @@ def make_network(
     loss="squared_error",
     linear_path=False,
     nested=False,
+    n_noise_variances=None,
 ):
     """Return a Network and the names of its activations; the decoder mirrors the encoder."""
     n_hidden = len(encoder) - 2
@@ -39,6 +41,7 @@ def make_network(
         linear_path=linear_path,
         loss=LOSSES[loss](),
         nested=nested,
+        n_noise_variances=n_noise_variances,
     )
     return network, names
 
@@ -95,12 +98,14 @@ def make_objective(
         sizes = network.decoder_sizes
         sampler = CodeSizeSampler(sizes, np.random.default_rng(0))
         plan = {"decoder_weights": 1.0 + np.arange(len(sizes))} | plan
+    if network.is_variational:
+        sampler = NoiseSampler(plan["bound"].n_draws * network.n_components, seed=0)
     batch_size = len(rows) if batch_size is None else batch_size
     if penalty is None and plan.get("backward", True):
         dtype = parameters.flat.dtype
         plan = {"n_parts": count_parts(network, min(batch_size, len(rows)), dtype)} | plan
     defers = plan.pop("defers", False)
-    loader = make_loader(rows, batch_size, size_sampler=sampler, defers=defers)
+    loader = make_loader(rows, batch_size, sampler=sampler, defers=defers)
     model = make_model(network, parameters)
     return Objective(model, loader, Plan(**plan), make_penalty(penalty), run_jobs)
 

@@ -8,9 +8,20 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.model_selection import KFold
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
+from skae.losses import Huber
 
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 SMALL = {
     "hidden_layer_sizes": (8,),
     "max_iter": 2,
@@ -216,6 +227,7 @@ def test_weights(Estimator, weights, error, match):
             )
 
 
+@pytest.mark.filterwarnings("ignore:All 2 components have collapsed")
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_one_row_that_weighs(Estimator):
     """Two rows are needed; one with weight and many without are as good as one."""
@@ -268,6 +280,16 @@ BAD_PARAMETERS = {
     "sparsity_weight": [-1, *NOT_A_NUMBER],
 }
 BAD_OF_TRANSFORMERS = {"nested": ["yes", None, 1], "whiten": ["yes", None, 1]}
+BAD_OF_VARIATIONAL = {
+    "kl_weight": [-0.1, *NOT_A_NUMBER],
+    "kl_warm_up": [-1, 1.5, *NOT_A_NUMBER],
+    "free_bits": [-0.1, *NOT_A_NUMBER],
+    "n_samples": [0, 1.5, *NOT_A_NUMBER],
+    "noise_variance": ["full", 0.1, None],
+    "n_samples_bound": [0, 1.5, *NOT_A_NUMBER],
+    "activation": ["top_k", "Relu", None],
+    "loss": ["huber", "absolute_error", Huber()],
+}
 BAD_OF_DENOISING = {
     "noise": ["Gaussian", "dropout", 0.3, True],
     "noise_level": [-1e-9, np.inf, *NOT_A_NUMBER],
@@ -283,8 +305,11 @@ def bad_parameters():
     for Estimator in ESTIMATORS:
         bad = BAD_PARAMETERS.copy()
         bad |= {} if Estimator is AutoencoderOutlierDetector else BAD_OF_TRANSFORMERS
+        bad |= BAD_OF_VARIATIONAL if Estimator is VariationalAutoencoder else {}
         bad |= BAD_OF_DENOISING if Estimator is DenoisingAutoencoder else {}
         bad |= BAD_OF_DETECTOR if Estimator is AutoencoderOutlierDetector else {}
+        parameters = Estimator().get_params()
+        bad = {name: values for name, values in bad.items() if name in parameters}
         for name, values in bad.items():
             yield pytest.param(Estimator, name, values, id=f"{Estimator.__name__}-{name}")
 
@@ -328,8 +353,14 @@ CONTRADICTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("parameters", "match"), CONTRADICTIONS, ids=str)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("Estimator", "parameters", "match"),
+    [
+        *((Estimator, *case) for Estimator in ESTIMATORS[:3] for case in CONTRADICTIONS),
+        (VariationalAutoencoder, {"free_bits": 0.1, "n_samples": 2}, "free_bits=0.1 needs"),
+    ],
+    ids=str,
+)
 def test_parameters_that_contradict_each_other(Estimator, parameters, match):
     X = np.random.default_rng(0).uniform(size=(N_ROWS, N_FEATURES))
     model = Estimator(**SMALL).fit(X).set_params(**parameters)

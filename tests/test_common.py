@@ -15,13 +15,23 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 from sklearn.utils.validation import validate_data
 from versions import is_older
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
 from skae.losses import LOSSES
 
 # Whatever is not the defaults: a detector is trained once more for each fold of its calibration.
 few_folds = pytest.mark.usefixtures("two_calibration_folds")
 
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 
 # Short and small: the checks are about behaviour, not about the model's quality.
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 3, "early_stopping": False}
@@ -66,6 +76,16 @@ DETECTOR_CONFIGURATIONS = {
     "early stopping": QUICK | {"early_stopping": True},
     "full batch": QUICK | {"batch_size": 10**6},
     "contamination": QUICK | {"contamination": 0.1},
+}
+VARIATIONAL_CONFIGURATIONS = {
+    "three draws, no linear path": SMALL | {"n_samples": 3, "linear_path": None},
+    "a variance for each feature": SMALL | {"noise_variance": "per_feature"},
+    "warm-up and free bits": SMALL | {"kl_warm_up": 2, "free_bits": 0.1, "batch_size": 7},
+    "lbfgs": SMALL | {"solver": "lbfgs"},
+    "shampoo": SMALL | {"solver": "shampoo", "kl_weight": 0.0},
+    "full batch": SMALL | {"batch_size": 10**6},
+    "early stopping": SMALL | {"early_stopping": True, "hidden_layer_sizes": (8, 6, 4)},
+    "share of the variance": SMALL | {"n_components": 0.9, "kl_weight": 2.0},
 }
 
 
@@ -137,6 +157,7 @@ def configured():
         estimators.append(DenoisingAutoencoder(**parameters))
     for parameters in DETECTOR_CONFIGURATIONS.values():
         estimators.append(AutoencoderOutlierDetector(**parameters))
+    estimators += [VariationalAutoencoder(**p) for p in VARIATIONAL_CONFIGURATIONS.values()]
     return [estimator for estimator in estimators if repr(estimator) not in full]
 
 
@@ -214,6 +235,10 @@ class SqueezingDetector(Squeezing, AutoencoderOutlierDetector):
     pass
 
 
+class SqueezingVariational(Squeezing, VariationalAutoencoder):
+    pass
+
+
 def validate_and_squeeze(estimator, X, **options):
     return expit(validate_data(estimator, X, **options))
 
@@ -225,11 +250,13 @@ def validate_and_squeeze(estimator, X, **options):
         SqueezingDenoiser(loss="log_loss", **SMALL),
         SqueezingDenoiser(loss="poisson", **SMALL),
         SqueezingDetector(loss="log_loss", **QUICK),
+        SqueezingVariational(loss="log_loss", **SMALL),
+        SqueezingVariational(loss="poisson", **SMALL),
     ],
     depends_on_the_configuration,
 )
 def test_checks_of_losses_with_a_range(estimator, check, monkeypatch):
-    monkeypatch.setattr("skae._base.validate_data", validate_and_squeeze)
+    monkeypatch.setattr("skae._containers.validate_data", validate_and_squeeze)
     run(check, estimator)
 
 

@@ -13,12 +13,22 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neural_network import MLPRegressor
 from versions import needs
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst"), *DOCS.glob("coming_from/*.rst")])
 ORIGINS = {"pca": PCA, "isolation_forest": IsolationForest, "mlp": MLPRegressor}
-OURS = (AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector)
+OURS = (
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+)
 MODULES = ("skae", "skae.metrics", "skae.plotting", "skae.export")
 TESTED_ELSEWHERE = {"callbacks", "export", "frames_and_routing", "scaling_out"}
 NOT_SPOKEN_OF = {"get_params", "set_params", "get_metadata_routing"}

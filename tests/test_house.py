@@ -18,9 +18,9 @@ FLOORS = [
     ["_network"],
     ["_training", "_outliers"],
     ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
-    ["_validation"],
+    ["_sample_drawing", "_validation"],
     ["_base", "_denoising", "_fitted_model", "_imputer", "_outlier", "_reporting", "_transformer"],
-    ["export"],
+    ["_variational", "export"],
     ["plotting"],
     ["__init__"],
 ]
@@ -30,6 +30,7 @@ PACKAGES = {"_network", "_training", "_outliers", "_missing", "_onnx", "plotting
 NOT_MIRRORED = {"_compat", "_constraints", "_fitted_model"}
 ESTIMATORS = {"AutoencoderTransformer", "DenoisingAutoencoder", "AutoencoderOutlierDetector"}
 ESTIMATORS |= {"AutoencoderImputer"}
+ESTIMATORS |= {"VariationalAutoencoder"}
 PUBLIC_CALLS = {"__init__", "from_estimator", "from_predictions"}
 OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 

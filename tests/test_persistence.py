@@ -26,6 +26,7 @@ from skae import (
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     DenoisingAutoencoder,
+    VariationalAutoencoder,
     activations,
     corruptions,
     losses,
@@ -35,7 +36,12 @@ from skae import (
 from skae._persistence import STAMP
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("skae-*"))
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 SMALL = {"hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0}
 DTYPES = [np.float32, np.float64]
 
@@ -352,7 +358,7 @@ def test_an_unknown_activation_of_a_newer_version_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["pkl", "skops"])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", ESTIMATORS[:3])  # the fourth came later
 @pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
 def test_files_of_released_versions(folder, Estimator, kind, monkeypatch):
     """Whatever version of scikit-learn wrote them: nothing of it is in them.

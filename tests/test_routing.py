@@ -19,10 +19,20 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
 from skae._network.scaling import columns_on_another_scale
 
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 X = load_wine().data
 rng = np.random.default_rng(0)

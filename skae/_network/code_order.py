@@ -92,6 +92,9 @@ def reorder(network, parameters, order):
     i = network.n_encoder_layers
     (W, b), (W_next, _) = parameters.layers[i - 1], parameters.layers[i]
     W[...], b[...], W_next[...] = W[:, order], b[order], W_next[order]
+    if network.is_variational:
+        W, b = parameters.layers[network.n_layers]
+        W[...], b[...] = W[:, order], b[order]
     if network.linear_path:
         encoder, decoder = parameters.path
         encoder[...], decoder[...] = encoder[:, order], decoder[order]

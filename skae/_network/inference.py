@@ -61,6 +61,12 @@ class Model:
         return None if bounds is None else np.array(bounds) * self.scaling.scale + self.scaling.mean
 
     @property
+    def plain_layers(self):
+        """Return the layers of encoder and decoders, without those of a variational code."""
+        layers = self.parameters.layers
+        return layers[: self.network.n_layers] if self.network.is_variational else layers
+
+    @property
     def is_large(self):
         """Return whether it is faster to send rows through the model in threads."""
         return self.parameters.flat.size > MANY_PARAMETERS

@@ -32,12 +32,13 @@ def initialize_weights(network, parameters, rng):
     n_layers, code = network.n_layers, network.n_encoder_layers
     layer_numbers = [*range(1, n_layers + 1)]
     layer_numbers += [*range(code + 1, n_layers + 1)] * (len(network.decoder_sizes) - 1)
-    for i, (W, _) in zip(layer_numbers, parameters.layers, strict=True):
+    layers = parameters.layers[: len(layer_numbers)]  # those of a variational code stay zero
+    for i, (W, _) in zip(layer_numbers, layers, strict=True):
         W[...] = rng.standard_normal(W.shape)
         W *= network.activations[i - 1].gain / math.sqrt(len(W))
     if not network.linear_path:
         return
-    for i, (W, b) in zip(layer_numbers, parameters.layers, strict=True):
+    for i, (W, b) in zip(layer_numbers, layers, strict=True):
         if i in (code, n_layers):
             W[...] = 0
         else:

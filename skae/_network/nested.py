@@ -48,6 +48,8 @@ class CodeSizeSampler:
     `transform` returns; otherwise each of its sizes, the largest included, with equal probability.
     """
 
+    needs_shuffling = True
+
     def __init__(self, decoder_sizes, rng):
         self.largest = np.array(decoder_sizes)
         self.smallest = np.append(self.largest[1:], 0) + 1

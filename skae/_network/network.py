@@ -7,6 +7,10 @@ is not trained: the layers learn what it misses.
 A nested network decodes any number of leading columns of its code. It has one encoder, a decoder
 for the whole code and one for each of some smaller sizes. A code of a size between two of these
 is padded with zeros and goes to the larger decoder.
+
+The code of a variational network is a Gaussian: the encoder computes its mean, and a layer of its
+own, the head, the logarithm of its variance. That layer follows those of the decoder in
+`Parameters.layers`. The last of all has no inputs: its biases are logarithms of noise variances.
 """
 
 from dataclasses import dataclass, field
@@ -78,8 +82,9 @@ class Network:
     """Widths from input to output, the activation of each layer, and which output is the code.
 
     `decoder_sizes` holds the number of columns of the code that each decoder reads, the whole code
-    first; unless the network is nested there is one decoder. The fields from `n_layers` on are
-    derived from the others.
+    first; unless the network is nested there is one decoder. A variational network has
+    `n_noise_variances`: 1, one for each feature, or 0 if the loss has none; others have None. The
+    fields from `n_layers` on are derived from the others.
     """
 
     widths: tuple[int, ...]
@@ -88,6 +93,7 @@ class Network:
     linear_path: bool
     loss: Loss
     nested: bool = False
+    n_noise_variances: int | None = None
     n_layers: int = field(init=False, repr=False)
     n_components: int = field(init=False, repr=False)
     decoder_sizes: tuple[int, ...] = field(init=False, repr=False)
@@ -102,6 +108,9 @@ class Network:
         (_, first_width), *others = pairs[self.n_encoder_layers :]
         for size in sizes:
             shapes += ((size, first_width), *others)
+        if self.n_noise_variances is not None:
+            head = (self.widths[self.n_encoder_layers - 1], n_components)
+            shapes += (head, (0, self.n_noise_variances))
         path_shapes = ((n_features, n_components), (n_components, n_features))
         derived = {
             "n_layers": len(self.activations),
@@ -112,6 +121,10 @@ class Network:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def is_variational(self):
+        return self.n_noise_variances is not None
 
     @property
     def latent_activation(self):
@@ -179,6 +192,7 @@ def build(spec):
         linear_path=spec["linear_path"],
         loss=loss_of(spec["loss"]),
         nested=spec.get("nested", False),  # absent from files older than `nested`
+        n_noise_variances=spec.get("n_noise_variances"),
     )
 
 

@@ -120,6 +120,13 @@ def layer_table(architecture, estimator_name, notes=()):
         for size in sizes:
             n_parameters = size * n_out + n_out + n_inside
             layers.append(Layer(f"decoder of {size}", size, widths[-1], "", n_parameters))
+    if architecture.get("n_noise_variances") is not None:
+        n_in, n_components = (widths[n_encoder_layers - k] for k in (1, 0))
+        size = (n_in + 1) * n_components
+        layers.append(Layer("log variance of code", n_in, n_components, "identity", size))
+        n_noise = architecture["n_noise_variances"]
+        if n_noise:
+            layers.append(Layer("noise variance", 0, n_noise, "", n_noise))
     if architecture["linear_path"]:
         n_features, n_components = widths[0], widths[n_encoder_layers]
         size = n_features * n_components

@@ -289,7 +289,7 @@ class TrainingWorkspace:
             path_delta = truncated["path"]
         delta = deltas[n_layers]
         yield np.multiply, delta, column, delta
-        yield from self._layers_backward(code, n_layers, outputs, deltas, batch.decoder)
+        yield from self.layers_backward(code, n_layers, outputs, deltas, batch.decoder)
         if network.linear_path:
             P, path_delta = self.parameters.path[1], path_delta[:n_rows]
             yield delta.dot, P[: outputs[code].shape[1]].T, path_delta
@@ -315,9 +315,9 @@ class TrainingWorkspace:
             return
         outputs = {0: X} | leading_rows(self.layers.outputs, n_rows)
         deltas = leading_rows(self.deltas, n_rows)
-        yield from self._layers_backward(0, n_encoder_layers, outputs, deltas)
+        yield from self.layers_backward(0, n_encoder_layers, outputs, deltas)
 
-    def _layers_backward(self, first, last, outputs, deltas, decoder=0):
+    def layers_backward(self, first, last, outputs, deltas, decoder=0):
         """Yield the calls that turn `deltas[last]` into gradients and `deltas[first]`."""
         network, n_rows = self.network, len(deltas[last])
         ones = self.ones[:n_rows]

@@ -201,11 +201,11 @@ class BatchLoader:
 
     A slot is the place of a batch in the chunk. `slot(k, n_rows)` returns the arrays of the k-th
     batch of the chunk. They are the same after each `fill`, so that calls can be bound to them.
-    With `defers=True`, `fill` leaves gathering to callers of `gather`. `size_sampler`, for nested
-    codes, draws a code size for each sample and decoder.
+    With `defers=True`, `fill` leaves gathering to callers of `gather`. `sampler` draws numbers for
+    each sample: the sizes of a nested code, or the noise of a Gaussian one.
     """
 
-    def __init__(self, rows, model, batch_size, size_sampler=None, defers=False):
+    def __init__(self, rows, model, batch_size, sampler=None, defers=False):
         n_features, dtype = rows.X.shape[1], model.scaling.mean.dtype
         self.rows = rows
         self.scaling, self.target_scaling = model.scaling, model.target_scaling
@@ -224,9 +224,9 @@ class BatchLoader:
             self.all_weights = (weights / weights.mean()).astype(dtype)
             self.weights = np.empty(n_rows, dtype)
         self.row_numbers = np.empty(n_rows, rows.index.dtype)
-        self.size_sampler, self.sizes = size_sampler, None
-        if size_sampler is not None:
-            self.sizes = np.empty((n_rows, len(size_sampler)), dtype)
+        self.sampler, self.draws = sampler, None
+        if sampler is not None:
+            self.draws = np.empty((n_rows, len(sampler)), dtype)
 
     def fill(self, chosen, rng):
         """Load the chosen samples, at most a chunk; `chosen` indexes those that take part."""
@@ -236,8 +236,8 @@ class BatchLoader:
             self.gather(slice(0, n_rows), rng)
         if self.weights is not None:
             np.take(self.all_weights, chosen, out=self.weights[:n_rows], mode="clip")
-        if self.sizes is not None:
-            self.size_sampler.draw(self.sizes[:n_rows])
+        if self.draws is not None:
+            self.sampler.draw(self.draws[:n_rows])
 
     def gather(self, view, rng=None):
         """Copy the loaded samples in a slice of the chunk to their slots, scaled."""
@@ -269,9 +269,9 @@ class BatchLoader:
         return {*self.slots(chunk_rows), *self.slots(n_rows % chunk_rows)}
 
     def slot(self, index, n_rows):
-        """Return the arrays of a slot: inputs, targets, weights or None, code sizes or None."""
+        """Return the arrays of a slot: inputs, targets, weights or None, draws or None."""
         view = self.view(index, n_rows)
-        arrays = self.inputs, self.targets, self.weights, self.sizes
+        arrays = self.inputs, self.targets, self.weights, self.draws
         return [None if a is None else a[view] for a in arrays]
 
     def view(self, index, n_rows):
@@ -288,7 +288,7 @@ class BatchLoader:
         if shuffle:
             return rng.permutation(len(self.rows))
         order = np.arange(len(self.rows))
-        if self.sizes is not None:
+        if self.sampler is not None and self.sampler.needs_shuffling:
             for start in range(0, len(order), self.batch_size):
                 rng.shuffle(order[start : start + self.batch_size])
         return order

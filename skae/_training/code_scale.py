@@ -12,11 +12,12 @@ def with_code_scale(run, model, explained, max_rows):
 
     The total variance of a linear code is the variance of the samples that it explains, as in PCA:
     `explained` are the shares of its columns. PCA's own code, a code with another activation or a
-    penalty, and a code without variance keep their scale. At most `max_rows` samples are measured.
+    penalty, a code without variance and a variational one, which has that of its prior, keep their
+    scale. At most `max_rows` samples are measured.
     """
     variances, total = _measure(run, model, max_rows)
     share, is_linear = float(explained.sum()), model.network.latent_activation.is_identity
-    is_free = is_linear and run.options.penalty is None
+    is_free = is_linear and run.options.penalty is None and run.options.bound is None
     is_trained = (run.resumed or run.history.best_iter > 0) and not run.state.fixed_encoder
     if is_free and is_trained and share * variances.sum() > 0:
         code_scale = math.sqrt(share * total / variances.sum())

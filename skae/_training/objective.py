@@ -9,8 +9,10 @@ import numpy as np
 
 from skae._kernels import bind, replay
 from skae._network import nested
+from skae._network.gaussian_code import GaussianWorkspace
 from skae._network.workspace import DecoderBatch, TrainingWorkspace
 from skae._parallel import run_sequentially
+from skae._training.bound import Bound, bind_bound
 from skae.optimizers import slices
 
 MIN_PARALLEL_FLOPS = 10**8  # of a step in float32: about a millisecond
@@ -46,6 +48,7 @@ class Plan:
     With `fixed_encoder` only the decoders have a gradient. Nested decoders have the weights
     `decoder_weights` in the loss, and each of n reads `reads_per_sample` / n of a batch. A batch is
     cut into `n_parts`; with `leaves_sum` it is left to the `Step` to add up their gradients.
+    A variational network has a `bound`.
     """
 
     backward: bool = True
@@ -54,6 +57,7 @@ class Plan:
     reads_per_sample: float = nested.READS_PER_SAMPLE
     n_parts: int = 1
     leaves_sum: bool = False
+    bound: Bound | None = None
 
 
 class PenaltyTerm:
@@ -102,8 +106,11 @@ class Objective:
         n_rows = loader.batch_size
         n_copies = 1 if network.nested else plan.n_parts
         n_part_rows = math.ceil(n_rows / n_copies)
+        make_workspace = TrainingWorkspace
+        if plan.bound is not None:
+            make_workspace = partial(GaussianWorkspace, n_draws=plan.bound.n_draws)
         self.workspaces = [
-            TrainingWorkspace(network, parameters, n_part_rows) for _ in range(n_copies)
+            make_workspace(network, parameters, n_part_rows) for _ in range(n_copies)
         ]
         self.decoder_workspaces = self.workspaces[:1]
         if network.nested and plan.n_parts > 1:
@@ -211,6 +218,10 @@ class Objective:
 
     def _bind_part(self, workspace, n_batch, slot):
         """Return the BoundBatch of a part of a batch of n_batch rows; jobs are lists of calls."""
+        if self.plan.bound is not None:
+            bound = bind_bound(self.plan.bound, workspace, slot, n_batch, self.plan.backward)
+            calls, losses, sample_losses = bound
+            return BoundBatch(calls, [[]], [], losses, [sample_losses])
         inputs, targets, weights, sizes = slot
         n_rows, dtype = len(inputs), inputs.dtype
         shares = np.full(n_rows, 1 / n_batch, dtype)

@@ -10,6 +10,7 @@ import numpy as np
 from skae._network.network import loss_of
 from skae._parametrized import Parametrized, check_offers
 from skae._sampling import generator
+from skae._training.bound import BoundOptions
 from skae.activations import Activation, TopK
 from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
@@ -130,7 +131,7 @@ class Options:
     """All options of one call of fit.
 
     With `searches_components` a plain code that is to explain a share of the variance gets the
-    fewest columns that do so on held-out samples.
+    fewest columns that do so on held-out samples. A variational network has a `bound`.
     """
 
     network: NetworkOptions
@@ -142,6 +143,7 @@ class Options:
     warm_start: bool
     seeds: Seeds
     searches_components: bool = True
+    bound: BoundOptions | None = None
 
     @property
     def validates(self):
@@ -176,6 +178,14 @@ class Options:
             stacklevel=2,
         )
         return self
+
+    def spec(self, n_features, n_components):
+        """Return the spec of the network: see `NetworkOptions.spec`."""
+        spec = self.network.spec(n_features, n_components)
+        if self.bound is not None:
+            loss = loss_of(self.network.loss)
+            spec["n_noise_variances"] = self.bound.n_noise_variances(loss, n_features)
+        return spec
 
 
 def read_options(parameters, standardize=False, bottleneck=False, searches_components=True):

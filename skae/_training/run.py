@@ -107,6 +107,11 @@ class Run:
         return self.state.model.network.linear_path and not self.resumed
 
     @property
+    def measures_gain(self):
+        """Return whether the gain over PCA is a share of its loss: a bound has no zero."""
+        return self.builds_on_pca and self.options.bound is None
+
+    @property
     def is_cross_validated(self):
         """Return whether the epoch is selected by cross-validation.
 

@@ -1,6 +1,7 @@
 """The state of a training: how it starts or resumes, what changes, and what is kept."""
 
 from dataclasses import dataclass, field, replace
+import math
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from skae._network.initialization import (
     regress_path,
 )
 from skae._network.network import Parameters, build, with_hidden_activation
+from skae._network.probabilistic_pca import start_as_probabilistic_pca
 from skae._network.scaling import measure_scaling
 from skae._parallel import run_sequentially
 from skae._training.options import AUTO_ACTIVATIONS
@@ -161,7 +163,7 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
     else:
         scaling = moments.scaling(network.standardize, X.dtype)
         directions = moments.directions(scaling, n_components)
-    spec = network.spec(X.shape[1], int(n_components))
+    spec = options.spec(X.shape[1], int(n_components))
     bounds = measure_bounds(target) if network.clips else None
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
@@ -180,7 +182,14 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
             regress_path(model, *noisy)
     else:
         initialize_output(model.network, model.parameters, scaling.mean)
-    if scaling.scale.ndim == 0 and is_linear:
+    if options.bound is not None:
+        if model.network.linear_path:
+            kl_weight = options.bound.kl_weight
+            start_as_probabilistic_pca(model, X, weights, directions, code_scale, kl_weight)
+            # The decoder reads draws from the prior as they are, but for one in about 10,000.
+            model.input_radius = np.array([1, math.sqrt(n_components) + 4], X.dtype)
+        code_scale = 1.0
+    elif scaling.scale.ndim == 0 and is_linear:
         code_scale *= float(scaling.scale)
     model.code_scale = np.asarray(code_scale, X.dtype)
     return TrainingState(model, {"steps": 0}, explained_by_pca=explained_by_pca)
@@ -259,7 +268,7 @@ def resumed_state(previous, options, target):
     during training, unless the parameters have been changed since.
     """
     model, network = previous.model, options.network
-    _check_same_network(model.spec, network, target.shape[1])
+    _check_same_network(model.spec, options, target.shape[1])
     spec, bounds = dict(model.spec), model.bounds
     if bounds is not None:
         bounds = loosened(bounds, target) if network.clips else None
@@ -286,11 +295,12 @@ def _squared_norm(vector):
     return float(np.vdot(vector, vector))
 
 
-def _check_same_network(spec, network, n_features):
+def _check_same_network(spec, options, n_features):
     """Raise ValueError if the options ask for another network than a spec describes."""
+    network = options.network
     n_components = spec["widths"][spec["n_encoder_layers"]]
     n_asked = n_components if network.is_share else int(network.n_components)
-    asked = network.spec(n_features, n_asked)
+    asked = options.spec(n_features, n_asked)
     for activation in AUTO_ACTIVATIONS if network.activation == "auto" else ():
         possible = with_hidden_activation(asked, activation)
         if spec["activations"] == possible["activations"]:

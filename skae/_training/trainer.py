@@ -12,6 +12,7 @@ from skae._kernels import bind, replay
 from skae._network import nested
 from skae._parallel import run_sequentially
 from skae._training.batches import BatchLoader
+from skae._training.bound import Bound, NoiseSampler
 from skae._training.objective import Objective, Plan, add_up, count_parts, sample_losses
 from skae._training.options import Options
 from skae._training.quasi_newton import InverseHessian, PairCollector
@@ -227,14 +228,21 @@ class Trainer:
         """Return the objective of mini-batches, or of all samples at once for L-BFGS."""
         solver, network = self.options.solver, state.model.network
         batch_size = len(rows) if solver.is_lbfgs else min(solver.batch_size, len(rows))
-        n_parts = 1
-        if self.options.penalty is None:
+        n_parts, bound = 1, self.options.bound
+        if self.options.penalty is None and not (bound is not None and bound.free_bits):
             n_parts = count_parts(network, batch_size, state.parameters.flat.dtype)
         is_cut = n_parts > 1 and not network.nested
         sampler = None
         if network.nested:
             rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"], 1])
             sampler = nested.CodeSizeSampler(network.decoder_sizes, rng)
+        if bound is not None:
+            seed = [self.options.seeds.samples, state.optimizer["steps"], 3]
+            sampler = NoiseSampler(bound.n_draws * network.n_components, seed)
+            n_warm_up = bound.kl_warm_up * math.ceil(len(rows) / batch_size)
+            n_warm_up = 0 if solver.is_lbfgs else n_warm_up
+            terms = bound.kl_weight, bound.free_bits, bound.n_draws
+            bound = Bound(*terms, n_warm_up, state.optimizer)
         defers = is_cut and rows.corruption is None and not solver.is_lbfgs
         loader = BatchLoader(rows, state.model, batch_size, sampler, defers)
         plan = Plan(
@@ -243,6 +251,7 @@ class Trainer:
             reads_per_sample=self.reads_per_sample(state.fixed_encoder),
             n_parts=n_parts,
             leaves_sum=not (solver.is_lbfgs or solver.optimizer.prepares),
+            bound=bound,
         )
         return Objective(state.model, loader, plan, self.options.penalty, self.run_jobs)
 
@@ -253,10 +262,20 @@ class Trainer:
         """
         parameters = state.best if of_best else state.averaged or state.parameters
         model = replace(state.model, parameters=parameters)
-        loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS)
-        objective = Objective(model, loader, Plan(backward=False), self.options.penalty)
-        seed = self.options.seeds.split
-        return lambda: sample_losses(objective, np.random.default_rng(seed))
+        seed, bound, sampler = self.options.seeds.split, self.options.bound, None
+        if bound is not None:
+            sampler = NoiseSampler(bound.n_draws * model.network.n_components, seed)
+            bound = Bound(bound.kl_weight, n_draws=bound.n_draws)
+        loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS, sampler)
+        plan = Plan(backward=False, bound=bound)
+        objective = Objective(model, loader, plan, self.options.penalty)
+
+        def losses():
+            if bound is not None:
+                sampler.restart()
+            return sample_losses(objective, np.random.default_rng(seed))
+
+        return losses
 
     def epochs(self, state, objective, averaged=True):
         """Return the generator of epochs; it continues from the state's optimizer memory.

@@ -75,10 +75,10 @@ def train_folds(run, splits):
     selector = cross_validate(run, splits)
     history.gain = Gain()
     ratio = 1.0
-    if selector.epoch and run.builds_on_pca:
+    if selector.epoch and run.measures_gain:
         ratio = _start_ratio(run, selector, splits)
     refit(run, selector)
-    if run.builds_on_pca:
+    if run.measures_gain:
         history.gain = Gain.of_start(_sizes(run))
         if history.best_iter:
             history.gain = measure_gain(selector, _sizes(run), ratio)
@@ -230,7 +230,7 @@ def _train_validated(run, members, n_errors):
         warn_diverged(run)
         run.is_over = True
     finally:
-        if is_held_out and run.builds_on_pca:
+        if is_held_out and run.measures_gain:
             history.gain = measure_gain(selector, _sizes(run))
     return selector
 

@@ -15,6 +15,7 @@ from skae import (
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     DenoisingAutoencoder,
+    VariationalAutoencoder,
     _base,
     _fitted_model,
 )
@@ -22,7 +23,12 @@ from skae._network import inference
 from skae._network.inference import blocks
 from skae._network.scaling import Scaling
 
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 3, "early_stopping": False, "random_state": 0}
 
 
@@ -186,7 +192,7 @@ def answers(model, X):
 def checked(monkeypatch):
     """Count the calls of scikit-learn's checks."""
     calls = []
-    for name in ("validate_data", "check_array"):
+    for name in ("validate", "check_array"):
         check = getattr(_base, name)
         monkeypatch.setattr(
             _base, name, lambda *a, check=check, **o: calls.append(1) or check(*a, **o)

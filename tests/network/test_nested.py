@@ -380,7 +380,7 @@ def test_every_decoder_reads_every_sample_even_without_shuffling():
     """Places in a batch are drawn anew; the batches stay as they are."""
     X = np.arange(12.0)[:, None]
     sampler = CodeSizeSampler((2, 1), np.random.default_rng(0))
-    loader = make_loader(make_rows(X), 4, size_sampler=sampler)
+    loader = make_loader(make_rows(X), 4, sampler=sampler)
     rng = np.random.default_rng(0)
     orders = np.array([loader.order(False, rng) for _ in range(50)])
     for start in (0, 4, 8):

@@ -143,7 +143,7 @@ def test_rows_that_are_their_own_targets_are_gathered_once():
 
 def test_code_sizes_are_drawn_for_each_row_and_decoder():
     sampler = CodeSizeSampler((6, 3, 1), np.random.default_rng(0))
-    loader = make_loader(make_rows(rows_of()), 8, size_sampler=sampler)
+    loader = make_loader(make_rows(rows_of()), 8, sampler=sampler)
     loader.fill(np.arange(20), None)
     sizes = loader.slot(1, 8)[3]
     assert sizes.shape == (8, 3)
@@ -161,7 +161,7 @@ def test_code_sizes_are_drawn_for_each_row_and_decoder():
 def test_unshuffled_rows_stay_in_their_batches(is_nested):
     """Several decoders read a batch by the places of its rows: these are shuffled."""
     sampler = CodeSizeSampler((2, 1), np.random.default_rng(0)) if is_nested else None
-    loader = make_loader(make_rows(rows_of()), 8, size_sampler=sampler)
+    loader = make_loader(make_rows(rows_of()), 8, sampler=sampler)
     order = loader.order(False, np.random.default_rng(0))
     assert np.array_equal(order, np.arange(20)) != is_nested
     for start in (0, 8, 16):

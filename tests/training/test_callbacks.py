@@ -15,11 +15,21 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
 from skae._training.callbacks import NULL_TASKS, NullTasks
 from skae.metrics import reconstruction_score, reconstruction_scores
 
-ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
 TRANSFORMERS = ESTIMATORS[:2]
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0}
 WATCHED = QUICK | {"validation_fraction": 0.2}

@@ -1,0 +1,41 @@
+"""The values that each column of the training samples can take, for samples that are drawn."""
+
+import numpy as np
+
+from skae._sampling import evenly_spaced
+
+COUNTED_ROWS = 4096
+MAX_VALUES = 256  # of a discrete column
+MIN_REPEATS = 10  # samples for each value of a discrete column, on average
+
+
+def measure_column_values(X):
+    """Return a plain dict: "range", ndarray of shape (2, n_features), and "values" of each column.
+
+    The values of a column are those that it takes if it is discrete: each occurs ten times or more
+    on average. They are None if it is continuous, and "integers" if it takes many values that are
+    all integers.
+    """
+    sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
+    extremes = np.stack([X.min(axis=0), X.max(axis=0)])
+    return {"range": extremes, "values": [_values(column) for column in sample.T]}
+
+
+def _values(column):
+    """Return the values of a discrete column, "integers", or None."""
+    distinct = np.unique(column)
+    if len(distinct) <= min(MAX_VALUES, len(column) / MIN_REPEATS):
+        return distinct
+    return "integers" if np.all(column == np.rint(column)) else None
+
+
+def restore_column_values(X, column_values):
+    """Move samples into the range of each column and, in discrete ones, to the nearest value."""
+    lowest, highest = column_values["range"]
+    np.clip(X, lowest, highest, out=X)
+    for j, values in enumerate(column_values["values"]):
+        if isinstance(values, str):
+            np.rint(X[:, j], out=X[:, j])
+        elif values is not None:
+            middles = (values[1:] + values[:-1]) / 2
+            X[:, j] = values[np.searchsorted(middles, X[:, j])]

@@ -1,0 +1,162 @@
+"""What a variational model says of new samples: their distribution of codes, and log p(x)."""
+
+from functools import partial
+import math
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+from skae._kernels import bind, replay
+from skae._network.gaussian_code import LOG_2_PI, noise_variances
+from skae._network.inference import Pass
+from skae._network.workspace import Workspace, leading_rows
+from skae._parallel import job_runner
+
+BLOCK_ROWS, DRAWN_ROWS = 512, 2048  # samples to encode at once, draws to decode at once
+PIECE_ROWS = 64  # samples of a job
+
+
+class PosteriorPass:
+    """A pass through the encoder for up to n_rows samples: mean and log variance of each code."""
+
+    def __init__(self, model, n_rows):
+        network = model.network
+        self.encode = Pass(model, "encode", n_rows=n_rows)
+        self.W, self.b = model.parameters.layers[network.n_layers]
+        self.code = network.n_encoder_layers
+
+    def __call__(self, X):
+        """Return mean and log variance of each code; the next call overwrites the mean."""
+        mean = self.encode(X)
+        layers = self.encode.workspace.layers
+        if self.code > 1:
+            inputs = layers.outputs[self.code - 1]
+        elif 1 in layers.pulled_in:
+            inputs = layers.pulled_in[1][-1]
+        else:
+            inputs = self.encode.inputs
+        return mean, inputs[: len(X)] @ self.W + self.b
+
+
+def posterior_deviations(model, X):
+    """Return the standard deviations of each code, of the dtype of X."""
+    result = np.empty((len(X), model.network.n_components), X.dtype)
+    send = PosteriorPass(model, max(min(BLOCK_ROWS, len(X)), 1))
+    for start in range(0, len(X), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        _, log_variance = send(X[block])
+        result[block] = np.exp(0.5 * log_variance)
+    return result
+
+
+def mean_divergences(model, X, weights=None):
+    """Return the mean KL divergence of each column of the code from the prior, in nats."""
+    total = np.zeros(model.network.n_components)
+    shares = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
+    send = PosteriorPass(model, max(min(BLOCK_ROWS, len(X)), 1))
+    for start in range(0, len(X), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        mean, log_variance = send(X[block])
+        log_variance = log_variance.astype(np.float64)
+        kl = 0.5 * (np.square(mean) + np.exp(log_variance) - log_variance - 1)
+        total += shares[block] @ kl
+    return total
+
+
+class Likelihood:
+    """log p(x | z) of up to n_rows pairs of a sample and a code, in float64.
+
+    Samples and codes are scaled as the network reads them; the result is in nats of the scaled
+    sample, without the constants that depend on the sample alone.
+    """
+
+    def __init__(self, model, n_rows):
+        network = model.network
+        self.network = network
+        code, last = network.n_encoder_layers, network.n_layers
+        dtype = model.parameters.flat.dtype
+        self.workspace = Workspace(model, n_rows, (code, last), None, model.input_radius)
+        self.z = np.empty((n_rows, network.n_components), dtype)
+        self.target, self.errors, self.delta = np.empty((3, n_rows, network.widths[-1]), dtype)
+        self.precision = np.ones(network.widths[-1], dtype)
+        self.constant = 0.0
+        if network.n_noise_variances:
+            v = noise_variances(model.parameters.layers[network.n_layers + 1][1].astype(float))
+            v = np.broadcast_to(v, network.widths[-1])
+            self.precision = (1 / v).astype(dtype)
+            self.constant = -0.5 * float(np.sum(np.log(v) + LOG_2_PI))
+        self.bound_calls = {}
+
+    def __call__(self, n_rows):
+        """Return log p(target | z) of the first n_rows rows of `target` and `z`."""
+        if n_rows not in self.bound_calls:
+            self.bound_calls[n_rows] = self._bind(n_rows)
+        replay(self.bound_calls[n_rows])
+        return self.constant - self.errors[:n_rows].dot(self.precision).astype(np.float64)
+
+    def _bind(self, n_rows):
+        network, loss = self.network, self.network.loss
+        layers, code = self.workspace.layers, network.n_encoder_layers
+        outputs = {code: self.z[:n_rows]} | leading_rows(layers.outputs, n_rows)
+        last = network.n_layers
+        calls = bind(layers.forward(code, last, outputs, link=not loss.fused))
+        arrays = self.errors[:n_rows], self.delta[:n_rows]
+        return calls + bind(loss.errors_and_delta(self.target[:n_rows], outputs[last], *arrays))
+
+
+def log_likelihood_bound(model, X, noise):
+    """Return a lower bound on log p(x) of each sample, in nats of samples in their own units.
+
+    This is log mean_s p(x | z_s) p(z_s) / q(z_s | x) with the codes z_s = mean + deviation noise_s
+    (Burda, Grosse & Salakhutdinov, 2016, arXiv 1509.00519, equation 8). It rises on average with
+    the number of draws, towards log p(x). All samples share the noise, of shape (n_draws,
+    n_components), so that the bound of a sample does not depend on the others.
+    """
+    result = np.empty(len(X))
+
+    def score_piece(start):
+        piece = slice(start, start + PIECE_ROWS)
+        result[piece] = _bounds_of_piece(model, X[piece], noise)
+
+    with job_runner() as run_jobs:
+        run_jobs([partial(score_piece, start) for start in range(0, len(X), PIECE_ROWS)])
+    result += _constants(model, X)
+    return result
+
+
+def _bounds_of_piece(model, X, noise):
+    """Return the bound of each sample, without the constants."""
+    n_draws, k = noise.shape
+    mean, log_variance = PosteriorPass(model, len(X))(X)
+    std = np.exp(0.5 * log_variance)
+    target = np.empty((len(X), X.shape[1]), mean.dtype)
+    model.target_scaling.apply(X, out=target)
+    log_q = -0.5 * (np.square(noise, dtype=np.float64).sum(axis=1) + k * LOG_2_PI)
+    log_ratios = np.empty((len(X), n_draws))
+    log_determinants = 0.5 * log_variance.sum(axis=1, dtype=np.float64)
+    n_together = max(DRAWN_ROWS // n_draws, 1)
+    likelihood = Likelihood(model, min(n_together * n_draws, DRAWN_ROWS))
+    for first in range(0, len(X), n_together):
+        rows = slice(first, min(first + n_together, len(X)))
+        for start in range(0, n_draws, DRAWN_ROWS):
+            draws = slice(start, min(start + DRAWN_ROWS, n_draws))
+            shape = rows.stop - rows.start, draws.stop - draws.start
+            n_pairs = shape[0] * shape[1]
+            z = likelihood.z[:n_pairs].reshape(*shape, k)
+            np.multiply(noise[draws], std[rows, None], out=z)
+            z += mean[rows, None]
+            likelihood.target[:n_pairs].reshape(*shape, -1)[...] = target[rows, None]
+            log_p = -0.5 * (np.square(z, dtype=np.float64).sum(axis=2) + k * LOG_2_PI)
+            log_p += likelihood(n_pairs).reshape(shape)
+            log_ratios[rows, draws] = log_p - log_q[draws] + log_determinants[rows, None]
+    return logsumexp(log_ratios, axis=1) - math.log(n_draws)
+
+
+def _constants(model, X):
+    """Return the part of log p(x) that depends on the sample alone, and on its units."""
+    network = model.network
+    if network.n_noise_variances:
+        return -X.shape[1] * math.log(float(model.scaling.scale))
+    if network.loss.lowest == 0 and network.loss.highest == np.inf:
+        return -gammaln(np.maximum(X, 0).astype(np.float64) + 1).sum(axis=1)
+    return 0.0

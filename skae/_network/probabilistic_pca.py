@@ -1,0 +1,80 @@
+"""Probabilistic PCA, the linear case of a variational network, in closed form: the start.
+
+    x = W z + noise,  z ~ N(0, I),  noise ~ N(0, v I)
+
+Tipping & Bishop, 1999, J. Royal Statistical Society B 61. In terms of PCA's variances l_j and
+directions u_j the columns of W are sqrt(l_j - v) u_j, v is the mean of the other variances, and
+z given x is normal with the means sqrt(l_j - v) / l_j u_j' x and the variances v / l_j.
+"""
+
+import math
+
+import numpy as np
+
+from skae._network.gaussian_code import MIN_NOISE_VARIANCE
+
+BLOCK_ROWS = 4096
+MIN_LOG_VARIANCE = math.log(1e-6)  # of a code at the start
+
+
+def noise_variance(variances, total, n_features, kl_weight):
+    """Return the noise variance v, and how many directions are worth a column of the code.
+
+    `variances` are those of PCA in descending order, and `total` is their sum over all
+    n_features directions. With n columns that are used, v = rest / (n_features - n kl_weight):
+    this maximises the bound, also for a `kl_weight` w other than 1. A column is used if its
+    variance is above w v.
+    """
+    n_most = min(len(variances), n_features - 1)
+    if kl_weight > 0:
+        n_most = min(n_most, math.ceil(n_features / kl_weight) - 1)
+    for n_used in range(n_most, -1, -1):
+        rest = max(total - variances[:n_used].sum(), 0.0)
+        v = max(rest / (n_features - n_used * kl_weight), 2 * MIN_NOISE_VARIANCE)
+        if n_used == 0 or variances[n_used - 1] > kl_weight * v:
+            return v, n_used
+    return v, 0
+
+
+def start_as_probabilistic_pca(model, X, weights, directions, q, kl_weight):
+    """Turn a linear path that starts as PCA into probabilistic PCA, with its noise variance.
+
+    `directions` are PCA's, and q is the number by which its codes were divided. Columns that are
+    not used get the prior as their distribution.
+    """
+    network, parameters = model.network, model.parameters
+    n_features, k = network.widths[0], network.n_components
+    variances, features = _variances(model, X, weights, directions)
+    total = features.sum()
+    v, n_used = noise_variance(variances, total, n_features, kl_weight)
+    effective = kl_weight * v  # what v is in the formulas if kl_weight is 1
+    used = variances[:n_used]
+    encoder, decoder = np.zeros(k), np.zeros(k)
+    encoder[:n_used] = q * np.sqrt(used - effective) / used
+    decoder[:n_used] = np.sqrt(used - effective) / q
+    parameters.path[0][...] *= encoder
+    parameters.path[1][...] *= decoder[:, None]
+    _, head = parameters.layers[network.n_layers]
+    head[:n_used] = np.log(np.maximum(effective / used, math.exp(MIN_LOG_VARIANCE)))
+    _, theta = parameters.layers[network.n_layers + 1]
+    if len(theta) == 1:
+        v = np.full(1, v)
+    elif len(theta):
+        explained = (used - effective) @ np.square(directions[:n_used])
+        v = np.maximum(features - explained, 2 * MIN_NOISE_VARIANCE)
+    if len(theta):
+        theta[...] = np.log(v - MIN_NOISE_VARIANCE)
+
+
+def _variances(model, X, weights, directions):
+    """Return the variances of the scaled samples along the directions, and of each feature."""
+    shares = weights / weights.sum()
+    variances, features = np.zeros(len(directions)), np.zeros(X.shape[1])
+    for start in range(0, len(X), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        rows = np.empty(X[block].shape, model.scaling.mean.dtype)
+        model.scaling.apply(X[block], out=rows)
+        rows = rows.astype(np.float64, copy=False)
+        variances += shares[block] @ np.square(rows @ directions.T)
+        features += shares[block] @ np.square(rows)
+    return variances, features

@@ -1,0 +1,611 @@
+"""VariationalAutoencoder."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skae._base import (
+    _BaseAutoencoder,
+    available_without_lbfgs,
+    warn_convergence,
+)
+from skae._compat import Interval, Offers, StrOptions, validate_parameters
+from skae._constraints import CONSTRAINTS
+from skae._containers import FloatArray
+from skae._fitted_model import measured_samples
+from skae._network import evidence, inference
+from skae._network.gaussian_code import noise_variances
+from skae._training.bound import BoundOptions
+from skae._training.callbacks import NULL_TASKS
+from skae._training.options import read_options
+from skae.activations import ACTIVATIONS, Activation
+from skae.optimizers import Optimizer
+
+MIN_ACTIVE_VARIANCE = 0.01  # of the means of an active component
+OMITTED = {"latent_activation", "output_activation", "sparsity", "sparsity_target"}
+OMITTED |= {"sparsity_weight", "whiten"}
+LOSSES = {"squared_error", "log_loss", "poisson"}
+
+
+class VariationalAutoencoder(_BaseAutoencoder):
+    """Variational autoencoder: an autoencoder that is a probabilistic model of the samples.
+
+    Each sample has a normal distribution of codes, whose mean and variance the encoder computes.
+    The decoder turns a code into a distribution of samples. Training maximises a lower bound on the
+    likelihood of the samples under the model in which codes are drawn from the standard normal
+    distribution. The code is therefore smooth, codes drawn from the standard normal distribution
+    decode to new samples, and samples have a likelihood.
+
+    The linear case is probabilistic PCA, at which training starts. Samples are centred and divided
+    by one number before they enter the networks; reconstructions are in the units of X.
+
+    Parameters
+    ----------
+    n_components : int, float in (0, 1) or None, default=2
+        Number of components of the code, at most min(n_samples, n_features) with a linear path.
+        None stands for this maximum. A float is the share of the variance that PCA would explain
+        with as many.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
+        a linear autoencoder.
+    activation : str or Activation, default="auto"
+        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
+        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu";
+        if early stopping then finds no epoch better than probabilistic PCA, a few samples far from
+        the others may be the reason, and training is repeated with "isru", which is bounded. An
+        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own. See
+        :class:`skae.activations.Activation` for what a class of your own must offer.
+    solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
+        Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
+        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
+        preconditions by the gradient covariance. It needs fewer but costlier steps, which pays off
+        in networks without a linear path and with layers of several hundred units. An instance,
+        such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and `momentum`,
+        `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
+        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
+    alpha : float, default=1.0
+        Strength of the weight decay, which acts on weights only, never on biases or on the linear
+        path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
+        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
+        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
+        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
+    batch_size : int or "auto", default="auto"
+        Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
+    learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
+        Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
+        divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
+        over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
+        L-BFGS ignores the schedule.
+    learning_rate_init : float, default=2e-3
+        Initial learning rate.
+    power_t : float, default=0.5
+        Exponent of the schedule "invscaling".
+    max_iter : int, default=200
+        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
+        with a linear path the result is then probabilistic PCA (see `linear_path`). Two-fold
+        cross-validation (see `early_stopping`) has as many epochs of its own.
+    shuffle : bool, default=True
+        Whether to shuffle the samples in each epoch.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Determines the initial weights, the order of the samples, the held-out samples and the
+        codes that are drawn in training. Pass an int for reproducible results. None draws from
+        NumPy's global generator, which ``np.random.seed`` sets.
+    tol : float, default=1e-3
+        Relative tolerance. Training stops when the loss has not decreased by this fraction of its
+        value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
+        are any.
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` continues from the previous solution instead of starting again.
+    momentum : float in [0, 1], default=0.9
+        Momentum of "sgd".
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    early_stopping : bool, default=True
+        Whether the bound on held-out samples determines the number of epochs. An epoch can be kept
+        once the mean gain of the held-out samples over the initial model exceeds three standard
+        errors. From then on the epoch with the largest mean gain minus one standard error is kept.
+        With a linear path, the result is therefore probabilistic PCA itself unless the held-out
+        samples agree that the network is better. With up to 500 samples and 200,000 values, the
+        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
+        then trained on all samples for that number of epochs. With up to 20,000 samples, two-fold
+        cross-validation does the same if the held-out samples leave the gain in doubt. Equal and
+        nearly equal samples are in the same fold, and so are successive samples if these resemble
+        each other, as in a time series. Copies of a sample with more than 5 % of the weight are
+        shared among the folds. `partial_fit` holds out no samples.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
+        starts never use cross-validation.
+    beta_1 : float in [0, 1), default=0.9
+        Decay of the running mean of the gradient in "adam" and "shampoo".
+    beta_2 : float in [0, 1), default=0.999
+        Decay of the running mean of the squared gradient in "adam" and "shampoo".
+    epsilon : float, default=1e-8
+        Number added to the denominator of the step in "adam" and "shampoo".
+    n_iter_no_change : int, default=20
+        Number of epochs without improvement after which training stops. The epochs of `kl_warm_up`
+        are added.
+    averaging : float in [0, 1), default=0.998
+        Decay of the exponential moving average of the parameters. The fitted parameters are this
+        average, over about the last 1 / (1 - averaging) steps. With 0 they are those of the last
+        step.
+    max_fun : int, default=15000
+        Maximum number of evaluations of the loss by L-BFGS.
+    loss : {"squared_error", "log_loss", "poisson"}, default="squared_error"
+        Distribution of a sample, given its code. "squared_error" is a normal distribution with a
+        learned variance (see `noise_variance`). "log_loss" is a Bernoulli distribution, for binary
+        features or values between 0 and 1. "poisson" is for counts, X >= 0.
+    linear_path : {"pca"} or None, default="pca"
+        Linear maps beside the encoder and the decoder, from the input to the code and from the code
+        to the output. They are probabilistic PCA and are not trained; the networks start at zero
+        and learn what it misses. None gives the plain network of textbooks, which starts near the
+        mean of the training samples.
+    kl_weight : float, default=1.0
+        Weight of the Kullback-Leibler divergence of the codes from the prior. With 1 training
+        maximises a lower bound on the likelihood. More gives a smoother code with fewer active
+        components, less a sharper reconstruction ("beta-VAE").
+    kl_warm_up : int, default=0
+        Number of epochs in which the weight rises linearly from zero to `kl_weight`. It can keep
+        components from collapsing onto the prior early on. L-BFGS ignores it.
+    free_bits : float, default=0.0
+        Divergence of each component, averaged over a batch and in nats, that costs nothing. It
+        keeps components from collapsing, but what is maximised is then no bound. It needs
+        ``n_samples=1``.
+    n_samples : int, default=1
+        Number of codes drawn for each sample in a training step. With more than one, training
+        maximises the importance-weighted bound, which is closer to the likelihood and takes about
+        `n_samples` times as long.
+    noise_variance : {"shared", "per_feature"}, default="shared"
+        Whether all features have one noise variance or each has its own. It applies to
+        ``loss="squared_error"``.
+    n_samples_bound : int, default=100
+        Number of codes that `score_samples` draws for each sample.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of components of the code.
+    theta_ : ndarray of shape (n_parameters,)
+        All parameters in one vector: weights, biases, linear path.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer, as views of `theta_`. They apply to scaled samples,
+        (X - `mean_`) / `scale_`.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer, as views of `theta_`.
+    path_coefs_ : list of ndarray
+        Matrices of the linear path, as views of `theta_`: one of shape (n_features, n_components)
+        and one of shape (n_components, n_features). They are not trained. The list is empty without
+        a linear path.
+    architecture_ : dict
+        Layer widths, activations and loss of the fitted network.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training samples.
+    scale_ : ndarray of shape ()
+        Root mean square of the centred training samples, by which centred samples are divided.
+    components_ : ndarray of shape (n_components, n_features)
+        Directions of the linear part of the code, of unit length: PCA's components, in the order of
+        the code. The networks add a nonlinear part, which they do not show. There is no such
+        attribute without a linear path.
+    code_scale_ : ndarray of shape ()
+        Factor by which `transform` multiplies a code: 1, as codes have the scale of the prior.
+    reach_ : ndarray of shape (2,) or None
+        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
+        training samples and of their codes, in the scaled space of the network. More distant
+        samples and codes are pulled in to these norms before they enter the networks; the linear
+        path reads them unchanged. None without a linear path.
+    bounds_ : ndarray of shape (2, n_features) or None
+        None: outputs are not clipped, as the likelihood is that of the outputs as they are.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance of each component of the code over the training samples, before whitening. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Share of the variance of the training samples that each component explains, in descending
+        order: what is lost if the component is fixed at its mean, scaled so that the sum is the
+        share that the reconstruction explains. For a linear network this is PCA's ratio.
+    noise_variance_ : ndarray of shape (n_features,) or None
+        Variance of each feature, given the code, in the squared units of X. None unless
+        ``loss="squared_error"``.
+    kl_divergence_ : ndarray of shape (n_components,)
+        Divergence of each component from the prior, averaged over the training samples, in nats.
+        With more than 10,000 samples, it is computed on 10,000 evenly spaced ones. The sum is the
+        rate at which codes tell samples apart.
+    n_active_components_ : int
+        Number of components whose mean varies over the training samples, with a variance above
+        0.01. The others have collapsed onto the prior and say nothing.
+    gain_over_pca_ : float or dict or None
+        None: a likelihood has no zero of which a gain could be a share. Compare `score` with that
+        of ``sklearn.decomposition.PCA``.
+    gain_over_pca_bound_ : float or dict or None
+        None, like the gain.
+    reconstruction_err_ : float
+        Mean squared error of the reconstructed training samples, over samples and features. With
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+    loss_ : float or None
+        Training loss of the last epoch; None if there was no epoch.
+    best_loss_ : float or None
+        Lowest loss: on the held-out samples if there are any, otherwise in training.
+    loss_curve_ : list of float
+        Mean training loss of each epoch. With cross-validation, the mean over the folds.
+    validation_loss_curve_ : list of float
+        Mean loss of the held-out samples after each epoch; empty if there are none. With
+        cross-validation, the loss of each sample comes from the network that was trained without
+        it.
+    n_iter_ : int
+        Number of epochs or iterations run. With cross-validation, those of the folds.
+    best_iter_ : int
+        Epoch whose parameters are kept; 0 is the initial model.
+    t_ : int
+        Number of optimizer steps taken.
+    n_layers_ : int
+        Number of layers, including the input.
+    n_samples_seen_ : int
+        Number of training samples, summed over all calls of `partial_fit`.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Linear dimensionality reduction, with the likelihood of
+        probabilistic PCA.
+    sklearn.mixture.GaussianMixture : Density of samples with few features.
+    AutoencoderTransformer : Autoencoder for dimensionality reduction.
+
+    References
+    ----------
+    Kingma & Welling, 2014, "Auto-encoding variational Bayes", arXiv 1312.6114.
+
+    Tipping & Bishop, 1999, "Probabilistic principal component analysis", J. Royal Statistical
+    Society B 61.
+
+    Burda, Grosse & Salakhutdinov, 2016, "Importance weighted autoencoders", arXiv 1509.00519.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import VariationalAutoencoder
+    >>> X = load_iris().data
+    >>> autoencoder = VariationalAutoencoder(n_components=2, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (150, 2)
+    >>> autoencoder.sample(3, random_state=0).shape
+    (3, 4)
+    """
+
+    _parameter_constraints = {k: v for k, v in CONSTRAINTS.items() if k not in OMITTED} | {
+        "activation": [StrOptions({"auto"} | set(ACTIVATIONS) - {"top_k"}), Offers(Activation)],
+        "loss": [StrOptions(LOSSES)],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
+        "kl_warm_up": [Interval(Integral, 0, None, closed="left")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "noise_variance": [StrOptions({"shared", "per_feature"})],
+        "n_samples_bound": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components: int | float | None = 2,
+        *,
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (128, 128),
+        activation: str | Activation = "auto",
+        solver: str | Optimizer = "adam",
+        alpha: float = 1.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 2e-3,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        tol: float = 1e-3,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 20,
+        averaging: float = 0.998,
+        max_fun: int = 15000,
+        loss: str = "squared_error",
+        linear_path: str | None = "pca",
+        kl_weight: float = 1.0,
+        kl_warm_up: int = 0,
+        free_bits: float = 0.0,
+        n_samples: int = 1,
+        noise_variance: str = "shared",
+        n_samples_bound: int = 100,
+    ) -> None:
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.averaging = averaging
+        self.max_fun = max_fun
+        self.loss = loss
+        self.linear_path = linear_path
+        self.kl_weight = kl_weight
+        self.kl_warm_up = kl_warm_up
+        self.free_bits = free_bits
+        self.n_samples = n_samples
+        self.noise_variance = noise_variance
+        self.n_samples_bound = n_samples_bound
+
+    @validate_parameters
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the autoencoder to X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples, at least two.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
+        X_val : array-like of shape (n_samples_val, n_features), default=None
+            Validation set that replaces the held-out samples: training stops when the loss on
+            it no longer improves, and the parameters that are best on it are kept.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
+        """
+        self._fit(X, sample_weight, X_val=X_val)
+        self._warn_if_collapsed()
+        return self
+
+    @available_without_lbfgs
+    @validate_parameters
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one pass over X, continuing from previous calls.
+
+        The first call determines mean, scale and, with a linear path, PCA: give it enough
+        samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples, at least two in the first call.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
+        """
+        return self._partial_fit(X, sample_weight)
+
+    # ---------------------------------------------------------------- fitting
+
+    def _options(self):
+        """Return the parameters, read and checked against each other."""
+        if self.free_bits > 0 and self.n_samples > 1:
+            raise ValueError(
+                f"free_bits={self.free_bits!r} needs n_samples=1, got n_samples={self.n_samples}: "
+                "the importance-weighted bound has no divergence of each component."
+            )
+        plain = {"latent_activation": "identity", "output_activation": "auto"}
+        plain |= {"sparsity": None, "sparsity_target": 0.5}
+        options = read_options(self.get_params(deep=False) | plain, searches_components=False)
+        n_epochs = options.solver.n_iter_no_change + self.kl_warm_up
+        return replace(
+            options,
+            network=replace(options.network, clips=False),
+            solver=replace(options.solver, n_iter_no_change=n_epochs),
+            bound=BoundOptions(
+                kl_weight=float(self.kl_weight),
+                kl_warm_up=int(self.kl_warm_up),
+                free_bits=float(self.free_bits),
+                n_draws=int(self.n_samples),
+                noise_per_feature=self.noise_variance == "per_feature",
+            ),
+        )
+
+    def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
+        """Return the fitted attributes by name: see the base class."""
+        fitted = super()._fitted_attributes(result, X, weights, trainer, tasks)
+        model = result.model
+        X, weights = measured_samples(X, weights, is_preview=trainer is None)
+        code = inference.encode(model, X)
+        squares = np.square(code - np.average(code, axis=0, weights=weights))
+        variances = np.average(squares, axis=0, weights=weights)
+        fitted["kl_divergence_"] = evidence.mean_divergences(model, X, weights)
+        fitted["n_active_components_"] = int(np.sum(variances > MIN_ACTIVE_VARIANCE))
+        fitted["noise_variance_"] = None
+        if model.network.n_noise_variances:
+            _, theta = model.parameters.layers[model.network.n_layers + 1]
+            v = noise_variances(theta) * np.square(model.scaling.scale)
+            fitted["noise_variance_"] = np.broadcast_to(v, X.shape[1]).copy()
+        return fitted
+
+    def _warn_if_collapsed(self):
+        """Warn if the code says nothing about the samples."""
+        lowest, highest = self._column_values["range"]
+        is_constant = np.array_equal(lowest, highest)
+        if self.n_active_components_ == 0 and self.n_iter_ > 0 and not is_constant:
+            warn_convergence(
+                f"All {self.n_components_} components have collapsed onto the prior: the code says "
+                f"nothing about the samples. Try a lower kl_weight (now {self.kl_weight}), "
+                f"kl_warm_up (now {self.kl_warm_up}) of some epochs, or free_bits (now "
+                f"{self.free_bits}). If the features are independent of each other, there is "
+                "nothing to find."
+            )
+
+    # ---------------------------------------------------------------- public
+
+    def posterior_std(self, X: ArrayLike) -> FloatArray:
+        """Compute the standard deviations of the code of each sample.
+
+        `transform` returns the means. A deviation near 1 says that the sample tells nothing about
+        this component, one near 0 that it determines the component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to encode.
+
+        Returns
+        -------
+        std : ndarray of shape (n_samples, n_components)
+            Standard deviation of each component of each code.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
+        """
+        X = self._validate(X)
+        return evidence.posterior_deviations(self._model, X)
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Compute a lower bound on the log-likelihood of each sample.
+
+        This is the importance-weighted bound with `n_samples_bound` codes for each sample. The
+        bound rises with their number, towards the log-likelihood. The random numbers are the same
+        in each call. With ``loss="log_loss"`` it is a likelihood only if all features are binary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to score.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Lower bound on log p(x) in nats, in float64. Higher is better. For a normal
+            distribution p is the density of samples in the units of X.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X is invalid.
+        """
+        X = self._validate(X)
+        return self._log_likelihood_bounds(X)
+
+    def _log_likelihood_bounds(self, X):
+        model = self._model
+        shape = self.n_samples_bound, self.n_components_
+        noise = np.random.default_rng(0).standard_normal(shape).astype(model.parameters.flat.dtype)
+        return evidence.log_likelihood_bound(model, X, noise)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean of the lower bounds on the log-likelihood of the samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to score.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. None stands for equal weights.
+
+        Returns
+        -------
+        score : float
+            Weighted mean of `score_samples`, as for PCA and GaussianMixture.
+            :func:`skae.metrics.reconstruction_score` computes the share of the variance that the
+            reconstruction explains.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or the weights are invalid.
+        """
+        X = self._validate(X)
+        weights = self._validate_weights(sample_weight, X)
+        return float(np.average(self._log_likelihood_bounds(X), weights=weights))
+
+    def _draw(self, n_samples, rng):
+        """Return samples whose values may still be out of range."""
+        dtype = self._model.parameters.flat.dtype
+        code = rng.standard_normal((n_samples, self.n_components_), dtype=dtype)
+        X = inference.decode(self._model, code)
+        self._add_noise(X, rng)
+        return X
+
+    def _sampling_attributes(self, result):
+        """Return what `sample` needs as private attributes: no density, as codes have a prior."""
+        return self._updated_sampling_attributes(result)
+
+    def _add_noise(self, X, rng):
+        """Replace the expectations of samples by samples."""
+        if self.noise_variance_ is not None:
+            X += np.sqrt(self.noise_variance_) * rng.standard_normal(X.shape, dtype=X.dtype)
+        elif self._model.network.loss.highest == np.inf:
+            X[...] = rng.poisson(X)
+        else:  # grey values have no distribution: they stay expectations
+            for j, values in enumerate(self._column_values["values"]):
+                if values is not None and set(values) <= {0, 1}:
+                    X[:, j] = rng.random(len(X)) < X[:, j]

@@ -1,0 +1,139 @@
+"""`sample` on all estimators: moments, values, containers, and what it costs."""
+
+import pickle
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
+
+ESTIMATORS = [
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    AutoencoderOutlierDetector,
+    VariationalAutoencoder,
+]
+OTHERS = ESTIMATORS[:3]
+SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "early_stopping": False, "random_state": 0}
+DTYPES = [np.float32, np.float64]
+
+pytestmark = pytest.mark.usefixtures("two_calibration_folds")
+
+
+def rows(n_rows=400, dtype=np.float64):
+    """Return samples of two groups, one feature in other units, one with three values."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 2)) @ rng.normal(size=(2, 4)) + 0.3 * rng.normal(size=(n_rows, 4))
+    X[: n_rows // 2] += 3
+    X[:, 1] = 1000 * X[:, 1]
+    X[:, 3] = np.clip(np.rint(X[:, 3]), 0, 2)
+    return X.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("Estimator", OTHERS)
+def test_moments(Estimator, dtype):
+    X = rows(dtype=dtype)
+    model = Estimator(2, **SMALL).fit(X)
+    drawn = model.sample(5000, random_state=0)
+    assert drawn.dtype == dtype
+    assert drawn.shape == (5000, 4)
+    scale = X.std(axis=0)
+    assert_allclose(drawn.mean(axis=0) / scale, X.mean(axis=0) / scale, atol=0.12)
+    assert_allclose(np.cov((drawn / scale).T), np.cov((X / scale).T), atol=0.2)
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_values_are_those_of_the_training_samples(Estimator):
+    X = rows()
+    drawn = Estimator(2, **SMALL).fit(X).sample(2000, random_state=0)
+    assert_array_equal(np.unique(drawn[:, 3]), np.unique(X[:, 3]))
+    assert np.all((drawn >= X.min(axis=0)) & (drawn <= X.max(axis=0)))
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_random_state(Estimator):
+    model = Estimator(2, **SMALL).fit(rows())
+    before = pickle.dumps(model)
+    first = model.sample(5, random_state=3)
+    assert_array_equal(first, model.sample(5, random_state=3))
+    assert np.any(first != model.sample(5, random_state=4))
+    assert np.any(model.sample(5) != model.sample(5))
+    generator = np.random.default_rng(0)
+    assert np.any(model.sample(5, generator) != model.sample(5, generator))
+    legacy = [model.sample(5, np.random.RandomState(1)) for _ in range(2)]
+    assert_array_equal(*legacy)
+    assert model.sample().shape == (1, 4)
+    assert pickle.dumps(model) == before
+    assert_array_equal(first, pickle.loads(before).sample(5, random_state=3))
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_frames(Estimator):
+    X = pd.DataFrame(rows(), columns=list("abcd"))
+    model = Estimator(2, **SMALL).fit(X)
+    assert isinstance(model.sample(3), np.ndarray)
+    drawn = model.set_output(transform="pandas").sample(3)
+    assert isinstance(drawn, pd.DataFrame)
+    assert list(drawn.columns) == list("abcd")
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("n_samples", [0, -1, 1.5, "3", None, True])
+def test_numbers_of_samples_that_are_none(Estimator, n_samples):
+    with pytest.raises(NotFittedError):
+        Estimator().sample(2)
+    if Estimator is AutoencoderTransformer:
+        model = Estimator(2, **SMALL).fit(rows(60))
+        with pytest.raises(ValueError, match="n_samples must be an int of at least 1"):
+            model.sample(n_samples)
+
+
+def test_partial_fit_leaves_no_density():
+    X = rows()
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    model.partial_fit(X)
+    with pytest.raises(AttributeError, match="partial_fit"):
+        model.sample(2)
+    assert model.fit(X).sample(2).shape == (2, 4)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "poisson"])
+def test_losses_with_a_range(loss):
+    X = rows()[:, [0, 2]]
+    X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    drawn = AutoencoderTransformer(1, loss=loss, **SMALL).fit(X).sample(500, random_state=0)
+    assert np.all((drawn >= 0) & (drawn <= 1))
+
+
+def test_weights_count():
+    X = rows()
+    weights = np.r_[np.zeros(200), np.ones(200)]
+    model = AutoencoderTransformer(2, **SMALL).fit(X, sample_weight=weights)
+    drawn = model.sample(1000, random_state=0)
+    assert np.all(drawn <= X[200:].max(axis=0))
+    difference = (drawn.mean(axis=0) - X[200:].mean(axis=0)) / X.std(axis=0)
+    assert_allclose(difference, 0, atol=0.1)
+
+
+def test_groups_are_kept_apart():
+    """The mixture knows that there are three kinds of flowers: nothing lies between them."""
+    X = load_iris().data
+    drawn = AutoencoderTransformer(2, **SMALL).fit(X).sample(1000, random_state=0)
+    between = np.mean((drawn[:, 2] > 2.1) & (drawn[:, 2] < 2.8))
+    assert between < 0.03
+
+
+@pytest.mark.parametrize("X", [np.ones((20, 3)), rows(2), rows(5)[:, :1]], ids=str)
+def test_degenerate_samples(X):
+    drawn = AutoencoderTransformer(1, **SMALL).fit(X).sample(10, random_state=0)
+    assert np.isfinite(drawn).all()
