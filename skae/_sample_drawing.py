@@ -101,8 +101,10 @@ class SampleDrawing:
             MAX_PRODUCTS // (both.size * both.shape[1]), len(X) // ROWS_PER_COMPONENT
         )
         sizes = [min(max(n_components, 1), MAX_COMPONENTS)]
-        rng, nothing = np.random.default_rng(result.seeds.samples), np.zeros((len(X), 1))
-        density = fit_density(both, nothing, both, weights, rng, sizes).asdict()
+        settings = np.random.default_rng(result.seeds.samples), sizes
+        n_columns = both.shape[1]
+        given = np.zeros((n_columns, 0)), both, weights, np.ones(len(X)), np.zeros(n_columns)
+        density = fit_density(*given, settings).asdict()
         attributes["_sampling_density"] = {"mean": mean, "scale": scale, "density": density}
         return attributes
 

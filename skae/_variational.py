@@ -15,7 +15,7 @@ from skae._base import (
 )
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._constraints import CONSTRAINTS
-from skae._containers import FloatArray
+from skae._containers import FloatArray, Splits
 from skae._fitted_model import measured_samples
 from skae._network import evidence, inference
 from skae._network.gaussian_code import noise_variances
@@ -121,6 +121,23 @@ class VariationalAutoencoder(_BaseAutoencoder):
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.
+    validation_split : splitter, iterable of (train, test) or None, default=None
+        How samples are held out, for those who know better than the data show: a splitter of
+        scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
+        indices, as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for
+        samples that depend on each other. The splitter gets the X, y and `groups` of `fit`.
+
+        - One split: the network is trained on the first part, the second is the validation set.
+          Samples in neither are not used, except for the start, which is PCA of all samples.
+        - Several splits: cross-validation, whatever the number of samples. A network is trained for
+          each split, and then one on all samples for the number of epochs that was best. A sample
+          that is held out several times counts with its mean loss. Of more than ten splits ten are
+          used, evenly spaced. L-BFGS and warm starts use only the last split.
+
+        Held-out samples also determine the number of components, if `n_components` is a share of
+        the variance, and the threshold and the p-values of a detector. Without early stopping, or
+        with a validation set passed to `fit`, only detectors use the splits. None holds out samples
+        as described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -311,6 +328,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         nesterovs_momentum: bool = True,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
+        validation_split: Splits | None = None,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -345,6 +363,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -367,6 +386,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
     ) -> Self:
         """Fit the autoencoder to X.
@@ -375,11 +395,15 @@ class VariationalAutoencoder(_BaseAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training samples, at least two.
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `validation_split`, if that is a splitter; otherwise not used.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples. A sample of weight zero is ignored. None stands for equal
             weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, such as the patient it was measured on. A group is
+            never split: its samples are all trained on or all held out. None looks for copies and
+            for the order of a series. Unused without held-out samples.
         X_val : array-like of shape (n_samples_val, n_features), default=None
             Validation set that replaces the held-out samples: training stops when the loss on
             it no longer improves, and the parameters that are best on it are kept.
@@ -394,10 +418,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
         ValueError
             If X, another argument or a parameter is invalid. The estimator is then unchanged.
         TypeError
-            If an instance passed as a parameter lacks a required method or attribute. The
-            estimator is then unchanged.
+            If an instance passed as a parameter lacks a required method or attribute, or if
+            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
         """
-        self._fit(X, sample_weight, X_val=X_val)
+        self._fit(X, y, sample_weight, groups, X_val=X_val)
         self._warn_if_collapsed()
         return self
 

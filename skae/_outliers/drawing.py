@@ -18,15 +18,17 @@ def draw_from_mixture(mixture: Mixture, n_samples, rng):
 
 def draw_from_density(density, n_samples, rng):
     """Return straightened samples of a density; each of its mixtures has the same share."""
-    n_features, n_axes = density.axes.shape
+    mean = density.mixtures[0].means[0]
+    axes = np.eye(len(mean)) if density.axes is None else density.axes
+    n_features, n_axes = axes.shape
     which = rng.integers(len(density.mixtures), size=n_samples)
     along = np.empty((n_samples, n_axes))
     for k, mixture in enumerate(density.mixtures):
         chosen = which == k
         along[chosen] = draw_from_mixture(mixture, int(chosen.sum()), rng)
-    result = along @ density.axes.T
+    result = along @ axes.T
     if n_axes < n_features:
         rest = rng.standard_normal(result.shape)
-        rest -= (rest @ density.axes) @ density.axes.T
+        rest -= (rest @ axes) @ axes.T
         result += np.sqrt(density.rest_variance) * rest
     return result
