@@ -108,16 +108,17 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
         Whether the bound on held-out samples determines the number of epochs. An epoch can be kept
-        once the mean gain of the held-out samples over the initial model exceeds three standard
-        errors. From then on the epoch with the largest mean gain minus one standard error is kept.
-        With a linear path, the result is therefore probabilistic PCA itself unless the held-out
-        samples agree that the network is better. With up to 500 samples and 200,000 values, the
-        epoch is chosen by five-fold cross-validation with 2.5 standard errors, and the network is
-        then trained on all samples for that number of epochs. With up to 20,000 samples, two-fold
-        cross-validation does the same if the held-out samples leave the gain in doubt. Equal and
-        nearly equal samples are in the same fold, and so are successive samples if these resemble
-        each other, as in a time series. Copies of a sample with more than 5 % of the weight are
-        shared among the folds. `partial_fit` holds out no samples.
+        once the mean gain of the held-out samples over the initial model exceeds 2.25 standard
+        errors, or more if few samples contribute to these. From then on the epoch with the largest
+        mean gain minus one standard error is kept. With a linear path, the result is therefore
+        probabilistic PCA itself unless the held-out samples agree that the network is better. With
+        up to 500 samples and 200,000 values, five-fold cross-validation chooses the epoch, with 2.5
+        standard errors, and the network is then trained on all samples for that number of epochs.
+        With up to 20,000 samples, two-fold cross-validation does the same if the held-out samples
+        leave the gain in doubt. Equal and nearly equal samples are in the same fold, and so are
+        successive samples if these resemble each other, as in a time series. Copies of a sample
+        with more than 5 % of the weight are shared among the folds. `partial_fit` holds out no
+        samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
         starts never use cross-validation.

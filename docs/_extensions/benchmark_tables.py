@@ -268,8 +268,8 @@ def promise_figures(cells):
     bounds = [bound for cell in cells for bound in cell["bound"]]
     stated = [(bound, gain) for bound, gain in zip(bounds, gains, strict=True) if bound is not None]
     n_wrong = sum(bound > gain for bound, gain in stated)
-    yield from (len(gains), f"{min(gains):+.1f} %", below(gains), f"{median(gains):+.1f} %")
-    yield from (len(stated), n_wrong)
+    worst, middle = (f"{round(gain, 1) + 0.0:+.1f} %" for gain in (min(gains), median(gains)))
+    yield from (len(gains), worst, below(gains), middle, len(stated), n_wrong)
 
 
 def pools(cells):

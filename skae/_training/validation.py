@@ -16,9 +16,9 @@ from skae._training.run import report, run_epochs, warn_diverged, warn_unfinishe
 from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
 
-# Standard errors that a gain must exceed; on held-out samples if only decoders are trained, or if
-# training resumes.
-N_ERRORS, N_ERRORS_OF_DECODERS = 2.25, 1.0
+# Standard errors that a gain must exceed: on held-out samples and over halves, over five folds, and
+# on held-out samples if only decoders are trained, or if training resumes.
+N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 2.25, 2.5, 1.0
 N_HALVES = 2
 MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
 
@@ -66,13 +66,13 @@ def hold_out(run, validation, excluded=None):
             return
 
 
-def train_folds(run, splits):
+def train_folds(run, splits, n_errors=N_ERRORS_OF_FOLDS):
     """Select the epoch by cross-validation, then train on all samples; return whether it is kept.
 
     `splits` are pairs of boolean arrays: the samples to train on, and the validation samples.
     """
     history = run.history
-    selector = cross_validate(run, splits)
+    selector = cross_validate(run, splits, n_errors)
     history.gain = Gain()
     ratio = 1.0
     if selector.epoch and run.measures_gain:
@@ -85,7 +85,7 @@ def train_folds(run, splits):
     return history.best_iter > 0
 
 
-def cross_validate(run, splits):
+def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):
     """Train a state for each split, all in turn; return the selector of the epochs."""
     members, state = [], run.state
     n_components = state.model.network.n_components
@@ -104,7 +104,7 @@ def cross_validate(run, splits):
     begin_phase(run, "cross-validation", run.n_left, members[0].state, excluded)
     run.validation_pairs = [(member.state, member.validation) for member in members]
     while True:
-        selector = _train_validated(run, members, N_ERRORS)
+        selector = _train_validated(run, members, n_errors)
         if not _restart_unless_improved(run, members, selector):
             return selector
 
@@ -183,7 +183,7 @@ def _train_halves(run):
     history.n_extra = history.n_iter
     run.trained_rows = run.rows
     run.state.restart()
-    if not train_folds(run, splits_of_folds(run.rows.splitter.folds(N_HALVES))):
+    if not train_folds(run, splits_of_folds(run.rows.splitter.folds(N_HALVES)), N_ERRORS):
         run.trained_rows, run.validation_pairs = before
 
 
