@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from skae._outliers.mixture import Mixture, fit_mixture
+from skae._outliers.mixture import Mixture, best_n_components, fit_mixture
 
 
 def clustered_rows(n_rows=300, n_features=3, seed=0):
@@ -17,18 +17,13 @@ def fitted(X, n_components=2, weights=None, seed=0):
     return fit_mixture(X, weights, n_components, np.random.default_rng(seed))
 
 
-def covariances(mixture):
-    inverses = mixture.roots @ mixture.roots.transpose(0, 2, 1)
-    return np.linalg.inv(inverses)
-
-
 def test_log_density_is_that_of_the_normal_distributions():
     X = clustered_rows()
     mixture = fitted(X)
     shares = (mixture.counts + 1) / (mixture.counts.sum() + 2)
     expected = sum(
         share * multivariate_normal(mean, covariance).pdf(X)
-        for share, mean, covariance in zip(shares, mixture.means, covariances(mixture), strict=True)
+        for share, mean, covariance in zip(shares, mixture.means, mixture.covariances, strict=True)
     )
     np.testing.assert_allclose(mixture.log_density(X), np.log(expected), rtol=1e-8)
 
@@ -49,9 +44,7 @@ def test_one_component_is_a_gaussian_with_a_shrunk_covariance():
     X = np.random.default_rng(0).standard_normal((5000, 3)) * [1, 2, 3]
     mixture = fitted(X, 1)
     np.testing.assert_allclose(mixture.means[0], X.mean(axis=0), atol=1e-12)
-    np.testing.assert_allclose(
-        covariances(mixture)[0], np.cov(X.T, bias=True), rtol=0.02, atol=0.02
-    )
+    np.testing.assert_allclose(mixture.covariances[0], np.cov(X.T, bias=True), rtol=0.02, atol=0.02)
 
 
 def test_weights_count_as_copies():
@@ -109,7 +102,7 @@ def test_an_update_with_all_memory_is_a_fit_of_all_rows():
 def test_the_covariances_stay_within_bounds_where_rows_are_few():
     X = clustered_rows(12, n_features=8)
     mixture = fitted(X, 4)
-    assert np.linalg.eigvalsh(covariances(mixture)).min() > 1e-4
+    assert np.linalg.eigvalsh(mixture.covariances).min() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -121,3 +114,29 @@ def test_odd_rows_have_a_density(X):
     mixture = fitted(X, 2)
     assert isinstance(mixture, Mixture)
     assert np.isfinite(mixture.log_density(np.vstack([X, X + 100]))).all()
+
+
+def test_the_floor_is_part_of_every_covariance():
+    X = clustered_rows()
+    floor = np.diag([0.5, 1, 2])
+    mixture = fit_mixture(X, np.ones(len(X)), 1, np.random.default_rng(0), floor)
+    np.testing.assert_allclose(mixture.covariances[0], fitted(X, 1).covariances[0] + floor)
+    later = mixture.update(X, np.ones(len(X)), decay=0.0)
+    np.testing.assert_allclose(later.covariances, mixture.covariances)
+
+
+def test_samples_have_the_moments_of_the_density():
+    mixture = fitted(clustered_rows())
+    drawn = mixture.sample(20_000, np.random.default_rng(0))
+    mean = mixture.shares @ mixture.means
+    np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.05)
+    seconds = mixture.covariances + mixture.means[:, :, None] * mixture.means[:, None, :]
+    expected = np.einsum("j,jkl->kl", mixture.shares, seconds) - np.outer(mean, mean)
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.25)
+
+
+def test_left_out_samples_choose_the_number_of_components():
+    ones = np.ones(60)
+    for X, expected in ((clustered_rows(60), 2), (clustered_rows(60) % 3, 1)):
+        rng = np.random.default_rng(0)
+        assert best_n_components(X, ones, [1, 2], rng) == expected

@@ -9,10 +9,12 @@ from skae._outliers.robust import (
     Ellipsoid,
     are_categorical,
     fit_ellipsoid,
+    leading_axes,
     minimum_covariance_determinant,
     shrunk_covariance,
     squared_distances,
     weighted_quantile,
+    weights_as_counts,
     whitener,
 )
 
@@ -161,3 +163,46 @@ def test_a_categorical_column_has_one_frequent_value_beside_few_others():
     X = np.column_stack([column.astype(float) for column in columns.values()])
     np.testing.assert_array_equal(are_categorical(X, np.ones(200)), [1, 1, 1, 0, 0, 0])
     np.testing.assert_array_equal(are_categorical(X, 1.0 - rare), [1, 1, 1, 0, 0, 0])
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-8, 0.1, 7.0, 1e200])
+def test_weights_are_shares(factor):
+    ones = np.array([0.0, 1, 1, 1])
+    np.testing.assert_array_equal(weights_as_counts(factor * ones), ones)
+    copies = np.array([2.0, 0, 4, 6, 2])
+    np.testing.assert_array_equal(weights_as_counts(factor * copies), copies / 2)
+    weights = np.random.default_rng(0).uniform(0.1, 1, 50)
+    found = weights_as_counts(factor * weights)
+    np.testing.assert_allclose(found / found.sum(), weights / weights.sum())
+    assert found.sum() == pytest.approx(weights.sum() ** 2 / np.square(weights).sum())
+    assert weights_as_counts(np.zeros(3)).sum() == 0
+
+
+def test_very_different_weights_are_no_copies():
+    found = weights_as_counts(np.array([1e-9, 1, 1]))
+    assert found.sum() == pytest.approx(2)
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (200, 30), (400, 300)], ids=str)
+def test_leading_axes_are_those_of_the_singular_value_decomposition(shape):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=shape) * 0.9 ** np.arange(shape[1])
+    axes = leading_axes(A, 8, rng)
+    expected = np.linalg.svd(A, full_matrices=False)[2][:8].T
+    np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-10)
+    np.testing.assert_allclose(np.abs(np.sum(axes * expected, axis=0)), 1, atol=1e-3)
+
+
+def test_a_floor_is_added_to_the_covariance():
+    X = correlated_rows()
+    without = shrunk_covariance(X, np.ones(len(X)))[1]
+    found = shrunk_covariance(X, np.ones(len(X)), np.eye(4))[1]
+    np.testing.assert_allclose(found, without + np.eye(4))
+
+
+def test_blocks_of_samples_have_the_same_weights(monkeypatch):
+    X = correlated_rows()
+    ellipsoid = fitted(X)
+    expected = ellipsoid.sample_weights(X)
+    monkeypatch.setattr("skae._outliers.robust.BLOCK_NUMBERS", 40)
+    np.testing.assert_allclose(ellipsoid.sample_weights(X), expected, rtol=1e-12)
