@@ -297,6 +297,7 @@ BAD_OF_DENOISING = {
 BAD_OF_DETECTOR = {
     "contamination": [0, -0.1, 0.51, 1, "no", None, np.nan],
     "criterion": ["error", None, 1],
+    "novelty": ["yes", None, 1],
     "max_samples": [0, 1, 1.5, *NOT_A_NUMBER],
 }
 
