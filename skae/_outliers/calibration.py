@@ -44,7 +44,7 @@ class Calibration:
         score no higher) / (1 + their number).
         """
         no_higher = self._weight_before(scores + self._margin(scores), "right")
-        return (weights + no_higher) / (weights + self.weights.sum())
+        return (weights + no_higher) / (weights + self.total)
 
     def weight_below(self, scores):
         """Return the weight of the held-out samples that score lower than each of the new ones."""
@@ -58,6 +58,11 @@ class Calibration:
         first = np.searchsorted(at_ties, rate, side="right")
         score = self.scores[order[min(first, len(order) - 1)]]
         return float(score - self._margin(score))
+
+    @property
+    def total(self):
+        """Return the sum of the weights, with the rounding errors of the sums in `p_values`."""
+        return self._weight_before(np.inf, "right")
 
     def reweighted(self, ratio):
         """Return the calibration with its weights multiplied by a density ratio."""

@@ -45,7 +45,7 @@ class AuxiliaryPValues:
     """
 
     def __init__(self, calibration, scores, limits, max_ratio):
-        self.total = calibration.weights.sum()
+        self.total = calibration.total
         ordered = np.sort(scores)
         below = calibration.weight_below(ordered)
         n_low = np.searchsorted(below, limits[-1] * (self.total + max_ratio), side="right")

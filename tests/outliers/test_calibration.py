@@ -109,6 +109,14 @@ def test_scores_that_differ_by_rounding_tie():
     assert -100 - 1e-7 > calibrated.threshold(0.3) > -100 - 1e-5
 
 
+def test_no_p_value_exceeds_one_by_rounding():
+    """Sums of shares depend on their order, and SciPy refuses p-values above one."""
+    rng = np.random.default_rng(0)
+    for n in range(300, 340):
+        calibrated = Calibration(rng.normal(size=n), rng.uniform(0.1, 0.9, n))
+        assert calibrated.p_values(np.array([10.0]))[0] == 1
+
+
 def test_new_samples_may_have_a_weight():
     calibrated = Calibration(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 1.0]))
     found = calibrated.p_values(np.array([0.0, 2.0, 9.0]), np.array([1.0, 2.0, 4.0]))
