@@ -520,6 +520,12 @@ class VariationalAutoencoder(_BaseAutoencoder):
                 "nothing to find."
             )
 
+    def _onnx_score_samples(self, X):
+        raise TypeError(
+            "score_samples of a VariationalAutoencoder draws codes and cannot be exported to ONNX. "
+            "Export Encoder, Decoder or Reconstructor instead."
+        )
+
     # ---------------------------------------------------------------- public
 
     def posterior_std(self, X: ArrayLike) -> FloatArray:

@@ -16,7 +16,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
 from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.export import Decoder, Encoder, Reconstructor, SampleScorer
 from skae.losses import LOSSES
@@ -188,6 +193,25 @@ def test_every_loss(loss):
 def test_configurations(Estimator, more):
     X = rows()
     assert_exported(Estimator(**SMALL | more).fit(X), X)
+
+
+@quiet
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "more", [{}, {"hidden_layer_sizes": ()}, {"linear_path": None, "loss": "log_loss"}], ids=str
+)
+def test_means_and_reconstructions_of_variational_codes(more, dtype):
+    X = MinMaxScaler().fit_transform(rows()).astype(dtype)
+    model = VariationalAutoencoder(**SMALL | more).fit(X)
+    code = model.transform(X)
+    (found,) = run(convert(Encoder(model), X), X)
+    assert_near(found, code, dtype)
+    (found,) = run(convert(Decoder(model), code), code)
+    assert_near(found, model.inverse_transform(code), dtype)
+    (found,) = run(convert(Reconstructor(model), X), X)
+    assert_near(found, model.reconstruct(X), dtype)
+    with pytest.raises(TypeError, match="cannot be exported"):
+        convert(SampleScorer(model), X)
 
 
 @pytest.mark.parametrize("noise", ["masking", lambda X, rng: X + rng.normal(size=X.shape)])
