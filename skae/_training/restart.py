@@ -42,6 +42,7 @@ def restarted_state(run, change):
     """
     state, before = _start(run, run.rows, change.stream.moments), run.state
     state.optimizer = {"steps": before.optimizer["steps"]}
+    state.n_steps_before = before.n_steps_before
     if change.is_shifted:
         return state
     _widen(state.model, before.model)

@@ -287,7 +287,7 @@ def resumed_state(previous, options, target):
     if memory is not None and np.isclose(
         *(_squared_norm(v) for v in (memory["best"], state.best.flat))
     ):
-        state.recall(memory, options.solver.averaging)
+        state.recall(memory, 0.0 if options.solver.is_lbfgs else options.solver.averaging)
     return state
 
 
