@@ -179,7 +179,7 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
         code_scale = initialize_path(model, X, weights, directions)
         if rows.is_noisy and is_linear:
             noisy = rows.noisy_sample(REGRESSED_ROWS, np.random.default_rng(seed))
-            regress_path(model, *noisy)
+            regress_path(model, *noisy, len(rows))
     else:
         initialize_output(model.network, model.parameters, scaling.mean)
     if options.bound is not None:
