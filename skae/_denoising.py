@@ -158,8 +158,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     linear_path : {"pca"} or None, default="pca"
         Linear maps beside the encoder and the decoder, from the input to the code and from the code
         to the output. They are PCA and are not trained; the networks start at zero and learn what
-        PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two samples per
-        feature, the encoder's map is instead the linear regression of PCA's codes on noisy samples.
+        PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two noisy
+        samples per feature, the encoder's map is instead the linear regression of PCA's codes on
+        noisy samples; it is drawn to PCA's map, the more the fewer samples there are.
         None gives the plain network of textbooks, which starts near the mean of the training
         samples.
     sparsity : {"kl", "l1"}, Penalty or None, default=None

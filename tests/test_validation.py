@@ -512,7 +512,9 @@ def test_frames_go_to_the_splitter_as_they_are():
             is_late = np.asarray(X["year"] >= 2020)
             yield np.flatnonzero(~is_late), np.flatnonzero(is_late)
 
-    frame = pd.DataFrame({"year": np.arange(2000, 2040), "a": np.random.default_rng(0).random(40)})
+    frame = pd.DataFrame(
+        {"year": np.arange(2000.0, 2040), "a": np.random.default_rng(0).random(40)}
+    )
     AutoencoderTransformer(1, validation_split=ByYear(), **QUICK).fit(frame)
     assert seen[0] is frame
 

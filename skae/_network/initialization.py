@@ -18,6 +18,7 @@ MEASURED_ROWS, GAIN_ROWS = 1000, 250
 OUTPUT_WEIGHT_SCALE = 0.2
 BLOCK_ROWS, N_JOBS = 4096, 2
 MIN_MEAN_COUNT = 1e-2  # of a feature with an exponential output, as in `Exponential.inverse`
+PATH_PENALTY = 10.0  # in units of the mean variance divided by the number of samples
 
 
 def initialize_weights(network, parameters, rng):
@@ -135,11 +136,13 @@ def _apply(activation, z):
     run(activation.forward(z, *np.zeros((activation.n_scratch, *z.shape), z.dtype)))
 
 
-def regress_path(model, X, X_noisy, weights):
+def regress_path(model, X, X_noisy, weights, n_samples):
     """Let the path denoise: replace P_0 by the ridge regression of the codes of X on X_noisy.
 
-    `X_noisy` holds corrupted copies of X. The intercept goes into the bias of the code. With
-    fewer than two samples for each feature the path stays as it is.
+    `X_noisy` holds corrupted copies of X, of `n_samples` different samples. The intercept goes into
+    the bias of the code. The penalty is on the distance from P_0, so that few samples, of which the
+    covariance is badly known, change the path little: PATH_PENALTY / n_samples times the mean
+    variance of the features. With fewer than two rows for each feature the path stays as it is.
     """
     n_rows, n_features = X.shape
     if n_rows < 2 * n_features:
@@ -151,8 +154,11 @@ def regress_path(model, X, X_noisy, weights):
     mean, code_mean = root**2 @ noisy, root**2 @ code
     noisy = root[:, None] * (noisy - mean)
     gram = noisy.T @ noisy
-    gram[np.diag_indices(n_features)] += 1e-6 * np.trace(gram) / n_features + 1e-12
-    slopes = linalg.solve(gram, noisy.T @ (root[:, None] * (code - code_mean)), assume_a="pos")
+    moments = noisy.T @ (root[:, None] * (code - code_mean))
+    penalty = PATH_PENALTY / n_samples * np.trace(gram) / n_features
+    gram[np.diag_indices(n_features)] += penalty + 1e-6 * np.trace(gram) / n_features + 1e-12
+    moments += penalty * parameters.path[0]
+    slopes = linalg.solve(gram, moments, assume_a="pos")
     parameters.path[0][...] = slopes
     parameters.layers[network.n_encoder_layers - 1][1][...] = code_mean - mean @ slopes
 

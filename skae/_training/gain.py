@@ -32,6 +32,13 @@ class Gain:
         zero = 0.0 if sizes is None else dict.fromkeys(sorted(sizes), 0.0)
         return cls(zero, zero)
 
+    @property
+    def is_certain(self):
+        """Return whether new samples gain with 95 % confidence, for nested codes at each size."""
+        bounds = self.lower_bound
+        bounds = list(bounds.values()) if isinstance(bounds, dict) else [bounds]
+        return None not in bounds and min(bounds) >= 0 and max(bounds) > 0
+
     def up_to(self, n_components):
         """Return the gain without code sizes above n_components, if codes are nested."""
         if not isinstance(self.value, dict):

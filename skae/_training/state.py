@@ -87,14 +87,19 @@ class TrainingState:
         }
 
     def recall(self, memory, averaging):
-        """Continue where training ended: the inverse of `memory`, which is copied."""
+        """Continue where training ended: the inverse of `memory`, which is copied.
+
+        Without averaging from now on, it continues from the average.
+        """
         memory = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in memory.items()}
         self.parameters.flat[...] = memory.pop("theta")
         self.best.flat[...] = memory.pop("best")
         self.previous_best.flat[...] = self.best.flat
         averaged = memory.pop("averaged", None)
         self.optimizer = memory
-        if averaging and averaged is not None:
+        if averaged is not None and not averaging:
+            self.parameters.flat[...] = averaged
+        elif averaged is not None:
             self.averaged = self.parameters.copy()
             self.averaged.flat[...] = averaged
             self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
@@ -179,7 +184,7 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
         code_scale = initialize_path(model, X, weights, directions)
         if rows.is_noisy and is_linear:
             noisy = rows.noisy_sample(REGRESSED_ROWS, np.random.default_rng(seed))
-            regress_path(model, *noisy)
+            regress_path(model, *noisy, len(rows))
     else:
         initialize_output(model.network, model.parameters, scaling.mean)
     if options.bound is not None:
@@ -287,7 +292,7 @@ def resumed_state(previous, options, target):
     if memory is not None and np.isclose(
         *(_squared_norm(v) for v in (memory["best"], state.best.flat))
     ):
-        state.recall(memory, 0.0 if options.solver.is_lbfgs else options.solver.averaging)
+        state.recall(memory, 0 if options.solver.is_lbfgs else options.solver.averaging)
     return state
 
 

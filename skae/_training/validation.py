@@ -20,6 +20,7 @@ from skae._training.state import TrainingState, start_state
 # on held-out samples if only decoders are trained, or if training resumes.
 N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 2.25, 2.5, 1.0
 N_HALVES = 2
+FEW_GROUPS = 30  # of noisy samples: with fewer, the lower bound of the gain must be positive
 MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
 
 
@@ -77,12 +78,22 @@ def train_folds(run, splits, n_errors=N_ERRORS_OF_FOLDS):
     ratio = 1.0
     if selector.epoch and run.measures_gain:
         ratio = _start_ratio(run, selector, splits)
-    refit(run, selector)
+    if not _is_uncertain(run, measure_gain(selector, _sizes(run), ratio)):
+        refit(run, selector)
     if run.measures_gain:
         history.gain = Gain.of_start(_sizes(run))
         if history.best_iter:
             history.gain = measure_gain(selector, _sizes(run), ratio)
     return history.best_iter > 0
+
+
+def _is_uncertain(run, gain):
+    """Return whether few noisy samples leave in doubt that new ones gain.
+
+    The noise of so few samples is drawn too seldom for standard errors to be relied on.
+    """
+    is_few = run.rows.splitter is not None and run.rows.splitter.n_groups < FEW_GROUPS
+    return run.rows.is_noisy and run.measures_gain and is_few and not gain.is_certain
 
 
 def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):

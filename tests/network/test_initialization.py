@@ -12,6 +12,7 @@ from skae import AutoencoderTransformer
 from skae._network import initialization
 from skae._network.initialization import (
     OUTPUT_WEIGHT_SCALE,
+    PATH_PENALTY,
     initialize_means,
     initialize_output,
     initialize_path,
@@ -377,7 +378,7 @@ def test_the_path_learns_to_undo_noise():
     model, names = start(X, weights=weights)
     code, _ = run(X, model, names)
     decoder = model.parameters.path[1].copy()
-    regress_path(model, X, noisy, weights)
+    regress_path(model, X, noisy, weights, 1e12)
     found, _ = run(noisy, model, names)
     root = np.sqrt(weights)[:, None]
     design = np.hstack([noisy, np.ones((200, 1))])
@@ -390,8 +391,26 @@ def test_the_path_stays_pca_of_few_samples():
     X = rows(9, 5)
     model, _ = start(X)
     kept = model.parameters.flat.copy()
-    regress_path(model, X, X + 1, np.ones(9))
+    regress_path(model, X, X + 1, np.ones(9), 9)
     np.testing.assert_array_equal(model.parameters.flat, kept)
+
+
+@pytest.mark.parametrize("n_samples", [2, 15, 200])
+def test_the_fewer_samples_the_nearer_the_path_is_to_pca(n_samples):
+    """It minimises the error plus a penalty on the squared distance from PCA's map."""
+    X = rows(200, 5)
+    noisy = X + np.random.default_rng(2).normal(size=X.shape)
+    model, names = start(X)
+    code, _ = run(X, model, names)
+    before = model.parameters.path[0].copy()
+    regress_path(model, X, noisy, np.ones(200), n_samples)
+    scale = float(model.scaling.scale)
+    centered, code = (noisy - noisy.mean(axis=0)) / scale, code - code.mean(axis=0)
+    penalty = PATH_PENALTY / n_samples * np.square(centered).mean()
+    weight = np.sqrt(200 * penalty) * np.eye(5)
+    design, target = np.vstack([centered, weight]), np.vstack([code, weight @ before])
+    expected = np.linalg.lstsq(design, target, rcond=None)[0]
+    np.testing.assert_allclose(model.parameters.path[0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_weights_are_the_same_in_float32_and_float64():

@@ -812,6 +812,17 @@ def test_the_solver_may_change_between_fits_in_pieces():
     assert model.score(X) > AutoencoderTransformer(3, max_iter=0).fit(X).score(X)
 
 
+@quiet
+def test_lbfgs_after_adam_keeps_its_own_last_parameters():
+    X = curved_rows(150)
+    parameters = PIECES | {"max_iter": 10, "early_stopping": False}
+    model = AutoencoderTransformer(3, warm_start=True, **parameters).fit(X)
+    model.set_params(solver="lbfgs").fit(X)
+    memory = model._optimizer_state["unfinished"]
+    assert "averaged" not in memory
+    assert_array_equal(memory["theta"], memory["best"])
+
+
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_averaging_may_change_between_fits_in_pieces(averaging):
     X = curved_rows(150)
