@@ -513,9 +513,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
-    def _training_rows(self, X, weights, X_clean, options, splits=None):
+    def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, with noise to add unless X_clean is given."""
-        rows = super()._training_rows(X, weights, X_clean, options, splits)
+        rows = super()._training_rows(filled, weights, X_clean, options, splits)
         if X_clean is not None:
             return rows
         corruption = make_corruption(self.noise, self.noise_level, rows.X)

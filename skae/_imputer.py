@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
 from skae._base import _BaseAutoencoder, warn_convergence
@@ -20,7 +20,7 @@ from skae._compat import (
     validate_parameters,
 )
 from skae._constraints import CONSTRAINTS
-from skae._containers import FloatArray, floats
+from skae._containers import FloatArray, floats, validate
 from skae._missing.imputation import Imputation, fit_imputation
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
@@ -302,7 +302,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _validate(self, X, reset=False):
         """Return samples and which of their cells are missing; missing cells are 0 in them."""
         takes_nan = is_nan(self.missing_values)
-        X = validate_data(
+        X = validate(
             self,
             X,
             reset=reset,

@@ -7,6 +7,7 @@ Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import nnls
@@ -14,7 +15,7 @@ from scipy.optimize import nnls
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
 
 N_FOLDS = 3
-N_MIXTURE_ITERATIONS, N_REFITTED_ITERATIONS = 15, 6
+N_MIXTURE_ITERATIONS = 15
 MAX_HIDDEN_SHARE, USUAL_HIDDEN_SHARE = 0.5, 0.2  # of the observed cells of a trial
 MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
@@ -161,18 +162,23 @@ class Candidates:
     filled: list = field(default_factory=list)
     errors: list = field(default_factory=list)
 
-    def add(self, start, prior_count, n_iterations=N_ITERATIONS):
-        """Fit a mixture to all samples and without each fold, and measure its error."""
+    def add(self, make_start, prior_count, n_iterations=N_ITERATIONS):
+        """Fit a mixture to all samples and without each fold, and measure its error.
+
+        `make_start(chosen)` returns the mixture to start with, given a boolean array of samples.
+        """
         rows, trials = self.rows, self.trials
-        whole = rows.X, rows.missing, rows.weights
-        mixture = fit_mixture(*whole, start, prior_count, n_iterations)
+
+        def fit(chosen):
+            part = rows.part(chosen)
+            arrays = part.X, part.missing, part.weights
+            return fit_mixture(*arrays, make_start(chosen), prior_count, n_iterations)
+
+        mixture = fit(np.ones(len(rows), bool))
         filled = np.empty(trials.X.shape)
         for k in range(trials.n_folds):
-            others = rows.part(trials.fold_of_row != k)
-            without = mixture
-            if len(others):
-                fitted = others.X, others.missing, others.weights
-                without = fit_mixture(*fitted, mixture, prior_count, N_REFITTED_ITERATIONS)
+            others = trials.fold_of_row != k
+            without = fit(others) if others.any() else mixture
             chosen = trials.in_fold(k)
             filled[chosen] = without.conditional_means(trials.X[chosen], trials.missing[chosen])
         self.mixtures.append(mixture)
@@ -189,27 +195,30 @@ def fit_blend(rows, trials, sizes, rng):
     n_features = rows.X.shape[1]
     candidates = Candidates(rows, trials)
     for shrinkage in SHRINKAGES:
-        candidates.add(standard_normal(n_features), max(shrinkage * n_features, 1.0))
+        prior_count = max(shrinkage * n_features, 1.0)
+        candidates.add(lambda chosen: standard_normal(n_features), prior_count)
     single = int(np.argmin(candidates.errors))
     gaussian = candidates.mixtures[1]
     filled = gaussian.conditional_means(rows.X, rows.missing)
     for size in sizes:
-        if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and size <= len(rows):
-            start = _clustered(rows, filled, gaussian.covariances[0], size, rng)
-            candidates.add(start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
+        if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and 2 * size <= len(rows):
+            seed = int(rng.integers(2**31))
+            make_start = partial(_clustered, rows, filled, gaussian.covariances[0], size, seed)
+            candidates.add(make_start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
     return _blended(candidates, single)
 
 
-def _clustered(rows, filled, covariance, size, rng):
+def _clustered(rows, filled, covariance, size, seed, chosen):
     """Return the mixture to start with: k-means on filled samples, and one covariance for all."""
     from sklearn.cluster import KMeans  # takes long to import
 
-    kmeans = KMeans(size, n_init=1, random_state=int(rng.integers(2**31)))
-    labels = kmeans.fit_predict(filled, sample_weight=rows.weights)
-    counts = np.bincount(labels, rows.weights, minlength=size)
+    filled, weights = filled[chosen], rows.weights[chosen]
+    kmeans = KMeans(size, n_init=1, random_state=seed)
+    labels = kmeans.fit_predict(filled, sample_weight=weights)
+    counts = np.bincount(labels, weights, minlength=size)
     means = kmeans.cluster_centers_
-    within = rows.weights @ np.square(filled - means[labels])
-    total = rows.weights @ np.square(filled - filled.mean(axis=0))
+    within = weights @ np.square(filled - means[labels])
+    total = weights @ np.square(filled - filled.mean(axis=0))
     share = max(within.sum() / max(total.sum(), 1e-12), MIN_WITHIN_SHARE)
     covariances = np.repeat(share * covariance[None], size, axis=0)
     return Mixture((counts + 1) / (counts.sum() + size), means, covariances)
