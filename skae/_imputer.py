@@ -78,7 +78,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     A missing cell is first filled by its mean given the observed cells of the sample, under a
     Gaussian density fitted to incomplete samples by expectation maximisation. Mixtures of Gaussians
     and an autoencoder then correct this value, as far as cells that were observed and have been
-    hidden gain from it. Samples are filled in one pass.
+    hidden gain from it. Samples are filled in one pass, with values between the minimum and the
+    maximum of the feature in `fit`.
 
     Parameters
     ----------

@@ -14,13 +14,13 @@ from scipy.optimize import nnls
 
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
 
-N_FOLDS = 3
+N_FOLDS = 2
 N_MIXTURE_ITERATIONS = 15
 MAX_HIDDEN_SHARE, USUAL_HIDDEN_SHARE = 0.5, 0.2  # of the observed cells of a trial
 MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
-PRIOR_CELLS = 50  # as many cells pull the weights towards equal ones
+PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
 N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
@@ -83,17 +83,22 @@ class Trials:
 
 @dataclass(frozen=True)
 class Blend:
-    """The weighted sum of the conditional means of mixtures."""
+    """The weighted sum of the conditional means of mixtures, each within the range of its feature.
+
+    `bounds` holds the minimum and the maximum of each feature in training: outside of it mixtures
+    extrapolate overconfidently.
+    """
 
     mixtures: list
     weights: np.ndarray
+    bounds: np.ndarray
 
     def conditional_means(self, X, missing):
         """Return samples with their missing cells filled."""
         filled = np.array(X, np.float64)
         total = 0.0
         for mixture, weight in zip(self.mixtures, self.weights, strict=True):
-            total = total + weight * mixture.conditional_means(X, missing)
+            total = total + weight * np.clip(mixture.conditional_means(X, missing), *self.bounds)
         np.copyto(filled, total, where=missing)
         return filled
 
@@ -158,6 +163,7 @@ class Candidates:
 
     rows: IncompleteRows
     trials: Trials
+    bounds: np.ndarray
     mixtures: list = field(default_factory=list)
     filled: list = field(default_factory=list)
     errors: list = field(default_factory=list)
@@ -180,7 +186,8 @@ class Candidates:
             others = trials.fold_of_row != k
             without = fit(others) if others.any() else mixture
             chosen = trials.in_fold(k)
-            filled[chosen] = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+            means = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+            filled[chosen] = np.clip(means, *self.bounds)
         self.mixtures.append(mixture)
         self.filled.append(filled)
         self.errors.append(float(trials.weights @ trials.losses(filled)))
@@ -193,7 +200,7 @@ def fit_blend(rows, trials, sizes, rng):
     gain over the best single Gaussian that exceeds its standard error, that Gaussian is returned.
     """
     n_features = rows.X.shape[1]
-    candidates = Candidates(rows, trials)
+    candidates = Candidates(rows, trials, observed_range(rows))
     for shrinkage in SHRINKAGES:
         prior_count = max(shrinkage * n_features, 1.0)
         candidates.add(lambda chosen: standard_normal(n_features), prior_count)
@@ -206,6 +213,13 @@ def fit_blend(rows, trials, sizes, rng):
             make_start = partial(_clustered, rows, filled, gaussian.covariances[0], size, seed)
             candidates.add(make_start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
     return _blended(candidates, single)
+
+
+def observed_range(rows):
+    """Return the minimum and the maximum of the observed cells of each feature, of shape (2, n)."""
+    lowest = np.where(rows.missing, np.inf, rows.X).min(axis=0)
+    highest = np.where(rows.missing, -np.inf, rows.X).max(axis=0)
+    return np.stack([lowest, highest])
 
 
 def _clustered(rows, filled, covariance, size, seed, chosen):
@@ -227,7 +241,8 @@ def _clustered(rows, filled, covariance, size, seed, chosen):
 def _blended(candidates, single):
     """Return the blend and what it fills in in the trials."""
     trials, filled = candidates.trials, np.array(candidates.filled)
-    alone = Blend([candidates.mixtures[single]], np.ones(1)), filled[single]
+    bounds = candidates.bounds
+    alone = Blend([candidates.mixtures[single]], np.ones(1), bounds), filled[single]
     if not trials.hidden.any():
         return alone
     weights = stacking_weights(filled[:, trials.hidden], trials)
@@ -237,13 +252,13 @@ def _blended(candidates, single):
         return alone
     chosen = np.flatnonzero(weights)
     mixtures = [candidates.mixtures[k] for k in chosen]
-    return Blend(mixtures, weights[chosen]), blended
+    return Blend(mixtures, weights[chosen], bounds), blended
 
 
 def stacking_weights(predictions, trials):
     """Return non-negative weights of candidates that fit the hidden cells best.
 
-    `predictions` has the shape (n_candidates, n_hidden_cells). Equal weights count as 50 cells.
+    `predictions` has the shape (n_candidates, n_hidden_cells). Equal weights count as 100 cells.
     """
     n_candidates = len(predictions)
     root = np.sqrt(trials.weights)[np.nonzero(trials.hidden)[0]]
