@@ -21,7 +21,7 @@ MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
 PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
-N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
+N_ERRORS = 1.5  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
 
