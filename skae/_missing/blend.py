@@ -15,13 +15,13 @@ from scipy.optimize import nnls
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
 
 N_FOLDS = 2
-N_MIXTURE_ITERATIONS = 15
+N_MIXTURE_ITERATIONS = 8
 MAX_HIDDEN_SHARE, USUAL_HIDDEN_SHARE = 0.5, 0.2  # of the observed cells of a trial
 MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
 PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
-N_ERRORS = 1.5  # standard errors that the gain over a single Gaussian must exceed
+N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
 
