@@ -40,7 +40,7 @@ for imputer_or_mean in (SimpleImputer().fit(incomplete[train]), imputer):
 # Draws say how certain a value is: nine in ten true values are between the 5 % and the 95 %
 # quantile of their draws.
 
-draws = imputer.sample(incomplete[test], n_draws=40, random_state=0)
+draws = imputer.draw(incomplete[test], n_draws=40, random_state=0)
 low, high = np.quantile(draws, [0.05, 0.95], axis=0)
 inside = ((low <= X[test]) & (X[test] <= high))[missing[test]]
 print(f"inside of their interval: {inside.mean():.0%} of the true values")

@@ -118,7 +118,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     sample_posterior : bool, default=False
         Whether `transform` draws missing values from their distribution given the observed ones,
         instead of filling in its mean. Drawn values vary as much as true ones do, which means do
-        not. The same call returns the same values; see `sample` for several draws.
+        not. The same call returns the same values; see `draw` for several draws.
     keep_empty_features : bool, default=False
         Whether to keep features without any observed value in `fit`, filled with 0.
     add_indicator : bool, default=False
@@ -380,7 +380,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         indicator = self.indicator_.transform(np.where(missing, np.nan, 0.0))
         return np.hstack([filled, indicator.astype(filled.dtype)])
 
-    def sample(self, X: ArrayLike, n_draws: int = 5, random_state: Any = None) -> FloatArray:
+    def draw(self, X: ArrayLike, n_draws: int = 5, random_state: Any = None) -> FloatArray:
         """Draw several completed copies of X, for multiple imputation.
 
         Parameters

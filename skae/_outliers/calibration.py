@@ -115,6 +115,10 @@ class CalibrationSamples:
         missing = None if self.missing is None else self.missing[chosen]
         return expected_scores(scorer, self.X[chosen], missing)
 
+    def with_missing(self, rows, chosen, spread):
+        """Return TrainingRows made from the chosen samples, whose missing cells have no loss."""
+        return rows if self.missing is None else with_missing(rows, self.missing[chosen], spread)
+
 
 def calibrate(samples, result, scorer, trainer, tasks):
     """Return the calibration of a scorer from samples that it was not fitted to.
@@ -188,9 +192,7 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     for k in range(n_folds - 1, n_folds - 1 - n_scored, -1):
         in_fold = folds == k
         rows = prepared_rows(X[~in_fold], weights[~in_fold], divides_frequent=True)
-        if samples.missing is not None:
-            missing = samples.missing[present[~in_fold]]
-            rows = with_missing(rows, missing, result.rows.spread)
+        rows = samples.with_missing(rows, present[~in_fold], result.rows.spread)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         chosen.append(np.flatnonzero(in_fold & ~is_atom))
         scores.append(samples.scores(fold_scorer, present[chosen[-1]]))
@@ -223,8 +225,9 @@ def _calibrate_on_splits(samples, result, scorer, trainer, tasks):
         split_scorer = scorer
         if not is_result:
             rows = prepared_rows(X[trained], weights[trained], divides_frequent=True)
+            rows = samples.with_missing(rows, present[trained], result.rows.spread)
             split_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
-        scores.append(split_scorer.score_samples(X[held_out]))
+        scores.append(samples.scores(split_scorer, present[held_out]))
     chosen = np.concatenate([held_out for _, held_out in splits])
     return Calibration(
         np.concatenate(scores),
