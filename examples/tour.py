@@ -34,6 +34,7 @@ FURTHER = [
     "plot_isolation_forest",
     "plot_select",
     "plot_tables",
+    "plot_missing",
     "plot_out_of_core",
     "plot_callbacks",
 ]

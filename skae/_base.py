@@ -19,13 +19,14 @@ from skae._compat import CallbackSupportMixin, check_sample_weight, root_context
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats, validate
 from skae._fitted_model import FittedModel, measured_samples
+from skae._incomplete import FillsGaps
+from skae._missing.gaps import Filled
 from skae._network import inference
 from skae._network.inference import FEW_ROWS
 from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sample_drawing import SampleDrawing
-from skae._training.batches import grouped_rows, prepared_rows
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import check_range, read_options
@@ -72,6 +73,7 @@ def warn_convergence(message):
 
 
 class _BaseAutoencoder(
+    FillsGaps,
     FittedModel,
     SampleDrawing,
     exporter.OnnxExport,
@@ -119,6 +121,7 @@ class _BaseAutoencoder(
             samples = samples if previous is None else previous.cast(*samples)
             with fit_slot(), job_runner() as run_jobs:
                 splits = splits if holds_out else None
+                samples = self._filled_training(samples, weights, previous is None)
                 rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
                 tasks = self._tasks(context, given, (X, X_clean, weights), rows)
@@ -142,7 +145,8 @@ class _BaseAutoencoder(
                 options = options.for_samples(X.shape[1])
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
-            change = follow(getattr(self, "_stream", None), samples[0], weights)
+            samples = self._filled_training((*samples, None), weights, first)
+            change = follow(getattr(self, "_stream", None), samples[0].X, weights)
             anew = first or change.is_shifted
             splits = self._splits_of_pass(anew, given, groups, weights)
             with job_runner() as run_jobs:
@@ -165,15 +169,6 @@ class _BaseAutoencoder(
     def _splits_of_pass(self, anew, X, groups, weights):
         """Return the splits of a call of `partial_fit`, None where it holds no samples out."""
         return None
-
-    def _training_rows(self, X, weights, X_clean, options, splits=None):
-        """Return the samples to train on, grouped unless `splits` is None: then none is held out.
-
-        `splits` holds the groups and splits that the user gave.
-        """
-        if splits is None:
-            return prepared_rows(X, weights, X_clean)
-        return grouped_rows(X, weights, X_clean, options, splits)
 
     def _previous(self):
         """Return the result of the last call of fit or partial_fit."""
@@ -200,7 +195,6 @@ class _BaseAutoencoder(
         """
         model = result.model
         X, weights = measured_samples(X, weights, is_preview=trainer is None)
-        errors = inference.mean_squared_errors(model, X)
         return {
             "theta_": model.parameters.flat,
             "architecture_": model.spec,
@@ -213,7 +207,7 @@ class _BaseAutoencoder(
             "t_": result.optimizer["steps"],
             "explained_variance_ratio_": result.explained_variance_ratio,
             "explained_variance_": result.explained_variance,
-            "reconstruction_err_": float(np.average(errors, weights=weights)),
+            "reconstruction_err_": self._reconstruction_error(model, X, weights),
             "_optimizer_state": result.optimizer,
             "_decoder_weights": result.decoder_weights,
             "_columns_read": model.columns_read,
@@ -272,7 +266,8 @@ class _BaseAutoencoder(
             raise
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
-        X = validate(self, X, reset=reset, dtype=floats(X), ensure_min_samples=ensure_min_samples)
+        options = {"dtype": floats(X), "ensure_min_samples": ensure_min_samples}
+        X = validate(self, X, reset=reset, ensure_all_finite="allow-nan", **options)
         check_range(X, self.loss)
         return X
 
@@ -284,7 +279,8 @@ class _BaseAutoencoder(
     def _validate_like(self, X, samples, name):
         """Return other samples, validated to have the features and the dtype of X."""
         try:
-            samples = validate(self, samples, reset=False, dtype=X.dtype)
+            options = {"dtype": X.dtype, "ensure_all_finite": "allow-nan"}
+            samples = validate(self, samples, reset=False, **options)
             check_range(samples, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
@@ -306,13 +302,18 @@ class _BaseAutoencoder(
     # ---------------------------------------------------------------- new samples
 
     def _validate(self, X):
-        """Return new samples, validated; raise NotFittedError if there is no model for them."""
+        """Return new samples, validated and filled; raise NotFittedError if there is no model."""
+        return self._validate_filled(X).X
+
+    def _validate_filled(self, X):
+        """Return new samples as Filled; raise NotFittedError if there is no model for them."""
         fitted = vars(self)
         nameless = "theta_" in fitted and "feature_names_in_" not in fitted
         if nameless and is_plain(X, self.n_features_in_):
-            return X
+            return Filled(X)
         check_is_fitted(self)
-        return validate(self, X, reset=False, dtype=floats(X))
+        X = validate(self, X, reset=False, dtype=floats(X), ensure_all_finite="allow-nan")
+        return self._filled(X)
 
     # ---------------------------------------------------------------- export
 
@@ -454,8 +455,7 @@ class _BaseAutoencoder(
         ValueError
             If X is invalid.
         """
-        X = self._validate(X)
-        return -inference.mean_squared_errors(self._model, X)
+        return -self._mean_squared_errors(self._model, self._validate_filled(X))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of the variance of X that the reconstruction explains.
@@ -483,13 +483,16 @@ class _BaseAutoencoder(
         ValueError
             If X or the weights are invalid.
         """
-        X = self._validate(X)
+        filled = self._validate_filled(X)
+        X = filled.X
         weights = self._validate_weights(sample_weight, X)
-        return explained_variance(X, inference.reconstruct(self._model, X), weights)
+        reconstruction = inference.reconstruct(self._model, X)
+        return explained_variance(X, reconstruction, weights, filled.missing)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.input_tags.allow_nan = True
         tags.input_tags.positive_only = getattr(loss, "lowest", None) == 0
         return tags

@@ -295,6 +295,11 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Number of layers, including the input.
     n_samples_seen_ : int
         Number of training samples, summed over all calls of `partial_fit`.
+    gaussian_ : dict or None
+        Mean and covariance of the training samples if cells of X were NaN, fitted by expectation
+        maximisation. A cell that is NaN is filled by its mean given the other cells of the sample;
+        it has no loss in training and does not count in a score. None if X was complete; NaN in
+        new samples is then filled in the same way, with the covariance that PCA leaves of X.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -514,9 +519,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
 
-    def _training_rows(self, X, weights, X_clean, options, splits=None):
+    def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, with noise to add unless X_clean is given."""
-        rows = super()._training_rows(X, weights, X_clean, options, splits)
+        rows = super()._training_rows(filled, weights, X_clean, options, splits)
         if X_clean is not None:
             return rows
         corruption = make_corruption(self.noise, self.noise_level, rows.X)

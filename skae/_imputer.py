@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
 from skae._base import _BaseAutoencoder, warn_convergence
@@ -20,7 +20,7 @@ from skae._compat import (
     validate_parameters,
 )
 from skae._constraints import CONSTRAINTS
-from skae._containers import FloatArray, floats
+from skae._containers import FloatArray, floats, validate
 from skae._missing.imputation import Imputation, fit_imputation
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
@@ -78,7 +78,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     A missing cell is first filled by its mean given the observed cells of the sample, under a
     Gaussian density fitted to incomplete samples by expectation maximisation. Mixtures of Gaussians
     and an autoencoder then correct this value, as far as cells that were observed and have been
-    hidden gain from it. Samples are filled in one pass.
+    hidden gain from it. Samples are filled in one pass, with values between the minimum and the
+    maximum of the feature in `fit`.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     sample_posterior : bool, default=False
         Whether `transform` draws missing values from their distribution given the observed ones,
         instead of filling in its mean. Drawn values vary as much as true ones do, which means do
-        not. The same call returns the same values; see `sample` for several draws.
+        not. The same call returns the same values; see `draw` for several draws.
     keep_empty_features : bool, default=False
         Whether to keep features without any observed value in `fit`, filled with 0.
     add_indicator : bool, default=False
@@ -302,7 +303,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _validate(self, X, reset=False):
         """Return samples and which of their cells are missing; missing cells are 0 in them."""
         takes_nan = is_nan(self.missing_values)
-        X = validate_data(
+        X = validate(
             self,
             X,
             reset=reset,
@@ -379,7 +380,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         indicator = self.indicator_.transform(np.where(missing, np.nan, 0.0))
         return np.hstack([filled, indicator.astype(filled.dtype)])
 
-    def sample(self, X: ArrayLike, n_draws: int = 5, random_state: Any = None) -> FloatArray:
+    def draw(self, X: ArrayLike, n_draws: int = 5, random_state: Any = None) -> FloatArray:
         """Draw several completed copies of X, for multiple imputation.
 
         Parameters

@@ -31,7 +31,7 @@ from skae._outliers.robust import (
     weighted_quantile,
     weights_as_counts,
 )
-from skae._outliers.scoring import Scorer, fit_scorer, update_scorer
+from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
 from skae._reporting import OutlierReports
 from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
@@ -338,6 +338,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Number of layers, including the input.
     n_samples_seen_ : int
         Number of training samples, summed over all calls of `partial_fit`.
+    gaussian_ : dict or None
+        Mean and covariance of the training samples if cells of X were NaN, fitted by expectation
+        maximisation. A cell that is NaN is filled by its mean given the other cells of the sample;
+        it has no loss in training and does not count in a score. None if X was complete; NaN in
+        new samples is then filled in the same way, with the covariance that PCA leaves of X.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -636,7 +641,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         splits = read_splits(self.validation_split if anew else None, X, None, groups, weights)
         return splits if anew else None
 
-    def _training_rows(self, X, weights, X_clean, options, splits=None):
+    def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, those outside the ellipsoid with less weight.
 
         Of the samples of a fit at most `max_samples` are drawn. In later calls of `partial_fit` the
@@ -645,7 +650,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         if splits is not None:
             drawn = self._drawn_weights(weights, options)
             self._warn_of_dropped(np.count_nonzero(drawn), np.count_nonzero(weights))
-            rows = super()._training_rows(X, drawn, None, options, splits)
+            rows = super()._training_rows(filled, drawn, None, options, splits)
             if splits.are_independent:
                 rows = deal_copies(rows, options.seeds.split)
             ellipsoid = None if self.novelty else fit_ellipsoid(rows, options.seeds.start)
@@ -655,11 +660,12 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             # A sample that was not drawn is not new if others of its group were.
             left_out = (drawn == 0) & (weights > 0) & splits.are_independent
             return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
-        rows = super()._training_rows(X, weights, None, options)
+        rows = super()._training_rows(filled, weights, None, options)
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
         self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
-        scores = np.append(self.calibration_scores_, self._scorer.score_samples(rows.X))
+        scores = expected_scores(self._scorer, rows.X, rows.missing)
+        scores = np.append(self.calibration_scores_, scores)
         self.calibration_scores_ = scores[-MEMORY_SAMPLES:]
         weights = np.append(self.calibration_weights_, rows.weights)
         self.calibration_weights_ = weights[-MEMORY_SAMPLES:]
@@ -676,11 +682,13 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             density = fit_scorer(result, result.seeds.samples, self._ellipsoid).density.asdict()
             attributes["density_"] = _persistence.in_file_order(density)
             scorer = replace(scorer, density=Density.from_dict(attributes["density_"]))
-        scores = scorer.score_samples(X)
+        filled = self._filled(X)
+        scores = expected_scores(scorer, filled.X, filled.missing)
         calibration = Calibration(scores, weights)
         if trainer is not None:
             max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
-            samples = CalibrationSamples(X, weights, result.rows.left_out, max_samples)
+            given = filled.X, weights, result.rows.left_out, max_samples, filled.missing
+            samples = CalibrationSamples(*given)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
         return attributes | {
@@ -763,9 +771,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         ValueError
             If X or the weights are invalid.
         """
-        X = self._validate(X)
-        weights = self._validate_weights(sample_weight, X)
-        return float(np.average(self._scorer.score_samples(X), weights=weights))
+        filled = self._validate_filled(X)
+        weights = self._validate_weights(sample_weight, filled.X)
+        scores = expected_scores(self._scorer, filled.X, filled.missing)
+        return float(np.average(scores, weights=weights))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the score of each sample; higher is more normal.
@@ -789,8 +798,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         ValueError
             If X is invalid.
         """
-        X = self._validate(X)
-        return self._scorer.score_samples(X)
+        filled = self._validate_filled(X)
+        return expected_scores(self._scorer, filled.X, filled.missing)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the score of each sample relative to the threshold.

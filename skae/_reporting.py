@@ -233,8 +233,11 @@ class OutlierReports:
         ValueError
             If X is invalid.
         """
-        samples = self._validate(X)
-        return features_in_container(self, self._scorer.score_features(samples), X, like_X=True)
+        filled = self._validate_filled(X)
+        contributions = self._scorer.score_features(filled.X)
+        if filled.missing is not None:
+            contributions[filled.missing] = np.nan
+        return features_in_container(self, contributions, X, like_X=True)
 
     def explain(
         self,

@@ -267,12 +267,20 @@ def mean_squared_error(X, reconstruction, weights):
     return float(np.average(errors, weights=weights))
 
 
-def explained_variance(X, reconstruction, weights):
+def explained_variance(X, reconstruction, weights, missing=None):
     """Return 1 - sum w (x - x_hat)**2 / sum w (x - mean)**2, over all features together.
 
-    Without variance the share is 1 for a perfect reconstruction, else 0.
+    Without variance the share is 1 for a perfect reconstruction, else 0. Cells that `missing` marks
+    do not count.
     """
     weights = weights / weights.sum()
+    if missing is not None:
+        shares = np.where(missing, 0, weights[:, None])
+        totals = np.maximum(shares.sum(axis=0), np.finfo(np.float64).tiny)
+        mean = np.einsum("ij,ij->j", shares, X) / totals
+        reconstruction = np.where(missing, X, reconstruction)
+        X, missing = np.where(missing, mean, X), None
+        reconstruction = np.where(shares > 0, reconstruction, X)
     error = weights @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
     centred = np.subtract(X, X[0], dtype=np.float64)  # exactly zero if all samples are equal
     variance = weights @ np.square(centred - weights @ centred).sum(axis=1)

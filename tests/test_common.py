@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 from versions import is_older
 
 from skae import (
+    AutoencoderImputer,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     DenoisingAutoencoder,
@@ -194,6 +195,19 @@ def test_checks(estimator, check):
     run(check, estimator)
 
 
+QUICK_IMPUTER = {"mixture_sizes": (2,), "hidden_layer_sizes": (8,), "max_iter": 2}
+IMPUTERS = [
+    AutoencoderImputer(),
+    AutoencoderImputer(add_indicator=True, sample_posterior=True, **QUICK_IMPUTER),
+    AutoencoderImputer(missing_values=-1, keep_empty_features=True, **QUICK_IMPUTER),
+]
+
+
+@parametrize_with_checks(IMPUTERS)
+def test_checks_of_imputers(estimator, check):
+    run(check, estimator)
+
+
 @few_folds
 @parametrize(configured(), depends_on_the_configuration)
 def test_checks_that_depend_on_the_configuration(estimator, check):
@@ -287,12 +301,13 @@ LEFT_OUT = [
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", [*ESTIMATORS, AutoencoderImputer])
 def test_checks_left_out(Estimator, name):
     if is_older("scikit-learn", 1, 9) and not hasattr(estimator_checks, name):
         pytest.skip("a check that this scikit-learn does not have yet")
     check = getattr(estimator_checks, name)
     small = QUICK if Estimator is AutoencoderOutlierDetector else SMALL
+    small = QUICK_IMPUTER if Estimator is AutoencoderImputer else small
     estimator = Estimator(**small | {"max_iter": 2})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

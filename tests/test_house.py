@@ -19,7 +19,8 @@ FLOORS = [
     ["_training", "_outliers"],
     ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
     ["_sample_drawing", "_validation"],
-    ["_base", "_denoising", "_fitted_model", "_imputer", "_outlier", "_reporting", "_transformer"],
+    ["_base", "_denoising", "_fitted_model", "_imputer", "_incomplete", "_outlier"]
+    + ["_reporting", "_transformer"],
     ["_variational", "export"],
     ["plotting"],
     ["__init__"],

@@ -149,15 +149,15 @@ def test_posterior_draws():
     drawn = model.transform(INCOMPLETE)
     np.testing.assert_array_equal(drawn, model.transform(INCOMPLETE))
     mean = imputer().fit(INCOMPLETE).transform(INCOMPLETE)
-    assert np.abs(drawn - mean)[GAPS].min() > 0
+    assert np.mean(drawn[GAPS] != mean[GAPS]) > 0.95
     np.testing.assert_array_equal(drawn[~GAPS], X[~GAPS])
-    draws = model.sample(INCOMPLETE, 100, random_state=1)
+    draws = model.draw(INCOMPLETE, 100, random_state=1)
     assert draws.shape == (100, 150, 4)
     spread = draws.std(axis=0)[GAPS].mean()
-    np.testing.assert_allclose(draws.mean(axis=0)[GAPS], mean[GAPS], atol=0.6 * spread)
+    assert np.abs(draws.mean(axis=0) - mean)[GAPS].mean() < 0.3 * spread
     for n_draws in (0, 1.5, True):
         with pytest.raises(ValueError, match="n_draws"):
-            model.sample(INCOMPLETE, n_draws)
+            model.draw(INCOMPLETE, n_draws)
 
 
 def test_weights():

@@ -7,19 +7,20 @@ Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import nnls
 
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
 
-N_FOLDS = 3
-N_MIXTURE_ITERATIONS, N_REFITTED_ITERATIONS = 15, 6
+N_FOLDS = 2
+N_MIXTURE_ITERATIONS = 8
 MAX_HIDDEN_SHARE, USUAL_HIDDEN_SHARE = 0.5, 0.2  # of the observed cells of a trial
 MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
-PRIOR_CELLS = 50  # as many cells pull the weights towards equal ones
+PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
 N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
@@ -82,17 +83,22 @@ class Trials:
 
 @dataclass(frozen=True)
 class Blend:
-    """The weighted sum of the conditional means of mixtures."""
+    """The weighted sum of the conditional means of mixtures, each within the range of its feature.
+
+    `bounds` holds the minimum and the maximum of each feature in training: outside of it mixtures
+    extrapolate overconfidently.
+    """
 
     mixtures: list
     weights: np.ndarray
+    bounds: np.ndarray
 
     def conditional_means(self, X, missing):
         """Return samples with their missing cells filled."""
         filled = np.array(X, np.float64)
         total = 0.0
         for mixture, weight in zip(self.mixtures, self.weights, strict=True):
-            total = total + weight * mixture.conditional_means(X, missing)
+            total = total + weight * np.clip(mixture.conditional_means(X, missing), *self.bounds)
         np.copyto(filled, total, where=missing)
         return filled
 
@@ -157,24 +163,31 @@ class Candidates:
 
     rows: IncompleteRows
     trials: Trials
+    bounds: np.ndarray
     mixtures: list = field(default_factory=list)
     filled: list = field(default_factory=list)
     errors: list = field(default_factory=list)
 
-    def add(self, start, prior_count, n_iterations=N_ITERATIONS):
-        """Fit a mixture to all samples and without each fold, and measure its error."""
+    def add(self, make_start, prior_count, n_iterations=N_ITERATIONS):
+        """Fit a mixture to all samples and without each fold, and measure its error.
+
+        `make_start(chosen)` returns the mixture to start with, given a boolean array of samples.
+        """
         rows, trials = self.rows, self.trials
-        whole = rows.X, rows.missing, rows.weights
-        mixture = fit_mixture(*whole, start, prior_count, n_iterations)
+
+        def fit(chosen):
+            part = rows.part(chosen)
+            arrays = part.X, part.missing, part.weights
+            return fit_mixture(*arrays, make_start(chosen), prior_count, n_iterations)
+
+        mixture = fit(np.ones(len(rows), bool))
         filled = np.empty(trials.X.shape)
         for k in range(trials.n_folds):
-            others = rows.part(trials.fold_of_row != k)
-            without = mixture
-            if len(others):
-                fitted = others.X, others.missing, others.weights
-                without = fit_mixture(*fitted, mixture, prior_count, N_REFITTED_ITERATIONS)
+            others = trials.fold_of_row != k
+            without = fit(others) if others.any() else mixture
             chosen = trials.in_fold(k)
-            filled[chosen] = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+            means = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+            filled[chosen] = np.clip(means, *self.bounds)
         self.mixtures.append(mixture)
         self.filled.append(filled)
         self.errors.append(float(trials.weights @ trials.losses(filled)))
@@ -187,29 +200,39 @@ def fit_blend(rows, trials, sizes, rng):
     gain over the best single Gaussian that exceeds its standard error, that Gaussian is returned.
     """
     n_features = rows.X.shape[1]
-    candidates = Candidates(rows, trials)
+    candidates = Candidates(rows, trials, observed_range(rows))
     for shrinkage in SHRINKAGES:
-        candidates.add(standard_normal(n_features), max(shrinkage * n_features, 1.0))
+        prior_count = max(shrinkage * n_features, 1.0)
+        candidates.add(lambda chosen: standard_normal(n_features), prior_count)
     single = int(np.argmin(candidates.errors))
     gaussian = candidates.mixtures[1]
     filled = gaussian.conditional_means(rows.X, rows.missing)
     for size in sizes:
-        if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and size <= len(rows):
-            start = _clustered(rows, filled, gaussian.covariances[0], size, rng)
-            candidates.add(start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
+        if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and 2 * size <= len(rows):
+            seed = int(rng.integers(2**31))
+            make_start = partial(_clustered, rows, filled, gaussian.covariances[0], size, seed)
+            candidates.add(make_start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
     return _blended(candidates, single)
 
 
-def _clustered(rows, filled, covariance, size, rng):
+def observed_range(rows):
+    """Return the minimum and the maximum of the observed cells of each feature, of shape (2, n)."""
+    lowest = np.where(rows.missing, np.inf, rows.X).min(axis=0)
+    highest = np.where(rows.missing, -np.inf, rows.X).max(axis=0)
+    return np.stack([lowest, highest])
+
+
+def _clustered(rows, filled, covariance, size, seed, chosen):
     """Return the mixture to start with: k-means on filled samples, and one covariance for all."""
     from sklearn.cluster import KMeans  # takes long to import
 
-    kmeans = KMeans(size, n_init=1, random_state=int(rng.integers(2**31)))
-    labels = kmeans.fit_predict(filled, sample_weight=rows.weights)
-    counts = np.bincount(labels, rows.weights, minlength=size)
+    filled, weights = filled[chosen], rows.weights[chosen]
+    kmeans = KMeans(size, n_init=1, random_state=seed)
+    labels = kmeans.fit_predict(filled, sample_weight=weights)
+    counts = np.bincount(labels, weights, minlength=size)
     means = kmeans.cluster_centers_
-    within = rows.weights @ np.square(filled - means[labels])
-    total = rows.weights @ np.square(filled - filled.mean(axis=0))
+    within = weights @ np.square(filled - means[labels])
+    total = weights @ np.square(filled - filled.mean(axis=0))
     share = max(within.sum() / max(total.sum(), 1e-12), MIN_WITHIN_SHARE)
     covariances = np.repeat(share * covariance[None], size, axis=0)
     return Mixture((counts + 1) / (counts.sum() + size), means, covariances)
@@ -218,7 +241,8 @@ def _clustered(rows, filled, covariance, size, rng):
 def _blended(candidates, single):
     """Return the blend and what it fills in in the trials."""
     trials, filled = candidates.trials, np.array(candidates.filled)
-    alone = Blend([candidates.mixtures[single]], np.ones(1)), filled[single]
+    bounds = candidates.bounds
+    alone = Blend([candidates.mixtures[single]], np.ones(1), bounds), filled[single]
     if not trials.hidden.any():
         return alone
     weights = stacking_weights(filled[:, trials.hidden], trials)
@@ -228,13 +252,13 @@ def _blended(candidates, single):
         return alone
     chosen = np.flatnonzero(weights)
     mixtures = [candidates.mixtures[k] for k in chosen]
-    return Blend(mixtures, weights[chosen]), blended
+    return Blend(mixtures, weights[chosen], bounds), blended
 
 
 def stacking_weights(predictions, trials):
     """Return non-negative weights of candidates that fit the hidden cells best.
 
-    `predictions` has the shape (n_candidates, n_hidden_cells). Equal weights count as 50 cells.
+    `predictions` has the shape (n_candidates, n_hidden_cells). Equal weights count as 100 cells.
     """
     n_candidates = len(predictions)
     root = np.sqrt(trials.weights)[np.nonzero(trials.hidden)[0]]

@@ -46,6 +46,7 @@ class Imputation:
             "scale": self.scale,
             "mixtures": [mixture.asdict() for mixture in self.blend.mixtures],
             "weights": self.blend.weights,
+            "bounds": self.blend.bounds,
             "correction": correction,
             "spread": self.spread,
         }
@@ -53,7 +54,8 @@ class Imputation:
     @classmethod
     def from_dict(cls, state):
         """Return the imputation that `asdict` has turned into a dict."""
-        blend = Blend([Mixture(**m) for m in state["mixtures"]], state["weights"])
+        mixtures = [Mixture(**m) for m in state["mixtures"]]
+        blend = Blend(mixtures, state["weights"], state["bounds"])
         correction = state["correction"]
         correction = None if correction is None else Correction(**correction)
         return cls(state["mean"], state["scale"], blend, correction, state["spread"])
@@ -83,6 +85,7 @@ class Imputation:
             centre, _ = self.blend.moments(Z, missing)
             drawn = self.blend.draw(Z, missing, rng)
             filled += self.spread * (drawn - centre)
+        np.clip(filled, *self.blend.bounds, out=filled)
         return filled * self.scale + self.mean
 
 
@@ -133,7 +136,8 @@ def fit_imputation(X, missing, weights, sizes, max_samples, trainer: Trainer):
         trials = trials.joined(others, len(few))
     correction, curve = fit_correction(filled, trials, dtype, trainer)
     if correction is not None:
-        filled = filled + correction(np.where(trials.missing, filled, trials.X), trials.missing)
+        added = correction(np.where(trials.missing, filled, trials.X), trials.missing)
+        filled = np.clip(filled + added, *blend.bounds)
     spread = measure_spread(blend, filled, trials, rng)
     return Imputation(mean, scale, blend, correction, spread), curve
 

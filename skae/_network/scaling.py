@@ -87,6 +87,28 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     return Scaling(mean.astype(X.dtype), scale.astype(X.dtype))
 
 
+def widened(scaling, spread):
+    """Return the scaling with the variances on the diagonal of `spread` added."""
+    variances = np.diag(spread)
+    added = variances if scaling.scale.ndim else variances.mean()
+    dtype = scaling.scale.dtype
+    return Scaling(scaling.mean, np.sqrt(np.square(scaling.scale) + added).astype(dtype))
+
+
+def spread_out(X, weights, spread):
+    """Return samples and weights with further samples that add `spread` to their covariance.
+
+    The result is up to a factor: it has twice the weight, and half the sum of the covariances.
+    """
+    n_features = X.shape[1]
+    mean = np.average(X, axis=0, weights=weights)
+    values, directions = np.linalg.eigh(spread)
+    steps = np.sqrt(np.maximum(values, 0) * n_features)[:, None] * directions.T
+    further = np.concatenate([mean + steps, mean - steps]).astype(X.dtype)
+    shares = np.full(2 * n_features, weights.sum() / (2 * n_features))
+    return np.concatenate([X, further]), np.concatenate([weights, shares])
+
+
 def _scales_of_rare_values(X, weights):
     """Return scales of columns in which three of four samples share one value, else zero.
 

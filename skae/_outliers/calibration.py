@@ -10,8 +10,8 @@ import numpy as np
 from skae._network.network import hidden_activation
 from skae._outliers.atoms import count_copies
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
-from skae._outliers.scoring import Scorer, fit_scorer
-from skae._training.batches import prepared_rows
+from skae._outliers.scoring import Scorer, expected_scores, fit_scorer
+from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
 
@@ -104,12 +104,25 @@ def subsample_weights(weights, max_samples, seed):
 
 @dataclass(frozen=True)
 class CalibrationSamples:
-    """The samples of a fit; the boolean array `left_out` marks those that were not drawn for it."""
+    """The samples of a fit; the boolean array `left_out` marks those that were not drawn for it.
+
+    Cells that `missing` marks are filled in X; it is None if there are none.
+    """
 
     X: np.ndarray
     weights: np.ndarray
     left_out: np.ndarray
     max_samples: int
+    missing: np.ndarray | None = None
+
+    def scores(self, scorer, chosen):
+        """Return the scores of the chosen samples by a scorer."""
+        missing = None if self.missing is None else self.missing[chosen]
+        return expected_scores(scorer, self.X[chosen], missing)
+
+    def with_missing(self, rows, chosen, spread):
+        """Return TrainingRows made from the chosen samples, whose missing cells have no loss."""
+        return rows if self.missing is None else with_missing(rows, self.missing[chosen], spread)
 
 
 def calibrate(samples, result, scorer, trainer, tasks):
@@ -129,12 +142,13 @@ def calibrate(samples, result, scorer, trainer, tasks):
         pass
     message = "Interrupted by user: the threshold rests on scores of the training samples."
     warnings.warn(message, stacklevel=2)
-    return _calibration(scorer, samples.X, samples.weights, np.arange(len(samples.X)))
+    return _calibration(scorer, samples, np.arange(len(samples.X)))
 
 
-def _calibration(scorer, X, weights, indices):
+def _calibration(scorer, samples, indices):
     tolerance = tie_tolerance(scorer.model.parameters.flat.dtype)
-    return Calibration(scorer.score_samples(X), weights, tolerance, indices)
+    scores = samples.scores(scorer, indices)
+    return Calibration(scores, samples.weights[indices], tolerance, indices)
 
 
 def tie_tolerance(dtype):
@@ -148,7 +162,7 @@ def _calibrate_on_left_out(samples, scorer, seed):
     if len(chosen) > samples.max_samples:
         rng = np.random.default_rng(seed)
         chosen = np.sort(rng.choice(chosen, samples.max_samples, replace=False))
-    return _calibration(scorer, samples.X[chosen], samples.weights[chosen], chosen)
+    return _calibration(scorer, samples, chosen)
 
 
 def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
@@ -177,22 +191,23 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     folds[is_atom] = np.arange(is_atom.sum()) % n_folds  # atoms are in all folds
     folds[held_out] = HELD_OUT
     chosen = [np.flatnonzero(folds == HELD_OUT)]
-    scores = [scorer.score_samples(X[chosen[0]])]
+    scores = [samples.scores(scorer, present[chosen[0]])]
     n_scored = _count_folds(weights, is_atom, weights[chosen[0]].sum(), n_folds)
     calibration_tasks = tasks.calibration(n_scored)
     for k in range(n_folds - 1, n_folds - 1 - n_scored, -1):
         in_fold = folds == k
         rows = prepared_rows(X[~in_fold], weights[~in_fold], divides_frequent=True)
+        rows = samples.with_missing(rows, present[~in_fold], result.rows.spread)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         chosen.append(np.flatnonzero(in_fold & ~is_atom))
-        scores.append(fold_scorer.score_samples(X[chosen[-1]]))
+        scores.append(samples.scores(fold_scorer, present[chosen[-1]]))
     chosen = np.concatenate(chosen)
     if not len(chosen):
-        return _calibration(scorer, X, weights, present)
+        return _calibration(scorer, samples, present)
     atoms = np.flatnonzero(is_atom)
     share = weights[chosen].sum() / weights[~is_atom].sum()
     return Calibration(
-        np.concatenate([*scores, scorer.score_samples(X[atoms])]),
+        np.concatenate([*scores, samples.scores(scorer, present[atoms])]),
         np.append(weights[chosen], share * weights[atoms]),
         tie_tolerance(scorer.model.parameters.flat.dtype),
         present[np.append(chosen, atoms)],
@@ -215,8 +230,9 @@ def _calibrate_on_splits(samples, result, scorer, trainer, tasks):
         split_scorer = scorer
         if not is_result:
             rows = prepared_rows(X[trained], weights[trained], divides_frequent=True)
+            rows = samples.with_missing(rows, present[trained], result.rows.spread)
             split_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
-        scores.append(split_scorer.score_samples(X[held_out]))
+        scores.append(samples.scores(split_scorer, present[held_out]))
     chosen = np.concatenate([held_out for _, held_out in splits])
     return Calibration(
         np.concatenate(scores),

@@ -34,7 +34,7 @@ class TrainingRows:
     the row number of each of these. The boolean array `left_out` marks those of the user's
     samples that were not drawn and can calibrate a detector. `missing` marks the cells of the
     target that have no loss, because they were missing and have been filled; None stands for no
-    such cell.
+    such cell. `spread` is the covariance that the samples lack because of the filling, or None.
     """
 
     X: np.ndarray
@@ -48,6 +48,7 @@ class TrainingRows:
     splits: tuple = ()
     given: np.ndarray | None = None
     left_out: np.ndarray | None = None
+    spread: np.ndarray | None = None
 
     def __len__(self):
         return len(self.index)
@@ -146,8 +147,12 @@ def grouped_rows(X, weights, X_clean, options, splits=NO_SPLITS):
 
 
 def validation_rows(X, corruption, seed):
-    """Return TrainingRows of a validation set, with a splitter that groups dependent samples."""
-    rows = replace(all_rows(X), corruption=corruption)
+    """Return TrainingRows of a validation set, with a splitter that groups dependent samples.
+
+    X is an array, or TrainingRows if cells are missing.
+    """
+    rows = replace(X if isinstance(X, TrainingRows) else all_rows(X), corruption=corruption)
+    X = rows.X
     with np.errstate(all="ignore"):  # of values near the largest number
         rng = np.random.default_rng(seed)
         splitter = group_samples(X, rows.weights, rng, blocks=find_blocks(X))
@@ -185,7 +190,18 @@ def divide_rows(rows, n_parts):
     first = np.cumsum(n_parts) - n_parts
     member = first[rows.member] + count_earlier(rows.member) % n_parts[rows.member]
     X, weights = np.repeat(rows.X, n_parts, axis=0), np.repeat(rows.weights / n_parts, n_parts)
-    return replace(all_rows(X, weights), member=member, given=rows.given)
+    missing = None if rows.missing is None else np.repeat(rows.missing, n_parts, axis=0)
+    made = {"member": member, "given": rows.given, "missing": missing, "spread": rows.spread}
+    return replace(all_rows(X, weights), **made)
+
+
+def with_missing(rows, missing, spread=None):
+    """Return TrainingRows in which missing cells have no loss, given those of all samples."""
+    if missing is None:
+        return rows if spread is None else replace(rows, spread=spread)
+    marks = np.zeros(rows.target.shape, bool)
+    marks[rows.member] = missing if rows.given is None else missing[rows.given]
+    return replace(rows, missing=marks, spread=spread)
 
 
 def _without_zero_weights(X, weights, X_clean):

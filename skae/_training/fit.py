@@ -39,9 +39,9 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     """Train until early stopping or `max_iter`; return the FitResult.
 
     Training resumes from a `previous` fit, if given. Early stopping uses `X_val` as validation
-    set, if given. If a share of the variance is asked for, models of several sizes are trained
-    and the smallest that explains it is returned. `tasks` report to callbacks, which may stop
-    the training.
+    set, if given: an array, or TrainingRows if cells are missing. If a share of the variance is
+    asked for, models of several sizes are trained and the smallest that explains it is returned.
+    `tasks` report to callbacks, which may stop the training.
     """
     run = _start(trainer, rows, previous, X_val)
     searches = _searches_components(run, X_val)

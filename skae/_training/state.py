@@ -24,7 +24,7 @@ from skae._network.initialization import (
 )
 from skae._network.network import Parameters, build, with_hidden_activation
 from skae._network.probabilistic_pca import start_as_probabilistic_pca
-from skae._network.scaling import measure_scaling
+from skae._network.scaling import measure_scaling, spread_out, widened
 from skae._parallel import run_sequentially
 from skae._training.options import AUTO_ACTIVATIONS
 
@@ -163,7 +163,11 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
     explained_by_pca = None
     if moments is None:
         scaling = measure_scaling(X, weights, network.standardize, run_jobs)
-        pca = _pca_start(X, weights, scaling, network, n_components, run_jobs)
+        variation = X, weights
+        if rows.spread is not None:
+            scaling = widened(scaling, rows.spread)
+            variation = spread_out(X, weights, rows.spread)
+        pca = _pca_start(*variation, scaling, network, n_components, run_jobs)
         n_components, directions, explained_by_pca = pca
     else:
         scaling = moments.scaling(network.standardize, X.dtype)

@@ -63,7 +63,7 @@ def test_intervals_of_draws_cover_the_truth(seed):
     train, truth = X[:500], X[500:]
     test = with_gaps(truth, seed=seed + 7)
     imputer = AutoencoderImputer(**QUICK).fit(with_gaps(train))
-    draws = imputer.sample(test, 40)
+    draws = imputer.draw(test, 40)
     low, high = np.quantile(draws, [0.05, 0.95], axis=0)
     missing = np.isnan(test)
     covered = ((low <= truth) & (truth <= high))[missing].mean()

@@ -1,0 +1,110 @@
+"""Incomplete samples: how the estimators fill missing cells, in training and afterwards."""
+
+from typing import Any
+
+import numpy as np
+
+from skae._missing.gaps import Filled, Gaussian, fit_gaussian, gaussian_of_model, missing_cells
+from skae._network import inference
+from skae._network.network import loss_of
+from skae._training.batches import all_rows, grouped_rows, prepared_rows, with_missing
+
+
+class FillsGaps:
+    """Mixin that fills missing cells by their mean given the observed cells of the sample.
+
+    The Gaussian behind it is fitted to the training samples if these are incomplete, and is that of
+    the model's PCA otherwise.
+    """
+
+    gaussian_: dict[str, Any] | None
+
+    def _training_rows(self, filled, weights, X_clean, options, splits=None):
+        """Return the samples to train on, grouped unless `splits` is None: then none is held out.
+
+        `splits` holds the groups and splits that the user gave.
+        """
+        if splits is None:
+            rows = prepared_rows(filled.X, weights, X_clean)
+        else:
+            rows = grouped_rows(filled.X, weights, X_clean, options, splits)
+        return with_missing(rows, filled.missing, filled.spread)
+
+    def _filled_training(self, samples, weights, first):
+        """Return X as Filled, X_clean, and X_val, all without missing cells.
+
+        If any cell is missing, a first fit also fits the Gaussian that fills it. Missing cells of
+        the target have no loss: those of X_clean if it is given, else those of X.
+        """
+        X, X_clean, X_val = samples
+        gaps = [None if each is None else missing_cells(each) for each in samples]
+        if first:
+            self.gaussian_ = None
+            if any(missing is not None for missing in gaps):
+                known = np.isnan(X) if gaps[0] is None else gaps[0]
+                self._check_columns(known[weights > 0])
+                self.gaussian_ = fit_gaussian(X, known, weights).asdict()
+        X, X_clean = (self._fill(*pair) for pair in zip((X, X_clean), gaps))
+        if gaps[2] is not None:
+            X_val = with_missing(all_rows(self._fill(X_val, gaps[2])), gaps[2])
+        spread = None
+        if gaps[0] is not None:
+            present = weights > 0
+            spread = self._gaussian.spread(gaps[0][present], weights[present])
+        return Filled(X, gaps[0] if X_clean is None else gaps[1], spread), X_clean, X_val
+
+    def _check_columns(self, missing):
+        """Raise ValueError if a feature has no value."""
+        empty = np.flatnonzero(missing.all(axis=0))
+        if len(empty):
+            names = getattr(self, "feature_names_in_", None)
+            names = empty.tolist() if names is None else names[empty].tolist()
+            raise ValueError(
+                f"X has no value but NaN in {len(empty)} of {missing.shape[1]} features: "
+                f"{names[:5]}. Drop them first."
+            )
+
+    @property
+    def _gaussian(self):
+        """Return the Gaussian that fills missing cells: fitted to incomplete samples, or PCA's."""
+        if getattr(self, "gaussian_", None) is not None:
+            return Gaussian(**self.gaussian_)
+        error = self.reconstruction_err_ / float(np.square(self.scale_).mean())
+        return gaussian_of_model(self._model, self.explained_variance_ratio_, error)
+
+    def _fill(self, X, missing):
+        """Return samples with missing cells filled, within the range of the loss."""
+        if missing is None:
+            return X
+        loss = loss_of(self.loss)
+        return self._gaussian.fill(X, missing, (loss.lowest, loss.highest))
+
+    def _filled(self, X):
+        """Return validated samples as Filled."""
+        missing = missing_cells(X)
+        return Filled(self._fill(X, missing), missing)
+
+    def _mean_squared_errors(self, model, filled):
+        """Return the mean squared error of the observed cells; that of training if there is none.
+
+        The latter is NaN during the first fit.
+        """
+        X, missing = filled.X, filled.missing
+        if missing is None:
+            return inference.mean_squared_errors(model, X)
+        squares = np.square(inference.reconstruct(model, X) - X)
+        counts = (~missing).sum(axis=1)
+        errors = np.where(missing, 0, squares).sum(axis=1) / np.maximum(counts, 1)
+        errors[counts == 0] = getattr(self, "reconstruction_err_", np.nan)
+        return errors.astype(X.dtype)
+
+    def _reconstruction_error(self, model, X, weights):
+        """Return the mean squared error of the observed cells of validated samples."""
+        filled = self._filled(X)
+        errors = self._mean_squared_errors(model, filled)
+        if filled.missing is not None:  # each observed cell counts alike
+            counts = (~filled.missing).sum(axis=1)
+            errors = np.where(counts > 0, errors, 0)
+            weights = counts if weights is None else weights * counts
+            weights = weights if weights.any() else None
+        return float(np.average(errors, weights=weights))

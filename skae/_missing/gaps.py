@@ -1,0 +1,134 @@
+"""Gaps in samples: where they are, and the Gaussian whose conditional mean fills them."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from skae._missing.imputation import standardisation
+from skae._missing.mixture import Mixture, blocks, fit_mixture, standard_normal
+from skae._sampling import evenly_spaced
+
+MIN_EM_ROWS, MAX_EM_ROWS, MAX_EM_OPERATIONS = 300, 3000, 10**9  # in one step of a fit
+SHRINKAGE = 0.3  # prior samples for each feature
+BLOCK_ROWS = 4096
+MIN_RELATIVE_VARIANCE = 1e-4
+
+
+def missing_cells(X):
+    """Return a boolean array of the cells that are NaN, or None if there are none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isnan(X.sum()):  # also of infinite sums that cancel, which are told apart below
+            return None
+    missing = np.isnan(X)
+    return missing if missing.any() else None
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Samples whose missing cells are filled, and which these are; None if there are none.
+
+    `spread` is the mean conditional covariance of the filled cells, by which the covariance of the
+    filled samples is too small.
+    """
+
+    X: np.ndarray
+    missing: np.ndarray | None = None
+    spread: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The distribution of samples by their mean and covariance, in their own units, in float64."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    asdict = asdict
+
+    @cached_property
+    def scale(self):
+        """Return the standard deviations, 1 for features without variation."""
+        deviations = np.sqrt(np.diag(self.covariance))
+        return np.where(deviations > 0, deviations, 1.0)
+
+    @cached_property
+    def mixture(self):
+        """Return the distribution of standardised samples, as a mixture of one component."""
+        correlations = self.covariance / np.outer(self.scale, self.scale)
+        correlations[np.diag_indices(len(correlations))] += MIN_RELATIVE_VARIANCE
+        return Mixture(np.ones(1), np.zeros((1, len(self.mean))), correlations[None])
+
+    def fill(self, X, missing, bounds=(-np.inf, np.inf)):
+        """Return samples with their missing cells filled, within bounds, in the dtype of X."""
+        filled = X.copy()
+        incomplete = np.flatnonzero(missing.any(axis=1))
+        for start in range(0, len(incomplete), BLOCK_ROWS):
+            rows = incomplete[start : start + BLOCK_ROWS]
+            gaps, block = missing[rows], X[rows]
+            Z = np.where(gaps, 0, (block - self.mean) / self.scale)
+            values = self.mixture.conditional_means(Z, gaps) * self.scale + self.mean
+            np.copyto(block, np.clip(values, *bounds), where=gaps, casting="same_kind")
+            filled[rows] = block
+        return filled
+
+    def spread(self, missing, weights):
+        """Return the weighted mean of the conditional covariances of the missing cells."""
+        n_features = len(self.mean)
+        total = np.zeros(n_features * n_features)
+        chosen = evenly_spaced(len(missing), count_em_rows(n_features))
+        missing, weights = missing[chosen], weights[chosen]
+        for rows, columns in blocks(missing):
+            Z = np.zeros((len(rows), n_features))
+            _, _, covariances = self.mixture.condition(Z, columns)
+            cells = columns.T[:, None] * n_features + columns.T[None]
+            added = (covariances[..., 0] * weights[rows]).ravel()
+            total += np.bincount(cells.ravel(), added, minlength=len(total))
+        mean = total.reshape(n_features, n_features) / max(weights.sum(), 1e-300)
+        return mean * np.outer(self.scale, self.scale)
+
+
+def count_em_rows(n_features):
+    """Return the number of samples that determine a Gaussian: fewer if they are wide."""
+    return int(np.clip(MAX_EM_OPERATIONS // n_features**3, MIN_EM_ROWS, MAX_EM_ROWS))
+
+
+def fit_gaussian(X, missing, weights):
+    """Fit a Gaussian to incomplete samples by expectation maximisation.
+
+    At most 3000 samples are used, evenly spaced, fewer if they have more than 70 features.
+    Features without any value get the mean 0.
+    """
+    present = np.flatnonzero(weights)
+    chosen = present[evenly_spaced(len(present), count_em_rows(X.shape[1]))]
+    X, missing, weights = X[chosen].astype(np.float64), missing[chosen], weights[chosen]
+    X = np.where(missing, 0, X)
+    mean, scale = standardisation(X, missing, weights)
+    Z = np.where(missing, 0, (X - mean) / scale)
+    n_features = X.shape[1]
+    start = standard_normal(n_features)
+    mixture = fit_mixture(Z, missing, weights, start, max(SHRINKAGE * n_features, 1.0))
+    covariance = mixture.covariances[0] * np.outer(scale, scale)
+    return Gaussian(mean + scale * mixture.means[0], covariance)
+
+
+def gaussian_of_model(model, explained, error):
+    """Return the Gaussian of a model that was fitted to complete samples.
+
+    It is that of probabilistic PCA (Tipping & Bishop, 1999, J. Royal Statistical Society B 61): the
+    linear path gives the directions, `explained` the share of the variance along each of them, and
+    the mean squared error of the reconstruction the variance across. Without a linear path the
+    features are independent.
+    """
+    scaling = model.scaling
+    mean, n_features = scaling.mean.astype(np.float64), len(scaling.mean)
+    scale = np.broadcast_to(scaling.scale, (n_features,)).astype(np.float64)
+    covariance = np.eye(n_features)
+    if model.network.linear_path and explained is not None:
+        directions = np.asarray(model.parameters.path[1], np.float64)
+        lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+        directions = directions / np.where(lengths > 0, lengths, 1)
+        shares = np.clip(explained[: len(directions)], 0, None)
+        along = (directions.T * shares) @ directions * n_features
+        covariance = along + max(error, MIN_RELATIVE_VARIANCE) * np.eye(n_features)
+    return Gaussian(mean, covariance * np.outer(scale, scale))
