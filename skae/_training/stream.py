@@ -20,6 +20,7 @@ from skae._sampling import evenly_spaced
 
 MAX_DIRECTIONS, MAX_EXACT_COLUMNS = 64, 128  # of the scatter; up to 128 features have all
 MAX_ROWS, MAX_WIDE_ROWS = 2000, 256  # of samples with more features
+BLOCK_NUMBERS = 2**18  # of the samples whose deviations are squared at once
 CHECK_FACTOR = 1.05  # the weight of all samples grows by this between two comparisons with PCA
 MIN_COMPARED_ROWS = 20
 MAX_SHIFT, MAX_RATIO = 4.0, 5.0  # of the means, in deviations, and of the deviations
@@ -46,10 +47,11 @@ class Moments:
     @classmethod
     def of(cls, X, weights, n_directions):
         """Return the moments of samples; F stems from a part of them if they are many."""
-        X = X.astype(np.float64)
-        weight = float(weights.sum())
-        mean = X[0] + weights @ (X - X[0]) / weight
-        squares = weights @ np.square(X - mean)
+        weight, first = float(weights.sum()), X[0].astype(np.float64)
+        starts = range(0, len(X), max(BLOCK_NUMBERS // X.shape[1], 1))
+        blocks = [slice(start, start + starts.step) for start in starts]
+        mean = first + sum(weights[rows] @ (X[rows] - first) for rows in blocks) / weight
+        squares = sum(weights[rows] @ np.square(X[rows] - mean) for rows in blocks)
         max_rows = MAX_WIDE_ROWS if X.shape[1] > n_directions else MAX_ROWS
         chosen = evenly_spaced(len(X), max_rows) if len(X) > max_rows else slice(None)
         rows = np.sqrt(weights[chosen])[:, None] * (X[chosen] - mean)
@@ -169,7 +171,8 @@ def follow(state, X, weights):
     earlier versions, which have no moments.
     """
     chosen = np.flatnonzero(weights)
-    X, weights = X[chosen], weights[chosen]
+    if len(chosen) < len(X):
+        X, weights = X[chosen], weights[chosen]
     n_columns = X.shape[1]
     n_directions = n_columns if n_columns <= MAX_EXACT_COLUMNS else MAX_DIRECTIONS
     new = Moments.of(X, weights, n_directions)
