@@ -69,8 +69,11 @@ def not_numeric(X):
     for name, values in columns:
         if values.ndim == 1 and len(values):
             try:
-                values.astype(float) if values.dtype.kind not in "Mm" else float(values[0])
+                is_numeric = values.dtype.kind not in "Mm"
+                values.astype(float)
             except (TypeError, ValueError):
+                is_numeric = False
+            if not is_numeric:
                 found.append((name, next((v for v in values if isinstance(v, str)), values[0])))
     return found
 
