@@ -17,7 +17,6 @@ CONSTRAINTS = {
         Interval(RealNotInt, 0, 1, closed="neither"),
         None,
     ],
-    "whiten": ["boolean"],
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions({"auto"} | set(ACTIVATIONS)), Offers(Activation)],
     "solver": [StrOptions({"lbfgs"} | set(OPTIMIZERS)), Offers(Optimizer)],

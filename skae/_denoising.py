@@ -340,6 +340,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     _start = "the linear path"
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
         "nested": ["boolean"],
+        "whiten": ["boolean"],
         "noise": [StrOptions(set(CORRUPTIONS)), callable, None, Offers(Corruption)],
         "noise_level": [Interval(Real, 0, None, closed="left")],
     }

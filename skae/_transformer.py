@@ -318,7 +318,10 @@ class AutoencoderTransformer(_BaseAutoencoder):
     True
     """
 
-    _parameter_constraints = _BaseAutoencoder._parameter_constraints | {"nested": ["boolean"]}
+    _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
+        "nested": ["boolean"],
+        "whiten": ["boolean"],
+    }
 
     def __init__(
         self,

@@ -215,7 +215,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant
         samples and codes are pulled in to these norms before they enter the networks; the linear
-        path reads them unchanged. None without a linear path.
+        path reads them unchanged. Outside the range of the training values, the networks fade out.
+        None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)

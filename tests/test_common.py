@@ -114,7 +114,6 @@ INDEPENDENT = {
     "check_estimator_sparse_array",
     "check_estimator_sparse_matrix",
     "check_estimators_empty_data_messages",
-    "check_estimators_nan_inf",
     "check_fit1d",
     "check_fit2d_predict1d",
     "check_positive_only_tag_during_fit",  # each loss with a range has its own test below

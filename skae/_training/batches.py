@@ -171,6 +171,8 @@ def deal_copies(rows, seed):
     n_distinct = dependence.n_samples - dependence.n_copies
     if dependence.block_length is not None or total < MIN_MEAN_COPIES * n_distinct:
         return rows
+    if n_distinct == 1:  # nothing to learn
+        return rows
     member = np.unique(rows.X, axis=0, return_inverse=True)[1].ravel()
     counts = np.bincount(member, rows.weights)
     if len(counts) >= MIN_REPEATED and np.ptp(counts) < 1e-6 * counts.max():

@@ -229,7 +229,8 @@ def test_a_graph_computes_in_the_dtype_that_the_model_does(fitted, given):
     assert_exported(model, X)
     graph = convert(Reconstructor(model), X)
     stored = sum(len(constant.raw_data) for constant in graph.graph.initializer)
-    assert stored == pytest.approx(model.theta_.nbytes + model._box.nbytes, rel=0.2)
+    n_bytes = model.theta_.nbytes + model._box.nbytes
+    assert n_bytes <= stored < 1.5 * n_bytes  # scalings and numbers besides
     if fitted == np.float64:
         round_off(model)
         X = np.round(X)
