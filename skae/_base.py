@@ -1,4 +1,4 @@
-"""Base class of the three estimators: validation, fitted state, and public methods."""
+"""Base class of the autoencoders: validation, fitted state, and public methods."""
 
 from contextlib import contextmanager
 from dataclasses import replace

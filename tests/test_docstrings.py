@@ -39,7 +39,7 @@ SECTIONS = [
 ]
 # Attributes and methods of the same name that differ between the estimators: a detector
 # standardises each feature and has other scores.
-DIFFERENT_ATTRIBUTES = {"mean_", "scale_", "code_scale_"}
+DIFFERENT_ATTRIBUTES = {"mean_", "scale_", "code_scale_", "gaussian_"}
 # Parameters of a variational autoencoder that say more, or less, than those of the others.
 DIFFERENT_PARAMETERS = {
     "activation",

@@ -9,11 +9,11 @@ import inspect
 from pathlib import Path
 
 MODULES = {
-    "skae": ("Estimators", "Three classes with one set of parameters."),
+    "skae": ("Estimators", "Five classes with one set of parameters."),
     "skae.metrics": ("Metrics", "One ruler for every reducer that can reconstruct."),
     "skae.plotting": (
         "Plots",
-        "Displays, by scikit-learn's convention; they need matplotlib: ``skae[plots]``.",
+        "Displays, by scikit-learn's convention; they need matplotlib.",
     ),
     "skae.export": ("Export", "Parts of a fitted autoencoder that convert to ONNX."),
     "skae.activations": (
@@ -36,7 +36,7 @@ Reference
 
 {links}
 
-Parameters that the three estimators share are described in each of them, in the same words.
+Parameters that the estimators share are described in each of them, in the same words.
 """
 SECTION = """
 {title}
