@@ -463,7 +463,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            Names of the features, then "missingindicator_" and the name of each feature that the
+            Names of the features, then `missingindicator_` and the name of each feature that the
             indicator marks.
 
         Raises
