@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae import _persistence
 from skae._containers import FloatArray, features_in_container
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
@@ -105,7 +106,8 @@ class SampleDrawing:
         n_columns = both.shape[1]
         given = np.zeros((n_columns, 0)), both, weights, np.ones(len(X)), np.zeros(n_columns)
         density = fit_density(*given, settings).asdict()
-        attributes["_sampling_density"] = {"mean": mean, "scale": scale, "density": density}
+        state = {"mean": mean, "scale": scale, "density": density}
+        attributes["_sampling_density"] = _persistence.in_file_order(state)
         return attributes
 
     def _updated_sampling_attributes(self, result):
