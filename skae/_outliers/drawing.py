@@ -6,14 +6,9 @@ from skae._outliers.mixture import Mixture
 
 
 def draw_from_mixture(mixture: Mixture, n_samples, rng):
-    """Return samples of a mixture, ndarray of shape (n_samples, n_axes)."""
-    shares = mixture.counts + 1
-    labels = rng.choice(len(shares), n_samples, p=shares / shares.sum())
-    result = rng.standard_normal((n_samples, mixture.means.shape[1]))
-    for j, (mean, root) in enumerate(zip(mixture.means, mixture.roots, strict=True)):
-        drawn = labels == j
-        result[drawn] = result[drawn] @ np.linalg.inv(root) + mean
-    return result
+    """Return independent samples of a mixture, ndarray of shape (n_samples, n_axes)."""
+    component = rng.choice(len(mixture.shares), n_samples, p=mixture.shares)
+    return mixture.sample_of(component, rng)
 
 
 def draw_from_density(density, n_samples, rng):

@@ -59,9 +59,12 @@ class Mixture:
     def sample(self, n_samples, rng):
         """Return samples of p, in the order of the components; these occur by their shares."""
         n_drawn = draws_of_shares(self.shares, n_samples)
-        component = np.repeat(np.arange(len(n_drawn)), n_drawn)
-        noise = rng.standard_normal((n_samples, self.means.shape[1]))
-        for j in np.flatnonzero(n_drawn):
+        return self.sample_of(np.repeat(np.arange(len(n_drawn)), n_drawn), rng)
+
+    def sample_of(self, component, rng):
+        """Return a sample of each of the given components, an array of their numbers."""
+        noise = rng.standard_normal((len(component), self.means.shape[1]))
+        for j in np.unique(component):
             mine = component == j
             # x = m + noise L' with C = L L'; the root R is the transposed inverse of L.
             noise[mine] = solve_triangular(self.roots[j], noise[mine].T, trans="T").T
