@@ -442,8 +442,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
     ) -> Self:
         """Train for one pass over X, continuing from previous calls.
 
-        The first call determines mean, scale and, with a linear path, PCA: give it enough
-        samples.
+        Mean, scale and, with a linear path, PCA follow from the first call. While PCA of all
+        samples so far is better on new samples than the model, training starts anew from that PCA.
+        It also starts anew if samples stay on another level or scale than those before. See the
+        guide on scaling out.
 
         Parameters
         ----------
