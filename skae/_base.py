@@ -115,12 +115,13 @@ class _BaseAutoencoder(
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options().for_samples(X.shape[1], len(X))
             holds_out = self._holds_out(options, X_val)
-            splits = read_splits(self.validation_split if holds_out else None, *labelled, weights)
+            given_splits = self.validation_split if holds_out else None
+            splits = read_splits(given_splits, *labelled, weights)  # checks groups in any case
+            splits = splits if holds_out else None
             previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
             samples = X, X_clean, X_val
             samples = samples if previous is None else previous.cast(*samples)
             with fit_slot(), job_runner() as run_jobs:
-                splits = splits if holds_out else None
                 samples = self._filled_training(samples, weights, previous is None)
                 rows = self._training_rows(samples[0], weights, samples[1], options, splits)
                 trainer = Trainer(options, rows.weights.sum(), run_jobs, warn_convergence)
