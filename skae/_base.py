@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._compat import CallbackSupportMixin, check_sample_weight, root_context, take_rows
+from skae._compat import CallbackSupportMixin, root_context, take_rows
 from skae._constraints import CONSTRAINTS
-from skae._containers import FLOATS, FloatArray, features_in_container, floats, validate
+from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel, measured_samples
 from skae._incomplete import FillsGaps
 from skae._missing.gaps import Filled
@@ -27,15 +27,16 @@ from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
 from skae._sample_drawing import SampleDrawing
+from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
-from skae._training.options import check_range, read_options
+from skae._training.options import read_options
 from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
-from skae._validation import read_splits
+from skae._validation import ValidatesSamples, check_directions, read_splits
 from skae.losses import LOSSES
-from skae.metrics import explained_variance
+from skae.metrics import explained_share, explained_variance
 
 Method = TypeVar("Method")
 
@@ -74,6 +75,7 @@ def warn_convergence(message):
 
 class _BaseAutoencoder(
     FillsGaps,
+    ValidatesSamples,
     FittedModel,
     SampleDrawing,
     exporter.OnnxExport,
@@ -114,6 +116,7 @@ class _BaseAutoencoder(
                 warn_of_another_scale(X_val, X if weights.all() else X[weights > 0], names)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")
             options = self._options().for_samples(X.shape[1], len(X))
+            check_directions(X, options.network)
             holds_out = self._holds_out(options, X_val)
             given_splits = self.validation_split if holds_out else None
             splits = read_splits(given_splits, *labelled, weights)  # checks groups in any case
@@ -144,6 +147,7 @@ class _BaseAutoencoder(
             options = self._options()
             if first:
                 options = options.for_samples(X.shape[1])
+                check_directions(X, options.network)
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
             samples = self._filled_training((*samples, None), weights, first)
@@ -241,13 +245,13 @@ class _BaseAutoencoder(
 
     def _samples_for_callbacks(self, given, validated, chosen, excluded):
         """Return X, y and metadata of chosen samples, without those that `excluded()` marks."""
-        X, X_clean, weights = validated
+        X, X_clean, weights = (each.csr if is_sparse(each) else each for each in validated)
         if excluded is not None:
             chosen = chosen[~excluded()]
         if hasattr(self, "feature_names_in_"):  # the samples must have these names too
             X, X_clean = given[:2]
         shown = X, X_clean, None if given[2] is None else weights
-        if len(chosen) < len(validated[0]):
+        if len(chosen) < len(validated[2]):
             shown = [None if each is None else take_rows(each, chosen) for each in shown]
         X, X_clean, weights = shown
         metadata = None if weights is None else {"sample_weight": weights}
@@ -266,36 +270,6 @@ class _BaseAutoencoder(
             vars(self).update(before)
             raise
 
-    def _validate_training(self, X, reset, ensure_min_samples=2):
-        options = {"dtype": floats(X), "ensure_min_samples": ensure_min_samples}
-        X = validate(self, X, reset=reset, ensure_all_finite="allow-nan", **options)
-        check_range(X, self.loss)
-        return X
-
-    def _validate_weights(self, sample_weight, X):
-        if sample_weight is None:
-            return np.ones(len(X))
-        return check_sample_weight(sample_weight, X)
-
-    def _validate_like(self, X, samples, name):
-        """Return other samples, validated to have the features and the dtype of X."""
-        try:
-            options = {"dtype": X.dtype, "ensure_all_finite": "allow-nan"}
-            samples = validate(self, samples, reset=False, **options)
-            check_range(samples, self.loss)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name} does not match X. {error}") from error
-        return samples
-
-    def _validate_paired(self, X, samples, name):
-        """Return other samples, validated to match those of X one by one."""
-        samples = self._validate_like(X, samples, name)
-        if len(samples) != len(X):
-            raise ValueError(
-                f"{name} must have as many samples as X: got {len(samples)}, expected {len(X)}."
-            )
-        return samples
-
     @property
     def _n_features_out(self):
         return self.n_components_
@@ -313,8 +287,7 @@ class _BaseAutoencoder(
         if nameless and is_plain(X, self.n_features_in_):
             return Filled(X)
         check_is_fitted(self)
-        X = validate(self, X, reset=False, dtype=floats(X), ensure_all_finite="allow-nan")
-        return self._filled(X)
+        return self._filled(self._validate_samples(X, reset=False, dtype=floats(X)))
 
     # ---------------------------------------------------------------- export
 
@@ -487,6 +460,9 @@ class _BaseAutoencoder(
         filled = self._validate_filled(X)
         X = filled.X
         weights = self._validate_weights(sample_weight, X)
+        if is_sparse(X):
+            errors = inference.mean_squared_errors(self._model, X).astype(np.float64)
+            return explained_share(X, X.shape[1] * errors, weights)
         reconstruction = inference.reconstruct(self._model, X)
         return explained_variance(X, reconstruction, weights, filled.missing)
 
@@ -495,5 +471,6 @@ class _BaseAutoencoder(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = not self._needs_dense()
         tags.input_tags.positive_only = getattr(loss, "lowest", None) == 0
         return tags

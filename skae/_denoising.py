@@ -12,7 +12,7 @@ from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._containers import Splits
 from skae.activations import Activation
-from skae.corruptions import CORRUPTIONS, Corruption, make_corruption
+from skae.corruptions import CORRUPTIONS, Corruption, SaltPepper, make_corruption
 from skae.losses import Loss
 from skae.optimizers import Optimizer
 from skae.penalties import Penalty
@@ -519,6 +519,14 @@ class DenoisingAutoencoder(_BaseAutoencoder):
             estimator is then unchanged.
         """
         return self._partial_fit(X, sample_weight, X_clean=X_clean)
+
+    def _needs_dense(self):
+        """Return why X cannot be sparse: see the base class; swap noise reads all samples."""
+        noise = CORRUPTIONS.get(self.noise) if isinstance(self.noise, str) else type(self.noise)
+        for_samples = getattr(noise, "for_samples", None)
+        if for_samples in (None, Corruption.for_samples, SaltPepper.for_samples):
+            return super()._needs_dense()
+        return f"noise={self.noise!r} draws from all training samples. Choose another noise"
 
     def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, with noise to add unless X_clean is given."""

@@ -12,6 +12,7 @@ from skae._network.column_values import measure_column_values, restore_column_va
 from skae._outliers.density import Density, fit_density
 from skae._outliers.drawing import draw_from_density
 from skae._sampling import evenly_spaced, generator
+from skae._sparse import MAX_MEASURED_NUMBERS, measured_rows
 
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
 MAX_PRODUCTS = 2 * 10**7  # n_rows n_columns**2 n_components: a tenth of a second
@@ -55,7 +56,8 @@ class SampleDrawing:
         ValueError
             If the number of samples is not a positive integer.
         AttributeError
-            If the model was last trained by `partial_fit`, which fits no density.
+            If the model was last trained by `partial_fit`, which fits no density, or by `fit` on
+            sparse samples with more than 2097 features.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -68,8 +70,9 @@ class SampleDrawing:
         """Return samples whose values may still be out of range."""
         if self._sampling_density is None:
             raise AttributeError(
-                "sample needs a density of the codes, which partial_fit does not fit: call fit, "
-                "or use a VariationalAutoencoder."
+                "sample needs a density of the codes, which fit learns unless X is sparse and has "
+                f"more than {MAX_MEASURED_NUMBERS // MAX_ROWS} features, and partial_fit does not "
+                "learn. Call fit on such X, or use a VariationalAutoencoder."
             )
         state, model = self._sampling_density, self._model
         drawn = draw_from_density(Density.from_dict(state["density"]), n_samples, rng)
@@ -91,6 +94,9 @@ class SampleDrawing:
         attributes = {"_column_values": measure_column_values(X)}
         chosen = evenly_spaced(len(X), MAX_ROWS)
         X, weights = X[chosen], weights[chosen]
+        if measured_rows(X, MAX_ROWS) < MAX_ROWS:
+            return attributes | {"_sampling_density": None}
+        X = np.asarray(X)
         code = inference.encode(model, X)
         both = np.hstack([code, X - inference.decode(model, code)]).astype(np.float64)
         mean = np.average(both, axis=0, weights=weights)

@@ -1,11 +1,84 @@
-"""Validation of groups and splits that the user passes."""
+"""Validation of the samples, the groups and the splits that the user passes."""
 
 import numpy as np
+from scipy.sparse import issparse
 
+from skae._compat import check_sample_weight
+from skae._containers import floats, validate
+from skae._network.initialization import MAX_DENSE_SIDE
 from skae._sampling import evenly_spaced
+from skae._sparse import SparseRows, is_sparse, like
+from skae._training.options import check_range
 from skae._training.splitting import GivenSplits
 
 MAX_SPLITS = 10  # that are used; each is a training of its own
+
+
+class ValidatesSamples:
+    """Mixin that validates samples: arrays, which may contain NaN, or sparse ones."""
+
+    _reads_sparse = True
+
+    def _validate_training(self, X, reset, ensure_min_samples=2):
+        if issparse(X) and self._needs_dense():
+            raise TypeError(f"X is sparse, but {self._needs_dense()}, or pass X.toarray().")
+        options = {"dtype": floats(X), "ensure_min_samples": ensure_min_samples}
+        X = self._validate_samples(X, reset=reset, **options)
+        check_range(X, self.loss)
+        return X
+
+    def _needs_dense(self):
+        """Return why X cannot be sparse in training, and what can be done; else an empty string."""
+        if isinstance(self.solver, str) and self.solver == "lbfgs":
+            return "solver='lbfgs' trains on all samples at once. Choose another solver"
+        return ""
+
+    def _validate_samples(self, X, **options):
+        """Return samples that scikit-learn has validated: an array, or SparseRows."""
+        options |= {"ensure_all_finite": "allow-nan"}
+        X = validate(self, X, accept_sparse="csr" if self._reads_sparse else False, **options)
+        if not issparse(X):
+            return X
+        if np.isnan(X.data).any():
+            raise ValueError(
+                "X is sparse and contains NaN. Missing cells can be filled only in dense X: pass "
+                "X.toarray(), or fill them first."
+            )
+        return SparseRows.of(X)
+
+    def _validate_weights(self, sample_weight, X):
+        if sample_weight is None:
+            return np.ones(len(X))
+        return check_sample_weight(sample_weight, X)
+
+    def _validate_like(self, X, samples, name):
+        """Return other samples, validated to have the features and the dtype of X."""
+        try:
+            samples = self._validate_samples(samples, reset=False, dtype=X.dtype)
+            check_range(samples, self.loss)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name} does not match X. {error}") from error
+        return samples
+
+    def _validate_paired(self, X, samples, name):
+        """Return other samples, validated to match those of X one by one."""
+        samples = self._validate_like(X, samples, name)
+        if len(samples) != len(X):
+            raise ValueError(
+                f"{name} must have as many samples as X: got {len(samples)}, expected {len(X)}."
+            )
+        return like(X, samples)
+
+
+def check_directions(X, network):
+    """Raise ValueError if training needs all principal directions of wide sparse samples."""
+    n_features = X.shape[1]
+    if is_sparse(X) and network.is_share and n_features > MAX_DENSE_SIDE:
+        raise ValueError(
+            f"n_components={network.n_components!r} needs all principal directions of X. If X is "
+            f"sparse, these are computed for at most {MAX_DENSE_SIDE} features, got {n_features}. "
+            "Pass an int."
+        )
 
 
 def number_groups(groups, n_samples):

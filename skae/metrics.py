@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import check_sample_weight
+from skae._sparse import column_means
 
 __all__ = ["rate_distortion", "reconstruction_score", "reconstruction_scores"]
 
@@ -284,6 +285,17 @@ def explained_variance(X, reconstruction, weights, missing=None):
     error = weights @ np.square(X - reconstruction, dtype=np.float64).sum(axis=1)
     centred = np.subtract(X, X[0], dtype=np.float64)  # exactly zero if all samples are equal
     variance = weights @ np.square(centred - weights @ centred).sum(axis=1)
+    return _share(error, variance)
+
+
+def explained_share(X, errors, weights):
+    """Return the same as `explained_variance` for sparse samples with these squared errors."""
+    weights = weights / weights.sum()
+    mean = column_means(X, weights, np.zeros(X.shape[1]), 1)
+    return _share(weights @ errors, column_means(X, weights, mean, 2).sum())
+
+
+def _share(error, variance):
     if variance == 0:
         return 1.0 if error == 0 else 0.0
     return float(1 - error / variance)

@@ -159,7 +159,10 @@ def draw_folds(n_rows, rng):
 
 @dataclass
 class Candidates:
-    """Mixtures that were fitted to all samples, and what they fill in in the trials."""
+    """Mixtures that were fitted to all samples, and what they fill in in the trials.
+
+    `last_fits` holds the last candidate, fitted to all samples and without each fold.
+    """
 
     rows: IncompleteRows
     trials: Trials
@@ -167,28 +170,33 @@ class Candidates:
     mixtures: list = field(default_factory=list)
     filled: list = field(default_factory=list)
     errors: list = field(default_factory=list)
+    last_fits: list = field(default_factory=list)
 
     def add(self, make_start, prior_count, n_iterations=N_ITERATIONS):
         """Fit a mixture to all samples and without each fold, and measure its error.
 
         `make_start(chosen)` returns the mixture to start with, given a boolean array of samples.
+        None starts with the last candidate.
         """
         rows, trials = self.rows, self.trials
 
-        def fit(chosen):
+        def fit(k, chosen):
+            start = self.last_fits[k] if make_start is None else make_start(chosen)
             part = rows.part(chosen)
-            arrays = part.X, part.missing, part.weights
-            return fit_mixture(*arrays, make_start(chosen), prior_count, n_iterations)
+            return fit_mixture(
+                part.X, part.missing, part.weights, start, prior_count, n_iterations
+            )
 
-        mixture = fit(np.ones(len(rows), bool))
+        fits = [fit(0, np.ones(len(rows), bool))]
         filled = np.empty(trials.X.shape)
         for k in range(trials.n_folds):
             others = trials.fold_of_row != k
-            without = fit(others) if others.any() else mixture
+            fits.append(fit(k + 1, others) if others.any() else fits[0])
             chosen = trials.in_fold(k)
-            means = without.conditional_means(trials.X[chosen], trials.missing[chosen])
+            means = fits[-1].conditional_means(trials.X[chosen], trials.missing[chosen])
             filled[chosen] = np.clip(means, *self.bounds)
-        self.mixtures.append(mixture)
+        self.last_fits = fits
+        self.mixtures.append(fits[0])
         self.filled.append(filled)
         self.errors.append(float(trials.weights @ trials.losses(filled)))
 
@@ -203,7 +211,8 @@ def fit_blend(rows, trials, sizes, rng):
     candidates = Candidates(rows, trials, observed_range(rows))
     for shrinkage in SHRINKAGES:
         prior_count = max(shrinkage * n_features, 1.0)
-        candidates.add(lambda chosen: standard_normal(n_features), prior_count)
+        make_start = None if candidates.mixtures else lambda chosen: standard_normal(n_features)
+        candidates.add(make_start, prior_count)
     single = int(np.argmin(candidates.errors))
     gaussian = candidates.mixtures[1]
     filled = gaussian.conditional_means(rows.X, rows.missing)

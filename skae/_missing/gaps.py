@@ -8,6 +8,7 @@ import numpy as np
 from skae._missing.imputation import standardisation
 from skae._missing.mixture import Mixture, blocks, fit_mixture, standard_normal
 from skae._sampling import evenly_spaced
+from skae._sparse import is_sparse
 
 MIN_EM_ROWS, MAX_EM_ROWS, MAX_EM_OPERATIONS = 300, 3000, 10**9  # in one step of a fit
 SHRINKAGE = 0.3  # prior samples for each feature
@@ -16,7 +17,12 @@ MIN_RELATIVE_VARIANCE = 1e-4
 
 
 def missing_cells(X):
-    """Return a boolean array of the cells that are NaN, or None if there are none."""
+    """Return a boolean array of the cells that are NaN, or None if there are none.
+
+    Sparse samples have none: they are refused before.
+    """
+    if is_sparse(X):
+        return None
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isnan(X.sum()):  # also of infinite sums that cancel, which are told apart below
             return None

@@ -15,6 +15,7 @@ import numpy as np
 BLOCK_NUMBERS = 2**17  # of the matrices of a block of samples, which fit into the cache
 MAX_SWEPT_CELLS = 24  # missing in a sample; for more, LAPACK is faster
 MIN_VARIANCE = 1e-3  # of a standardised feature, given all others
+MIN_SHARE = 1e-3  # probability of a component for a sample, to stay in its expectation steps
 N_ITERATIONS, MIN_GAIN_PER_FEATURE = 30, 1e-4  # of expectation maximisation; in log likelihood
 
 
@@ -47,23 +48,35 @@ class Mixture:
         (m, n_rows, n_components); and their conditional covariances, of shape
         (m, m, n_rows, n_components).
         """
-        m, n_features = columns.shape[1], X.shape[1]
-        deviations = X - self.means[:, None]
-        deviations[:, np.arange(len(X))[:, None], columns] = 0
-        weighted = deviations @ self.precisions
-        distances = np.einsum("jik,jik->ij", deviations, weighted)
-        by_cell = np.ascontiguousarray(columns.T)
-        slopes = weighted.transpose(2, 1, 0)[by_cell, np.arange(len(X))]
-        covariances, log_dets = invert(self._precisions_last[by_cell[:, None], by_cell[None]])
-        steps = np.einsum("pqij,qij->pij", covariances, slopes)
-        distances -= np.einsum("pij,pij->ij", slopes, steps)
-        constants = self.log_norms - 0.5 * (n_features - m) * math.log(2 * math.pi)
-        return constants - 0.5 * (distances + log_dets), self.means.T[by_cell] - steps, covariances
+        m, shape = columns.shape[1], (len(self.shares), len(X))
+        components, rows = all_pairs(*shape)
+        log_joint, means, covariances = self.condition_pairs(X[rows], columns[rows], components)
+        return (
+            log_joint.reshape(shape).T,
+            means.reshape(m, *shape).swapaxes(1, 2),
+            covariances.reshape(m, m, *shape).swapaxes(2, 3),
+        )
 
-    @cached_property
-    def _precisions_last(self):
-        """Return the precisions with the components along the last axis."""
-        return np.ascontiguousarray(self.precisions.transpose(1, 2, 0))
+    def condition_pairs(self, X, columns, components):
+        """Condition one component for each sample: `components` holds their ascending numbers.
+
+        Return the same as `condition`, with one axis for the samples and their components.
+        """
+        m, n_features = columns.shape[1], X.shape[1]
+        each, by_cell = np.arange(len(X))[:, None], np.ascontiguousarray(columns.T)
+        deviations = X - self.means[components]
+        deviations[each, columns] = 0
+        weighted = np.empty_like(deviations)
+        for j, part in parts_of(components, len(self.shares)):
+            np.matmul(deviations[part], self.precisions[j], out=weighted[part])
+        distances = np.einsum("ik,ik->i", deviations, weighted)
+        slopes = np.ascontiguousarray(weighted[each, columns].T)
+        covariances, log_dets = invert(self.precisions[components, by_cell[:, None], by_cell[None]])
+        steps = np.einsum("pqi,qi->pi", covariances, slopes)
+        distances -= np.einsum("pi,pi->i", slopes, steps)
+        constants = self.log_norms[components] - 0.5 * (n_features - m) * math.log(2 * math.pi)
+        log_joint = constants - 0.5 * (distances + log_dets)
+        return log_joint, self.means[components, by_cell] - steps, covariances
 
     def conditional_means(self, X, missing):
         """Return samples with their missing cells replaced by the conditional means."""
@@ -99,6 +112,19 @@ class Mixture:
             steps = np.einsum("ipq,iq->ip", factors, noise)
             filled[rows[:, None], columns] = means[:, each, drawn].T + steps
         return filled
+
+
+def all_pairs(n_components, n_rows):
+    """Return the numbers of component and sample of all pairs, ordered by component."""
+    components = np.repeat(np.arange(n_components), n_rows)
+    return components, np.tile(np.arange(n_rows), n_components)
+
+
+def parts_of(components, n_components):
+    """Yield each component, and the slice of the pairs that have it."""
+    ends = np.searchsorted(components, np.arange(n_components + 1))
+    for j in range(n_components):
+        yield j, slice(ends[j], ends[j + 1])
 
 
 def responsibilities(log_joint):
@@ -159,41 +185,54 @@ def fit_mixture(X, missing, weights, start, prior_count, n_iterations=N_ITERATIO
     posteriori estimate of Fraley & Raftery, 2007, J. Classification 24, section 3). A weight of
     two counts as two copies.
     """
-    mixture, last = start, -math.inf
-    groups, total = list(blocks(missing, len(start.shares))), weights.sum()
+    mixture, last, shares = start, -math.inf, None
+    n_components, total = len(start.shares), weights.sum()
+    groups = list(blocks(missing, n_components))
     for _ in range(n_iterations):
-        *statistics, log_likelihood = _expect(mixture, X, groups, weights)
+        *statistics, log_likelihood, shares = _expect(mixture, X, groups, weights, shares)
         mixture = _maximise(*statistics, prior_count)
         if log_likelihood / total < last + MIN_GAIN_PER_FEATURE * X.shape[1]:
             break
+        if last == -math.inf and n_components > 1:
+            n_active = np.sum(shares > MIN_SHARE) / len(X)
+            groups = list(blocks(missing, math.ceil(n_active)))
         last = log_likelihood / total
     return mixture
 
 
-def _expect(mixture, X, groups, weights):
-    """Return expected counts, sums and squares, and the log likelihood: the expectation step."""
+def _expect(mixture, X, groups, weights, shares=None):
+    """Take the expectation step; return counts, sums, squares, the log likelihood, and shares.
+
+    The latter are the probabilities of the components for each sample. If they are given, those
+    below MIN_SHARE stay zero: a sample then takes part in few of many components.
+    """
     n_components, n_features = mixture.means.shape
     counts, sums = np.zeros(n_components), np.zeros((n_components, n_features))
     squares = np.zeros((n_components, n_features, n_features))
-    spreads = np.zeros(n_features * n_features * n_components)
-    log_likelihood = 0.0
+    spreads, log_likelihood = np.zeros(squares.size), 0.0
+    found = np.zeros((len(X), n_components))
     for rows, columns in groups:
-        log_joint, means, covariances = mixture.condition(X[rows], columns)
-        shares, log_density = responsibilities(log_joint)
+        components, members = all_pairs(n_components, len(rows))
+        if shares is not None:
+            components, members = np.nonzero((shares[rows] > MIN_SHARE).T)
+        columns, filled = columns[members], X[rows[members]]
+        log_joint, means, covariances = mixture.condition_pairs(filled, columns, components)
+        table = np.full((len(rows), n_components), -np.inf)
+        table[members, components] = log_joint
+        found[rows], log_density = responsibilities(table)
         log_likelihood += float(weights[rows] @ log_density)
-        shares *= weights[rows][:, None]
-        filled = np.repeat(X[rows][None], n_components, axis=0)
-        filled[:, np.arange(len(rows))[:, None], columns] = means.transpose(2, 1, 0)
-        counts += shares.sum(axis=0)
-        weighted = filled * shares.T[:, :, None]
-        sums += weighted.sum(axis=1)
-        squares += weighted.transpose(0, 2, 1) @ filled
-        covariances *= shares
-        cells = columns.T[:, None] * n_features + columns.T[None]
-        flat = cells[..., None] * n_components + np.arange(n_components)
-        spreads += np.bincount(flat.ravel(), covariances.ravel(), minlength=len(spreads))
-    squares += spreads.reshape(n_features, n_features, n_components).transpose(2, 0, 1)
-    return counts, sums, squares, log_likelihood
+        counted = found[rows[members], components] * weights[rows[members]]
+        filled[np.arange(len(filled))[:, None], columns] = means.T
+        weighted = filled * counted[:, None]
+        for j, part in parts_of(components, n_components):
+            counts[j] += counted[part].sum()
+            sums[j] += weighted[part].sum(axis=0)
+            squares[j] += weighted[part].T @ filled[part]
+        covariances *= counted
+        cells = columns.T[:, None] * n_features + columns.T[None] + components * n_features**2
+        spreads += np.bincount(cells.ravel(), covariances.ravel(), minlength=spreads.size)
+    squares += spreads.reshape(squares.shape)
+    return counts, sums, squares, log_likelihood, found
 
 
 def _maximise(counts, sums, squares, prior_count):

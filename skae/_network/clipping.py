@@ -3,6 +3,7 @@
 import numpy as np
 
 from skae._sampling import evenly_spaced
+from skae._sparse import column_blocks, is_sparse
 from skae.activations import Activation, Exponential
 
 COUNTED_ROWS = 4096
@@ -101,19 +102,32 @@ def measure_bounds(X):
     """
     sample = _distinct(X[evenly_spaced(len(X), COUNTED_ROWS)])
     bounds = np.empty((2, X.shape[1]))
-    for bound, extreme, sign in zip(bounds, (X.min(axis=0), X.max(axis=0)), (-1, 1)):
+    extremes = np.stack([X.min(axis=0), X.max(axis=0)])
+    for columns, block in column_blocks(sample):
+        _find_bounds(block, extremes[:, columns], bounds[:, columns])
+    return bounds if any_finite(bounds) else None
+
+
+def _find_bounds(sample, extremes, bounds):
+    """Write the bounds of columns into `bounds`, given some samples and the extremes of all."""
+    for bound, extreme, sign in zip(bounds, extremes, (-1, 1)):
         is_extreme = sample == extreme
         others = np.where(is_extreme, -np.inf, sign * sample)
         n_extreme, n_next = is_extreme.sum(axis=0), (others == others.max(axis=0)).sum(axis=0)
         n_missing = n_extreme * np.minimum(n_extreme / n_next, 1)
         is_bound = (n_missing >= MIN_MISSING_SAMPLES) & ~is_extreme.all(axis=0)
         bound[...] = np.where(is_bound, extreme, sign * np.inf)
-    return bounds if any_finite(bounds) else None
 
 
 def _distinct(X):
     """Return the samples without exact copies of earlier ones."""
-    seen = {sample.tobytes(): i for i, sample in enumerate(X + 0.0)}  # -0.0 + 0.0 is 0.0
+    if is_sparse(X):
+        csr = X.csr
+        entries = [slice(*ends) for ends in zip(csr.indptr, csr.indptr[1:])]
+        samples = [(csr.indices[e].tobytes(), csr.data[e].tobytes()) for e in entries]
+    else:
+        samples = [sample.tobytes() for sample in X + 0.0]  # -0.0 + 0.0 is 0.0
+    seen = {sample: i for i, sample in enumerate(samples)}
     return X if len(seen) == len(X) else X[sorted(seen.values())]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from skae._network.inference import BLOCK_ROWS, blocks
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
+from skae._sparse import block_rows, is_sparse
 
 MAX_DECODED_NUMBERS = 2**15  # samples times components
 
@@ -27,16 +28,40 @@ class CodeErrors:
         self.code = np.empty((len(X), model.network.n_components), model.parameters.flat.dtype)
         for rows, output in blocks(X, model, "encode", raw=True):
             self.code[rows] = output
-        self.target = np.empty_like(X, dtype=self.code.dtype)
-        model.target_scaling.apply(X, out=self.target)
-        center = weights @ self.target if center is None else center
-        self.variance = float(weights @ np.square(self.target - center).sum(axis=1))
+        self.X, self.target = X, None
+        if not is_sparse(X):
+            self.target = self._scaled(X)
+        center = self._mean() if center is None else center
+        self.variance = 0.0
+        for rows in self._blocks():
+            squares = np.square(self._target_of(rows) - center).sum(axis=1)
+            self.variance += float(self.weights[rows] @ squares)
+
+    def _scaled(self, X):
+        dtype = self.code.dtype
+        target = np.empty(X.shape, dtype) if is_sparse(X) else np.empty_like(X, dtype=dtype)
+        self.model.target_scaling.apply(X, out=target)
+        return target
+
+    def _target_of(self, rows):
+        """Return the scaled targets of a slice of the samples."""
+        return self._scaled(self.X[rows]) if self.target is None else self.target[rows]
+
+    def _blocks(self):
+        """Yield slices of rows: all at once, or blocks of sparse samples."""
+        n_rows = block_rows(self.X, len(self.X))
+        return (slice(start, start + n_rows) for start in range(0, len(self.X), n_rows))
+
+    def _mean(self):
+        return sum(self.weights[rows] @ self._target_of(rows) for rows in self._blocks())
 
     def squared_error(self, code):
         """Return the squared error if the samples are reconstructed from these codes."""
         total = 0.0
-        for rows, output in blocks(code, self.model, "decode", code.shape[1], raw=True):
-            output -= self.target[rows]
+        n_rows = block_rows(self.X, BLOCK_ROWS)
+        size = code.shape[1]
+        for rows, output in blocks(code, self.model, "decode", size, n_rows=n_rows, raw=True):
+            output -= self._target_of(rows)
             squares = np.square(output).sum(axis=1, dtype=np.float64)
             total += float(self.weights[rows] @ squares)
         return total
@@ -75,7 +100,8 @@ def code_variances(model, X, weights):
     """
     n_columns = model.network.n_components + X.shape[1]
     sums, shares = np.zeros((2, n_columns)), weights / weights.sum()
-    values, center = np.empty((min(len(X), BLOCK_ROWS), n_columns)), None
+    n_rows = min(len(X), block_rows(X, BLOCK_ROWS))
+    values, center = np.empty((n_rows, n_columns)), None
     for rows, output in blocks(X, model, "encode", raw=True):
         block = values[: len(output)]
         block[:, : -X.shape[1]] = output

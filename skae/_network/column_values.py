@@ -3,6 +3,7 @@
 import numpy as np
 
 from skae._sampling import evenly_spaced
+from skae._sparse import is_sparse
 
 COUNTED_ROWS = 4096
 MAX_VALUES = 256  # of a discrete column
@@ -18,13 +19,23 @@ def measure_column_values(X):
     """
     sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
     extremes = np.stack([X.min(axis=0), X.max(axis=0)])
-    return {"range": extremes, "values": [_values(column) for column in sample.T]}
+    if is_sparse(X):
+        csc = sample.csr.tocsc()
+        entries = np.split(csc.data, csc.indptr[1:-1])
+        zero = np.zeros(1, X.dtype)
+        columns = [e if len(e) == len(sample) else np.append(zero, e) for e in entries]
+    else:
+        columns = sample.T
+    return {"range": extremes, "values": [_values(column, len(sample)) for column in columns]}
 
 
-def _values(column):
-    """Return the values of a discrete column, "integers", or None."""
+def _values(column, n_rows):
+    """Return the values of a discrete column of n_rows samples, "integers", or None.
+
+    Of equal values `column` may hold only one.
+    """
     distinct = np.unique(column)
-    if len(distinct) <= min(MAX_VALUES, len(column) / MIN_REPEATS):
+    if len(distinct) <= min(MAX_VALUES, n_rows / MIN_REPEATS):
         return distinct
     return "integers" if np.all(column == np.rint(column)) else None
 

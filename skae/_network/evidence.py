@@ -11,6 +11,7 @@ from skae._network.gaussian_code import LOG_2_PI, noise_variances
 from skae._network.inference import Pass
 from skae._network.workspace import Workspace, leading_rows
 from skae._parallel import job_runner
+from skae._sparse import block_rows, is_sparse
 
 BLOCK_ROWS, DRAWN_ROWS = 512, 2048  # samples to encode at once, draws to decode at once
 PIECE_ROWS = 64  # samples of a job
@@ -41,9 +42,10 @@ class PosteriorPass:
 def posterior_deviations(model, X):
     """Return the standard deviations of each code, of the dtype of X."""
     result = np.empty((len(X), model.network.n_components), X.dtype)
-    send = PosteriorPass(model, max(min(BLOCK_ROWS, len(X)), 1))
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    n_rows = max(min(block_rows(X, BLOCK_ROWS), len(X)), 1)
+    send = PosteriorPass(model, n_rows)
+    for start in range(0, len(X), n_rows):
+        block = slice(start, start + n_rows)
         _, log_variance = send(X[block])
         result[block] = np.exp(0.5 * log_variance)
     return result
@@ -53,9 +55,10 @@ def mean_divergences(model, X, weights=None):
     """Return the mean KL divergence of each column of the code from the prior, in nats."""
     total = np.zeros(model.network.n_components)
     shares = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
-    send = PosteriorPass(model, max(min(BLOCK_ROWS, len(X)), 1))
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    n_rows = max(min(block_rows(X, BLOCK_ROWS), len(X)), 1)
+    send = PosteriorPass(model, n_rows)
+    for start in range(0, len(X), n_rows):
+        block = slice(start, start + n_rows)
         mean, log_variance = send(X[block])
         log_variance = log_variance.astype(np.float64)
         kl = 0.5 * (np.square(mean) + np.exp(log_variance) - log_variance - 1)
@@ -113,19 +116,20 @@ def log_likelihood_bound(model, X, noise):
     n_components), so that the bound of a sample does not depend on the others.
     """
     result = np.empty(len(X))
+    n_rows, n_drawn = block_rows(X, PIECE_ROWS), block_rows(X, DRAWN_ROWS)
 
     def score_piece(start):
-        piece = slice(start, start + PIECE_ROWS)
-        result[piece] = _bounds_of_piece(model, X[piece], noise)
+        piece = slice(start, start + n_rows)
+        result[piece] = _bounds_of_piece(model, X[piece], noise, n_drawn)
 
     with job_runner() as run_jobs:
-        run_jobs([partial(score_piece, start) for start in range(0, len(X), PIECE_ROWS)])
+        run_jobs([partial(score_piece, start) for start in range(0, len(X), n_rows)])
     result += _constants(model, X)
     return result
 
 
-def _bounds_of_piece(model, X, noise):
-    """Return the bound of each sample, without the constants."""
+def _bounds_of_piece(model, X, noise, n_drawn):
+    """Return the bound of each sample, without the constants; decode n_drawn codes at once."""
     n_draws, k = noise.shape
     mean, log_variance = PosteriorPass(model, len(X))(X)
     std = np.exp(0.5 * log_variance)
@@ -134,12 +138,12 @@ def _bounds_of_piece(model, X, noise):
     log_q = -0.5 * (np.square(noise, dtype=np.float64).sum(axis=1) + k * LOG_2_PI)
     log_ratios = np.empty((len(X), n_draws))
     log_determinants = 0.5 * log_variance.sum(axis=1, dtype=np.float64)
-    n_together = max(DRAWN_ROWS // n_draws, 1)
-    likelihood = Likelihood(model, min(n_together * n_draws, DRAWN_ROWS))
+    n_together = max(n_drawn // n_draws, 1)
+    likelihood = Likelihood(model, min(n_together * n_draws, n_drawn))
     for first in range(0, len(X), n_together):
         rows = slice(first, min(first + n_together, len(X)))
-        for start in range(0, n_draws, DRAWN_ROWS):
-            draws = slice(start, min(start + DRAWN_ROWS, n_draws))
+        for start in range(0, n_draws, n_drawn):
+            draws = slice(start, min(start + n_drawn, n_draws))
             shape = rows.stop - rows.start, draws.stop - draws.start
             n_pairs = shape[0] * shape[1]
             z = likelihood.z[:n_pairs].reshape(*shape, k)
@@ -158,5 +162,11 @@ def _constants(model, X):
     if network.n_noise_variances:
         return -X.shape[1] * math.log(float(model.scaling.scale))
     if network.loss.lowest == 0 and network.loss.highest == np.inf:
+        if is_sparse(X):  # the constant of a zero is zero
+            constants = np.zeros(len(X))
+            for _, rows, _, values in X.entry_blocks():
+                logarithms = gammaln(np.maximum(values, 0).astype(np.float64) + 1)
+                constants -= np.bincount(rows, logarithms, minlength=len(X))
+            return constants
         return -gammaln(np.maximum(X, 0).astype(np.float64) + 1).sum(axis=1)
     return 0.0

@@ -10,6 +10,7 @@ from skae._network.network import Network, Parameters, build
 from skae._network.scaling import Scaling, identity_scaling
 from skae._network.workspace import Workspace
 from skae._parallel import MANY_PARAMETERS, job_runner, run_sequentially
+from skae._sparse import block_rows
 
 FEW_ROWS = 100  # up to which threads are not used
 BLOCK_ROWS, PIECE_ROWS = 512, 4096  # pieces are whole blocks, so that they change no result
@@ -147,7 +148,7 @@ def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
     Yield the slice of X and the output of each block. The next block overwrites the output, so
     that memory does not grow with the number of rows.
     """
-    n_rows = max(min(n_rows, len(X)), 1)
+    n_rows = max(min(block_rows(X, n_rows), len(X)), 1)
     repeats_rows = len(X) >= MIN_REPEATING_BLOCKS * n_rows
     send = Pass(model, part, size, n_rows=n_rows, raw=raw, repeats_rows=repeats_rows)
     for start in range(0, len(X), n_rows):
@@ -171,14 +172,14 @@ def each_block(model, X, part, use, size=None):
         return
     is_large = model.is_large
     is_long = not is_large and len(X) >= MANY_ROWS
-    block_rows, piece_rows = BLOCK_ROWS, PIECE_ROWS
+    n_block_rows, piece_rows = BLOCK_ROWS, PIECE_ROWS
     if is_long:
-        block_rows, piece_rows = LONG_BLOCK_ROWS, LONG_PIECE_ROWS
+        n_block_rows, piece_rows = LONG_BLOCK_ROWS, LONG_PIECE_ROWS
     piece_rows *= max(len(X) // (MAX_PIECES * piece_rows), 1)
 
     def send_piece(start):
         piece = X[start : start + piece_rows]
-        for rows, output in blocks(piece, model, part, size, n_rows=block_rows):
+        for rows, output in blocks(piece, model, part, size, n_rows=n_block_rows):
             use(slice(start + rows.start, start + rows.stop), output)
 
     if len(X) <= FEW_ROWS:

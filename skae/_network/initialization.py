@@ -11,6 +11,7 @@ from skae._kernels import run
 from skae._network.extrapolation import is_exponential
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
+from skae._sparse import block_rows, column_means, fits_block, is_sparse, measured_rows
 
 MAX_DENSE_SIDE = 1500  # of a matrix that is decomposed at once
 MIN_ROWS_PER_COLUMN, MAX_COVARIANCE_COLUMNS = 10, 1000  # to decompose the covariance instead
@@ -88,7 +89,7 @@ def initialize_path(model, X, weights, directions):
     encoder[:, :n_components] = directions.T
     output_activation, latent_activation = network.output_activation, network.latent_activation
     output_bias = np.zeros(X.shape[1], dtype)
-    chosen = evenly_spaced(len(X), MEASURED_ROWS)
+    chosen = evenly_spaced(len(X), measured_rows(X, MEASURED_ROWS))
     inputs = np.empty((len(chosen), X.shape[1]), dtype)
     model.scaling.apply(X[chosen], out=inputs)
     shares = weights[chosen] / weights[chosen].sum()
@@ -212,11 +213,13 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
     and one number; n is at most n_components. The largest entry of each direction is positive.
     With ten times as many samples as features the directions are the eigenvectors of the
     covariance, as in scikit-learn's PCA. The covariance is summed in two jobs, whatever the number
-    of threads.
+    of threads. Sparse samples are centred implicitly, unless they fit into one dense block.
     """
+    if fits_block(X):
+        X = np.asarray(X)
     n_rows, n_features = X.shape
     root = np.sqrt(weights / weights.sum())
-    is_small = (
+    is_small = not is_sparse(X) and (
         max(n_rows, n_features) <= MAX_DENSE_SIDE or n_rows <= n_features <= 4 * MAX_DENSE_SIDE
     )
     is_tall = n_features <= MAX_COVARIANCE_COLUMNS and n_rows >= MIN_ROWS_PER_COLUMN * n_features
@@ -227,11 +230,12 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
         variances = values**2
     elif n_features <= MAX_DENSE_SIDE:
         sums = np.zeros((N_JOBS, n_features, n_features))
-        dtype = np.float64 if is_small else X.dtype
+        dtype = np.float64 if is_small or is_sparse(X) else X.dtype
+        n_block_rows = block_rows(X, BLOCK_ROWS)
 
         def add_up(k):
-            for start in range(k * BLOCK_ROWS, n_rows, N_JOBS * BLOCK_ROWS):
-                rows = _scaled_rows(X, root, scaling, slice(start, start + BLOCK_ROWS), dtype)
+            for start in range(k * n_block_rows, n_rows, N_JOBS * n_block_rows):
+                rows = _scaled_rows(X, root, scaling, slice(start, start + n_block_rows), dtype)
                 sums[k] += rows.T @ rows
 
         run_jobs([partial(add_up, k) for k in range(N_JOBS)])
@@ -271,10 +275,16 @@ def _truncated_svd(X, root, scaling, n_components):
     def multiply_transposed(u):
         return sum(rows.T @ u[block] for block, rows in blocks())
 
+    if is_sparse(X):
+        multiply, multiply_transposed = _centred_products(X.csr, root, scaling)
+        weights = np.square(root)
+        mean, scale = scaling.mean.astype(np.float64), scaling.scale.astype(np.float64)
+        total = float((column_means(X, weights, mean, 2) * weights.sum() / scale**2).sum())
+    else:
+        total = sum(float(np.vdot(rows, rows)) for _, rows in blocks())
     operator = LinearOperator(
         (n_rows, n_features), matvec=multiply, rmatvec=multiply_transposed, dtype=X.dtype
     )
-    total = sum(float(np.vdot(rows, rows)) for _, rows in blocks())
     if total == 0 or min(X.shape) == 1:
         return np.zeros(0), np.zeros((0, n_features)), 0.0
     start = np.random.default_rng(0).standard_normal(min(X.shape))
@@ -282,6 +292,25 @@ def _truncated_svd(X, root, scaling, n_components):
     _, values, directions = svds(operator, k=n_components, v0=start)
     order = np.argsort(values)[::-1]
     return values[order] ** 2, directions[order], total
+
+
+def _centred_products(csr, root, scaling):
+    """Return the functions v -> Y v and u -> Y' u, where Y = root (X - mean) / scale.
+
+    The mean is subtracted from the products, so that a sparse X stays sparse.
+    """
+    root, factor = root.astype(csr.dtype), scaling.factor
+    mean = (scaling.mean * factor).astype(csr.dtype)
+
+    def multiply(v):
+        v = v.ravel().astype(csr.dtype, copy=False)
+        return root * (csr @ (factor * v) - mean @ v)
+
+    def multiply_transposed(u):
+        u = root * u.ravel().astype(csr.dtype, copy=False)
+        return factor * (csr.T @ u) - mean * u.sum()
+
+    return multiply, multiply_transposed
 
 
 def _scaled_rows(X, root, scaling, block, dtype=np.float64):

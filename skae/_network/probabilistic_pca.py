@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from skae._network.gaussian_code import MIN_NOISE_VARIANCE
+from skae._sparse import block_rows
 
 BLOCK_ROWS = 4096
 MIN_LOG_VARIANCE = math.log(1e-6)  # of a code at the start
@@ -70,8 +71,9 @@ def _variances(model, X, weights, directions):
     """Return the variances of the scaled samples along the directions, and of each feature."""
     shares = weights / weights.sum()
     variances, features = np.zeros(len(directions)), np.zeros(X.shape[1])
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    n_rows = block_rows(X, BLOCK_ROWS)
+    for start in range(0, len(X), n_rows):
+        block = slice(start, start + n_rows)
         rows = np.empty(X[block].shape, model.scaling.mean.dtype)
         model.scaling.apply(X[block], out=rows)
         rows = rows.astype(np.float64, copy=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
+from skae._sparse import column_blocks, column_means, is_sparse
 
 CACHED_NUMBERS = 2**15  # float64 numbers of a block, which fit into the processor's cache
 MAX_REPEATED_BYTES = 2**20  # of a repeated row: half of a core's cache
@@ -166,6 +167,8 @@ def _column_means(X, weights, center, power, run_jobs=run_sequentially):
 
     Large data are summed in jobs that do not depend on the number of threads.
     """
+    if is_sparse(X):
+        return column_means(X, weights, center, power)
     n_rows = min(max(CACHED_NUMBERS // X.shape[1], 1), len(X))
     n_jobs = MAX_JOBS if X.size > MIN_SHARED_NUMBERS else 1
     job_rows = n_rows * math.ceil(len(X) / (n_rows * n_jobs))
@@ -225,5 +228,6 @@ def warn_of_another_scale(X_val, X, names):
 
 def _quantiles(X):
     """Return the quantiles that bound the middle nine tenths and the middle half of each column."""
-    chosen = evenly_spaced(len(X), COMPARED_ROWS)
-    return np.quantile(X[chosen], [0.05, 0.25, 0.75, 0.95], axis=0)
+    X, shares = X[evenly_spaced(len(X), COMPARED_ROWS)], [0.05, 0.25, 0.75, 0.95]
+    blocks = [np.quantile(block, shares, axis=0) for _, block in column_blocks(X)]
+    return np.concatenate(blocks, axis=1)

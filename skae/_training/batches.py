@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from skae._sampling import evenly_spaced
+from skae._sparse import measured_rows
 from skae._training.dependence import find_blocks
 from skae._training.splitting import (
     FoldSplitter,
@@ -81,14 +82,18 @@ class TrainingRows:
     def noisy_sample(self, n_rows, rng):
         """Return targets, noisy samples and weights, evenly spaced; at most about n_rows of each.
 
-        If noise can be drawn, samples are repeated with new noise to make up n_rows.
+        If noise can be drawn, samples are repeated with new noise to make up n_rows. Of sparse
+        samples there are fewer then, as those with noise are dense.
         """
         X, target, weights = self.arrays()
+        if self.corruption is not None:
+            n_rows = measured_rows(target, n_rows)
         if len(X) > n_rows:
             chosen = evenly_spaced(len(X), n_rows)
             X, target, weights = X[chosen], target[chosen], weights[chosen]
         if self.corruption is None:
             return target, X, weights
+        target = np.asarray(target)
         n_draws = min(math.ceil(n_rows / len(X)), MAX_NOISE_DRAWS)
         target, weights = np.tile(target, (n_draws, 1)), np.tile(weights, n_draws)
         noisy = np.empty_like(target)

@@ -7,6 +7,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from skae._sampling import evenly_spaced
+from skae._sparse import block_rows, column_blocks, column_means, is_sparse, repeats_previous
 
 BLOCK_ROWS = 4096
 FREQUENT_SHARE, MIN_OTHERS = 0.05, 20  # of the weight; samples
@@ -84,12 +85,17 @@ class Standardized:
         share = weights / weights.sum()
         largest = np.maximum(X.max(axis=0), -X.min(axis=0)).astype(float)
         unit = np.exp2(np.minimum(np.frexp(largest)[1], MAX_EXPONENT))
-        mean, square = np.zeros((2, X.shape[1]))
-        for start in range(0, len(X), BLOCK_ROWS):
-            mean += share[start : start + BLOCK_ROWS] @ (X[start : start + BLOCK_ROWS] / unit)
-        for start in range(0, len(X), BLOCK_ROWS):
-            deviations = X[start : start + BLOCK_ROWS] / unit - mean
-            square += share[start : start + BLOCK_ROWS] @ np.square(deviations)
+        if is_sparse(X):
+            mean = column_means(X, share, np.zeros(X.shape[1]), 1)
+            square = column_means(X, share, mean, 2) / np.square(unit)
+            mean = mean / unit
+        else:
+            mean, square = np.zeros((2, X.shape[1]))
+            for start in range(0, len(X), BLOCK_ROWS):
+                mean += share[start : start + BLOCK_ROWS] @ (X[start : start + BLOCK_ROWS] / unit)
+            for start in range(0, len(X), BLOCK_ROWS):
+                deviations = X[start : start + BLOCK_ROWS] / unit - mean
+                square += share[start : start + BLOCK_ROWS] @ np.square(deviations)
         deviation = np.sqrt(square)
         is_constant = deviation <= 1e-12 * np.abs(mean)
         is_far = (np.abs(mean) > LARGE_OFFSET * deviation) & ~is_constant
@@ -110,11 +116,12 @@ class Standardized:
         matrix product does not guarantee that.
         """
         found = np.empty((len(X), len(directions)))
-        for start in range(0, len(X), BLOCK_ROWS):
-            block = np.ascontiguousarray(self.apply(X[start : start + BLOCK_ROWS]).T)
+        n_rows = block_rows(X, BLOCK_ROWS)
+        for start in range(0, len(X), n_rows):
+            block = np.ascontiguousarray(self.apply(X[start : start + n_rows]).T)
             for k, direction in enumerate(directions):
                 products = block * direction[:, None]
-                found[start : start + BLOCK_ROWS, k] = np.add.reduce(products, axis=0)
+                found[start : start + n_rows, k] = np.add.reduce(products, axis=0)
         return found
 
 
@@ -175,7 +182,7 @@ def _near_distance(X, rows, standard, rng):
     pairs, whole, halves = [], [], []
     for _ in range(N_SUBSETS):
         subset = standard.apply(X[rows[rng.choice(len(rows), n_subset, replace=False)]])
-        distances = np.square(subset[:, None] - subset).sum(axis=2)
+        distances = np.stack([np.square(row - subset).sum(axis=1) for row in subset])
         pairs.append(distances[np.triu_indices(n_subset, 1)])
         distances[np.diag_indices(n_subset)] = np.inf
         whole.append(distances.min(axis=1))
@@ -191,8 +198,9 @@ def _near_distance(X, rows, standard, rng):
 def _are_near(X, a, b, standard, near):
     """Return which pairs of samples are within the distance `near`."""
     found = np.empty(len(a), bool)
-    for start in range(0, len(a), BLOCK_ROWS):
-        of = slice(start, start + BLOCK_ROWS)
+    n_rows = block_rows(X, BLOCK_ROWS)
+    for start in range(0, len(a), n_rows):
+        of = slice(start, start + n_rows)
         difference = standard.apply(X[a[of]]) - standard.apply(X[b[of]])
         found[of] = np.square(difference).sum(axis=1) <= near**2
     return found
@@ -212,23 +220,31 @@ def find_blocks(X):
     A copy of the sample before it is ignored. So are features in ascending or descending order,
     such as a key that a table is sorted by. An order by class hardly changes a lower quartile.
     """
-    is_new = np.append(True, np.any(X[1:] != X[:-1], axis=1))
+    is_new = np.append(True, ~repeats_previous(X))
     if not is_new.all():
         blocks = find_blocks(X[is_new])
         return None if blocks is None else blocks[np.cumsum(is_new) - 1]
     n_samples = len(X)
     if n_samples < MIN_SERIAL_ROWS:
         return None
-    subset = X[evenly_spaced(n_samples, BLOCK_ROWS)].astype(np.float64)
-    steps = np.diff(subset, axis=0)
-    is_sorted = (steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)  # or constant
-    scale = np.where(is_sorted, np.inf, subset.std(axis=0))
+    subset = X[evenly_spaced(n_samples, BLOCK_ROWS)]
+    scale = np.empty(X.shape[1])
+    for columns, block in column_blocks(subset):
+        block = block.astype(np.float64)
+        steps = np.diff(block, axis=0)
+        is_sorted = (steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)  # or constant
+        scale[columns] = np.where(is_sorted, np.inf, block.std(axis=0))
     lags = [lag for lag in LAGS if lag <= n_samples // 5]
     distances = []
     for lag in lags:
         i = evenly_spaced(n_samples - lag, N_PAIRS)
-        difference = (X[i + lag].astype(np.float64) - X[i]) / scale
-        distances.append(np.quantile(np.square(difference).sum(axis=1), 0.25))
+        squares = np.empty(len(i))
+        n_rows = block_rows(X, len(i))
+        for start in range(0, len(i), n_rows):
+            rows = i[start : start + n_rows]
+            difference = (np.asarray(X[rows + lag], np.float64) - X[rows]) / scale
+            squares[start : start + n_rows] = np.square(difference).sum(axis=1)
+        distances.append(np.quantile(squares, 0.25))
     greatest = max(distances)
     if not distances[0] < SERIAL * greatest:
         return None

@@ -10,6 +10,7 @@ import numpy as np
 from skae._network.network import loss_of
 from skae._parametrized import Parametrized, check_offers
 from skae._sampling import generator
+from skae._sparse import extremes
 from skae._training.bound import BoundOptions
 from skae.activations import Activation, TopK
 from skae.losses import Loss
@@ -316,7 +317,7 @@ def check_range(X, loss):
     Rounding errors are accepted: the results of MinMaxScaler can be slightly above 1.
     """
     name, loss = loss, loss_of(loss)
-    lowest, highest = np.fmin.reduce(X, axis=None), np.fmax.reduce(X, axis=None)  # without NaN
+    lowest, highest = extremes(X)
     largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
     if max(-lowest, highest) > largest:
         raise ValueError(

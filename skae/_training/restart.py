@@ -6,6 +6,7 @@ import numpy as np
 
 from skae._network import inference
 from skae._network.extrapolation import linear_decoder
+from skae._sparse import measured_rows
 from skae._training.state import start_state
 
 MAX_COMPARED_ROWS = 1000
@@ -26,7 +27,9 @@ def should_restart(run, change):
     if change.earlier is None or not can_compare or options.network.standardize:
         return False
     seed = [options.seeds.samples, run.state.optimizer["steps"], 3]
-    samples = run.rows.noisy_sample(MAX_COMPARED_ROWS, np.random.default_rng(seed))
+    n_rows = measured_rows(run.rows.X, MAX_COMPARED_ROWS)
+    target, X, weights = run.rows.noisy_sample(n_rows, np.random.default_rng(seed))
+    samples = np.asarray(target), np.asarray(X), weights
     candidate = _start(run, replace(run.rows, target=run.rows.X, corruption=None), change.earlier)
     linear_errors = [_linear_error(state.model, *samples) for state in (candidate, run.state)]
     if linear_errors[0] >= MAX_RELATIVE_ERROR * linear_errors[1]:

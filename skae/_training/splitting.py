@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skae._sparse import is_sparse, side_by_side, sorted_rows
 from skae._training.dependence import (
     FREQUENT_SHARE,
     MIN_OTHERS,
@@ -149,23 +150,35 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=No
     equal rows that weigh about as much as the others. New data will contain it too, so it has to
     be both trained on and held out.
     """
-    columns = [X] if X_clean is None else [X, X_clean]
-    if labels is not None:
-        columns.append(labels[:, None].astype(X.dtype))
-    both = X if len(columns) == 1 else np.hstack(columns)
-    distinct, member = np.unique(both, axis=0, return_inverse=True)
-    member = member.ravel()
+    X, X_clean, member = _distinct_rows(X, X_clean, labels)
     weights = np.bincount(member, weights=weights)
     n_parts = _count_parts(weights) if divides_frequent else np.ones(1, int)
     if n_parts.max() > 1:
         first = np.cumsum(n_parts) - n_parts
         member = first[member] + count_earlier(member) % n_parts[member]
-        distinct = np.repeat(distinct, n_parts, axis=0)
+        repeated = np.repeat(np.arange(len(weights)), n_parts)
+        X, X_clean = X[repeated], None if X_clean is None else X_clean[repeated]
         weights = np.repeat(weights / n_parts, n_parts)
+    return MergedSamples(X, weights, X_clean, member)
+
+
+def _distinct_rows(X, X_clean, labels):
+    """Return the distinct samples in sorted order, those of X_clean, and the row of each sample."""
+    columns = [X] if X_clean is None else [X, X_clean]
+    if labels is not None:
+        columns.append(labels[:, None].astype(X.dtype))
+    if is_sparse(X):
+        order, repeats = sorted_rows(X if len(columns) == 1 else side_by_side(columns))
+        member = np.empty(len(X), int)
+        member[order] = np.cumsum(~repeats) - 1
+        first = order[~repeats]
+        return X[first], None if X_clean is None else X_clean[first], member
+    both = X if len(columns) == 1 else np.hstack(columns)
+    distinct, member = np.unique(both, axis=0, return_inverse=True)
     n_features = X.shape[1]
     if X_clean is not None:
         X_clean = np.ascontiguousarray(distinct[:, n_features : 2 * n_features])
-    return MergedSamples(np.ascontiguousarray(distinct[:, :n_features]), weights, X_clean, member)
+    return np.ascontiguousarray(distinct[:, :n_features]), X_clean, member.ravel()
 
 
 def _count_parts(weights):

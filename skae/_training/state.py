@@ -176,7 +176,8 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
     bounds = measure_bounds(target) if network.clips else None
     if bounds is not None:
         spec["bounds"] = scaled_bounds(bounds, scaling)
-        spec["margin"] = (MARGIN_FACTOR * np.ptp(target, axis=0) / scaling.scale).tolist()
+        ranges = target.max(axis=0) - target.min(axis=0)
+        spec["margin"] = (MARGIN_FACTOR * ranges / scaling.scale).tolist()
     if is_exponential(build(spec)):
         spec["highest_logits"] = highest_logits(target)
     model = make_model(spec, _empty_parameters(spec, X.dtype), scaling)

@@ -17,6 +17,7 @@ from scipy import linalg
 from skae._network.initialization import leading_directions
 from skae._network.scaling import Scaling
 from skae._sampling import evenly_spaced
+from skae._sparse import column_means, is_sparse
 
 MAX_DIRECTIONS, MAX_EXACT_COLUMNS = 64, 128  # of the scatter; up to 128 features have all
 MAX_ROWS, MAX_WIDE_ROWS = 2000, 256  # of samples with more features
@@ -48,10 +49,14 @@ class Moments:
     def of(cls, X, weights, n_directions):
         """Return the moments of samples; F stems from a part of them if they are many."""
         weight, first = float(weights.sum()), X[0].astype(np.float64)
-        starts = range(0, len(X), max(BLOCK_NUMBERS // X.shape[1], 1))
-        blocks = [slice(start, start + starts.step) for start in starts]
-        mean = first + sum(weights[rows] @ (X[rows] - first) for rows in blocks) / weight
-        squares = sum(weights[rows] @ np.square(X[rows] - mean) for rows in blocks)
+        if is_sparse(X):
+            mean = column_means(X, weights, np.zeros(X.shape[1]), 1)
+            squares = weight * column_means(X, weights, mean, 2)
+        else:
+            starts = range(0, len(X), max(BLOCK_NUMBERS // X.shape[1], 1))
+            blocks = [slice(start, start + starts.step) for start in starts]
+            mean = first + sum(weights[rows] @ (X[rows] - first) for rows in blocks) / weight
+            squares = sum(weights[rows] @ np.square(X[rows] - mean) for rows in blocks)
         max_rows = MAX_WIDE_ROWS if X.shape[1] > n_directions else MAX_ROWS
         chosen = evenly_spaced(len(X), max_rows) if len(X) > max_rows else slice(None)
         rows = np.sqrt(weights[chosen])[:, None] * (X[chosen] - mean)

@@ -11,6 +11,7 @@ from scipy import optimize
 from skae._kernels import bind, replay
 from skae._network import nested
 from skae._parallel import run_sequentially
+from skae._sparse import block_rows
 from skae._training.batches import BatchLoader
 from skae._training.bound import Bound, NoiseSampler
 from skae._training.objective import Objective, Plan, add_up, count_parts, sample_losses
@@ -266,7 +267,8 @@ class Trainer:
         if bound is not None:
             sampler = NoiseSampler(bound.n_draws * model.network.n_components, seed)
             bound = Bound(bound.kl_weight, n_draws=bound.n_draws)
-        loader = BatchLoader(rows, model, VALIDATION_BATCH_ROWS, sampler)
+        n_rows = block_rows(rows.X, VALIDATION_BATCH_ROWS)
+        loader = BatchLoader(rows, model, n_rows, sampler)
         plan = Plan(backward=False, bound=bound)
         objective = Objective(model, loader, plan, self.options.penalty)
 

@@ -136,7 +136,7 @@ def test_likelihood_never_falls(monkeypatch):
 
     def recorded(*arguments):
         result = expect(*arguments)
-        found.append(result[-1])
+        found.append(result[-2])
         return result
 
     monkeypatch.setattr(module, "_expect", recorded)
@@ -148,3 +148,28 @@ def test_likelihood_never_falls(monkeypatch):
     assert found[-1] > found[0]
     # The prior counts 6 samples a component, so that the likelihood alone may waver a little.
     assert np.diff(found[3:]).min() > -0.5
+
+
+def test_components_that_a_sample_has_left_are_no_longer_computed(monkeypatch):
+    """The result is the same to about their probability, with fewer pairs of both."""
+    from skae._missing import mixture as module
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) + 4 * rng.integers(0, 3, size=(200, 1))
+    missing = rng.random(X.shape) < 0.3
+    X[missing] = 0
+    means = np.repeat(4.0 * np.arange(3)[:, None], 4, axis=1)
+    start = Mixture(np.full(3, 1 / 3), means, np.repeat(np.eye(4)[None], 3, axis=0))
+    counts = []
+    condition = Mixture.condition_pairs
+    monkeypatch.setattr(
+        Mixture, "condition_pairs", lambda m, X, *a: counts.append(len(X)) or condition(m, X, *a)
+    )
+    fitted = fit_mixture(X, missing, np.ones(200), start, 1.0, 5)
+    n_pruned = sum(counts)
+    counts.clear()
+    monkeypatch.setattr(module, "MIN_SHARE", 0.0)
+    expected = fit_mixture(X, missing, np.ones(200), start, 1.0, 5)
+    assert n_pruned < 0.7 * sum(counts)
+    np.testing.assert_allclose(fitted.means, expected.means, atol=5e-3)
+    np.testing.assert_allclose(fitted.covariances, expected.covariances, atol=2e-2)
