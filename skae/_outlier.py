@@ -691,6 +691,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             samples = CalibrationSamples(*given)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
+            attributes["_record"]["n_calibration"] = len(calibration.indices)
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
