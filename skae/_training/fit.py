@@ -56,7 +56,7 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
         result = _train_to_end(run, X_val, tasks)
     history = result.history
     message = unfinished_warning(history.record, history.latest_losses, trainer.options.solver)
-    if message is not None:
+    if message is not None and history.best_iter:  # otherwise the start is kept
         trainer.warn(message)
     return result
 

@@ -156,6 +156,7 @@ def doubtful_rows():
     return rows * np.exp(0.8 * rng.normal(size=(600, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_halves_are_phases_that_may_follow_the_training():
     recorder, shown = Recorder(), []
     rows = doubtful_rows()
