@@ -23,10 +23,13 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "benchmark_tables",
     "inventories",
+    "parameter_groups",
 ]
 exclude_patterns = [
     "_build",
@@ -75,6 +78,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "parallel": False,
     "image_srcset": ["2x"],
+    "capture_repr": (),  # a Display at the end of a block is its figure
 }
 warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
 
@@ -114,11 +118,16 @@ html_favicon = "_static/skae.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
-    "logo": {"text": "skae", "image_light": "_static/skae.svg", "image_dark": "_static/skae.svg"},
+    "logo": {
+        "text": f"skae {version}",
+        "image_light": "_static/skae.svg",
+        "image_dark": "_static/skae.svg",
+    },
     "header_links_before_dropdown": 5,
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 3,
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -126,6 +135,9 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_sidebars = {"index": [], "performance": [], "changelog": []}
+toc_object_entries_show_parents = "hide"  # the methods, in "On this page"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 html_context = {"default_mode": "auto"}
 
 myst_heading_anchors = 2

@@ -48,12 +48,13 @@ for name, model in models.items():
 # %%
 # Outlier scores of the test samples and the threshold:
 
-ReconstructionErrorDisplay.from_estimator(detector, X_test, np.where(anomalous, -1, 1))
+display = ReconstructionErrorDisplay.from_estimator(detector, X_test, np.where(anomalous, -1, 1))
+display.ax_.set_title("Nearly all other digits lie beyond the threshold")
 
 # %%
 # `score_features` returns the contribution of each pixel to a score: a constant minus a square,
-# which is larger for a more unusual pixel. The orange images show the root of this square, and so
-# the pixels that make each digit an outlier.
+# which is larger for a more unusual pixel. The orange images show the root of this square, the
+# distance of a pixel from what is usual, and so the pixels that make each digit an outlier.
 
 fig, axes = plt.subplots(3, 9, figsize=(9, 3.3), layout="constrained")
 for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):
@@ -62,9 +63,11 @@ for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):
     unusual = np.sqrt(contributions.max() - contributions)
     column[0].imshow(sample.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
     column[1].imshow(detector.reconstruct(sample).reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    column[2].imshow(unusual.reshape(8, 8), cmap="Oranges", vmin=0)
+    distances = column[2].imshow(unusual.reshape(8, 8), cmap="Oranges", vmin=0, vmax=20)
 for ax, name in zip(axes[:, 0], ["sample", "reconstruction", "unusual pixels"]):
     ax.set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
+fig.colorbar(distances, ax=axes[2], aspect=5, extend="max", label="distance")
+fig.suptitle("The darkest pixels do not belong to a 1")
 plt.show()

@@ -79,16 +79,25 @@ assert stopped.score(X_test) >= stopper.score
 
 pca = reconstruction_score(PCA(8).fit(X_train), X_train)
 fig, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
-ax.plot(np.arange(1, len(scores) + 1), scores, color="#0072B2", label="training samples")
+ax.plot(np.arange(1, len(scores) + 1), scores, color="C0", label="training samples")
 ax.plot(
     np.arange(1, stopped.n_iter_ + 1),
     stopper.scores,
-    color="#D55E00",
+    color="C0",
+    linestyle="--",
     label="test samples, until the stop",
 )
-ax.plot(0, pca, "kD", label="PCA, training samples", clip_on=False, zorder=3)
-ax.axhline(stopper.score, color="#D55E00", linestyle=":", linewidth=1)
+ax.plot(
+    0,
+    pca,
+    "D",
+    color=plt.rcParams["text.color"],
+    label="PCA, training samples",
+    clip_on=False,
+    zorder=3,
+)
+ax.axhline(stopper.score, color="C0", linestyle=":", linewidth=1, label="target")
 ax.set(xlabel="epoch", ylabel="R²", xlim=(0, None))
-ax.set_title("R² after every epoch, and a stop when the target is reached")
+ax.set_title("Training stops in the epoch in which the target is reached")
 ax.legend(loc="lower right")
 plt.show()

@@ -41,7 +41,7 @@ print(f"pixels that never change: {np.sum(X.std(axis=0) == 0)} of {X.shape[1]}")
 
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained", width_ratios=[1.4, 1, 1])
 axes[0].hist(X.ravel() * 16, bins=np.arange(18) - 0.5, weights=np.full(X.size, 100 / X.size))
-axes[0].set(title="Values of all pixels", xlabel="pixel value x 16", ylabel="share (%)")
+axes[0].set(title="Values of all pixels", xlabel="grey level, 0 to 16", ylabel="share (%)")
 for ax, title, image in (
     (axes[1], "Mean of each pixel", X.mean(axis=0)),
     (axes[2], "Standard deviation", X.std(axis=0)),
@@ -49,15 +49,5 @@ for ax, title, image in (
     mappable = ax.imshow(image.reshape(8, 8), cmap="viridis", vmin=0)
     ax.set(title=title, xticks=[], yticks=[])
     fig.colorbar(mappable, ax=ax, shrink=0.8)
-
-# %%
-# The distributions of six pixels differ, and none is normal:
-
-pixels = [10, 19, 27, 36, 42, 53]
-fig, axes = plt.subplots(1, 6, figsize=(9, 2.2), layout="constrained", sharey=True)
-for ax, pixel in zip(axes, pixels):
-    ax.hist(X[:, pixel], bins=17, weights=np.full(len(X), 100 / len(X)))
-    ax.set(title=f"row {pixel // 8}, column {pixel % 8}", xlabel="value", xlim=(0, 1))
-    ax.title.set_fontsize(10)
-axes[0].set_ylabel("share (%)")
+fig.suptitle("Half of all values are white, and the middle of the image varies most")
 plt.show()

@@ -35,26 +35,30 @@ truth = np.repeat([1, -1], [n_inliers, n_outliers])
 # %%
 # The autoencoder learns the curve and the density of samples along and across it. Outliers are the
 # samples with the lowest likelihood; `contamination` sets the share of training samples to flag.
+# The markers show which samples truly are outliers.
 
 detectors = {
     "IsolationForest": IsolationForest(contamination=0.15, random_state=0),
     "AutoencoderOutlierDetector": AutoencoderOutlierDetector(contamination=0.15, random_state=0),
 }
-fig, axes = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
+markers = {1: ("o", "C0", "inliers"), -1: ("x", "C1", "outliers")}
+fig, axes = plt.subplots(2, 3, figsize=(9, 6.6), layout="constrained")
 for column, (pattern, inliers) in zip(axes.T, patterns.items()):
     X = np.concatenate([inliers, outliers])
     column[0].set_title(pattern)
     for ax, detector in zip(column, detectors.values()):
-        labels = detector.fit_predict(X)
+        detector.fit(X)
         auc = roc_auc_score(truth, detector.score_samples(X))
         print(f"{pattern:6} {type(detector).__name__:27} ROC AUC {auc:.3f}")
         DecisionBoundaryDisplay.from_estimator(
             detector, X, response_method="predict", cmap="cividis", alpha=0.3, ax=ax
         )
-        for label, marker, color in ((1, "o", "#0072B2"), (-1, "x", "#D55E00")):
-            ax.scatter(*X[labels == label].T, s=14, marker=marker, color=color)
-        ax.text(0.97, 0.03, f"AUC {auc:.2f}", transform=ax.transAxes, ha="right")
-        ax.set(xticks=[], yticks=[])
+        for label, (marker, color, name) in markers.items():
+            ax.scatter(*X[truth == label].T, s=14, marker=marker, color=color, label=name)
+        ax.set(xticks=[], yticks=[], xlabel=f"ROC AUC {auc:.2f}")
 for ax, name in zip(axes[:, 0], detectors):
     ax.set_ylabel(name)
+handles = axes[0, 0].get_legend_handles_labels()
+fig.legend(*handles, loc="outside lower center", ncols=2)
+fig.suptitle("The detector's region of inliers (light) follows the patterns more closely")
 plt.show()

@@ -47,13 +47,19 @@ never_worse = np.all(curve.mean_squared_error <= curve.pca_mean_squared_error)
 print(f"no worse than PCA at any of {len(curve.n_components)} sizes: {bool(never_worse)}")
 
 fig, ax = plt.subplots(figsize=(9, 4.8), layout="constrained")
-ax.plot(curve.n_components, curve.pca_mean_squared_error, "--", color="#555555", label="PCA")
-ax.plot(curve.n_components, curve.mean_squared_error, color="#0072B2", label="one nested fit")
-ax.plot(sizes, errors, "D", color="#D55E00", label="separate fit for each size")
-ax.set(xscale="log", yscale="log", xlabel="number of components")
-ax.set_ylabel("mean squared error, test samples")
+ax.plot(
+    curve.n_components,
+    curve.pca_mean_squared_error,
+    "--",
+    color=plt.rcParams["text.color"],
+    label="PCA",
+)
+ax.plot(curve.n_components, curve.mean_squared_error, color="C0", label="one nested fit")
+ax.plot(sizes, errors, "D", color="C0", label="separate fit for each size")
+ax.set(xscale="log", yscale="log", xlabel="number of components (log scale)")
+ax.set_ylabel("mean squared error, test samples (log scale)")
 ax.set_xticks([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32])
-ax.set_title("Reconstruction error for every code size")
+ax.set_title("One nested fit is better than PCA at every code size")
 ax.legend()
 
 # %%

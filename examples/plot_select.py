@@ -63,9 +63,10 @@ order = np.argsort(p_values, kind="stable")
 n_reported = np.arange(1, 101)
 shares = np.cumsum(~is_wrong[order])[:100] / n_reported
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
-ax.plot(n_reported, bounds[order][:100], label="bound")
-ax.plot(n_reported, shares, label="actual")
+ax.plot(n_reported, bounds[order][:100], color="C0", linestyle="--", label="upper bound")
+ax.plot(n_reported, shares, color="C0", label="actual share")
 ax.set(xlabel="number of reported samples", ylabel="share of normal samples", ylim=(0, 1.05))
+ax.set_title("The bound is never exceeded, however many samples are reported")
 ax.legend()
 
 # %%

@@ -4,8 +4,8 @@ Sparse codes with a KL penalty
 ==============================
 
 With ``sparsity="kl"`` each component of the code is inactive for most samples: a penalty pulls its
-mean activation over the training samples towards `sparsity_target`. The components then specialise,
-and their weights show what each of them responds to.
+mean activation over the training samples towards `sparsity_target`. The components then specialise:
+each responds to few of the digits.
 """
 
 import matplotlib.pyplot as plt
@@ -14,11 +14,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
-from skae.plotting import WeightsDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
-X_train, X_test = train_test_split(X, test_size=0.2, random_state=42)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=42)
 
 # %%
 # The sparse autoencoder of the lecture notes has one hidden layer of logistic units, which is the
@@ -45,7 +44,7 @@ autoencoders = {
 #
 # The penalty increases the reconstruction error, but only few components are active per sample.
 
-colors = {"no penalty": "#E69F00", "KL penalty": "#0072B2"}
+colors = {"no penalty": "C1", "KL penalty": "C0"}
 fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 print(f"{'':12} {'mean activation':>16} {'active units':>13} {'MSE, test samples':>18}")
 for name, autoencoder in autoencoders.items():
@@ -58,19 +57,27 @@ ax.axhline(
     sparse["sparsity_target"], color=plt.rcParams["text.color"], linestyle="--", label="target"
 )
 ax.set(xlabel="components of the code, sorted", ylabel="mean activation, training set")
-ax.set(xlim=(0, 41), title="Mean activations with and without the penalty")
+ax.set(xlim=(0, 41), title="The penalty draws mean activations down to the target")
 ax.legend(loc="upper left", ncols=3)
 ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
 
 # %%
-# First-layer weights as images
-# -----------------------------
+# What the components respond to
+# ------------------------------
 #
-# Dark pixels activate a component where its weights are purple and inhibit it where they are
-# orange. Without the penalty the weights look like noise; with it they show strokes, curves and
-# whole digits.
+# The mean activation of each component over the test images of each digit. Components are sorted by
+# the digit that they respond to most. Without the penalty all components are half active for all
+# digits. With it a component is active for one or two of them.
 
-for name, autoencoder in autoencoders.items():
-    display = WeightsDisplay.from_estimator(autoencoder, (8, 8), n_units=None)
-    display.ax_.set_title(f"Weights of the 40 components, {name}")
+digits = np.arange(10)
+fig, axes = plt.subplots(2, 1, figsize=(9, 5.4), layout="constrained")
+for ax, (name, autoencoder) in zip(axes, autoencoders.items()):
+    activations = autoencoder.transform(X_test)
+    means = np.array([activations[y_test == digit].mean(axis=0) for digit in digits])
+    order = np.argsort(means.argmax(axis=0), kind="stable")
+    image = ax.imshow(means[:, order], cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    ax.set(title=name, ylabel="digit", yticks=digits[::3], xticks=[])
+axes[1].set_xlabel("components of the code, sorted by digit")
+fig.colorbar(image, ax=axes, label="mean activation, test samples")
+fig.suptitle("With the penalty each component responds to few digits")
 plt.show()

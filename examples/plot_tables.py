@@ -26,9 +26,10 @@ X, names = wine.data, wine.feature_names
 # code keeps what the wines of a cultivar have in common and loses the details of single wines.
 
 pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(3, random_state=0)).fit(X)
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     pipeline, X, feature_names=names, samples=[0, 1, 2, 3, 60, 61, 62, 63, 140, 141, 142, 143]
 )
+display.ax_.set_title("Three components keep what the wines of a cultivar share")
 
 # %%
 # Outliers
@@ -38,6 +39,7 @@ ReconstructionDisplay.from_estimator(
 
 detector = AutoencoderOutlierDetector(contamination=0.04, random_state=0).fit(X)
 display = ReconstructionErrorDisplay.from_estimator(detector, X)
+display.ax_.set_title("The least likely wines lie beyond the threshold")
 print(f"flagged: {display.flagged_shares['samples']:.1%} of {len(X)} wines")
 
 # %%

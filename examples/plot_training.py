@@ -47,15 +47,19 @@ for size, autoencoder in zip(sizes, autoencoders):
 # line is PCA's error on this scale, at which training starts. The circle marks the epoch that was
 # kept.
 
-fig, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex=True)
+fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), layout="constrained", sharex=True)
 for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
     pca = PCA(size).fit(X_train)
     pca_error = np.mean((pca.inverse_transform(pca.transform(X_train)) - X_train) ** 2)
     pca_loss = pca_error / (2 * autoencoder.scale_**2)
-    LossCurveDisplay.from_estimator(autoencoder, ax=ax)
-    ax.axhline(pca_loss, color="C1", linestyle=":", label="PCA, training samples")
-    ax.set(title=f"d = {size}", yscale="linear", ylim=(0, 1.6 * pca_loss))
-    ax.legend(loc="upper right", ncols=2)
+    LossCurveDisplay.from_estimator(autoencoder, ax=ax, best_kwargs={"label": "epoch kept"})
+    color = plt.rcParams["text.color"]
+    ax.axhline(pca_loss, color=color, linestyle=":", label="PCA, training samples")
+    ax.set(title=f"d = {size}", yscale="linear", ylabel="loss", ylim=(0, 1.1 * pca_loss))
+    ax.get_legend().remove()
+handles = axes[0, 0].get_legend_handles_labels()
+fig.legend(*handles, loc="outside lower center", ncols=4)
+fig.suptitle("Training starts at PCA's loss and removes much of it, for each code size d")
 
 # %%
 # Originals and reconstructions

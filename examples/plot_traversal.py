@@ -33,10 +33,9 @@ for name, reducer in reducers.items():
     print(f"{name:12} variance explained by each component: {shares}")
 
 # %%
-# The network of the autoencoder, as a table and as a diagram. Notebooks show the table below a
-# fitted autoencoder.
+# The network of the autoencoder, as a diagram and as a table. Notebooks show the table below a
+# fitted autoencoder, and `summary` returns it as text.
 
 network = NetworkDisplay.from_estimator(reducers["autoencoder"])
 print(f"\n{network}")
-network.plot()
 plt.show()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 import math
 from numbers import Integral
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 import warnings
 
@@ -104,7 +105,8 @@ class _BaseAutoencoder(
 
     def _fit(self, X, y, sample_weight, groups, X_val=None, X_clean=None):
         """Validate, train, and set the fitted attributes; if anything fails, change nothing."""
-        context = root_context(self) if getattr(self, "_skl_callbacks", None) else None
+        started = perf_counter()
+        context = root_context(self)
         with self._restored_on_error():
             given = X, X_clean, sample_weight
             labelled = X, y, groups
@@ -122,8 +124,7 @@ class _BaseAutoencoder(
             splits = read_splits(given_splits, *labelled, weights)  # checks groups in any case
             splits = splits if holds_out else None
             previous = self._previous() if self.warm_start and hasattr(self, "theta_") else None
-            samples = X, X_clean, X_val
-            samples = samples if previous is None else previous.cast(*samples)
+            samples = (X, X_clean, X_val) if previous is None else previous.cast(X, X_clean, X_val)
             with fit_slot(), job_runner() as run_jobs:
                 samples = self._filled_training(samples, weights, previous is None)
                 rows = self._training_rows(samples[0], weights, samples[1], options, splits)
@@ -133,7 +134,9 @@ class _BaseAutoencoder(
                 attributes = self._fitted_attributes(result, X, weights, trainer, tasks)
                 self._keep(attributes | self._sampling_attributes(result))
                 self._stream = None
+            self._record["seconds"] = perf_counter() - started
             tasks.end()
+        self._print_report()
         return self
 
     def _partial_fit(self, X, sample_weight, X_clean=None, groups=None):
@@ -219,6 +222,7 @@ class _BaseAutoencoder(
             "_box": model.box,
             "reach_": model.input_radius,
             "_code_deviations": result.code_deviations if self.whiten else None,
+            "_record": result.record,
         } | result.history.fitted_attributes()
 
     def _updated_attributes(self, result, X, weights, trainer):

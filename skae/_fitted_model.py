@@ -1,5 +1,6 @@
 """The fitted state of an estimator: model, views of the parameters, notebooks and files."""
 
+import html
 import threading
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 from skae._sampling import evenly_spaced
 from skae._training.gain import Gain
+from skae._training.report import time_lines, training_lines
 
 STATE = (
     "architecture_",
@@ -157,27 +159,45 @@ class FittedModel:
     def _layers_html(self):
         if "architecture_" not in vars(self):
             return ""
-        table = self._layer_table()
-        return f"<details><summary>Layers</summary>{table.to_html()}</details>"
+        lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._report())
+        report = f"<details open><summary>Training</summary>{lines}</details>" if lines else ""
+        table = self._layer_table().to_html()
+        return f"{report}<details><summary>Layers</summary>{table}</details>"
 
     # ---------------------------------------------------------------- summary
 
     _start = "PCA"  # the model that training starts with
 
     def _layer_table(self):
+        return layer_table(self.architecture_, type(self).__name__)
+
+    def _report(self):
+        """Return lines on what happened in `fit`, as far as the file of a version has kept it."""
         fitted = vars(self)
-        names = ("gain_over_pca_", "gain_over_pca_bound_")  # absent from older files
-        gain = Gain(*(fitted.get(name) for name in names))
-        notes = gain.lines(self.architecture_["loss"], self._start)
-        return layer_table(self.architecture_, type(self).__name__, notes)
+        names = ("gain_over_pca_", "gain_over_pca_bound_")
+        gain, record = Gain(*(fitted.get(name) for name in names)), fitted.get("_record")
+        activation = self.architecture_["activations"][0]
+        is_auto = self.activation == "auto" and self.architecture_["n_encoder_layers"] > 1
+        return [
+            *training_lines(record, self.n_iter_, self.best_iter_, activation if is_auto else None),
+            *gain.lines(self.architecture_["loss"], self._start),
+            *time_lines(record or {}),
+        ]
+
+    def _print_report(self):
+        if self.verbose:
+            print(*self._report(), sep="\n")
 
     def summary(self) -> str:
-        """Return a description of the fitted model as text.
+        """Return a description of the fitted model and of its training as text.
 
         Returns
         -------
         text : str
-            A table of the layers, and the gain over PCA if it was measured: see `gain_over_pca_`.
+            A table of the layers, and lines on the training: how many samples were trained on and
+            how many were held out, epochs that were run and kept, why training stopped, the hidden
+            activation if it was chosen automatically, the gain over PCA if it was measured (see
+            `gain_over_pca_`), and the time that `fit` took.
 
         Raises
         ------
@@ -185,7 +205,7 @@ class FittedModel:
             If the estimator is not fitted.
         """
         check_is_fitted(self)
-        return str(self._layer_table())
+        return "\n".join([str(self._layer_table()), "", *self._report()]).rstrip()
 
     # ---------------------------------------------------------------- files
 

@@ -143,7 +143,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
         are any.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch, restarts, and at the end what `summary` says of
+        the training.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9
@@ -697,6 +698,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             samples = CalibrationSamples(*given)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
+            attributes["_record"]["n_calibration"] = len(calibration.indices)
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,

@@ -115,9 +115,7 @@ CALLS = {
     "weights": lambda **keywords: plotting.WeightsDisplay.from_estimator(
         autoencoder(), SHAPE, **keywords
     ),
-    "network": lambda **keywords: plotting.NetworkDisplay.from_estimator(autoencoder()).plot(
-        **keywords
-    ),
+    "network": lambda **keywords: plotting.NetworkDisplay.from_estimator(autoencoder(), **keywords),
 }
 
 

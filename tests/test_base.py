@@ -5,6 +5,7 @@ import copy
 import io
 from itertools import pairwise
 import pickle
+import re
 
 from curved import curved_rows
 import joblib
@@ -580,19 +581,22 @@ def test_summaries_and_verbose_state_the_gain(capsys):
     options = CURVED | {"activation": "tanh", "verbose": 1}
     model = AutoencoderTransformer(2, nested=True, **options).fit(X)
     assert list(model.gain_over_pca_) == list(model.gain_over_pca_bound_) == [1, 2]
-    line = f"Gain over PCA in squared_error, 2 components: {model.gain_over_pca_[2]:.1%}"
+    line = f"Gain over PCA, 2 components: {100 * model.gain_over_pca_[2]:.1f} % less error"
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1].startswith(line)
+    assert lines[-2].startswith(line)
+    assert re.fullmatch(r"Time: [\d.]+ s\.", lines[-1])
+    assert model.summary().endswith("\n".join(lines[model.n_iter_ :]))
     for text in (model.summary(), model._repr_html_()):
         assert text.count("Gain over PCA") == 2
         assert line in text
     model = DenoisingAutoencoder(2, loss="huber", verbose=1, **CURVED).fit(X)
-    line = f"Gain over the linear path in huber: {model.gain_over_pca_:.1%}"
+    line = f"Gain over the linear path: {100 * model.gain_over_pca_:.1f} % less huber loss"
     assert line in capsys.readouterr().out
     assert line in model.summary()
     model = AutoencoderTransformer(2, **SMALL).fit(X)
     assert "Gain" not in model.summary() + model._repr_html_()
-    del model.gain_over_pca_  # files of version 0.2 lack it
+    del model.gain_over_pca_, model._record  # files of version 0.2 lack both
+    assert "Training" not in model._repr_html_()
     assert model.summary().startswith("AutoencoderTransformer: 8 features")
     with pytest.raises(NotFittedError):
         AutoencoderTransformer(2).summary()

@@ -212,6 +212,7 @@ def test_clean_rows_that_are_the_rows():
     assert_allclose(two.reconstruct(X), one.reconstruct(X), atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_clean_rows_shift_to_where_they_are():
     """The target may lie elsewhere than the rows: the output is in its units."""
     X = digits()

@@ -178,6 +178,7 @@ def test_pca_and_autoencoders_compete_for_the_same_step():
     assert_allclose(search.score(X), reconstruction_score(best, X))
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_an_autoencoder_wins_where_rows_lie_on_a_curve():
     rng = np.random.default_rng(0)
     t = rng.uniform(-1, 1, 300)

@@ -18,6 +18,7 @@ PAGES = sorted(
     if path.relative_to(SITE).parts[0] not in LEFT_OUT
 )
 WRITTEN = [page for page in PAGES if not page.startswith(("generated/", "auto_examples/plot_"))]
+SEARCHED = ["gpu", "nan", "install", "slow", "overfitting", "cite"]
 SCREENS = {"phone": (390, 844, True), "desktop": (1280, 900, False)}
 
 CUT_OFF = """
@@ -103,3 +104,35 @@ def test_pages_on_a_screen(page_and_address, screen, scheme):
             if n_failed or not n_set:
                 wrong.append(f"{name}: {n_set} formulas set, {n_failed} in error")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_search_finds_what_people_ask(page_and_address):
+    page, address = page_and_address
+    found = {}
+    for word in SEARCHED:
+        page.open(f"{address}/search.html?q={word}")
+        found[word] = page.evaluate(
+            """new Promise(resolve => {
+                const look = n => {
+                    const links = document.querySelectorAll("#search-results li a").length;
+                    links || !n ? resolve(links) : setTimeout(() => look(n - 1), 100);
+                };
+                look(50);
+            })"""
+        )
+    assert all(found.values()), found
+
+
+def test_class_pages_begin_with_six_parameters_and_list_methods(page_and_address):
+    page, address = page_and_address
+    page.resize(*SCREENS["desktop"])
+    page.open(f"{address}/generated/skae.AutoencoderTransformer.html")
+    first = "[...document.querySelectorAll('.parameters > * table')][0].querySelectorAll('tbody tr')"
+    assert page.evaluate(f"{first}.length") == 6
+    names = page.evaluate(
+        "[...document.querySelectorAll('.page-toc a, .bd-sidebar-secondary a')]"
+        ".map(a => a.textContent.trim())"
+    )
+    assert any(name.startswith("inverse_transform") for name in names)
+    page.open(f"{address}/index.html")
+    assert page.evaluate("document.querySelectorAll('button.copybtn').length") > 2

@@ -147,6 +147,7 @@ def test_learns_a_curve_that_pca_cannot(linear_path, solver):
     assert -model.score_samples(unseen).mean() < 0.5 * residual
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_defaults_on_unseen_rows_are_not_worse_than_pca():
     for X, n_components in [(load_iris().data, 2), (rows(60, noise=1.0), 2), (curve(), 1)]:
         order = np.random.default_rng(0).permutation(len(X))
@@ -345,6 +346,7 @@ def test_signs_of_the_code_do_not_depend_on_the_seed():
 # ------------------------------------------------------------ sparsity
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 @pytest.mark.parametrize("batch_size", [1000, 25])
 @pytest.mark.parametrize("target", [0.1, 0.3])
 @pytest.mark.parametrize("linear_path", ["pca", None])
@@ -390,6 +392,7 @@ def test_kl_starts_near_its_target(linear_path, target):
         assert_allclose(model.reconstruct(X).mean(axis=0), X.mean(axis=0), atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_l1_makes_the_code_smaller():
     X = rows()
     parameters = {"linear_path": None, "max_iter": 100, "learning_rate_init": 1e-2} | TRAINED

@@ -28,14 +28,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """Table of the layers from input to output, then of further decoders and the linear path.
-
-    `notes` are lines below the table.
-    """
+    """Table of the layers from input to output, then of further decoders and the linear path."""
 
     estimator_name: str
     layers: tuple[Layer, ...]
-    notes: tuple[str, ...] = ()
 
     @property
     def n_parameters(self):
@@ -75,8 +71,7 @@ class LayerTable:
         n_layers = len(self.layers)
         aligned[1:1] = [rule]
         aligned[2 + n_layers : 2 + n_layers] = [rule]
-        notes = ["", *self.notes] if self.notes else []
-        return "\n".join([self.title, "", *aligned, *notes])
+        return "\n".join([self.title, "", *aligned])
 
     def to_html(self):
         """Return the table in HTML, in the colours of the page, light or dark."""
@@ -91,15 +86,14 @@ class LayerTable:
             return f"<tr>{''.join(html_cells)}</tr>"
 
         body = "".join(line(cells, "td") for cells in self.lines())
-        notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
         return (
             '<table style="border-collapse:collapse;color:inherit;background:none">'
             f'<caption style="text-align:left">{html.escape(self.title)}</caption>'
-            f"<thead>{line(COLUMNS, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
+            f"<thead>{line(COLUMNS, 'th')}</thead><tbody>{body}</tbody></table>"
         )
 
 
-def layer_table(architecture, estimator_name, notes=()):
+def layer_table(architecture, estimator_name):
     """Return the table of a network; `architecture` is the fitted attribute `architecture_`."""
     widths, activations = architecture["widths"], architecture["activations"]
     n_encoder_layers, n_layers = architecture["n_encoder_layers"], len(activations)
@@ -134,4 +128,4 @@ def layer_table(architecture, estimator_name, notes=()):
             Layer("linear path to code", n_features, n_components, "identity", size, False),
             Layer("linear path to output", n_components, n_features, "identity", size, False),
         ]
-    return LayerTable(estimator_name, tuple(layers), tuple(notes))
+    return LayerTable(estimator_name, tuple(layers))

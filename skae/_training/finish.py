@@ -11,7 +11,7 @@ from skae._training import extent
 from skae._training.batches import TrainingRows
 from skae._training.code_scale import running_variances, with_code_scale
 from skae._training.options import Seeds
-from skae._training.run import History, report_gain
+from skae._training.run import History
 
 PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS = 2**11, 1000
 
@@ -54,6 +54,17 @@ class FitResult:
         is_held_out[self.trained_rows.index] = False
         return is_held_out[self.rows.member]
 
+    @property
+    def record(self):
+        """Return the record of the training, with the numbers of samples: see `report`."""
+        record, held_out = self.history.record, self.held_out
+        if record["way"] == "passes":
+            return record | {"n_train": self.n_samples_seen}
+        n_held_out = int(held_out.sum())
+        if record["way"] == "held-out":
+            record = record | {"n_validation": n_held_out}
+        return record | {"n_train": len(held_out) - n_held_out}
+
 
 def begin_phase(run, name, n_epochs, state, excluded=None):
     """Close the last phase and begin one that trains `state`.
@@ -72,7 +83,6 @@ def end(run, in_order=True):
     memory = {"unfinished": state.memory()} if continues else {}
     n_parameters = state.best.flat.size
     state.parameters.flat[...] = state.best.flat
-    report_gain(run)
     limits = MAX_DECODED_NUMBERS, extent.MAX_ROWS
     result = _finish(run, state, state.model, limits, in_order)
     if result.model.parameters.flat.size < n_parameters:  # a nested code has been shortened

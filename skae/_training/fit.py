@@ -14,10 +14,13 @@ from skae._training.callbacks import NULL_TASKS
 from skae._training.early_stopping import Patience
 from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
+from skae._training.report import unfinished_warning
 from skae._training.restart import restarted_state, should_restart
 from skae._training.run import (
     History,
     Run,
+    announce,
+    record_ending,
     report,
     run_epochs,
     warn_diverged,
@@ -48,8 +51,14 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     n_phases, n_restarts = _count_phases(run, X_val)
     tasks.begin(n_phases + searches, n_restarts)
     if searches:
-        return component_search.search(run, partial(_run_size, run, X_val), tasks)
-    return _train_to_end(run, X_val, tasks)
+        result = component_search.search(run, partial(_run_size, run, X_val), tasks)
+    else:
+        result = _train_to_end(run, X_val, tasks)
+    history = result.history
+    message = unfinished_warning(history.record, history.latest_losses, trainer.options.solver)
+    if message is not None and history.best_iter:  # otherwise the start is kept
+        trainer.warn(message)
+    return result
 
 
 def fit_epochs(trainer, rows, n_epochs, n_components, tasks=NULL_TASKS):
@@ -68,11 +77,13 @@ def partial_fit(trainer, rows, previous=None, change=None):
     """
     run = _start(trainer, rows, previous and previous.forget_training())
     if run.resumed and change is not None and should_restart(run, change):
+        announce(run, "Training starts anew from PCA of all samples of earlier calls.")
         run.state = restarted_state(run, change)
         run.previous = replace(run.previous, explained_variance=None)  # of another code
         if run.state.model.network.nested:
             _weigh_decoders(run, None)
     state, history = run.state, run.history
+    history.record["way"] = "passes"
     start = state.parameters.flat.copy()
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -168,6 +179,7 @@ def _train_to_end(run, X_val, tasks):
             _train(run, X_val)
     except KeyboardInterrupt:
         run.interrupted = True
+        run.history.record["ending"] = "interrupted"
         message = "Training interrupted by user: the best model so far is kept."
         warnings.warn(message, stacklevel=2)
     return end(run)
@@ -205,7 +217,9 @@ def _train_plain(run):
 
     begin_phase(run, "training", run.n_left, state)
     try:
-        warn_unfinished(run, run_epochs(run, [(state, run.rows)], run.n_left, monitor))
+        limit = run_epochs(run, [(state, run.rows)], run.n_left, monitor)
+        record_ending(run, state, limit)
+        warn_unfinished(run, limit)
     except DivergedError:
         state.restore_previous_best()
         warn_diverged(run)

@@ -12,6 +12,7 @@ CONFIDENCE = 0.95
 UNSEEN_FACTOR = 1.5  # times the largest loss of a group: the loss of a group not yet seen
 N_REPEATS = 2  # how often the group that most speaks against the gain is counted again
 MIN_FREEDOM = 0.3  # degrees of freedom of Student's t
+LOSS_NOUNS = {"squared_error": "error"}
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,26 @@ class Gain:
         """
         if self.value is None:
             return []
-        text = f"Gain over {start} in {loss}"
+        text = f"Gain over {start}"
         if not isinstance(self.value, dict):
-            return [f"{text}: {_describe(self.value, self.lower_bound)}"]
+            return [f"{text}: {_describe(self.value, self.lower_bound, loss, start)}"]
         return [
-            f"{text}, {size} component{'s' * (size > 1)}: {_describe(value, bound)}"
+            f"{text}, {size} component{'s' * (size > 1)}: {_describe(value, bound, loss, start)}"
             for (size, value), bound in zip(self.value.items(), self.lower_bound.values())
         ]
 
 
-def _describe(value, bound):
+def _describe(value, bound, loss, start):
     if value == bound == 0:
-        return "none, no gain is certain"
-    text = f"{value:.1%} on held-out samples"
-    return f"{text}, at least {bound:.1%} on new ones" if math.isfinite(bound) else text
+        return f"none is certain on held-out samples, so {start} is kept."
+    noun = LOSS_NOUNS.get(loss, f"{loss} loss")
+    less = "less" if value >= 0 else "more"
+    text = f"{100 * abs(value):.1f} % {less} {noun} on held-out samples"
+    if not math.isfinite(bound):
+        return f"{text}."
+    if bound < 0:
+        return f"{text}, but new samples may have up to {-100 * bound:.1f} % more."
+    return f"{text}, at least {100 * bound:.1f} % less on new samples with 95 % confidence."
 
 
 def measure_gain(selector, sizes=None, start_ratio=1.0):

@@ -22,7 +22,8 @@ class History:
 
     `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart,
     `n_extra` those that do not count towards `max_iter`. The loss curves include epochs before a
-    warm start. `gain` is what training gained over PCA on held-out samples.
+    warm start. `gain` is what training gained over PCA on held-out samples. `record` says how the
+    epoch was selected and why training ended: see `report`.
     """
 
     loss_curve: list = field(default_factory=list)
@@ -33,6 +34,7 @@ class History:
     best_iter: int = 0
     best_loss: float | None = None
     gain: Gain = field(default_factory=Gain)
+    record: dict = field(default_factory=lambda: {"way": "plain", "ending": "tol"})
 
     def add(self, loss, validation_loss=None):
         """Add the losses of an epoch."""
@@ -46,6 +48,12 @@ class History:
         """Return after how many epochs the kept parameters were reached, warm starts included."""
         n_earlier = len(self.loss_curve) - self.n_iter
         return n_earlier + max(self.best_iter - self.n_before, 0)
+
+    @property
+    def latest_losses(self):
+        """Return the losses since the last restart, of validation samples if there are any."""
+        n_latest = self.n_iter - self.n_before
+        return (self.validation_loss_curve or self.loss_curve)[-n_latest:] if n_latest else []
 
     def fitted_attributes(self):
         """Return the attributes of the estimator that describe the training, by name."""
@@ -63,7 +71,8 @@ class History:
     def copy(self):
         """Return a copy to which later epochs are not added."""
         curves = self.loss_curve.copy(), self.validation_loss_curve.copy()
-        return replace(self, loss_curve=curves[0], validation_loss_curve=curves[1])
+        record = self.record.copy()
+        return replace(self, loss_curve=curves[0], validation_loss_curve=curves[1], record=record)
 
 
 @dataclass
@@ -169,16 +178,21 @@ def report(run):
         print(text)
 
 
-def report_gain(run):
-    """Print the gain over the start if `verbose`."""
+def announce(run, text):
+    """Print a line on the course of training if `verbose`."""
     if run.options.verbose:
-        start = "the linear path" if run.rows.is_noisy else "PCA"
-        for line in run.history.gain.lines(run.state.model.spec["loss"], start):
-            print(line)
+        print(text)
+
+
+def record_ending(run, state, limit=None):
+    """Record why a state's training ended without divergence; `limit` is what stopped L-BFGS."""
+    ending = limit or ("max_iter" if state.is_unfinished else "tol")
+    run.history.record["ending"] = "callback" if run.is_over else ending
 
 
 def warn_diverged(run):
     """Warn that training has diverged."""
+    run.history.record["ending"] = "diverged"
     rate = run.options.solver.learning_rate_init
     run.trainer.warn(
         f"Training diverged in iteration {len(run.history.loss_curve) + 1}; the model before it "

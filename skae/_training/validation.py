@@ -12,7 +12,14 @@ from skae._training.finish import begin_phase
 from skae._training.gain import Gain, loss_ratio, measure_gain
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
-from skae._training.run import report, run_epochs, warn_diverged, warn_unfinished
+from skae._training.run import (
+    announce,
+    record_ending,
+    report,
+    run_epochs,
+    warn_diverged,
+    warn_unfinished,
+)
 from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
 
@@ -53,6 +60,8 @@ def hold_out(run, validation, excluded=None):
     is better than the start, halves of all samples decide: see `_train_halves`.
     """
     members = [Member(run.state, run.trained_rows, validation)]
+    way = "validation set" if excluded is None else "held-out"
+    run.history.record |= {"way": way, "n_validation": len(validation)}
     while run.n_left > 0:
         run.validation_pairs = [(run.state, validation)]
         begin_phase(run, "training", run.n_left, run.state, excluded)
@@ -73,6 +82,9 @@ def train_folds(run, splits, n_errors=N_ERRORS_OF_FOLDS):
     `splits` are pairs of boolean arrays: the samples to train on, and the validation samples.
     """
     history = run.history
+    held_out = run.marks_given(np.any([held_out for _, held_out in splits], axis=0))()
+    n_validation = int(held_out.sum())
+    history.record |= {"way": "folds", "n_folds": len(splits), "n_validation": n_validation}
     selector = cross_validate(run, splits, n_errors)
     history.gain = Gain()
     ratio = 1.0
@@ -190,6 +202,7 @@ def _train_halves(run):
     of as many epochs. The halves may take `max_iter` epochs of their own. If no epoch is kept, the
     held-out samples remain those of before.
     """
+    announce(run, "The held-out samples leave the gain in doubt: training starts again on halves.")
     history, before = run.history, (run.trained_rows, run.validation_pairs)
     history.n_extra = history.n_iter
     run.trained_rows = run.rows
@@ -236,7 +249,9 @@ def _train_validated(run, members, n_errors):
 
     try:
         pairs = [(member.state, member.rows) for member in members]
-        warn_unfinished(run, run_epochs(run, pairs, run.n_left, monitor))
+        limit = run_epochs(run, pairs, run.n_left, monitor)
+        record_ending(run, members[0].state, limit)
+        warn_unfinished(run, limit)
     except DivergedError:
         warn_diverged(run)
         run.is_over = True
@@ -316,6 +331,8 @@ def _restart_unless_improved(run, members, selector):
         fixed_encoder, activation = True, activation_with_fixed_encoder(run)
     else:
         return False
+    way = f"with activation={activation!r}" if not fixed_encoder else "of the decoders alone"
+    announce(run, f"No epoch is certain to improve on the start: training starts again, {way}.")
     others = [member.state for member in members if member.state is not state]
     for each in (state, *others):
         each.fixed_encoder = fixed_encoder

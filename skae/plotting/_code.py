@@ -213,7 +213,7 @@ class CodeDisplay:
                 self.scatters_.append([ax.scatter(*code.T, **colors | keywords)])
             else:
                 self.scatters_.append(self._scatter_classes(ax, code, classes, keywords))
-            ax.set_title(f"{name}: {self.scores[name]:.1%} of the variance")
+            ax.set_title(f"{name}\n{self.scores[name]:.1%} of the variance", fontsize="medium")
             ax.set(xlabel=f"component {self.columns[0]}", ylabel=f"component {self.columns[1]}")
         if classes is not None:
             position = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "markerscale": 1.5}

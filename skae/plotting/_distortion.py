@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
+MAX_LABELLED_SIZES = 12
 MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
 
 
@@ -314,10 +315,11 @@ class DistortionDisplay:
             )
         sizes = np.unique(np.concatenate([curve["n_components"] for curve in self.curves.values()]))
         ax.set_xscale("log")
-        ax.set_xticks(sizes, [str(size) for size in sizes])
+        labelled = _labelled_sizes(sizes)
+        ax.set_xticks(labelled, [str(size) for size in labelled])
         ax.set_xticks([], minor=True)
-        _scale_error_axis(ax, [curve["errors"] for curve in self.curves.values()])
-        ax.set(xlabel="n_components", ylabel=self.error_name)
+        scale = _scale_error_axis(ax, [curve["errors"] for curve in self.curves.values()])
+        ax.set(xlabel="n_components (log scale)", ylabel=f"{self.error_name}{scale}")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -345,7 +347,10 @@ def _curve(sizes, errors, deviations=None):
 
 
 def _scale_error_axis(ax, errors):
-    """Make the error axis logarithmic, or linear near zero if there are very small errors."""
+    """Make the error axis logarithmic, or linear near zero if there are very small errors.
+
+    Return what to add to its label.
+    """
     from matplotlib.ticker import LogLocator
 
     errors = np.concatenate(errors)
@@ -356,9 +361,19 @@ def _scale_error_axis(ax, errors):
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter("")
-    elif largest > 0:
+        return " (log scale)"
+    if largest > 0:
         ax.set_yscale("symlog", linthresh=linear_below)
         ax.set_ylim(-0.2 * linear_below, 2 * largest)
+        return f" (log scale, linear below {linear_below:.0e})"
+    return ""
+
+
+def _labelled_sizes(sizes):
+    """Return the sizes whose ticks are labelled: all if they are few, else powers of two."""
+    if len(sizes) <= MAX_LABELLED_SIZES:
+        return sizes
+    return sizes[(sizes & (sizes - 1)) == 0]
 
 
 def _check_search(search, display):

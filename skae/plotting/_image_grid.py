@@ -1,6 +1,7 @@
 """Samples drawn as a grid of images or as a heatmap, one group below the other."""
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._validation import check_feature_names, check_image_shape
 
 MAX_NAMED_FEATURES = 40  # in a heatmap
+MIN_IMAGE_SIDE = 5  # of square images that a hint suggests
 MAX_COLOR_DEVIATIONS = 3  # ends of a heatmap's colour scale, in standard deviations
 MAX_IMAGE_INCHES = 0.85
 MAX_GRID_INCHES = 7.4
@@ -209,12 +211,25 @@ class Heatmap:
 
     def _label_features(self, ax):
         """Write the feature names below the columns; wide heatmaps keep numbered ticks."""
+        hint = image_hint(self.feature_names)
         if not self._names_fit():
-            ax.set_xlabel("feature")
+            ax.set_xlabel(f"feature{hint}")
             return
+        if hint:
+            ax.set_xlabel(hint.strip(" ()"))
         ax.set_xticks(np.arange(len(self.feature_names)), self.feature_names)
         if max(len(name) for name in self.feature_names) > 2:
             ax.tick_params(axis="x", rotation=90)
+
+
+def image_hint(feature_names):
+    """Return a hint in brackets if samples may be images: a square number of unnamed features."""
+    n_features = len(feature_names)
+    side = math.isqrt(n_features)
+    is_named = list(feature_names) != [str(j) for j in range(n_features)]
+    if is_named or side**2 != n_features or side < MIN_IMAGE_SIDE:
+        return ""
+    return f" (if samples are images, pass image_shape=({side}, {side}))"
 
 
 def choose_layout(reference, image_shape, feature_names, sample_labels=None, labels_title=""):

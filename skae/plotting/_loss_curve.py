@@ -244,9 +244,11 @@ class LossCurveDisplay:
             }
             keywords = merge_keywords("best_kwargs", best_kwargs, Line2D, **defaults)
             (self.best_line_,) = ax.plot([self.best_epoch], [self.best_loss], **keywords)
+        scale = ""
         if losses.min() > 0 and losses.max() > LOG_SCALE_RATIO * losses.min():
             ax.set_yscale("log")
-        ax.set(xlabel="epoch", ylabel="loss")
+            scale = " (log scale)"
+        ax.set(xlabel="epoch", ylabel=f"loss{scale}")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -21,8 +21,8 @@ MIN_RELATIVE_HEIGHT = 0.04  # of a layer, relative to the widest one
 class NetworkDisplay:
     """Layers of a network as a table and as a drawing.
 
-    `str` returns the table as text, and notebooks show it as HTML. Nothing is drawn before
-    `plot` is called.
+    `str` returns the table as text, and notebooks show it as HTML. `summary` of an autoencoder
+    returns the same table without matplotlib.
 
     Use `from_estimator` to create one.
 
@@ -99,25 +99,41 @@ class NetworkDisplay:
         return self._table().to_html()
 
     @classmethod
-    def from_estimator(cls, estimator: Any) -> Self:
-        """Describe the network of a fitted autoencoder.
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: "Axes | None" = None,
+        layer_kwargs: Mapping[str, Any] | None = None,
+        path_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Draw the network of a fitted autoencoder.
 
         Parameters
         ----------
         estimator : object
             Fitted autoencoder of this package, or a Pipeline that ends in one.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None creates a new figure.
+        layer_kwargs : dict, default=None
+            Keyword arguments for the `Polygon` of each layer.
+        path_kwargs : dict, default=None
+            Keyword arguments for the `FancyArrowPatch` of each arrow of the linear path.
 
         Returns
         -------
         display : NetworkDisplay
-            The display; call `plot` to draw it.
+            The display, drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If the estimator is not an autoencoder of this package.
+            If the estimator is not an autoencoder of this package, `ax` is not a matplotlib Axes,
+            or keyword arguments are not a dict.
         """
         model = final_step(estimator)
         check_is_fitted(model)
@@ -125,7 +141,8 @@ class NetworkDisplay:
             raise TypeError(
                 f"{cls.__name__} needs a fitted autoencoder of skae, got {type(model).__name__}."
             )
-        return cls(model.architecture_, name=type(model).__name__)
+        display = cls(model.architecture_, name=type(model).__name__)
+        return display.plot(ax=ax, layer_kwargs=layer_kwargs, path_kwargs=path_kwargs)
 
     def plot(
         self,

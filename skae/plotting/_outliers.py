@@ -316,7 +316,9 @@ class ReconstructionErrorDisplay:
             ax.set_xticks([], minor=True)
             ax.set_xlim(edges[0], edges[-1])
         population = "all samples" if self.y is None else "each class"
-        ax.set(xlabel=self.error_name, ylabel=f"share of {population} (%)")
+        name = scale["value"]
+        announced = "" if name == "linear" else f" ({name} scale)"
+        ax.set(xlabel=f"{self.error_name}{announced}", ylabel=f"share of {population} (%)")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -1,6 +1,6 @@
-"""WeightsDisplay: the weights of the first layer as images."""
+"""WeightsDisplay: the weights of the first layer as images or as a heatmap."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import math
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +9,19 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skae.plotting._drawing import merge_keywords, prepare_axes
-from skae.plotting._image_grid import GAP_SHARE, MAX_IMAGE_INCHES
-from skae.plotting._validation import check_count, check_image_shape, final_step
+from skae.plotting._image_grid import (
+    GAP_SHARE,
+    MAX_IMAGE_INCHES,
+    MAX_NAMED_FEATURES,
+    image_hint,
+)
+from skae.plotting._validation import (
+    check_count,
+    check_feature_names,
+    check_image_shape,
+    final_step,
+    find_feature_names,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +30,13 @@ if TYPE_CHECKING:
 
 MAX_WIDTH_INCHES = 8.4
 GRID_RATIO = 2.5  # width of the grid divided by its height
+CELL_INCHES = 0.22  # of a heatmap
 
 
 class WeightsDisplay:
-    """Weights of the first layer as images: the input pattern that each unit responds to.
+    """Weights of the first layer: the input pattern that each unit responds to.
+
+    They are drawn as one image per unit, or for tables as a heatmap of units and features.
 
     Use `from_estimator` to create one.
 
@@ -30,16 +44,18 @@ class WeightsDisplay:
     ----------
     weights : ndarray of shape (n_units, n_features)
         Weights of each unit.
-    image_shape : tuple of int
+    image_shape : tuple of int, default=None
         Shape of the image that a sample represents: (height, width), or (height, width, 3) in
-        colour. The weights of the three channels are averaged.
+        colour. The weights of the three channels are averaged. None draws a heatmap.
     units : ndarray of shape (n_units,), default=None
         Indices of the units in their layer; None numbers them from 0.
+    feature_names : list of str, default=None
+        Feature names for a heatmap; None numbers the features.
 
     Attributes
     ----------
     images_ : list of matplotlib AxesImage
-        The images, one per unit.
+        The images, one per unit, or the heatmap alone.
     ax_ : matplotlib Axes
         Axes with the images.
     figure_ : matplotlib Figure
@@ -69,20 +85,23 @@ class WeightsDisplay:
     def __init__(
         self,
         weights: NDArray[Any],
-        image_shape: Sequence[int],
+        image_shape: Sequence[int] | None = None,
         *,
         units: NDArray[Any] | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         self.weights = weights
         self.image_shape = image_shape
         self.units = units
+        self.feature_names = feature_names
 
     @classmethod
     def from_estimator(
         cls,
         estimator: Any,
-        image_shape: Sequence[int],
+        image_shape: Sequence[int] | None = None,
         *,
+        feature_names: Collection[str] | None = None,
         n_units: int | None = 40,
         ax: "Axes | None" = None,
         im_kwargs: Mapping[str, Any] | None = None,
@@ -96,9 +115,12 @@ class WeightsDisplay:
         ----------
         estimator : object
             Fitted, with `coefs_`: an autoencoder, an MLP, or a Pipeline that ends in one.
-        image_shape : tuple of int
+        image_shape : tuple of int, default=None
             Shape of the image that a sample represents: (height, width), or
-            (height, width, 3) in colour. The weights of the three channels are averaged.
+            (height, width, 3) in colour. The weights of the three channels are averaged. None
+            draws a heatmap.
+        feature_names : list of str, default=None
+            Feature names for a heatmap; None takes those that the estimator was fitted with.
         n_units : int, default=40
             Maximum number of units to show: those with the largest norms of their weights, in
             descending order. None shows all in the order of the layer.
@@ -122,8 +144,8 @@ class WeightsDisplay:
             If the estimator has no weights, `ax` is not a matplotlib Axes, or keyword
             arguments are not a dict.
         ValueError
-            If `image_shape` does not match the number of features, or `n_units` is not
-            positive.
+            If `image_shape` or `feature_names` does not match the number of features, or
+            `n_units` is not positive.
         """
         model = final_step(estimator)
         check_is_fitted(model)
@@ -136,17 +158,22 @@ class WeightsDisplay:
         if path and model.architecture_["n_encoder_layers"] == 1:
             weights += path[0].T
         shape = check_image_shape(image_shape, weights.shape[1])
-        if shape is None:
-            raise ValueError("image_shape must be (height, width), got None.")
+        if feature_names is None:
+            feature_names = find_feature_names(None, model)
+        names = check_feature_names(feature_names, weights.shape[1])
         units = np.arange(len(weights))
         if n_units is not None:
             n_units = check_count(n_units, "n_units", len(weights))
             squared_norms = np.square(weights).sum(axis=1)
             units = np.argsort(-squared_norms, kind="stable")[:n_units]
-        return cls(weights[units], shape, units=units).plot(ax=ax, im_kwargs=im_kwargs)
+        display = cls(weights[units], shape, units=units, feature_names=names)
+        return display.plot(ax=ax, im_kwargs=im_kwargs)
 
     def plot(self, ax: "Axes | None" = None, *, im_kwargs: Mapping[str, Any] | None = None) -> Self:
-        """Draw one image per unit, each on its own colour scale, symmetric about zero.
+        """Draw one image per unit, or a heatmap with one line per unit.
+
+        Colour scales are symmetric about zero. Each image has its own; a heatmap has one, with a
+        colour bar.
 
         Parameters
         ----------
@@ -167,6 +194,8 @@ class WeightsDisplay:
         TypeError
             If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
+        if self.image_shape is None:
+            return self._plot_heatmap(ax, im_kwargs)
         height, width = self.image_shape[:2]
         n_units = len(self.weights)
         n_columns = min(math.ceil(math.sqrt(GRID_RATIO * n_units * height / width)), n_units)
@@ -192,4 +221,27 @@ class WeightsDisplay:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_heatmap(self, ax, im_kwargs):
+        """Draw the weights of all units as lines of one image."""
+        n_units, n_features = self.weights.shape
+        names = check_feature_names(self.feature_names, n_features)
+        figsize = 2.4 + CELL_INCHES * min(n_features, 40), 1.8 + CELL_INCHES * min(n_units, 40)
+        ax = prepare_axes(type(self).__name__, ax, figsize)
+        limit = np.abs(self.weights).max() or 1.0
+        defaults = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
+        image = ax.imshow(self.weights, **merge_keywords("im_kwargs", im_kwargs, **defaults))
+        ax.figure.colorbar(image, ax=ax, label="weight of a scaled feature")
+        hint = image_hint(names)
+        if n_features <= MAX_NAMED_FEATURES:
+            ax.set_xticks(np.arange(n_features), names)
+            ax.tick_params(axis="x", rotation=90 if max(map(len, names)) > 2 else 0)
+        units = np.arange(n_units) if self.units is None else self.units
+        step = max(n_units // 20, 1)
+        ax.set_yticks(np.arange(n_units)[::step], units[::step])
+        ax.set(xlabel=f"feature{hint}", ylabel="unit of the first layer")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        self.images_, self.ax_, self.figure_ = [image], ax, ax.figure
         return self

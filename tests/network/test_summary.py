@@ -83,12 +83,3 @@ def test_notebooks_show_the_layers_below_the_diagram_once_there_are_some():
     with sklearn.config_context(display="text"):
         assert not hasattr(model, "_repr_html_")
         assert list(model._repr_mimebundle_()) == ["text/plain"]
-
-
-def test_notes_are_lines_below_the_table():
-    model = autoencoder()
-    table = layer_table(model.architecture_, "Network", ["first <note>", "second"])
-    plain = layer_table(model.architecture_, "Network")
-    assert str(table) == f"{plain}\n\nfirst <note>\nsecond"
-    assert table.to_html().startswith(plain.to_html())
-    assert "<div>first &lt;note&gt;</div><div>second</div>" in table.to_html()

@@ -25,7 +25,7 @@ def test_default_pca_is_fitted_to_the_same_samples():
         assert_allclose(display.codes[name], reducer.transform(rows())[:, [2, 0]])
         assert_allclose(points.get_offsets(), display.codes[name])
         assert_allclose(display.scores[name], reconstruction_score(reducer, rows()))
-        assert ax.get_title() == f"{name}: {display.scores[name]:.1%} of the variance"
+        assert ax.get_title() == f"{name}\n{display.scores[name]:.1%} of the variance"
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 2", "component 0")
 
 

@@ -19,11 +19,11 @@ def test_table_describes_the_estimator(model):
 
 
 def test_drawing_has_every_layer_and_the_linear_path():
-    display = NetworkDisplay.from_estimator(autoencoder()).plot()
+    display = NetworkDisplay.from_estimator(autoencoder())
     assert len(display.layers_) == 4
     assert len(display.paths_) == 2
     texts = [text.get_text() for text in display.ax_.texts]
     assert [text for text in texts if text.isdigit()] == ["12", "5", "3", "5", "12"]
     assert texts.count("linear path") == 2
     plain = AutoencoderTransformer(3, **SMALL | {"linear_path": None}).fit(rows())
-    assert NetworkDisplay.from_estimator(plain).plot().paths_ == []
+    assert NetworkDisplay.from_estimator(plain).paths_ == []

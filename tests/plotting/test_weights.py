@@ -43,10 +43,26 @@ def test_weights_of_an_mlp_and_colour_images():
     assert_allclose(np.asarray(display.images_[0].get_array()), expected)
 
 
-@pytest.mark.parametrize("image_shape", [None, (4, 4)])
-def test_missing_or_wrong_image_shape_raises(image_shape):
+def test_a_wrong_image_shape_raises():
     with pytest.raises(ValueError, match="image_shape"):
-        WeightsDisplay.from_estimator(autoencoder(), image_shape)
+        WeightsDisplay.from_estimator(autoencoder(), (4, 4))
+    with pytest.raises(ValueError, match="feature_names"):
+        WeightsDisplay.from_estimator(autoencoder(), feature_names=["one"])
+
+
+def test_weights_of_tables_are_a_heatmap():
+    display = WeightsDisplay.from_estimator(autoencoder(), n_units=3, feature_names="abcdefghijkl")
+    (image,) = display.images_
+    assert_array_equal(np.asarray(image.get_array()), display.weights)
+    assert image.get_clim() == (-np.abs(display.weights).max(), np.abs(display.weights).max())
+    texts = [
+        [t.get_text() for t in ticks]
+        for ticks in (display.ax_.get_xticklabels(), display.ax_.get_yticklabels())
+    ]
+    assert texts == [list("abcdefghijkl"), [str(unit) for unit in display.units]]
+    squares = WeightsDisplay(np.eye(49)).plot().ax_
+    assert squares.get_xlabel() == "feature (if samples are images, pass image_shape=(7, 7))"
+    assert len(squares.get_yticks()) < 30
 
 
 def test_zero_weights_are_drawn():

@@ -161,14 +161,17 @@ def test_sizes_that_a_code_has_lost_are_left_out():
 def test_lines_for_the_user():
     assert Gain().lines("huber") == []
     assert Gain(0.25, 0.125).lines("huber") == [
-        "Gain over PCA in huber: 25.0% on held-out samples, at least 12.5% on new ones"
+        "Gain over PCA: 25.0 % less huber loss on held-out samples, at least 12.5 % less on new "
+        "samples with 95 % confidence."
     ]
+    assert Gain(0.25, -0.05).lines("squared_error")[0].endswith("may have up to 5.0 % more.")
     assert Gain.of_start().lines("squared_error", "the linear path") == [
-        "Gain over the linear path in squared_error: none, no gain is certain"
+        "Gain over the linear path: none is certain on held-out samples, so the linear path is "
+        "kept."
     ]
-    assert Gain(0.25, -math.inf).lines("huber")[0].endswith("25.0% on held-out samples")
-    assert Gain({1: 0.0, 3: 0.3}, {1: 0.0, 3: 0.2}).lines("huber") == [
-        "Gain over PCA in huber, 1 component: none, no gain is certain",
-        "Gain over PCA in huber, 3 components: 30.0% on held-out samples, at least 20.0% on new "
-        "ones",
+    assert Gain(0.25, -math.inf).lines("huber")[0].endswith("loss on held-out samples.")
+    assert Gain({1: 0.0, 3: 0.3}, {1: 0.0, 3: 0.2}).lines("squared_error") == [
+        "Gain over PCA, 1 component: none is certain on held-out samples, so PCA is kept.",
+        "Gain over PCA, 3 components: 30.0 % less error on held-out samples, at least 20.0 % less "
+        "on new samples with 95 % confidence.",
     ]
