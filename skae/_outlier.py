@@ -143,7 +143,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
         are any.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch, and why training ended.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9

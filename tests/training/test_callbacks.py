@@ -728,6 +728,7 @@ def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     lines = capsys.readouterr().out.splitlines()
     if model.gain_over_pca_ is not None:
         assert lines.pop().startswith("Gain over ")
+    assert lines.pop().startswith("Training ended: ")
     assert len(lines) == model.n_iter_ == 4
     for i, (line, loss) in enumerate(zip(lines, model.loss_curve_, strict=True), start=1):
         assert line.startswith(f"Iteration {i}, loss = {loss:.6g}")
@@ -744,7 +745,7 @@ def test_verbose_prints_a_line_for_each_partial_fit(Estimator, capsys):
 
 def test_verbose_and_callbacks_do_not_mind_each_other(capsys):
     AutoencoderTransformer(**PLAIN, verbose=True).set_callbacks(Recorder()).fit(X)
-    assert len(io.StringIO(capsys.readouterr().out).readlines()) == 4
+    assert len(io.StringIO(capsys.readouterr().out).readlines()) == 4 + 1
 
 
 # ------------------------------------------------------------ the page of the guide

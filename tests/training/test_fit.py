@@ -293,6 +293,7 @@ def test_fit_is_silent_and_verbose_is_a_line_an_epoch(capsys):
     assert capsys.readouterr().out == ""
     model = AutoencoderTransformer(**SMALL | {"verbose": True}).fit(X)
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop() == "Training ended: max_iter=5 is reached."
     assert len(lines) == model.n_iter_ == 5
     assert lines[0].startswith("Iteration 1, loss = ")
     assert f"{model.loss_curve_[-1]:.6g}" in lines[-1]
