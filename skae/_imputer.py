@@ -128,7 +128,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Determines the hidden cells, the starts of mixtures, the initial weights and the draws. Pass
         an int for reproducible results.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch.
+        Whether to print the loss of each epoch, and why training ended.
 
     Attributes
     ----------

@@ -127,7 +127,9 @@ def test_class_pages_begin_with_six_parameters_and_list_methods(page_and_address
     page, address = page_and_address
     page.resize(*SCREENS["desktop"])
     page.open(f"{address}/generated/skae.AutoencoderTransformer.html")
-    first = "[...document.querySelectorAll('.parameters > * table')][0].querySelectorAll('tbody tr')"
+    first = (
+        "[...document.querySelectorAll('.parameters > * table')][0].querySelectorAll('tbody tr')"
+    )
     assert page.evaluate(f"{first}.length") == 6
     names = page.evaluate(
         "[...document.querySelectorAll('.page-toc a, .bd-sidebar-secondary a')]"

@@ -183,9 +183,7 @@ class Candidates:
         def fit(k, chosen):
             start = self.last_fits[k] if make_start is None else make_start(chosen)
             part = rows.part(chosen)
-            return fit_mixture(
-                part.X, part.missing, part.weights, start, prior_count, n_iterations
-            )
+            return fit_mixture(part.X, part.missing, part.weights, start, prior_count, n_iterations)
 
         fits = [fit(0, np.ones(len(rows), bool))]
         filled = np.empty(trials.X.shape)

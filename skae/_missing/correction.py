@@ -18,6 +18,7 @@ from skae._network.network import build
 from skae._network.scaling import identity_scaling
 from skae._training.batches import all_rows
 from skae._training.early_stopping import EpochSelector, Patience
+from skae._training.ending import EXACT, print_end, rounding_error
 from skae._training.objective import DivergedError
 from skae._training.state import TrainingState
 from skae._training.trainer import Trainer
@@ -106,6 +107,9 @@ def fit_correction(blended, trials, dtype, trainer: Trainer):
         return None, []
     filled = np.where(trials.missing, blended, trials.X)
     target = np.where(trials.hidden, trials.X - blended, 0).astype(dtype)
+    if np.abs(target).max(initial=0) <= rounding_error(dtype):
+        print_end(EXACT, options)
+        return None, []
     lesson = Lesson(network_inputs(filled, trials.missing, dtype), target, trials)
     n_components = options.network.n_components
     spec = options.network.spec(n_features, n_components)
@@ -126,7 +130,7 @@ def _train(lesson, states, in_fold, trainer):
     patience = Patience(solver.tol, solver.n_iter_no_change)
     objectives = [trainer.objective(s, lesson.rows(~held)) for s, held in zip(states, in_fold)]
     passes = [trainer.epochs(state, o) for state, o in zip(states, objectives)]
-    kept, curve = [], []
+    kept, curve, reason = [], [], None
     try:
         for epoch in range(1, solver.max_iter + 1):
             for epochs in passes:
@@ -138,8 +142,10 @@ def _train(lesson, states, in_fold, trainer):
                 print(f"Iteration {epoch}, validation loss = {curve[-1]:.6g}")
             if selector.improved_parts(losses, epoch):
                 kept = [(state.averaged or state.parameters).flat.copy() for state in states]
-            if patience.exhausted(selector.mean(losses)):
+            reason = patience.exhausted(selector.mean(losses))
+            if reason:
                 break
+        print_end(reason or "max_iter", trainer.options)
     except DivergedError:
         trainer.warn("Training of the correction diverged; its best epoch so far is kept.")
     return kept, curve

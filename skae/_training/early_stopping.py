@@ -5,6 +5,8 @@ import math
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
+from skae._training.ending import STALLED
+
 N_ERRORS_TO_COMPARE = 1.0  # standard errors of the gain, subtracted to compare certain epochs
 NORMAL_KURTOSIS, MIN_FREEDOM = 3.0, 0.5
 MIN_RELATIVE_GAIN = 1e-6  # less is a rounding error
@@ -21,12 +23,12 @@ class Patience:
         self.n_stalled = 0
 
     def exhausted(self, loss):
-        """Record the loss of an epoch; return whether to stop."""
+        """Record the loss of an epoch; return the reason to stop, or None."""
         if loss < self.lowest - self.tol * abs(loss):
             self.lowest, self.n_stalled = loss, 0
         else:
             self.n_stalled += 1
-        return self.n_stalled >= self.n_epochs
+        return STALLED if self.n_stalled >= self.n_epochs else None
 
 
 class EpochSelector:

@@ -20,11 +20,10 @@ from skae._training.run import (
     History,
     Run,
     announce,
-    record_ending,
     report,
+    report_end,
     run_epochs,
     warn_diverged,
-    warn_unfinished,
 )
 from skae._training.state import resumed_state, start_state
 from skae._training.trainer import VALIDATION_BATCH_ROWS
@@ -217,9 +216,7 @@ def _train_plain(run):
 
     begin_phase(run, "training", run.n_left, state)
     try:
-        limit = run_epochs(run, [(state, run.rows)], run.n_left, monitor)
-        record_ending(run, state, limit)
-        warn_unfinished(run, limit)
+        report_end(run, run_epochs(run, [(state, run.rows)], run.n_left, monitor))
     except DivergedError:
         state.restore_previous_best()
         warn_diverged(run)

@@ -2,9 +2,10 @@
 
 The record is a dict. `way` tells how the epoch was selected: by "held-out" samples, by a
 "validation set", by "folds", not at all ("plain"), or "passes" of `partial_fit`. `n_train` and
-`n_validation` count samples. `ending` is "tol", "max_iter", "max_fun", "callback", "diverged" or
-"interrupted".
+`n_validation` count samples. `ending` is why training ended: see `ending`.
 """
+
+from skae._training.ending import EXACT, SENTENCES
 
 MIN_FALL = 0.02  # of the loss in the last epochs, for training to count as unfinished
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
@@ -82,25 +83,11 @@ def _epochs(record, n_iter, best_iter):
     if record["way"] == "passes":
         return f"{n_iter:,}, one in each call."
     if n_iter == 0:
-        return "none."
+        return f"none. {SENTENCES[EXACT]}." if record["ending"] == EXACT else "none."
     kept = f"epoch {best_iter} kept" if best_iter else "none kept"
     if record["way"] == "folds" and best_iter:
         kept = f"{best_iter} selected and repeated on all samples"
-    return f"{n_iter} run, {kept}. {_ending(record)}."
-
-
-def _ending(record):
-    match record["ending"]:
-        case "tol":
-            return "Training stopped because the loss no longer fell by tol"
-        case "callback":
-            return "A callback stopped training"
-        case "diverged":
-            return "Training stopped because it diverged"
-        case "interrupted":
-            return "Training was interrupted"
-        case name:
-            return f"Training stopped at {name}"
+    return f"{n_iter} run, {kept}. {SENTENCES[record['ending']]}."
 
 
 def _seconds(seconds):

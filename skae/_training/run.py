@@ -6,6 +6,7 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
+from skae._training.ending import ASKED, CONVERGED, LIMITS
 from skae._training.gain import Gain
 from skae._training.splitting import splits_of_folds
 from skae._training.state import Previous, TrainingState
@@ -184,12 +185,6 @@ def announce(run, text):
         print(text)
 
 
-def record_ending(run, state, limit=None):
-    """Record why a state's training ended without divergence; `limit` is what stopped L-BFGS."""
-    ending = limit or ("max_iter" if state.is_unfinished else "tol")
-    run.history.record["ending"] = "callback" if run.is_over else ending
-
-
 def warn_diverged(run):
     """Warn that training has diverged."""
     run.history.record["ending"] = "diverged"
@@ -201,38 +196,40 @@ def warn_diverged(run):
 
 
 def run_epochs(run, pairs, n_epochs, monitor):
-    """Train states, epoch by epoch in turn, for n_epochs or until `monitor` returns True.
+    """Train states, epoch by epoch in turn, for n_epochs or until `monitor` returns a reason.
 
     `pairs` are pairs of a state and its training samples. `monitor(loss, epoch)` is called after
     each epoch with their mean loss; it also keeps the best parameters. Raise DivergedError as
-    `epochs` does. Return the name of the limit that stopped L-BFGS, or None.
+    `epochs` does. Return the reason for the end: that of `monitor`, one of `ending`, or the name of
+    the parameter that limits training.
     """
-    phase, n_done = run.phase, 0
+    phase, n_done, reason = run.phase, 0, None
     phase.begin_epoch()
 
     def after_epoch(loss):
-        nonlocal n_done
+        nonlocal n_done, reason
         n_done += 1
-        stop = monitor(loss, n_done)
+        reason = monitor(loss, n_done)
         run.is_over = phase.end_epoch()
-        stop = run.is_over or stop
-        if not stop and n_done < n_epochs:
+        if run.is_over:
+            reason = ASKED
+        if not reason and n_done < n_epochs:
             phase.begin_epoch()
-        return stop
+        return reason
 
     if run.options.solver.is_lbfgs:
-        return _run_lbfgs(run, *pairs[0], n_epochs, after_epoch)
+        limit = _run_lbfgs(run, *pairs[0], n_epochs, after_epoch)
+        return reason or limit or CONVERGED
     objectives = [run.trainer.objective(state, rows) for state, rows in pairs]
     passes = [run.trainer.epochs(state, o) for (state, _), o in zip(pairs, objectives)]
     for losses in zip(*passes):
-        stop = after_epoch(sum(losses) / len(losses))
-        if stop or n_done >= n_epochs:
+        if after_epoch(sum(losses) / len(losses)) or n_done >= n_epochs:
             break
     for objective in objectives:
         objective.check_last()
     for state, _ in pairs:
-        state.is_unfinished = not stop
-    return None
+        state.is_unfinished = not reason
+    return reason or "max_iter"
 
 
 def _run_lbfgs(run, state, rows, max_iter, after_iteration):
@@ -250,11 +247,15 @@ def _run_lbfgs(run, state, rows, max_iter, after_iteration):
     return name
 
 
-def warn_unfinished(run, name):
-    """Warn that L-BFGS was stopped by the parameter of this name, unless it is None."""
-    if name is not None:
-        solver = run.options.solver
+def report_end(run, reason):
+    """Record why training ended; warn if a limit stopped L-BFGS.
+
+    `reason` is what `run_epochs` returns.
+    """
+    solver = run.options.solver
+    run.history.record["ending"] = reason
+    if reason in LIMITS and solver.is_lbfgs:
         run.trainer.warn(
-            f"L-BFGS stopped at {name}={getattr(solver, name)} before it had converged: "
-            f"raise {name}, or tol (now {solver.tol})."
+            f"L-BFGS stopped at {reason}={getattr(solver, reason)} before it had converged: "
+            f"raise {reason}, or tol (now {solver.tol})."
         )

@@ -6,20 +6,14 @@ import numpy as np
 
 from skae._network.nested import validated_sizes, validated_sizes_by_decoder
 from skae._network.network import hidden_activation
+from skae._training import ending
 from skae._training.batches import TrainingRows
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector, Patience
 from skae._training.finish import begin_phase
 from skae._training.gain import Gain, loss_ratio, measure_gain
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
-from skae._training.run import (
-    announce,
-    record_ending,
-    report,
-    run_epochs,
-    warn_diverged,
-    warn_unfinished,
-)
+from skae._training.run import announce, report, report_end, run_epochs, warn_diverged
 from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
 
@@ -233,6 +227,7 @@ def _train_validated(run, members, n_errors):
     selector = select_epochs(run, start, rows.arrays()[2], n_errors, rows.groups)
     patience = Patience(solver.tol, solver.n_iter_no_change)
     history.n_before = history.n_iter
+    history.best_loss = selector.loss
 
     def monitor(loss, epoch):
         losses_now = losses()
@@ -248,10 +243,12 @@ def _train_validated(run, members, n_errors):
         return patience.exhausted(progress(losses_now))
 
     try:
-        pairs = [(member.state, member.rows) for member in members]
-        limit = run_epochs(run, pairs, run.n_left, monitor)
-        record_ending(run, members[0].state, limit)
-        warn_unfinished(run, limit)
+        if ending.is_exact(start, selector.shares, run.state.model):
+            run.is_over, reason = True, ending.EXACT
+        else:
+            pairs = [(member.state, member.rows) for member in members]
+            reason = run_epochs(run, pairs, run.n_left, monitor)
+        report_end(run, reason)
     except DivergedError:
         warn_diverged(run)
         run.is_over = True

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from runs import make_run, previous_of
 
+from skae._training.ending import CONVERGED
 from skae._training.objective import DivergedError
-from skae._training.run import N_FOLDS, History, report, run_epochs, warn_diverged, warn_unfinished
+from skae._training.run import N_FOLDS, History, report, report_end, run_epochs, warn_diverged
 from skae._training.state import start_state
 
 
@@ -235,8 +236,11 @@ def test_warnings_name_what_to_change():
     warn_diverged(run)
     assert "iteration 2" in told[-1]
     assert "learning_rate_init (now 0.5)" in told[-1]
-    warn_unfinished(run, None)
+    report_end(run, "max_iter")  # of mini-batches: nothing to warn of
     assert len(told) == 1
-    warn_unfinished(run, "max_iter")
+    run = make_run(rows_of(), warn=told.append, solver="lbfgs", max_iter=9, tol=0.125)
+    report_end(run, CONVERGED)
+    assert len(told) == 1
+    report_end(run, "max_iter")
     assert "max_iter=9" in told[-1]
     assert "tol (now 0.125)" in told[-1]

@@ -1,0 +1,53 @@
+"""The end of training: a start that is exact already, and the sentences on why training ended."""
+
+import numpy as np
+
+from skae._kernels import run as run_kernel
+
+# Of the machine epsilon: the error of PCA, in standard deviations, that counts as rounding. It is
+# 1e-11 in float64, as the directions of a covariance that is nearly singular are inexact.
+ROUNDING_POWER = 0.7
+
+EXACT, STALLED, ASKED, CONVERGED = "exact", "tol", "callback", "converged"  # reasons
+LIMITS = "max_iter", "max_fun"  # parameters, which are reasons too
+SENTENCES = {
+    EXACT: "Held-out samples are restored up to rounding errors without training",
+    STALLED: "Training stopped because the loss no longer fell by tol",
+    ASKED: "A callback stopped training",
+    CONVERGED: "L-BFGS converged",
+    "diverged": "Training stopped because it diverged",
+    "interrupted": "Training was interrupted",
+} | {name: f"Training stopped at {name}" for name in LIMITS}
+
+
+def is_exact(losses, shares, model):
+    """Return whether outputs differ from targets by rounding errors: nothing can be learned then.
+
+    `losses` are those of held-out samples, with a column for each size of a nested code. The
+    weights of the samples add up to one in `shares`. Outputs must be linear: targets then have a
+    variance of about one.
+    """
+    network = model.network
+    is_linear = network.output_activation.is_identity and not network.loss.fused
+    if network.is_variational or not is_linear:
+        return False
+    return bool(np.max(shares @ losses) <= rounding_loss(network.loss, model.parameters.flat.dtype))
+
+
+def rounding_error(dtype):
+    """Return the largest difference that counts as a rounding error, in standard deviations."""
+    return float(np.finfo(dtype).eps ** ROUNDING_POWER)
+
+
+def rounding_loss(loss, dtype):
+    """Return the loss of outputs that all differ from their targets by a rounding error."""
+    X, Z, errors, delta = np.zeros((4, 1, 1), dtype)
+    Z[...] = rounding_error(dtype)
+    run_kernel(loss.errors_and_delta(X, Z, errors, delta))
+    return float(errors[0, 0])
+
+
+def print_end(reason, options):
+    """Print why training ended if `verbose`."""
+    if options.verbose:
+        print(f"{SENTENCES[reason]}.")
