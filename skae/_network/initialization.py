@@ -1,23 +1,29 @@
 """Initialization: random weights for the layers, PCA for the linear path."""
 
+from contextlib import suppress
 from functools import partial
 import math
 
 import numpy as np
 from scipy import linalg, optimize
-from scipy.sparse.linalg import LinearOperator, svds
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, svds
 
 from skae._kernels import run
 from skae._network.extrapolation import is_exponential
+from skae._network.scaling import Scaling
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 from skae._sparse import block_rows, column_means, fits_block, is_sparse, measured_rows
 
 MAX_DENSE_SIDE = 1500  # of a matrix that is decomposed at once
 MIN_ROWS_PER_COLUMN, MAX_COVARIANCE_COLUMNS = 10, 1000  # to decompose the covariance instead
+MAX_GRAM_SIDE = 2000  # of a matrix of products, in place of which products with vectors are used
+MIN_LANCZOS_SIDE, MAX_LANCZOS_SHARE = 500, 0.1  # of a matrix, and of its eigenvectors to find
+FIRST_DIRECTIONS = 32  # to find first, if a share of the variance is asked for
 MEASURED_ROWS, GAIN_ROWS = 1000, 250
 OUTPUT_WEIGHT_SCALE = 0.2
 BLOCK_ROWS, N_JOBS = 4096, 2
+BLOCK_NUMBERS = 2**20  # float64 numbers of columns that are multiplied at once
 MIN_MEAN_COUNT = 1e-2  # of a feature with an exponential output, as in `Exponential.inverse`
 PATH_PENALTY = 10.0  # in units of the mean variance divided by the number of samples
 
@@ -206,11 +212,12 @@ def _best_gain(network, output, bias, target, shares):
     return optimize.minimize_scalar(mean_loss, bounds=bounds, method="bounded").x
 
 
-def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequentially):
+def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequentially, share=None):
     """Return the variances, the directions and the total variance of PCA of the scaled samples.
 
     These are ndarrays of shape (n,) and (n, n_features), in descending order of the variances,
-    and one number; n is at most n_components. The largest entry of each direction is positive.
+    and one number; n is at most n_components. If a share of the variance is given, directions that
+    are not needed to exceed it may be missing. The largest entry of each direction is positive.
     With ten times as many samples as features the directions are the eigenvectors of the
     covariance, as in scikit-learn's PCA. The covariance is summed in two jobs, whatever the number
     of threads. Sparse samples are centred implicitly, unless they fit into one dense block.
@@ -219,16 +226,17 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
         X = np.asarray(X)
     n_rows, n_features = X.shape
     root = np.sqrt(weights / weights.sum())
+    wanted = n_components, share
     is_small = not is_sparse(X) and (
         max(n_rows, n_features) <= MAX_DENSE_SIDE or n_rows <= n_features <= 4 * MAX_DENSE_SIDE
     )
     is_tall = n_features <= MAX_COVARIANCE_COLUMNS and n_rows >= MIN_ROWS_PER_COLUMN * n_features
-    if is_small and not is_tall:
+    if is_small and not is_tall and not _finds_few(min(X.shape), *wanted):
         rows = _scaled_rows(X, root, scaling, slice(None))
         total = float(np.vdot(rows, rows))
         _, values, directions = linalg.svd(rows, full_matrices=False, overwrite_a=True)
         variances = values**2
-    elif n_features <= MAX_DENSE_SIDE:
+    elif n_features <= min(n_rows, MAX_GRAM_SIDE):
         sums = np.zeros((N_JOBS, n_features, n_features))
         dtype = np.float64 if is_small or is_sparse(X) else X.dtype
         n_block_rows = block_rows(X, BLOCK_ROWS)
@@ -239,13 +247,69 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
                 sums[k] += rows.T @ rows
 
         run_jobs([partial(add_up, k) for k in range(N_JOBS)])
-        covariance = sums.sum(axis=0)
+        covariance = np.add(*sums, out=sums[0])
         total = float(np.trace(covariance))
-        variances, vectors = linalg.eigh(covariance, overwrite_a=True)
-        variances, directions = variances[::-1], vectors.T[::-1]
+        variances, directions = _leading_eigenvectors(covariance, total, wanted)
+    elif n_rows <= MAX_GRAM_SIDE and not is_sparse(X):
+        variances, directions, total = _directions_of_products(X, root, scaling, wanted)
     else:
-        variances, directions, total = _truncated_svd(X, root, scaling, n_components)
+        variances, directions, total = _truncated_svd(X, root, scaling, wanted)
     return *leading_directions(variances, directions, n_components if total > 0 else 0), total
+
+
+def _finds_few(side, n_components, share):
+    """Return whether few of the directions are looked for at first, by Lanczos iteration."""
+    n_first = n_components if share is None else min(n_components, FIRST_DIRECTIONS)
+    return side >= MIN_LANCZOS_SIDE and n_first <= MAX_LANCZOS_SHARE * side
+
+
+def _leading_eigenvectors(matrix, total, wanted):
+    """Return eigenvalues in descending order and eigenvectors, as rows, of a spent matrix.
+
+    `total` is the trace of the matrix, `wanted` the number of eigenvectors and the share of the
+    trace: see `principal_directions`.
+    """
+    n_components, share = wanted
+    if total > 0 and _finds_few(len(matrix), *wanted):
+        n_first = n_components if share is None else min(n_components, FIRST_DIRECTIONS)
+        start = np.random.default_rng(0).standard_normal(len(matrix))
+        with suppress(ArpackError):
+            values, vectors = eigsh(matrix, k=n_first, v0=start)
+            if share is None or _is_explained(values, total, share):
+                order = np.argsort(values)[::-1]
+                return values[order], vectors.T[order]
+    values, vectors = linalg.eigh(matrix, overwrite_a=True)
+    return values[::-1], vectors.T[::-1]
+
+
+def _is_explained(variances, total, share):
+    """Return whether variances exceed a share of their total, rounding errors apart."""
+    return variances.sum() > share * (1 + 1e-6) * total
+
+
+def _directions_of_products(X, root, scaling, wanted):
+    """Return variances, directions and total variance from the products of all pairs of samples."""
+    n_rows, n_features = X.shape
+    n_columns = max(BLOCK_NUMBERS // n_rows, 1)
+    blocks = [slice(start, start + n_columns) for start in range(0, n_features, n_columns)]
+
+    def columns(block):
+        part = Scaling(scaling.mean[block], np.broadcast_to(scaling.scale, n_features)[block])
+        return _scaled_rows(X[:, block], root, part, slice(None))
+
+    products = np.zeros((n_rows, n_rows))
+    for block in blocks:
+        part = columns(block)
+        products += part @ part.T
+    total = float(np.trace(products))
+    variances, vectors = _leading_eigenvectors(products, total, wanted)
+    n_positive = int(np.sum(variances > 1e-14 * max(variances[0], 0)))
+    variances, vectors = variances[:n_positive], vectors[:n_positive]
+    vectors = vectors / np.sqrt(variances)[:, None]
+    directions = np.empty((n_positive, n_features))
+    for block in blocks:
+        directions[:, block] = vectors @ columns(block)
+    return variances, directions, total
 
 
 def leading_directions(variances, directions, n_components):
@@ -260,8 +324,9 @@ def leading_directions(variances, directions, n_components):
     return variances, directions * signs[:, None]
 
 
-def _truncated_svd(X, root, scaling, n_components):
+def _truncated_svd(X, root, scaling, wanted):
     """Return variances, directions and total variance by Lanczos iteration."""
+    n_components, share = wanted
     n_rows, n_features = X.shape
 
     def blocks():
@@ -289,7 +354,11 @@ def _truncated_svd(X, root, scaling, n_components):
         return np.zeros(0), np.zeros((0, n_features)), 0.0
     start = np.random.default_rng(0).standard_normal(min(X.shape))
     n_components = min(n_components, min(X.shape) - 1)
-    _, values, directions = svds(operator, k=n_components, v0=start)
+    n_found = n_components if share is None else min(n_components, FIRST_DIRECTIONS)
+    _, values, directions = svds(operator, k=n_found, v0=start)
+    while n_found < n_components and not _is_explained(values**2, total, share):
+        n_found = min(4 * n_found, n_components)
+        _, values, directions = svds(operator, k=n_found, v0=start)
     order = np.argsort(values)[::-1]
     return values[order] ** 2, directions[order], total
 

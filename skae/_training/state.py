@@ -226,8 +226,8 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
     n_components = network.n_components if n_components is None else n_components
     if not (network.linear_path or is_share):
         return n_components, None, None
-    n_directions = n_features if is_share else n_components
-    pca = principal_directions(X, weights, scaling, n_directions, run_jobs)
+    n_directions, share = (n_features, n_components) if is_share else (n_components, None)
+    pca = principal_directions(X, weights, scaling, n_directions, run_jobs, share)
     variances, directions, total = pca
     if not is_share:
         return n_components, directions, None

@@ -1,5 +1,6 @@
 """Where training starts."""
 
+from itertools import product
 import math
 
 from gradients import make_model, make_network, make_objective, make_parameters, make_rows
@@ -111,13 +112,22 @@ def test_means_of_a_logistic_code_start_at_their_target(target):
 
 # Rows, columns and the largest that counts as dense: every way the directions are found.
 SHAPES = [(60, 8, 1500), (8, 60, 1500), (6, 6, 1500), (8, 60, 16), (60, 8, 16), (60, 25, 5)]
-SHAPES += [(80, 8, 1500)]
+SHAPES += [(80, 8, 1500), (40, 60, 5), (60, 25, 0), (8, 60, 0)]
+
+
+def limit_sides(monkeypatch, max_dense):
+    """Limit what is decomposed at once; with 0 there are only products with vectors."""
+    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    monkeypatch.setattr(initialization, "MIN_LANCZOS_SIDE", 20)
+    monkeypatch.setattr(initialization, "BLOCK_NUMBERS", 300)
+    if max_dense == 0:
+        monkeypatch.setattr(initialization, "MAX_GRAM_SIDE", 0)
 
 
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_directions_are_those_of_pca(monkeypatch, n_rows, n_features, max_dense, per_feature):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     X = rows(n_rows, n_features)
     variances, directions, total, scaling = directions_of(X, 4, per_feature=per_feature)
     pca = PCA(4, svd_solver="full").fit((X - scaling.mean) / scaling.scale)
@@ -130,7 +140,7 @@ def test_directions_are_those_of_pca(monkeypatch, n_rows, n_features, max_dense,
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_weighted_directions_are_those_of_repeated_rows(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     X = rows(n_rows, n_features)
     weights = np.random.default_rng(1).integers(1, 4, n_rows)
     variances, directions, total, _ = directions_of(X, 3, weights.astype(float))
@@ -153,7 +163,7 @@ def test_weighted_directions_are_those_of_the_weighted_covariance():
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_directions_in_float32(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     X = rows(n_rows, n_features)
     variances, directions, _, _ = directions_of(X.astype(np.float32), 3)
     exact = directions_of(X, 3)
@@ -163,7 +173,7 @@ def test_directions_in_float32(monkeypatch, n_rows, n_features, max_dense):
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_the_rank_limits_the_directions(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     rng = np.random.default_rng(2)
     X = rng.normal(size=(n_rows, 2)) @ rng.normal(size=(2, n_features))
     variances, directions, total, _ = directions_of(X, 4)
@@ -177,7 +187,7 @@ def test_the_rank_limits_the_directions(monkeypatch, n_rows, n_features, max_den
 def test_constant_columns_have_no_part_in_the_directions(
     monkeypatch, n_rows, n_features, max_dense
 ):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     X = rows(n_rows, n_features)
     X[:, 1] = 7.3
     _, directions, _, _ = directions_of(X, 3)
@@ -188,7 +198,7 @@ def test_constant_columns_have_no_part_in_the_directions(
 
 @pytest.mark.parametrize(("n_rows", "n_features", "max_dense"), SHAPES)
 def test_equal_samples_have_no_directions(monkeypatch, n_rows, n_features, max_dense):
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     variances, directions, total, _ = directions_of(np.full((n_rows, n_features), 0.25), 3)
     assert len(variances) == 0
     assert directions.shape == (0, n_features)
@@ -198,14 +208,32 @@ def test_equal_samples_have_no_directions(monkeypatch, n_rows, n_features, max_d
     assert np.isfinite(directions).all()
 
 
-@pytest.mark.parametrize("max_dense", [1500, 5])
+@pytest.mark.parametrize("max_dense", [1500, 5, 0])
 def test_one_sample_has_no_directions(monkeypatch, max_dense):
     """Equal rows are merged into one, so one may be all there is, however wide."""
-    monkeypatch.setattr(initialization, "MAX_DENSE_SIDE", max_dense)
+    limit_sides(monkeypatch, max_dense)
     variances, directions, total, _ = directions_of(np.arange(30.0)[None], 3)
     assert len(variances) == 0
     assert directions.shape == (0, 30)
     assert total == 0
+
+
+@pytest.mark.parametrize("max_dense", [5, 0])
+def test_directions_up_to_a_share_are_the_leading_ones(monkeypatch, max_dense):
+    """Further ones may be missing, whether the first few reach the share or not."""
+    limit_sides(monkeypatch, max_dense)
+    monkeypatch.setattr(initialization, "FIRST_DIRECTIONS", 2)
+    for shape, share in product([(60, 40), (40, 60)], [0.3, 0.9]):
+        X = rows(*shape)
+        variances, directions, total, scaling = directions_of(X, 40)
+        given = X, np.ones(len(X)), scaling, 40
+        part = principal_directions(*given, share=share)
+        n_found = len(part[0])
+        assert n_found == 2 if share == 0.3 else n_found > 2
+        assert part[0].sum() > share * total == pytest.approx(share * part[2])
+        np.testing.assert_allclose(part[0], variances[:n_found], rtol=1e-6, atol=1e-12)
+        n_clear = min(n_found, 15)  # the others have next to no variance
+        np.testing.assert_allclose(part[1][:n_clear], directions[:n_clear], atol=1e-6)
 
 
 def test_directions_leave_the_rows():
