@@ -181,7 +181,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         `n_samples` times as long.
     noise_variance : {"shared", "per_feature"}, default="shared"
         Whether all features have one noise variance or each has its own. It applies to
-        ``loss="squared_error"``.
+        ``loss="squared_error"``. With "per_feature", training starts as factor analysis instead of
+        probabilistic PCA.
     n_samples_bound : int, default=100
         Number of codes that `score_samples` draws for each sample.
 
@@ -504,11 +505,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         fitted = super()._fitted_attributes(result, X, weights, trainer, tasks)
         model = result.model
         X, weights = measured_samples(X, weights, is_preview=trainer is None)
-        code = inference.encode(model, X)
-        squares = np.square(code - np.average(code, axis=0, weights=weights))
-        variances = np.average(squares, axis=0, weights=weights)
         fitted["kl_divergence_"] = evidence.mean_divergences(model, X, weights)
-        fitted["n_active_components_"] = int(np.sum(variances > MIN_ACTIVE_VARIANCE))
+        is_active = result.explained_variance > MIN_ACTIVE_VARIANCE
+        fitted["n_active_components_"] = int(np.sum(is_active))
         fitted["noise_variance_"] = None
         if model.network.n_noise_variances:
             _, theta = model.parameters.layers[model.network.n_layers + 1]

@@ -108,7 +108,7 @@ def train(options):
         print(f"{text}, scored in {perf_counter() - start:.0f} s", flush=True)
     results["nats on training images, 50 draws"] = nats(model, X[: len(X_test)], 50)
     results["active"] = model.n_active_components_
-    return {"parameters": vars(options) | {"json": None}, "results": results}
+    return {"parameters": vars(options) | {"output": None}, "results": results}
 
 
 def read_options():
@@ -134,7 +134,7 @@ def read_options():
     parser.add_argument("--progress-images", type=int, default=1000)
     parser.add_argument("--every", type=int, default=5, help="epochs between two scores")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", help="file for the record")
+    parser.add_argument("--output", help="file for the record")
     return parser.parse_args()
 
 
@@ -142,8 +142,8 @@ def main():
     """Run the benchmark."""
     options = read_options()
     record = train(options)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
+    if options.output:
+        with open(options.output, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=1)
 
 
