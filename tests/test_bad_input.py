@@ -1,6 +1,7 @@
 """Bad input: an error that says what is wrong, and a fitted estimator that stays as it was."""
 
 from functools import cache
+import math
 import pickle
 
 import numpy as np
