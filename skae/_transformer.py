@@ -1,13 +1,14 @@
 """AutoencoderTransformer."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skae._base import _BaseAutoencoder, available_without_lbfgs
-from skae._compat import validate_parameters
+from skae._compat import Interval, validate_parameters
 from skae._containers import Splits
 from skae.activations import Activation
 from skae.losses import Loss
@@ -162,6 +163,14 @@ class AutoencoderTransformer(_BaseAutoencoder):
         noisy samples; it is drawn to PCA's map, the more the fewer samples there are.
         None gives the plain network of textbooks, which starts near the mean of the training
         samples.
+    linear_weight : float in [0, inf], default=0.0
+        Weight of a second loss, which keeps a code that linear models can read. It is the mean
+        squared error, of scaled samples, that the nonlinear part of the code adds if the linear
+        path alone decodes it. With 0 the code bends as the reconstruction needs it. With 0.5 a
+        linear model reads about as much from it as from PCA's code; see the user guide for what
+        that costs. With ``numpy.inf`` the encoder is linear: the code is that of the linear path,
+        in PCA's order, and only the decoder is nonlinear. Any other value than 0 needs a linear
+        path and a linear code. Held-out samples are judged without this loss.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
         samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
@@ -320,6 +329,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     """
 
     _parameter_constraints = _BaseAutoencoder._parameter_constraints | {
+        "linear_weight": [Interval(Real, 0, None, closed="both")],
         "nested": ["boolean"],
         "whiten": ["boolean"],
     }
@@ -357,6 +367,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         output_activation: str | Activation = "auto",
         loss: str | Loss = "squared_error",
         linear_path: str | None = "pca",
+        linear_weight: float = 0.0,
         sparsity: str | Penalty | None = None,
         sparsity_target: float = 0.05,
         sparsity_weight: float = 1.0,
@@ -393,6 +404,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         self.output_activation = output_activation
         self.loss = loss
         self.linear_path = linear_path
+        self.linear_weight = linear_weight
         self.sparsity = sparsity
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight

@@ -174,13 +174,8 @@ def rate_distortion(
     >>> (curve.mean_squared_error < curve.pca_mean_squared_error).tolist()
     [True, True, True, True]
     """
-    check_reducer(estimator, "rate_distortion")
-    architecture = getattr(estimator, "architecture_", {})
-    if not architecture.get("nested"):
-        raise ValueError(
-            "rate_distortion needs an autoencoder fitted with nested=True, got "
-            f"{type(estimator).__name__}."
-        )
+    check_nested(estimator, "rate_distortion")
+    architecture = estimator.architecture_
     code = np.asarray(estimator.transform(X))
     X, weights = _check_samples(X, sample_weight)
     sizes = _check_sizes(n_components, code.shape[1])
@@ -260,6 +255,16 @@ def check_reducer(estimator, caller):
                 f"{type(estimator).__name__} has no {name}."
             )
     check_is_fitted(estimator)
+
+
+def check_nested(estimator, caller):
+    """Raise an error unless an estimator is a fitted autoencoder with nested codes."""
+    check_reducer(estimator, caller)
+    if not getattr(estimator, "architecture_", {}).get("nested"):
+        raise ValueError(
+            f"{caller} needs an autoencoder fitted with nested=True, got "
+            f"{type(estimator).__name__}."
+        )
 
 
 def mean_squared_error(X, reconstruction, weights):

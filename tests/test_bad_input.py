@@ -1,6 +1,7 @@
 """Bad input: an error that says what is wrong, and a fitted estimator that stays as it was."""
 
 from functools import cache
+import math
 import pickle
 
 import numpy as np
@@ -289,6 +290,7 @@ BAD_PARAMETERS = {
     "sparsity_target": [0, 1, -0.1, *NOT_A_NUMBER],
     "sparsity_weight": [-1, *NOT_A_NUMBER],
 }
+BAD_OF_BENT = {"linear_weight": [-0.1, math.nan, "1", None]}
 BAD_OF_TRANSFORMERS = {"nested": ["yes", None, 1], "whiten": ["yes", None, 1]}
 BAD_OF_VARIATIONAL = {
     "kl_weight": [-0.1, *NOT_A_NUMBER],
@@ -316,6 +318,7 @@ def bad_parameters():
     for Estimator in ESTIMATORS:
         bad = BAD_PARAMETERS.copy()
         bad |= {} if Estimator is AutoencoderOutlierDetector else BAD_OF_TRANSFORMERS
+        bad |= {} if Estimator is VariationalAutoencoder else BAD_OF_BENT
         bad |= BAD_OF_VARIATIONAL if Estimator is VariationalAutoencoder else {}
         bad |= BAD_OF_DENOISING if Estimator is DenoisingAutoencoder else {}
         bad |= BAD_OF_DETECTOR if Estimator is AutoencoderOutlierDetector else {}

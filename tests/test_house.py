@@ -305,7 +305,7 @@ ELEMENTWISE = ["activations", "losses", "optimizers", "penalties"]
 GENERATORS = ["activations", "losses", "optimizers"]
 KERNELS = [*ELEMENTWISE, "_network.workspace"]
 # Where arrays are born, and what is asked once before training starts.
-NO_KERNELS = {"__init__", "init", "inverse", "parts", "pieces", "slices"}
+NO_KERNELS = {"__init__", "init", "init_bends", "inverse", "parts", "pieces", "slices"}
 NO_KERNELS |= {"_sides", "is_wide", "views"}  # of Shampoo: views of matrices, by their shapes
 # Of Shampoo: in every fifth step at most, eigenvectors that LAPACK has to allocate.
 NO_KERNELS |= {"prepare", "update_root"}

@@ -392,6 +392,53 @@ def test_kl_starts_near_its_target(linear_path, target):
         assert_allclose(model.reconstruct(X).mean(axis=0), X.mean(axis=0), atol=1e-8)
 
 
+def test_equal_samples_are_counted_one_by_one():
+    X = np.repeat(rows(10), 2, axis=0)
+    model = AutoencoderTransformer(2, max_iter=1, random_state=0).fit(X)
+    assert model.n_samples_seen_ == 20
+    assert model.partial_fit(X[:5]).n_samples_seen_ == 25
+
+
+def test_a_linear_encoder_has_pcas_code_and_a_better_decoder():
+    X = curve()
+    pca = PCA(1).fit(X)
+    model = AutoencoderTransformer(1, linear_weight=np.inf, max_iter=60, **TRAINED).fit(X)
+    assert_allclose(model.transform(X), pca.transform(X), atol=1e-12)
+    assert_allclose(model.components_, pca.components_, atol=1e-12)
+    assert_allclose(model.explained_variance_, pca.explained_variance_)
+    lost = np.mean((X - pca.inverse_transform(pca.transform(X))) ** 2)
+    assert np.mean((X - model.reconstruct(X)) ** 2) < 0.75 * lost
+
+
+def test_a_linear_encoder_keeps_pcas_order_and_a_warm_start_must_have_one():
+    X = rows()
+    model = AutoencoderTransformer(3, linear_weight=np.inf, warm_start=True, **TRAINED)
+    code = model.set_params(max_iter=5).fit(X).transform(X)
+    assert_allclose(code, PCA(3).fit_transform(X), atol=1e-10)
+    assert_allclose(model.fit(X).transform(X), code)
+    bent = AutoencoderTransformer(3, warm_start=True, max_iter=5, **TRAINED).fit(X)
+    with pytest.raises(ValueError, match="linear_weight is now inf"):
+        bent.set_params(linear_weight=np.inf).fit(X)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_weight_keeps_the_code_near_that_of_pca(nested):
+    X, bends = rows(noise=0.5), []
+    options = TRAINED | {"nested": nested, "max_iter": 40, "hidden_layer_sizes": (16,)}
+    for weight in (0, 1, 30):
+        model = AutoencoderTransformer(2, linear_weight=weight, **options).fit(X)
+        code = np.column_stack([model.transform(X), np.ones(len(X))])
+        linear = PCA(2).fit_transform(X)
+        bends.append(np.sum((linear - code @ np.linalg.lstsq(code, linear)[0]) ** 2))
+    assert bends[2] < 0.5 * bends[0] and bends[1] < bends[0]
+
+
+@pytest.mark.parametrize("options", [{"linear_path": None}, {"sparsity": "kl"}])
+def test_a_weight_needs_a_linear_path_and_a_linear_code(options):
+    with pytest.raises(ValueError, match="linear_weight=1.0 compares the code with that of"):
+        AutoencoderTransformer(2, linear_weight=1, **options).fit(rows())
+
+
 @pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_l1_makes_the_code_smaller():
     X = rows()

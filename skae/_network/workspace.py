@@ -237,6 +237,33 @@ class TrainingWorkspace:
         outputs = {0: X} | leading_rows(self.layers.outputs, len(X))
         yield from self.layers.forward(0, self.network.n_encoder_layers, outputs)
 
+    def init_bends(self, weight):
+        """Return two arrays for `straighten`, and the weight of each column of the code.
+
+        The rows of P_1 are orthogonal, so that each column counts with the squared length of its
+        row.
+        """
+        code, P = self.layers.outputs[self.network.n_encoder_layers], self.parameters.path[1]
+        factors = np.square(P).sum(axis=1) * (weight / 2 / P.shape[1])
+        return np.empty_like(code), np.empty_like(code), factors.astype(P.dtype)
+
+    def measure_bends(self, bends):
+        """bends = code - X P_0, after `encode`."""
+        code, _ = self.code(len(bends))
+        path_output = self.layers.path_outputs[self.network.n_encoder_layers][: len(bends)]
+        yield np.subtract, code, path_output, bends
+
+    def straighten(self, bends, scaled, factors, shares):
+        """code_delta += the derivative of the loss weight sum_i shares_i |bends_i P_1|**2 / 2n.
+
+        n is the number of features. The loss is the inner product of `bends` and `scaled`.
+        """
+        _, delta = self.code(len(bends))
+        yield np.multiply, bends, factors, scaled
+        yield np.multiply, scaled, shares, scaled
+        yield np.add, delta, scaled, delta
+        yield np.add, delta, scaled, delta
+
     def clear_code_delta(self, n_rows):
         """Yield the call that sets the delta of the code to zero, before decoders add theirs."""
         yield np.add, 0, 0, self.code(n_rows)[1]

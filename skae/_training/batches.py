@@ -55,6 +55,11 @@ class TrainingRows:
         return len(self.index)
 
     @property
+    def n_given(self):
+        """Return how many of the user's samples the rows were made from, equal ones counted."""
+        return len(self.index if self.member is None else self.member)
+
+    @property
     def is_noisy(self):
         return self.corruption is not None or self.target is not self.X
 

@@ -11,14 +11,15 @@ def with_code_scale(run, model, explained, max_rows):
     """Return the model with the scale of its code, and the variance of each column.
 
     The total variance of a linear code is the variance of the samples that it explains, as in PCA:
-    `explained` are the shares of its columns. PCA's own code, a code with another activation or a
-    penalty, a code without variance and a variational one, which has that of its prior, keep their
-    scale. At most `max_rows` samples are measured.
+    `explained` are the shares of its columns. PCA's own code, which a linear encoder has too, a
+    code with another activation or a penalty, a code without variance and a variational one, which
+    has that of its prior, keep their scale. At most `max_rows` samples are measured.
     """
     variances, total = _measure(run, model, max_rows)
     share, is_linear = float(explained.sum()), model.network.latent_activation.is_identity
     is_free = is_linear and run.options.penalty is None and run.options.bound is None
-    is_trained = (run.resumed or run.history.best_iter > 0) and not run.state.fixed_encoder
+    has_linear_encoder = run.state.fixed_encoder or run.options.has_linear_encoder
+    is_trained = (run.resumed or run.history.best_iter > 0) and not has_linear_encoder
     if is_free and is_trained and share * variances.sum() > 0:
         code_scale = math.sqrt(share * total / variances.sum())
         if model.scaling.scale.ndim == 0:
@@ -33,7 +34,7 @@ def running_variances(run, model, max_rows):
     before = run.previous.explained_variance if run.resumed else None
     if before is None:
         return variances
-    share = len(run.rows) / (len(run.rows) + run.previous.n_samples_seen)
+    share = run.rows.n_given / (run.rows.n_given + run.previous.n_samples_seen)
     return share * variances + (1 - share) * before
 
 

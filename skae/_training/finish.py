@@ -128,7 +128,8 @@ def _finish(run, state, model, limits, in_order=True):
             model = nested.shortened(model, size)
     if in_order:
         ratios = _explained_variance_ratios(run, model, max_decoded)
-        if not model.network.nested:  # nested columns are in order already
+        is_ordered = model.network.nested or run.options.has_linear_encoder  # as in PCA
+        if not is_ordered:
             order = np.argsort(-ratios, kind="stable")
             ratios = ratios[order]
             code_order.reorder(model.network, model.parameters, order)
@@ -161,7 +162,7 @@ def _result(run, model, optimizer, decoder_weights, explained):
         optimizer=optimizer,
         decoder_weights=decoder_weights,
         history=history,
-        n_samples_seen=n_before + len(run.rows),
+        n_samples_seen=n_before + run.rows.n_given,
         explained_variance_ratio=explained[0],
         explained_variance=explained[1],
         seeds=run.options.seeds,

@@ -48,11 +48,13 @@ class Plan:
     With `fixed_encoder` only the decoders have a gradient. Nested decoders have the weights
     `decoder_weights` in the loss, and each of n reads `reads_per_sample` / n of a batch. A batch is
     cut into `n_parts`; with `leaves_sum` it is left to the `Step` to add up their gradients.
-    A variational network has a `bound`.
+    A variational network has a `bound`. `linear_weight` is that of the loss of
+    `TrainingWorkspace.straighten`.
     """
 
     backward: bool = True
     fixed_encoder: bool = False
+    linear_weight: float = 0.0
     decoder_weights: tuple = (1.0,)
     reads_per_sample: float = nested.READS_PER_SAMPLE
     n_parts: int = 1
@@ -227,10 +229,11 @@ class Objective:
         shares = np.full(n_rows, 1 / n_batch, dtype)
         before = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
         before += bind(workspace.encode(inputs))
+        straighten, losses = self._bind_straightening(before, workspace, shares)
         decoders = self.decoder_workspaces if workspace is self.workspace else [workspace]
         adds_deltas = self.plan.backward and workspace.network.nested
         jobs = [bind(d.clear_code_delta(n_rows)) if adds_deltas else [] for d in decoders]
-        losses, sample_losses = [], []
+        sample_losses = []
         for k, (batch, weight) in enumerate(self._decoder_batches(n_rows, sizes)):
             which = k % len(decoders)
             factors = shares[batch.rows], weight * n_rows / len(batch), weights is not None
@@ -240,9 +243,23 @@ class Objective:
             losses.append(loss)
             sample_losses.append(losses_of_samples)
         delta, *others = [decoder.code(n_rows)[1] for decoder in decoders]
-        after = bind(add_up(delta, others))
+        after = bind(add_up(delta, others)) + straighten
         after += self._bind_backward(workspace, inputs, shares, weights is not None)
         return BoundBatch(before, jobs, after, losses, sample_losses)
+
+    def _bind_straightening(self, before, workspace, shares):
+        """Return the calls and the losses of `TrainingWorkspace.straighten`, if it has a weight.
+
+        The call that must follow the encoder is appended to `before`.
+        """
+        plan = self.plan
+        if not plan.backward or plan.fixed_encoder or not plan.linear_weight:
+            return [], []
+        *arrays, factors = workspace.init_bends(plan.linear_weight)
+        bends, scaled = (array[: len(shares)] for array in arrays)
+        before += bind(workspace.measure_bends(bends))
+        calls = bind(workspace.straighten(bends, scaled, factors, shares.reshape(-1, 1)))
+        return calls, [partial(np.vdot, bends, scaled)]
 
     def _bind_decoder(self, workspace, batch, target, shares, scale, weighted):
         """Return the calls of one decoder, the function of its loss, and each sample's loss.

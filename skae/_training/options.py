@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+import math
 from numbers import Integral
 import warnings
 
@@ -133,6 +134,7 @@ class Options:
 
     With `searches_components` a plain code that is to explain a share of the variance gets the
     fewest columns that do so on held-out samples. A variational network has a `bound`.
+    `linear_weight` is the weight of the loss of `TrainingWorkspace.straighten`.
     """
 
     network: NetworkOptions
@@ -145,6 +147,12 @@ class Options:
     seeds: Seeds
     searches_components: bool = True
     bound: BoundOptions | None = None
+    linear_weight: float = 0.0
+
+    @property
+    def has_linear_encoder(self):
+        """Return whether the code is that of the linear path, and only decoders are trained."""
+        return self.linear_weight == math.inf
 
     @property
     def validates(self):
@@ -196,8 +204,9 @@ def read_options(parameters, standardize=False, bottleneck=False, searches_compo
     """
     _check_instances(parameters)
     penalty = _penalty(parameters)
+    network = _network_options(parameters, penalty, standardize, bottleneck)
     return Options(
-        network=_network_options(parameters, penalty, standardize, bottleneck),
+        network=network,
         solver=_solver_options(parameters),
         penalty=penalty,
         early_stopping=parameters["early_stopping"],
@@ -206,6 +215,7 @@ def read_options(parameters, standardize=False, bottleneck=False, searches_compo
         warm_start=bool(parameters.get("warm_start", False)),
         seeds=Seeds.draw(parameters["random_state"]),
         searches_components=searches_components,
+        linear_weight=_linear_weight(parameters, network),
     )
 
 
@@ -270,6 +280,18 @@ def _network_options(parameters, penalty, standardize, bottleneck):
         standardize=standardize,
         bottleneck=bottleneck,
     )
+
+
+def _linear_weight(parameters, network):
+    """Return the weight of the loss of bends; raise ValueError if there can be no such loss."""
+    weight = float(parameters.get("linear_weight", 0.0))
+    if weight and not (network.linear_path and network.latent_activation == "identity"):
+        raise ValueError(
+            f"linear_weight={weight!r} compares the code with that of the linear path: it needs "
+            "linear_path='pca' and latent_activation='identity' (or 'auto'), got linear_path="
+            f"{parameters['linear_path']!r} and latent_activation={network.latent_activation!r}."
+        )
+    return weight
 
 
 def _own(value):

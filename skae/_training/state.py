@@ -278,7 +278,7 @@ def resumed_state(previous, options, target):
     during training, unless the parameters have been changed since.
     """
     model, network = previous.model, options.network
-    _check_same_network(model.spec, options, target.shape[1])
+    _check_same_network(model, options, target.shape[1])
     spec, bounds = dict(model.spec), model.bounds
     if bounds is not None:
         bounds = loosened(bounds, target) if network.clips else None
@@ -305,9 +305,14 @@ def _squared_norm(vector):
     return float(np.vdot(vector, vector))
 
 
-def _check_same_network(spec, options, n_features):
-    """Raise ValueError if the options ask for another network than a spec describes."""
-    network = options.network
+def _is_bent(model):
+    """Return whether the networks add to the code of the linear path."""
+    return model.parameters.layers[model.network.n_encoder_layers - 1][0].any()
+
+
+def _check_same_network(model, options, n_features):
+    """Raise ValueError if the options ask for another network than that of a model."""
+    spec, network = model.spec, options.network
     n_components = spec["widths"][spec["n_encoder_layers"]]
     n_asked = n_components if network.is_share else int(network.n_components)
     asked = options.spec(n_features, n_asked)
@@ -322,6 +327,8 @@ def _check_same_network(spec, options, n_features):
     ]
     if network.output_activation != "auto" and spec.get("bounds") is not None:
         changes.append(("output_activation", network.output_activation, "auto, with bounds"))
+    if options.has_linear_encoder and _is_bent(model):
+        changes.append(("linear_weight", options.linear_weight, "finite"))
     if changes:
         key, value, before = changes[0]
         raise ValueError(

@@ -247,7 +247,8 @@ class Trainer:
         defers = is_cut and rows.corruption is None and not solver.is_lbfgs
         loader = BatchLoader(rows, state.model, batch_size, sampler, defers)
         plan = Plan(
-            fixed_encoder=state.fixed_encoder,
+            fixed_encoder=state.fixed_encoder or self.options.has_linear_encoder,
+            linear_weight=self.options.linear_weight,
             decoder_weights=state.decoder_weights,
             reads_per_sample=self.reads_per_sample(state.fixed_encoder),
             n_parts=n_parts,

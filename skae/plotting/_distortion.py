@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._denoising import DenoisingAutoencoder
 from skae._transformer import AutoencoderTransformer
-from skae.metrics import rate_distortion, reconstruction_score
+from skae.metrics import check_nested, rate_distortion, reconstruction_score
 from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
 from skae.plotting._validation import final_step
 
@@ -120,6 +120,7 @@ class DistortionDisplay:
             If the estimator was not fitted with ``nested=True``, or `n_components` is out of
             range.
         """
+        check_nested(estimator, cls.__name__)
         curve = rate_distortion(estimator, X, n_components=n_components)
         return cls.from_predictions(
             curve.n_components,
@@ -205,7 +206,9 @@ class DistortionDisplay:
         search must be of one of two kinds:
 
         - shares of explained variance, such as the `score` of an autoencoder or
-          :func:`skae.metrics.reconstruction_score`; the share that is lost is plotted;
+          :func:`skae.metrics.reconstruction_score`; the share that is lost is plotted. By `score`
+          it is measured in the units of the last step of a Pipeline, by `reconstruction_score` in
+          those of its input;
         - negated errors of a scikit-learn scorer whose name begins with ``"neg_"``; the errors
           are plotted.
 
@@ -216,9 +219,8 @@ class DistortionDisplay:
             step of a Pipeline.
         X : array-like of shape (n_samples, n_features), default=None
             Samples that the search was fitted to. If given, the curve of PCA is added: PCA replaces
-            the estimator and is scored on the same folds by
-            :func:`skae.metrics.reconstruction_score`. This requires that `cv` of the search yields
-            the same splits again, as it does if it is an int.
+            the estimator and is scored on the same folds, in the same units. This requires that
+            `cv` of the search yields the same splits again, as it does if it is an int.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         line_kwargs : dict, default=None
@@ -455,6 +457,13 @@ def _describe(key, value):
     return type(value).__name__ if is_estimator else f"{key.split('__')[-1]}={value}"
 
 
+def _score_of_final_step(estimator, X, y=None):
+    """Return the share that the last step of a Pipeline explains of what it gets, as `score`."""
+    steps = getattr(estimator, "steps", [])
+    X = estimator[:-1].transform(X) if len(steps) > 1 else X
+    return reconstruction_score(final_step(estimator), X)
+
+
 def _pca_curve(search, parameter, X):
     """Return the curve of PCA in the place of the estimator that was searched."""
     from sklearn.decomposition import PCA
@@ -464,8 +473,9 @@ def _pca_curve(search, parameter, X):
     if step:
         estimator = clone(search.estimator).set_params(**{step: PCA()})
     sizes = sorted({params[parameter] for params in search.cv_results_["params"]})
+    scoring = _score_of_final_step if search.scoring is None else reconstruction_score
     pca_search = GridSearchCV(
-        estimator, {parameter: sizes}, scoring=reconstruction_score, cv=search.cv, refit=False
+        estimator, {parameter: sizes}, scoring=scoring, cv=search.cv, refit=False
     )
     (curve,) = _search_curves(pca_search.fit(X), parameter, is_error=False).values()
     return curve

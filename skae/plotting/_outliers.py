@@ -18,6 +18,7 @@ from skae.plotting._validation import (
     check_feature_names,
     final_step,
     find_feature_names,
+    names_after,
 )
 
 if TYPE_CHECKING:
@@ -443,7 +444,8 @@ class FeatureScoreDisplay:
         Parameters
         ----------
         estimator : object
-            Fitted, with `score_features`: an `AutoencoderOutlierDetector`.
+            Fitted, with `score_features`: an `AutoencoderOutlierDetector`, or a Pipeline that ends
+            in one. Features and values are then those that the other steps pass to the detector.
         x : array-like of shape (n_features,) or (1, n_features)
             The sample.
         feature_names : list of str, default=None
@@ -473,6 +475,7 @@ class FeatureScoreDisplay:
         ValueError
             If `x`, `feature_names` or `n_features` is not as described.
         """
+        steps, estimator = estimator, final_step(estimator)
         if not hasattr(estimator, "score_features"):
             raise TypeError(
                 f"{cls.__name__} needs a detector with score_features; "
@@ -480,6 +483,10 @@ class FeatureScoreDisplay:
             )
         check_is_fitted(estimator)
         x = as_single_sample(x, "x")
+        if len(getattr(steps, "steps", ())) > 1:
+            x = steps[:-1].transform(x)
+            if feature_names is None and not hasattr(x, "columns"):
+                feature_names = names_after(steps[:-1])
         if feature_names is None:
             feature_names = find_feature_names(x, estimator)
         contributions = np.asarray(estimator.score_features(x))[0]

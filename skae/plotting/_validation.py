@@ -73,6 +73,14 @@ def find_feature_names(X, estimator=None):
     return None if names is None else [str(name) for name in names]
 
 
+def names_after(steps):
+    """Return the names of the features that the steps of a Pipeline put out, None if unknown."""
+    try:
+        return [str(name) for name in steps.get_feature_names_out()]
+    except (AttributeError, ValueError):
+        return None
+
+
 def check_feature_names(feature_names, n_features):
     """Return one name per feature; None numbers the features."""
     if feature_names is None:

@@ -59,7 +59,7 @@ def test_errors_of_one_nested_autoencoder(linear_path):
         assert list(display.curves) == ["AutoencoderTransformer"]
     else:
         assert_array_equal(display.curves["PCA"]["errors"], curve.pca_mean_squared_error)
-    with pytest.raises(ValueError, match="nested=True"):
+    with pytest.raises(ValueError, match="DistortionDisplay needs an autoencoder fitted with nes"):
         DistortionDisplay.from_estimator(PCA(2).fit(X), X)
 
 
@@ -90,12 +90,16 @@ def test_pca_is_scored_on_the_same_folds():
 
 def test_pca_replaces_a_step_of_a_pipeline():
     steps = Pipeline([("scale", StandardScaler()), ("reduce", AutoencoderTransformer(**SMALL))])
-    fitted = GridSearchCV(steps, {"reduce__n_components": [1, 2]}, cv=2).fit(frame())
-    display = DistortionDisplay.from_cv_results(fitted, frame())
-    estimator = make_pipeline(StandardScaler(), PCA(2))
-    scores = cross_val_score(estimator, frame(), cv=2, scoring=reconstruction_score)
-    assert_allclose(display.curves["PCA"]["errors"][1], 1 - scores.mean())
-    assert list(display.curves) == ["AutoencoderTransformer", "PCA"]
+    steps.set_params(reduce__max_iter=0)  # which is PCA
+    X, grid = frame() * np.geomspace(1, 100, 12), {"reduce__n_components": [1, 2]}
+    for scoring in (None, reconstruction_score):
+        fitted = GridSearchCV(steps, grid, scoring=scoring, cv=2).fit(X)
+        display = DistortionDisplay.from_cv_results(fitted, X)
+        assert list(display.curves) == ["AutoencoderTransformer", "PCA"]
+        errors = [curve["errors"] for curve in display.curves.values()]
+        assert_allclose(*errors, err_msg="in the same units")
+    scores = cross_val_score(make_pipeline(StandardScaler(), PCA(2)), X, cv=2, scoring=scoring)
+    assert_allclose(errors[1][1], 1 - scores.mean())
 
 
 def test_other_parameters_have_a_curve_per_combination():

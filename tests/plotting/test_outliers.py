@@ -7,7 +7,7 @@ from plots import NAMES, SMALL, autoencoder, detector, frame, pca, rows
 import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import AutoencoderOutlierDetector
 from skae._outliers.robust import weighted_quantile
@@ -140,6 +140,20 @@ def test_lowest_contributions_are_on_top():
     positions = [bar.get_y() for bar in display.bars_]
     assert display.ax_.get_ylim()[0] > positions[3] > positions[0] > display.ax_.get_ylim()[1]
     assert "8 features not shown" in display.ax_.get_xlabel()
+
+
+def test_a_pipeline_passes_names_and_values_to_its_detector():
+    scaler = StandardScaler().fit(frame())
+    model = AutoencoderOutlierDetector(2, criterion="reconstruction", **SMALL)
+    pipe = make_pipeline(scaler, model.fit(scaler.transform(frame())))
+    display = FeatureScoreDisplay.from_estimator(pipe, frame().iloc[3])
+    scaled = scaler.transform(frame().iloc[[3]])
+    assert_allclose(display.values, scaled[0])
+    assert_allclose(display.contributions, model.score_features(scaled)[0])
+    assert list(display.feature_names) == list(frame())
+    nameless = make_pipeline(FunctionTransformer(), model)
+    display = FeatureScoreDisplay.from_estimator(nameless, scaled[0])
+    assert list(display.feature_names) == [str(j) for j in range(12)]
 
 
 def test_all_features_can_be_shown():

@@ -2,7 +2,7 @@
 
 import math
 
-from gradients import fill, make_network, make_objective, make_parameters, make_rows
+from gradients import fill, make_network, make_objective, make_parameters, make_rows, slopes
 import numpy as np
 import pytest
 import reference
@@ -69,6 +69,35 @@ def test_sample_losses_leave_the_parameters_and_see_one_noise():
     first, again = (sample_losses(objective, np.random.default_rng(0)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(parameters.flat, start)
+
+
+# ---------------------------------------------------------------- the loss of bends
+
+
+@pytest.mark.parametrize("options", [{}, {"n_parts": 2}])
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_the_networks_add_to_the_code_costs_its_square(nested, options):
+    rng = np.random.default_rng(0)
+    network, _ = make_network((5, 4, 3), linear_path=True, nested=nested)
+    parameters = make_parameters(network, rng)
+    weights = rng.uniform(0.5, 1.5, 23)
+    rows = make_rows(rows_of(23), weights=weights / weights.mean())
+
+    def loss(**plan):
+        objective = make_objective(network, parameters, rows, **plan, **options)
+        fill(objective)
+        return objective(0, 23)
+
+    X, Q = rows.X, parameters.path[1]
+    hidden = np.tanh(X @ parameters.layers[0][0] + parameters.layers[0][1])
+    bends = hidden @ parameters.layers[1][0] + parameters.layers[1][1]
+    squares = np.square(bends) @ np.square(Q).sum(axis=1)
+    expected = 0.7 * (rows.weights / 23) @ squares / 2 / 5
+    assert loss(linear_weight=0.7) - loss() == pytest.approx(expected, rel=1e-9)
+    assert loss(linear_weight=0.7, fixed_encoder=True) == loss()
+    objective = make_objective(network, parameters, rows, linear_weight=0.7, **options)
+    by_differences, by_gradient = slopes(objective, rng)
+    assert by_gradient == pytest.approx(by_differences, rel=1e-6)
 
 
 # ---------------------------------------------------------------- divergence
