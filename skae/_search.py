@@ -249,7 +249,7 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         scores, seconds = np.moveaxis(np.array(results), 0, -1).swapaxes(0, 1)
         prefix = "" if step is None else f"{self.estimator.steps[step][0]}__"
         self._set_results(sizes, scores, seconds, f"{prefix}n_components")
-        self.scorer_, self.n_splits_ = scorer, len(splits)
+        self.n_splits_ = len(splits)
         best = clone(self.estimator).set_params(**self.best_params_)
         self.best_estimator_ = best.fit(X) if y is None else best.fit(X, y)
         return self
@@ -411,6 +411,11 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     def classes_(self) -> NDArray[Any]:
         """Classes of a classifier at the end of a Pipeline."""
         return getattr(self, "best_estimator_", self.estimator).classes_
+
+    @property
+    def scorer_(self) -> Any:
+        """Function that computes the scores."""
+        return check_scoring(self._fitted(), scoring=self.scoring)
 
     def _fitted(self):
         check_is_fitted(self, "best_estimator_")

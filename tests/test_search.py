@@ -15,7 +15,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_docstrings import assert_opens_well, assert_parameters_are_documented, entries, sections
 
-from skae import AutoencoderTransformer, ComponentSearchCV, VariationalAutoencoder
+from skae import (
+    SKOPS_TRUSTED_TYPES,
+    AutoencoderTransformer,
+    ComponentSearchCV,
+    VariationalAutoencoder,
+)
 from skae.metrics import reconstruction_score
 
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
@@ -129,4 +134,11 @@ def test_docstring():
     assert_parameters_are_documented(parameters, inspect.signature(ComponentSearchCV))
     search = ComponentSearchCV(autoencoder(), 1, cv=2).fit(X)
     fitted = {name for name in vars(search) if name.endswith("_")}
-    assert fitted | {"feature_names_in_"} == set(entries(found["Attributes"]))
+    assert fitted | {"feature_names_in_", "scorer_"} == set(entries(found["Attributes"]))
+
+
+def test_files_of_skops():
+    skops_io = pytest.importorskip("skops.io")
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=2).fit(X)
+    loaded = skops_io.loads(skops_io.dumps(search), trusted=SKOPS_TRUSTED_TYPES)
+    assert_array_equal(loaded.transform(X), search.transform(X))

@@ -362,21 +362,25 @@ def main():
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--max-rows", type=int, default=2000, help="of a table (default: 2000)")
     parser.add_argument("--quick", action="store_true", help="three tables, two folds, 300 rows")
-    parser.add_argument("--output", type=Path, help="JSON file to continue and to write")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--earlier", type=Path, help="output of an earlier run, to go on from")
     parser.add_argument("--plot", type=Path, help="file of the critical-difference plot")
     options = parser.parse_args()
     if options.quick:
         options.folds, options.max_rows = 2, 300
         options.reducers = [name for name in options.reducers if name != SEARCH]
     cases = []
-    if options.output and options.output.exists():
-        cases = json.loads(options.output.read_text())["cases"]
+    for path in (options.earlier, options.output):
+        if path and path.exists() and not cases:
+            cases = json.loads(path.read_text())["cases"]
     warnings.filterwarnings("ignore", message=".*did not converge.*")
+    described = {"folds": options.folds, "max_rows": options.max_rows, "cases": cases}
     for case in run_cases(options, list(cases)):
         cases.append(case)
         if options.output:
-            described = {"folds": options.folds, "max_rows": options.max_rows, "cases": cases}
             options.output.write_text(json.dumps(described, indent=1))
+    if options.output:
+        options.output.write_text(json.dumps(described, indent=1))
     print_summary(cases)
     if options.plot:
         plot_ranks(cases, options.plot)
