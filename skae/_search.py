@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skae._compat import HasMethods, Interval, count_samples, take_rows, validate_parameters
 
 MAX_DEFAULT_SIZE = 64
+MAX_ROUNDING, MAX_FLOAT32 = 1e-3, 1e12  # in deviations of a feature; of values to be squared
 
 
 def _autoencoder_of(estimator):
@@ -46,6 +47,25 @@ def _takes_validation_set(step):
     return "n_components" in step.get_params(deep=False) and (
         "X_val" in signature(step.fit).parameters
     )
+
+
+def _as_float32(*arrays):
+    """Return arrays of samples in float32, in which networks train in about half the time.
+
+    They stay as they are if they are no plain arrays of float64, or if rounding would change a
+    feature of the first one by more than a thousandth of its deviation.
+    """
+    if not all(isinstance(X, np.ndarray) and X.dtype == np.float64 for X in arrays):
+        return arrays
+    first = arrays[0][:, ~np.isnan(arrays[0]).all(axis=0)] if arrays[0].ndim == 2 else arrays[0]
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.nanmax(np.abs(first), axis=0, initial=0)
+        rounding = np.finfo(np.float32).eps * size
+        is_exact = rounding <= MAX_ROUNDING * np.nanstd(first, axis=0)
+    constant = first.min(axis=0) == first.max(axis=0)
+    if size.max(initial=0) < MAX_FLOAT32 and (is_exact | constant).all():
+        return [X.astype(np.float32) for X in arrays]
+    return arrays
 
 
 def _has(name):
@@ -74,6 +94,7 @@ def _fit_sizes(search, fold, sizes, scorer):
             A = transformer.fit_transform(A, y_train)
             B = transformer.transform(B)
         before.append((name, transformer))
+    A, B = _as_float32(A, B)
     for size in sizes:
         start = perf_counter()
         _, autoencoder = _autoencoder_of(clone(search.estimator))
@@ -97,9 +118,10 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     GridSearchCV does the same, but each of its fits holds samples out once more, to stop early.
     Here the fold that judges a size also stops its training, so that one network is trained for
     each size and fold, on all samples of the other folds. With up to 500 samples, where a fit
-    alone is a cross-validation, this takes about a quarter of the time. Steps of a Pipeline before
-    the autoencoder are fitted once a fold. The smallest code within one standard error of the best
-    one is then trained as usual, on all samples.
+    alone is a cross-validation, this takes about a fifth of the time. Steps of a Pipeline before
+    the autoencoder are fitted once a fold. Arrays of float64 are trained on in float32 where that
+    changes nothing but rounding errors. The smallest code within one standard error of the best
+    one is then trained as usual, on all samples as they are.
 
     Parameters
     ----------
