@@ -14,6 +14,7 @@ from skae._denoising import DenoisingAutoencoder
 from skae._imputer import AutoencoderImputer
 from skae._outlier import AutoencoderOutlierDetector
 from skae._persistence import SKOPS_TRUSTED_TYPES
+from skae._search import ComponentSearchCV
 from skae._training.stream import ShiftedSamplesWarning
 from skae._transformer import AutoencoderTransformer
 from skae._variational import VariationalAutoencoder
@@ -24,6 +25,7 @@ __all__ = [
     "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
+    "ComponentSearchCV",
     "DenoisingAutoencoder",
     "ShiftedSamplesWarning",
     "VariationalAutoencoder",

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _num_samples as count_samples
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -26,6 +27,7 @@ except ImportError:  # scikit-learn below 1.9 has no callbacks
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "MissingValues",
     "Offers",
@@ -34,6 +36,7 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "container_library",
+    "count_samples",
     "in_container",
     "root_context",
     "take_rows",

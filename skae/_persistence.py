@@ -33,6 +33,7 @@ SKOPS_TRUSTED_TYPES = sorted(
         "skae._denoising.DenoisingAutoencoder",
         "skae._imputer.AutoencoderImputer",
         "skae._outlier.AutoencoderOutlierDetector",
+        "skae._search.ComponentSearchCV",
         "skae._transformer.AutoencoderTransformer",
         "skae._variational.VariationalAutoencoder",
         "skae.export.Decoder",

@@ -9,7 +9,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, plotting
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    ComponentSearchCV,
+    DenoisingAutoencoder,
+    plotting,
+)
 
 SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
 SHAPE = (3, 4)
@@ -67,6 +73,11 @@ def search():
     )
 
 
+@cache
+def component_search():
+    return ComponentSearchCV(AutoencoderTransformer(**SMALL), [4, 1, 2], cv=2).fit(rows())
+
+
 # A call for each way to create and draw a Display. The first word of a name is the Display.
 CALLS = {
     "loss": lambda **keywords: plotting.LossCurveDisplay.from_estimator(autoencoder(), **keywords),
@@ -93,6 +104,9 @@ CALLS = {
     ),
     "features": lambda **keywords: plotting.FeatureScoreDisplay.from_estimator(
         detector(), frame().iloc[[7]], **keywords
+    ),
+    "components": lambda **keywords: plotting.ComponentSearchDisplay.from_estimator(
+        component_search(), **keywords
     ),
     "distortion": lambda **keywords: plotting.DistortionDisplay.from_cv_results(
         search(), **keywords

@@ -19,6 +19,7 @@ from skae import (
     AutoencoderImputer,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
+    ComponentSearchCV,
     DenoisingAutoencoder,
     VariationalAutoencoder,
 )
@@ -216,6 +217,11 @@ IMPUTERS = [
 
 @parametrize_with_checks(IMPUTERS)
 def test_checks_of_imputers(estimator, check):
+    run(check, estimator)
+
+
+@parametrize_with_checks([ComponentSearchCV(AutoencoderTransformer(**SMALL, random_state=0), cv=2)])
+def test_checks_of_the_search(estimator, check):
     run(check, estimator)
 
 

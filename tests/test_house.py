@@ -20,7 +20,7 @@ FLOORS = [
     ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
     ["_sample_drawing", "_validation"],
     ["_base", "_denoising", "_fitted_model", "_imputer", "_incomplete", "_outlier"]
-    + ["_reporting", "_transformer"],
+    + ["_reporting", "_search", "_transformer"],
     ["_variational", "export"],
     ["plotting"],
     ["__init__"],
@@ -31,7 +31,7 @@ PACKAGES = {"_network", "_training", "_outliers", "_missing", "_onnx", "plotting
 NOT_MIRRORED = {"_compat", "_constraints", "_fitted_model"}
 ESTIMATORS = {"AutoencoderTransformer", "DenoisingAutoencoder", "AutoencoderOutlierDetector"}
 ESTIMATORS |= {"AutoencoderImputer"}
-ESTIMATORS |= {"VariationalAutoencoder"}
+ESTIMATORS |= {"VariationalAutoencoder", "ComponentSearchCV"}
 PUBLIC_CALLS = {"__init__", "from_estimator", "from_predictions"}
 OPTIONAL = ("matplotlib", "onnx", "skl2onnx")
 

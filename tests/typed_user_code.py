@@ -16,7 +16,12 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    ComponentSearchCV,
+    DenoisingAutoencoder,
+)
 from skae.activations import Activation, Isru, TopK
 from skae.corruptions import Corruption, Masking, Swap, UserNoise
 from skae.export import Decoder, Encoder, Reconstructor, SampleScorer
@@ -26,6 +31,7 @@ from skae.optimizers import Adam, Optimizer, Sgd
 from skae.penalties import L1, KullbackLeibler, Penalty
 from skae.plotting import (
     CodeDisplay,
+    ComponentSearchDisplay,
     DenoisingDisplay,
     DistortionDisplay,
     FeatureScoreDisplay,
@@ -315,6 +321,10 @@ def plotting_of_searches(search: Any, autoencoder: AutoencoderTransformer, X: Do
     curves = DistortionDisplay.from_predictions([1, 2], {"a": [2.0, 1.0]}, [2.0, 1.5])
     curves.lines_["a"].set_label("curve")
     assert_type(DistortionDisplay.from_cv_results(search, X).plot(), DistortionDisplay)
+    components = ComponentSearchCV(autoencoder, [1, 2], scoring="r2", cv=3).fit(X)
+    assert_type(components.n_components_, int)
+    ComponentSearchDisplay.from_estimator(components, line_kwargs={"lw": 2}).ax_.set_title("wine")
+    ComponentSearchCV(autoencoder, one_standard_error="yes")  # error
 
 
 def plotting_errors(detector: AutoencoderOutlierDetector, X: DoubleArray) -> None:

@@ -9,7 +9,10 @@ import inspect
 from pathlib import Path
 
 MODULES = {
-    "skae": ("Estimators", "Five classes with one set of parameters."),
+    "skae": (
+        "Estimators",
+        "Five classes with one set of parameters, and a search for the size of a code.",
+    ),
     "skae.metrics": ("Metrics", "One ruler for every reducer that can reconstruct."),
     "skae.plotting": (
         "Plots",

@@ -287,7 +287,46 @@ def laws(cells):
     return dict.fromkeys(cell["law"] for cell in cells)
 
 
+def downstream(results):
+    """Mean differences to PCA behind each reader, and how often they are better and worse."""
+    cases = results["cases"]
+    of_pca = {(c["table"], c["k"]): c for c in cases if c["reducer"] == "PCA"}
+    n_tables = len({case["table"] for case in cases})
+    folds, max_rows = results["folds"], results["max_rows"]
+    yield f"{n_tables} tables, {folds} folds, at most {max_rows} rows of a table."
+    yield ""
+    reducers = [r for r in dict.fromkeys(case["reducer"] for case in cases) if r != "PCA"]
+    for is_real, title in ((True, "real tables"), (False, "generated")):
+        rows = []
+        for task, unit in (("classes", "accuracy"), ("numbers", "R²")):
+            for reader in ("line", "neighbours", "trees"):
+                for reducer in reducers:
+                    differences = [
+                        case[reader] - of_pca[case["table"], case["k"]][reader]
+                        for case in cases
+                        if case["reducer"] == reducer
+                        and case["task"] == task
+                        and (case["kind"] != "generated") == is_real
+                        and (case["table"], case["k"]) in of_pca
+                        and reader in case
+                    ]
+                    if differences:
+                        rows.append([f"{unit} behind {reader}", reducer, *against_pca(differences)])
+        header = [title, "reducer", "against PCA", "better", "worse", "cases"]
+        if rows:
+            yield from table(header, rows)
+
+
+def against_pca(differences):
+    """The mean of differences in hundredths, and how often they are above and below .005."""
+    n_better, n_worse = (sum(s * d > 0.005 for d in differences) for s in (1, -1))
+    yield f"{100 * mean(differences):+.1f}"
+    yield from (f"{n / len(differences):.0%}" for n in (n_better, n_worse))
+    yield len(differences)
+
+
 SHOWN = {
+    "bench_downstream.py": downstream,
     "bench_promise.py": promise,
     "bench_mnist.py": mnist,
     "bench_time_to_quality.py": time_to_quality,

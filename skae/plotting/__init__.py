@@ -1,6 +1,7 @@
 """Displays of models and samples, as in scikit-learn. Only drawing imports matplotlib."""
 
 from skae.plotting._code import CodeDisplay
+from skae.plotting._component_search import ComponentSearchDisplay
 from skae.plotting._distortion import DistortionDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._network import NetworkDisplay
@@ -11,6 +12,7 @@ from skae.plotting._weights import WeightsDisplay
 
 __all__ = [
     "CodeDisplay",
+    "ComponentSearchDisplay",
     "DenoisingDisplay",
     "DistortionDisplay",
     "FeatureScoreDisplay",

@@ -38,6 +38,7 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder
 
 SIZES = (2, 4, 8)
 TIE = 0.005
+READERS = ("line", "neighbours", "trees")
 LEAST_SCORE = -0.2  # R2 of a reader that is worse than the mean counts as no worse than this
 SEARCH = "search over PCA and autoencoder"
 
@@ -144,19 +145,20 @@ def make_reducers(wanted):
     return {name: make for name, make in made.items() if name in wanted}
 
 
-def make_readers(y):
+def make_readers(y, wanted):
     """Return the readers by name."""
-    if y.dtype.kind == "i":
-        return {
-            "line": LogisticRegression(max_iter=2000),
-            "neighbours": KNeighborsClassifier(),
-            "trees": HistGradientBoostingClassifier(random_state=0),
-        }
-    return {
+    made = {
         "line": Ridge(),
         "neighbours": KNeighborsRegressor(),
         "trees": HistGradientBoostingRegressor(random_state=0),
     }
+    if y.dtype.kind == "i":
+        made = {
+            "line": LogisticRegression(max_iter=2000),
+            "neighbours": KNeighborsClassifier(),
+            "trees": HistGradientBoostingClassifier(random_state=0),
+        }
+    return {name: reader for name, reader in made.items() if name in wanted}
 
 
 def splits_of(y, n_folds):
@@ -165,7 +167,7 @@ def splits_of(y, n_folds):
     return list(make(n_folds, shuffle=True, random_state=0).split(y.reshape(-1, 1), y))
 
 
-def scores_of_reducer(make, X, y, splits):
+def scores_of_reducer(make, X, y, splits, wanted):
     """Return the mean score of each reader, the reconstructed share of variance, and CPU time."""
     found = {}
     for train, test in splits:
@@ -179,18 +181,18 @@ def scores_of_reducer(make, X, y, splits):
             lost = errors.sum() / np.square(B - B.mean(axis=0)).sum()
             found.setdefault("unexplained", []).append(float(lost))
         code, code_test = reducer.transform(A), reducer.transform(B)
-        for name, reader in make_readers(y).items():
+        for name, reader in make_readers(y, wanted).items():
             score = reader.fit(code, y[train]).score(code_test, y[test])
             found.setdefault(name, []).append(max(score, LEAST_SCORE))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def scores_of_search(X, y, splits, sizes):
+def scores_of_search(X, y, splits, sizes, wanted):
     """Return the scores if a grid search chooses between PCA and autoencoder, and the size."""
     reducers = [PCA(), AutoencoderTransformer(random_state=0)]
     grid = [{"reduce": [r], "reduce__n_components": sizes} for r in reducers]
     found = {"seconds": 0.0}
-    for name, reader in make_readers(y).items():
+    for name, reader in make_readers(y, wanted).items():
         scores, start = [], process_time()
         for train, test in splits:
             pipe = Pipeline([("scale", StandardScaler()), ("reduce", PCA()), ("read", reader)])
@@ -208,19 +210,25 @@ def run_cases(options, done):
         splits = splits_of(y, options.folds)
         sizes = [k for k in options.components if k < X.shape[1]]
         jobs = [
-            (reducer, k, partial(scores_of_reducer, partial(make, k), X, y, splits))
+            (
+                reducer,
+                k,
+                partial(scores_of_reducer, partial(make, k), X, y, splits, options.readers),
+            )
             for k in sizes
             for reducer, make in make_reducers(options.reducers).items()
         ]
         if SEARCH in options.reducers and sizes:
-            jobs.append((SEARCH, 0, partial(scores_of_search, X, y, splits, sizes)))
+            jobs.append(
+                (SEARCH, 0, partial(scores_of_search, X, y, splits, sizes, options.readers))
+            )
         for reducer, k, run in jobs:
             if (name, k, reducer) in known:
                 continue
             case = {"table": name, "kind": kind, "rows": len(X), "features": X.shape[1], "k": k}
             case |= {"reducer": reducer, "task": "classes" if y.dtype.kind == "i" else "numbers"}
             case |= run()
-            numbers = "  ".join(f"{reader} {case[reader]:.3f}" for reader in make_readers(y))
+            numbers = "  ".join(f"{reader} {case[reader]:.3f}" for reader in options.readers)
             print(f"{name:42}{k:2}  {reducer:32}{numbers}  {case['seconds']:.1f} s", flush=True)
             yield case
 
@@ -232,6 +240,7 @@ def compare_with_pca(cases, reader, task, kinds):
     """Return lines: the mean difference to PCA, and how often each reducer is better and worse."""
     of_pca, lines = {}, []
     chosen = [case for case in cases if case["task"] == task and case["kind"] in kinds]
+    chosen = [case for case in chosen if reader in case]
     for case in chosen:
         if case["reducer"] == "PCA":
             of_pca[case["table"], case["k"]] = case[reader]
@@ -265,18 +274,25 @@ def gain_lines(cases):
     }
     lines = []
     for reducer in dict.fromkeys(key[0] for key in errors):
-        pairs = [(errors[key], errors.get(("PCA", *key[1:]))) for key in errors if key[0] == reducer]
+        pairs = [
+            (errors[key], errors.get(("PCA", *key[1:]))) for key in errors if key[0] == reducer
+        ]
         gains = [100 * (1 - error / pca) for error, pca in pairs if pca]
         if reducer != "PCA" and gains:
             lines.append(f"  {reducer:34}{np.median(gains):+7.1f} %")
     return lines
 
 
+def readers_of(cases):
+    """Return the readers that the cases have scores of."""
+    return [reader for reader in READERS if any(reader in case for case in cases)]
+
+
 def mean_ranks(cases, reader):
     """Return the mean rank of each reducer, the critical difference and Friedman's p-value."""
     table = {}
     for case in cases:
-        if case["k"]:
+        if case["k"] and reader in case:
             table.setdefault((case["table"], case["k"]), {})[case["reducer"]] = case[reader]
     names = list(dict.fromkeys(case["reducer"] for case in cases if case["k"]))
     rows = np.array([[row[n] for n in names] for row in table.values() if len(row) == len(names)])
@@ -292,7 +308,7 @@ def print_summary(cases):
     """Print all that a reader of the figures needs."""
     for kinds, title in ((("real", "folder"), "real tables"), (("generated",), "generated")):
         for task, unit in (("classes", "accuracy, points"), ("numbers", "R2, hundredths")):
-            for reader in ("line", "neighbours", "trees"):
+            for reader in READERS:
                 lines = compare_with_pca(cases, reader, task, kinds)
                 if lines:
                     print(f"\n{title}, {unit}, behind {reader}: against PCA, better, worse, cases")
@@ -301,7 +317,7 @@ def print_summary(cases):
     if lines:
         print("\nmedian gain of reconstruction, real tables")
         print("\n".join(lines))
-    for reader in ("line", "neighbours", "trees"):
+    for reader in readers_of(cases):
         ranks, difference, p_value = mean_ranks(cases, reader)
         ordered = sorted(ranks.items(), key=lambda item: item[1])
         text = ", ".join(f"{name} {rank:.2f}" for name, rank in ordered)
@@ -313,8 +329,10 @@ def plot_ranks(cases, path):
     """Draw the mean ranks behind each reader; bars join reducers that do not differ for certain."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(3, 1, figsize=(8, 6), layout="constrained")
-    for ax, reader in zip(axes, ("line", "neighbours", "trees"), strict=True):
+    readers = readers_of(cases)
+    size = (8, 2 * len(readers))
+    figure, axes = plt.subplots(len(readers), figsize=size, layout="constrained", squeeze=False)
+    for ax, reader in zip(axes[:, 0], readers, strict=True):
         ranks, difference, _ = mean_ranks(cases, reader)
         ordered = sorted(ranks.items(), key=lambda item: item[1])
         for i, (name, rank) in enumerate(ordered):
@@ -339,25 +357,30 @@ def main():
     parser.add_argument("--tables", type=Path, help="folder of .npz files with X and y")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these tables")
     parser.add_argument("--reducers", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--readers", nargs="+", choices=READERS, default=READERS, metavar="NAME")
     parser.add_argument("--components", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--max-rows", type=int, default=2000, help="of a table (default: 2000)")
     parser.add_argument("--quick", action="store_true", help="three tables, two folds, 300 rows")
-    parser.add_argument("--output", type=Path, help="JSON file to continue and to write")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--earlier", type=Path, help="output of an earlier run, to go on from")
     parser.add_argument("--plot", type=Path, help="file of the critical-difference plot")
     options = parser.parse_args()
     if options.quick:
         options.folds, options.max_rows = 2, 300
         options.reducers = [name for name in options.reducers if name != SEARCH]
     cases = []
-    if options.output and options.output.exists():
-        cases = json.loads(options.output.read_text())["cases"]
+    for path in (options.earlier, options.output):
+        if path and path.exists() and not cases:
+            cases = json.loads(path.read_text())["cases"]
     warnings.filterwarnings("ignore", message=".*did not converge.*")
+    described = {"folds": options.folds, "max_rows": options.max_rows, "cases": cases}
     for case in run_cases(options, list(cases)):
         cases.append(case)
         if options.output:
-            described = {"folds": options.folds, "max_rows": options.max_rows, "cases": cases}
             options.output.write_text(json.dumps(described, indent=1))
+    if options.output:
+        options.output.write_text(json.dumps(described, indent=1))
     print_summary(cases)
     if options.plot:
         plot_ranks(cases, options.plot)

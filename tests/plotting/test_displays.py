@@ -22,8 +22,8 @@ from skae import AutoencoderOutlierDetector, plotting
 
 DISPLAYS = [getattr(plotting, name) for name in plotting.__all__]
 # Names of `plots.CALLS` in the order of `plotting.__all__`.
-NAMES_OF_CALLS = ["code", "denoising", "distortion", "features", "interpolation", "loss", "network"]
-NAMES_OF_CALLS += ["reconstruction", "errors", "traversal", "weights"]
+NAMES_OF_CALLS = ["code", "components", "denoising", "distortion", "features", "interpolation"]
+NAMES_OF_CALLS += ["loss", "network", "reconstruction", "errors", "traversal", "weights"]
 
 
 def axes_of(display):
@@ -126,6 +126,8 @@ KEYWORDS = [
     ("errors computed", "hist_kwargs", {"lw": 5}, lambda d: d.bars_[0][0].get_linewidth()),
     ("errors computed", "line_kwargs", {"lw": 5}, lambda d: d.line_.get_linewidth()),
     ("features", "bar_kwargs", {"lw": 5}, lambda d: d.bars_[0].get_linewidth()),
+    ("components", "line_kwargs", {"lw": 5}, lambda d: d.scores_[0].get_linewidth()),
+    ("components", "chosen_kwargs", {"mew": 5}, lambda d: d.chosen_.get_markeredgewidth()),
     ("distortion", "line_kwargs", {"lw": 5}, lambda d: next(iter(d.lines_.values()))[0].get_lw()),
     (
         "distortion computed",

@@ -1,0 +1,453 @@
+"""ComponentSearchCV."""
+
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
+import math
+from numbers import Integral
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags, indexable
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._compat import HasMethods, Interval, count_samples, take_rows, validate_parameters
+
+MAX_DEFAULT_SIZE = 64
+MAX_ROUNDING, MAX_FLOAT32 = 1e-3, 1e12  # in deviations of a feature; of values to be squared
+
+
+def _autoencoder_of(estimator):
+    """Return the number of the step that is an autoencoder, and this autoencoder.
+
+    The number is None if the estimator is no Pipeline.
+    """
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [(None, estimator)]
+    found = [i for i, (_, step) in enumerate(steps) if _takes_validation_set(step)]
+    if len(found) != 1:
+        raise ValueError(
+            "estimator must be an autoencoder of skae that takes X_val in fit, or a Pipeline with "
+            f"one of them, got {estimator!r}."
+        )
+    autoencoder = steps[found[0]][1]
+    return (found[0] if isinstance(estimator, Pipeline) else None), autoencoder
+
+
+def _takes_validation_set(step):
+    if not hasattr(step, "get_params") or not hasattr(step, "fit"):
+        return False
+    return "n_components" in step.get_params(deep=False) and (
+        "X_val" in signature(step.fit).parameters
+    )
+
+
+def _as_float32(*arrays):
+    """Return arrays of samples in float32, in which networks train in about half the time.
+
+    They stay as they are if they are no plain arrays of float64, or if rounding would change a
+    feature of the first one by more than a thousandth of its deviation.
+    """
+    if not all(isinstance(X, np.ndarray) and X.dtype == np.float64 for X in arrays):
+        return arrays
+    first = arrays[0][:, ~np.isnan(arrays[0]).all(axis=0)] if arrays[0].ndim == 2 else arrays[0]
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.nanmax(np.abs(first), axis=0, initial=0)
+        rounding = np.finfo(np.float32).eps * size
+        is_exact = rounding <= MAX_ROUNDING * np.nanstd(first, axis=0)
+    constant = first.min(axis=0) == first.max(axis=0)
+    if size.max(initial=0) < MAX_FLOAT32 and (is_exact | constant).all():
+        return [X.astype(np.float32) for X in arrays]
+    return arrays
+
+
+def _has(name):
+    """Return a check for `available_if`: whether the estimator has a method of this name."""
+
+    def check(search):
+        getattr(getattr(search, "best_estimator_", search.estimator), name)
+        return True
+
+    return check
+
+
+def _fit_sizes(search, fold, sizes, scorer):
+    """Return an array of scores and fit times, of shape (n_sizes, 2), of one fold.
+
+    `fold` holds X, y and the indices of the training and the test samples.
+    """
+    X, y, train, test = fold
+    X_train, X_test = take_rows(X, train), take_rows(X, test)
+    y_train, y_test = (None if y is None else take_rows(y, rows) for rows in (train, test))
+    step, _ = _autoencoder_of(search.estimator)
+    estimator, results = clone(search.estimator), []
+    before, A, B = [], X_train, X_test
+    for name, transformer in estimator.steps[:step] if step is not None else ():
+        if transformer is not None and transformer != "passthrough":
+            A = transformer.fit_transform(A, y_train)
+            B = transformer.transform(B)
+        before.append((name, transformer))
+    A, B = _as_float32(A, B)
+    for size in sizes:
+        start = perf_counter()
+        _, autoencoder = _autoencoder_of(clone(search.estimator))
+        autoencoder.set_params(n_components=size)
+        validation = {"X_val": B} if autoencoder.early_stopping else {}
+        fitted = autoencoder.fit(A, **validation)
+        if step is not None:
+            name, after = estimator.steps[step][0], clone(estimator).steps[step + 1 :]
+            if after:
+                Pipeline(after).fit(autoencoder.transform(A), y_train)
+            fitted = Pipeline([*before, (name, autoencoder), *after])
+        seconds = perf_counter() - start
+        score = scorer(fitted, X_test) if y is None else scorer(fitted, X_test, y_test)
+        results.append((score, seconds))
+    return np.array(results)
+
+
+class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Search for the number of components of an autoencoder by cross-validation.
+
+    GridSearchCV does the same, but each of its fits holds samples out once more, to stop early.
+    Here the fold that judges a size also stops its training, so that one network is trained for
+    each size and fold, on all samples of the other folds. With up to 500 samples, where a fit
+    alone is a cross-validation, this takes about a fifth of the time. Steps of a Pipeline before
+    the autoencoder are fitted once a fold. Arrays of float64 are trained on in float32 where that
+    changes nothing but rounding errors. The smallest code within one standard error of the best
+    one is then trained as usual, on all samples as they are.
+
+    Parameters
+    ----------
+    estimator : estimator
+        AutoencoderTransformer, DenoisingAutoencoder, VariationalAutoencoder or a Pipeline in which
+        one of them is a step. A classifier or a regressor may follow it.
+    n_components : array-like of int, int or None, default=None
+        Numbers of components to compare. None stands for 1, 2, 4, ..., as long as there are more
+        features and training samples, and at most 64.
+    scoring : str, callable or None, default=None
+        Score to maximise, as in GridSearchCV: a name, or a function that is called with the fitted
+        estimator, X and y of held-out samples. None uses the `score` of the estimator, which is the
+        share of the variance that is explained for an autoencoder, and the accuracy or R² for a
+        Pipeline with a classifier or a regressor.
+    cv : int, splitter or iterable of (train, test), default=None
+        How to split the samples, as in GridSearchCV. None stands for five folds.
+    one_standard_error : bool, default=True
+        Whether to choose the fewest components whose mean score is at most one standard error
+        below the best one. Otherwise the best mean score decides.
+    n_jobs : int or None, default=None
+        Number of folds that run at the same time.
+
+    Attributes
+    ----------
+    n_components_ : int
+        The number of components that was chosen.
+    best_estimator_ : estimator
+        The estimator with this number of components, fitted to all samples.
+    best_index_ : int
+        Index of the chosen number of components in `cv_results_`.
+    best_score_ : float
+        Its mean score on held-out samples. These samples also stopped the training, so that the
+        score may be slightly too high, alike for all sizes.
+    best_params_ : dict
+        The parameter that was chosen, by its name.
+    cv_results_ : dict of ndarray
+        Results for each number of components, named as in GridSearchCV: "param_n_components",
+        "params", "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score",
+        "mean_fit_time" and "std_fit_time".
+    standard_errors_ : ndarray of shape (n_sizes,)
+        Standard errors of the mean scores: deviations over the folds with divisor K - 1, divided by
+        the square root of the number K of folds.
+    scorer_ : callable
+        The function that computes the scores.
+    n_splits_ : int
+        Number of folds.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : Search over any parameters.
+    skae.plotting.ComponentSearchDisplay : The scores and the size that was chosen.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skae import AutoencoderTransformer, ComponentSearchCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(max_iter=20, random_state=0)
+    >>> pipe = make_pipeline(StandardScaler(), autoencoder, LogisticRegression())
+    >>> search = ComponentSearchCV(pipe, n_components=[1, 2, 4], cv=3).fit(X, y)
+    >>> search.n_components_
+    2
+    >>> search.best_score_ > 0.9
+    True
+    """
+
+    best_estimator_: Any
+    best_index_: int
+    best_score_: float
+    best_params_: dict[str, int]
+    cv_results_: dict[str, Any]
+    n_components_: int
+    standard_errors_: NDArray[np.float64]
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "transform"]), HasMethods(["fit", "predict"])],
+        "n_components": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "scoring": [str, callable, None],
+        "cv": ["cv_object"],
+        "one_standard_error": ["boolean"],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+    }
+
+    if TYPE_CHECKING:
+
+        def fit_transform(self, X: ArrayLike, y: Any = None, **fit_params: Any) -> Any: ...
+
+    def __init__(
+        self,
+        estimator: Any,
+        n_components: Sequence[int] | NDArray[np.integer[Any]] | int | None = None,
+        *,
+        scoring: str | Callable[..., float] | None = None,
+        cv: int | Iterable[Any] | Any = None,
+        one_standard_error: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.n_components = n_components
+        self.scoring = scoring
+        self.cv = cv
+        self.one_standard_error = one_standard_error
+        self.n_jobs = n_jobs
+
+    @validate_parameters
+    def fit(self, X: ArrayLike, y: Any = None, *, groups: ArrayLike | None = None) -> Self:
+        """Choose the number of components and fit the estimator with it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,), default=None
+            Targets, for the splits, for steps of a Pipeline and for the scores.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, for a splitter such as GroupKFold.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is invalid.
+        """
+        step, _ = _autoencoder_of(self.estimator)
+        validate_data(self, X, skip_check_array=True)  # the estimator checks the values
+        X, y, groups = indexable(X, y, groups)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        splits = list(cv.split(X, y, groups))
+        indices = np.arange(count_samples(X))
+        n_train = min(indices[train].size for train, _ in splits)
+        sizes = self._sizes(min(getattr(self, "n_features_in_", 1), n_train))
+        scorer = check_scoring(self.estimator, scoring=self.scoring)
+        run = Parallel(n_jobs=self.n_jobs)
+        folds = [(X, y, train, test) for train, test in splits]
+        results = run(delayed(_fit_sizes)(self, fold, sizes, scorer) for fold in folds)
+        scores, seconds = np.moveaxis(np.array(results), 0, -1).swapaxes(0, 1)
+        prefix = "" if step is None else f"{self.estimator.steps[step][0]}__"
+        self._set_results(sizes, scores, seconds, f"{prefix}n_components")
+        self.n_splits_ = len(splits)
+        best = clone(self.estimator).set_params(**self.best_params_)
+        self.best_estimator_ = best.fit(X) if y is None else best.fit(X, y)
+        return self
+
+    def _sizes(self, most):
+        """Return the numbers of components to compare, ascending; raise if they are invalid."""
+        if self.n_components is None:
+            powers = [2**i for i in range(7) if 2**i < min(most, MAX_DEFAULT_SIZE + 1)]
+            return powers or [1]
+        sizes = np.atleast_1d(np.asarray(self.n_components))
+        if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not sizes.size or sizes.min() < 1:
+            raise ValueError(
+                f"n_components must be a list of positive ints or None, got {self.n_components!r}."
+            )
+        return [int(size) for size in np.unique(sizes)]
+
+    def _set_results(self, sizes, scores, seconds, name):
+        """Set the attributes that follow from scores and times, of shape (n_sizes, n_splits)."""
+        n_splits = scores.shape[1]
+        if not np.isfinite(scores).all():
+            raise ValueError(f"The scores must be finite, got {scores.tolist()}.")
+        means = scores.mean(axis=1)
+        errors = np.zeros(len(sizes))
+        if n_splits > 1:
+            errors = scores.std(axis=1, ddof=1) / math.sqrt(n_splits)
+        best = int(means.argmax())
+        if self.one_standard_error:
+            best = int(np.flatnonzero(means >= means[best] - errors[best])[0])
+        results = {f"param_{name}": np.array(sizes), "params": [{name: size} for size in sizes]}
+        results |= {f"split{i}_test_score": scores[:, i] for i in range(n_splits)}
+        results |= {
+            "mean_test_score": means,
+            "std_test_score": scores.std(axis=1),
+            "rank_test_score": rankdata(-means, method="min").astype(np.int32),
+            "mean_fit_time": seconds.mean(axis=1),
+            "std_fit_time": seconds.std(axis=1),
+        }
+        self.cv_results_, self.standard_errors_ = results, errors
+        self.best_index_, self.best_score_ = best, float(means[best])
+        self.best_params_, self.n_components_ = {name: sizes[best]}, sizes[best]
+
+    # ---------------------------------------------------------------- the fitted estimator
+
+    @available_if(_has("transform"))
+    def transform(self, X: ArrayLike) -> Any:
+        """Call `transform` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to encode.
+
+        Returns
+        -------
+        code : ndarray of shape (n_samples, n_components)
+            Code of each sample.
+        """
+        return self._fitted().transform(X)
+
+    @available_if(_has("inverse_transform"))
+    def inverse_transform(self, X: ArrayLike) -> Any:
+        """Call `inverse_transform` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes to decode.
+
+        Returns
+        -------
+        X_original : ndarray or data frame of shape (n_samples, n_features)
+            Reconstructed samples.
+        """
+        return self._fitted().inverse_transform(X)
+
+    @available_if(_has("predict"))
+    def predict(self, X: ArrayLike) -> Any:
+        """Call `predict` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to predict.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predicted labels or values.
+        """
+        return self._fitted().predict(X)
+
+    @available_if(_has("predict_proba"))
+    def predict_proba(self, X: ArrayLike) -> Any:
+        """Call `predict_proba` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to predict.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            Probabilities of the classes.
+        """
+        return self._fitted().predict_proba(X)
+
+    @available_if(_has("score_samples"))
+    def score_samples(self, X: ArrayLike) -> Any:
+        """Call `score_samples` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to score.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Score of each sample.
+        """
+        return self._fitted().score_samples(X)
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the score that the search maximises.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples to score.
+        y : array-like of shape (n_samples,), default=None
+            Targets, if the score needs them.
+
+        Returns
+        -------
+        score : float
+            Score of the fitted estimator. Higher is better.
+        """
+        best = self._fitted()
+        return self.scorer_(best, X) if y is None else self.scorer_(best, X, y)
+
+    @available_if(_has("get_feature_names_out"))
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features of X; only checked.
+
+        Returns
+        -------
+        names : ndarray of shape (n_components,)
+            Names of the columns.
+        """
+        return self._fitted().get_feature_names_out(input_features)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Classes of a classifier at the end of a Pipeline."""
+        return getattr(self, "best_estimator_", self.estimator).classes_
+
+    @property
+    def scorer_(self) -> Any:
+        """Function that computes the scores."""
+        return check_scoring(self._fitted(), scoring=self.scoring)
+
+    def _fitted(self):
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+    def __sklearn_tags__(self):
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type, tags.input_tags = inner.estimator_type, inner.input_tags
+        tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
+        tags.target_tags = inner.target_tags
+        if inner.transformer_tags is not None:
+            tags.transformer_tags = inner.transformer_tags
+        return tags

@@ -1,0 +1,122 @@
+"""The size of a code: ComponentSearchCV against GridSearchCV over the same sizes and folds.
+
+Both choose by the rule of one standard error. Printed are the CPU times without the last fit on all
+samples, the greatest difference of the mean scores in standard errors of the grid, and the sizes
+that are chosen.
+
+    python bench_component_search.py --tables wine digits --output component_search.json
+"""
+
+import argparse
+from functools import partial
+import json
+import math
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from sklearn import datasets
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderTransformer, ComponentSearchCV
+
+
+def _standardised(name):
+    return StandardScaler().fit_transform(getattr(datasets, f"load_{name}")().data)
+
+
+def _roll(n_samples, seed=0):
+    """A rolled-up plane and a circle in 20 features, with noise."""
+    rng = np.random.default_rng(seed)
+    roll = StandardScaler().fit_transform(datasets.make_swiss_roll(n_samples, random_state=seed)[0])
+    angle = rng.uniform(0, 2 * np.pi, n_samples)
+    shape = np.column_stack([roll, np.cos(angle), np.sin(angle)])
+    X = shape @ np.linalg.qr(rng.standard_normal((20, 5)))[0].T
+    return X + 0.1 * rng.standard_normal(X.shape)
+
+
+def _factors(n_samples, seed=0):
+    """Linear factors and their squares in 20 features, with noise."""
+    rng = np.random.default_rng(seed)
+    factors = rng.standard_normal((n_samples, 4))
+    X = np.column_stack([factors, factors**2]) @ rng.standard_normal((8, 20))
+    return X + rng.standard_normal(X.shape)
+
+
+TABLES = {
+    "wine": partial(_standardised, "wine"),
+    "breast_cancer": partial(_standardised, "breast_cancer"),
+    "digits": lambda: datasets.load_digits().data / 16,
+    "roll of 5,000": partial(_roll, 5000),
+    "factors of 5,000": partial(_factors, 5000),
+}
+
+
+def grid_scores(X, sizes, cv):
+    """Return the scores of GridSearchCV, of shape (n_sizes, n_folds)."""
+    model = AutoencoderTransformer(random_state=0)
+    search = GridSearchCV(model, {"n_components": sizes}, cv=cv, refit=False).fit(X)
+    n_folds = cv.get_n_splits()
+    return np.column_stack([search.cv_results_[f"split{i}_test_score"] for i in range(n_folds)])
+
+
+def fast_scores(X, sizes, cv):
+    """Return the scores of ComponentSearchCV; the last fit is left untrained."""
+    search = _WithoutRefit(AutoencoderTransformer(random_state=0), sizes, cv=cv).fit(X)
+    n_folds = cv.get_n_splits()
+    return np.column_stack([search.cv_results_[f"split{i}_test_score"] for i in range(n_folds)])
+
+
+class _WithoutRefit(ComponentSearchCV):
+    def _set_results(self, *arguments):
+        super()._set_results(*arguments)
+        self.estimator = AutoencoderTransformer(max_iter=0)
+
+
+def chosen(scores, sizes):
+    """Return the standard errors, and the smallest size within one of the best mean score."""
+    means = scores.mean(axis=1)
+    errors = scores.std(axis=1, ddof=1) / math.sqrt(scores.shape[1])
+    best = means.argmax()
+    return errors, sizes[int(np.flatnonzero(means >= means[best] - errors[best])[0])]
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--max-rows", type=int, default=5000)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    options = parser.parse_args()
+    cases = []
+    for name in options.tables:
+        X = TABLES[name]()[: options.max_rows]
+        cv = KFold(options.folds, shuffle=True, random_state=0)
+        case = {"table": name, "rows": len(X), "sizes": options.sizes}
+        for kind, run in (("grid", grid_scores), ("fast", fast_scores)):
+            start = process_time()
+            scores = run(X, options.sizes, cv)
+            errors, size = chosen(scores, options.sizes)
+            case |= {f"{kind}_seconds": process_time() - start, f"{kind}_size": size}
+            case |= {f"{kind}_means": scores.mean(axis=1).tolist(), f"{kind}_errors": list(errors)}
+        difference = np.abs(np.subtract(case["grid_means"], case["fast_means"]))
+        case["difference"] = float(np.max(difference / case["grid_errors"]))
+        case["share_of_time"] = case["fast_seconds"] / case["grid_seconds"]
+        print(
+            f"{name:20}{len(X):6} rows: {case['grid_seconds']:.1f} and {case['fast_seconds']:.1f} "
+            f"s, share {case['share_of_time']:.2f}; sizes {case['grid_size']} and "
+            f"{case['fast_size']}; scores differ by up to {case['difference']:.1f} errors",
+            flush=True,
+        )
+        cases.append(case)
+        if options.output:
+            options.output.write_text(json.dumps(cases, indent=1))
+
+
+if __name__ == "__main__":
+    main()
