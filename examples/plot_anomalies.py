@@ -30,8 +30,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_
 # textbooks, minus the reconstruction error.
 
 #
-# Results depend on the random numbers, so each model is fitted with ten seeds. The table has medians,
-# and in brackets the lowest and the highest value.
+# Results depend on the random numbers, so each model is fitted with ten seeds. The table has
+# medians, and in brackets the lowest and the highest value.
 
 ones, anomalous = X_train[y_train == 1], y_test != 1
 models = {
