@@ -25,7 +25,7 @@ MAX_MEASURED_ROWS = 1000
 
 def warn_of_loud_noise(level, X):
     """Warn if the standard deviation of Gaussian noise is far above that of the samples."""
-    sample = X[evenly_spaced(len(X), MAX_MEASURED_ROWS)]
+    sample = X.take(evenly_spaced(len(X), MAX_MEASURED_ROWS), axis=0)
     deviation = float(np.sqrt(np.mean(sample.var(axis=0, dtype=np.float64))))
     if deviation and level > MAX_RELATIVE_NOISE * deviation:
         warnings.warn(

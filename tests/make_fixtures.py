@@ -37,7 +37,7 @@ def models():
     yield denoiser.partial_fit(X.astype(np.float32)).partial_fit(X.astype(np.float32))
     yield skae.AutoencoderOutlierDetector(2, **small).fit(X)
     yield skae.VariationalAutoencoder(2, **small).fit(X)
-    yield skae.AutoencoderImputer(2, **small).fit(with_gaps(X))
+    yield skae.AutoencoderImputer(n_components=2, **small).fit(with_gaps(X))
 
 
 def with_gaps(X):
