@@ -10,10 +10,13 @@ the code is large. The defaults of `AutoencoderTransformer` reconstruct digits b
 same class trains all three.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -57,6 +60,7 @@ well_trained = {
     "alpha": 0,
     "tol": 1e-3,
 }
+warnings.filterwarnings("ignore", category=ConvergenceWarning)  # it could be trained for longer
 sizes = [2, 4, 8, 16, 32]
 models = [PCA(size) for size in sizes]
 models += [AutoencoderTransformer(size, **textbook, random_state=42) for size in sizes]
