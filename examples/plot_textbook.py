@@ -5,13 +5,18 @@ The textbook autoencoder, PCA and the defaults
 
 The autoencoder of many tutorials reconstructs digits worse than PCA does. It has layers of 64, 32,
 d, 32 and 64 units, ReLU, a logistic output, and stochastic gradient descent on single samples. The
-defaults of `AutoencoderTransformer` reconstruct digits better than PCA. The same class trains both.
+same network trained well, by Adam with early stopping, gets further, but it too loses to PCA where
+the code is large. The defaults of `AutoencoderTransformer` reconstruct digits better than PCA. The
+same class trains all three.
 """
+
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -41,9 +46,25 @@ textbook = {
     "early_stopping": False,
     "tol": 0,
 }
+
+# %%
+# Trained well, the same network has Adam, mini-batches, early stopping, and as many epochs as the
+# defaults may take.
+
+well_trained = {
+    "hidden_layer_sizes": (64, 32),
+    "activation": "relu",
+    "output_activation": "logistic",
+    "linear_path": None,
+    "learning_rate_init": 1e-3,
+    "alpha": 0,
+    "tol": 1e-3,
+}
+warnings.filterwarnings("ignore", category=ConvergenceWarning)  # it could be trained for longer
 sizes = [2, 4, 8, 16, 32]
 models = [PCA(size) for size in sizes]
 models += [AutoencoderTransformer(size, **textbook, random_state=42) for size in sizes]
+models += [AutoencoderTransformer(size, **well_trained, random_state=42) for size in sizes]
 models += [AutoencoderTransformer(size, random_state=42) for size in sizes]
 models = Parallel(n_jobs=2)(delayed(model.fit)(X_train) for model in models)
 
@@ -56,14 +77,11 @@ def test_error(model):
     return np.mean((model.inverse_transform(model.transform(X_test)) - X_test) ** 2)
 
 
-pca, tutorial, default = np.reshape([test_error(model) for model in models], (3, -1))
-print(f"{'d':>3} {'PCA':>9} {'textbook':>9} {'':>8} {'defaults':>9}")
-for size, *errors in zip(sizes, pca, tutorial, default):
-    gains = [1 - error / errors[0] for error in errors]
-    print(
-        f"{size:3} {errors[0]:9.5f} {errors[1]:9.5f} {gains[1]:+8.0%} {errors[2]:9.5f} "
-        f"{gains[2]:+8.0%}"
-    )
+pca, tutorial, trained, default = np.reshape([test_error(model) for model in models], (4, -1))
+print(f"{'d':>3} {'PCA':>8} {'textbook':>17} {'trained well':>17} {'defaults':>17}")
+for size, error_of_pca, *errors in zip(sizes, pca, tutorial, trained, default):
+    cells = "".join(f"{error:10.4f} {1 - error / error_of_pca:+7.0%}" for error in errors)
+    print(f"{size:3} {error_of_pca:8.4f}{cells}")
 
 # %%
 # On the left: the table as a plot. On the right: the reason. After 20 epochs, the textbook's
@@ -74,15 +92,15 @@ for size, *errors in zip(sizes, pca, tutorial, default):
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 display = DistortionDisplay.from_predictions(
     sizes,
-    {"defaults": default, "textbook": tutorial},
+    {"defaults": default, "textbook": tutorial, "textbook, trained well": trained},
     pca,
     error_name="mean squared error, test samples",
     ax=axes[0],
 )
-axes[0].set_title("The textbook loses to PCA, the defaults do not", fontsize=11)
+axes[0].set_title("Only the defaults are better than PCA at every size", fontsize=11)
 
 i = sizes.index(16)
-shown = {"textbook": models[5 + i], "PCA": models[i], "defaults": models[10 + i]}
+shown = {"textbook": models[5 + i], "PCA": models[i], "defaults": models[15 + i]}
 for name, model in shown.items():
     color = display.lines_[name][0].get_color()
     if name == "PCA":

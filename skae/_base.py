@@ -154,7 +154,8 @@ class _BaseAutoencoder(
             previous = None if first else self._previous()
             samples = (X, X_clean) if first else previous.cast(X, X_clean)
             samples = self._filled_training((*samples, None), weights, first)
-            change = follow(getattr(self, "_stream", None), samples[0].X, weights)
+            network = options.network if first else None
+            change = follow(getattr(self, "_stream", None), samples[0].X, weights, network)
             anew = first or change.is_shifted
             splits = self._splits_of_pass(anew, given, groups, weights)
             with job_runner() as run_jobs:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal, Self
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,11 +12,28 @@ from numpy.typing import ArrayLike, NDArray
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._containers import Splits
+from skae._sampling import evenly_spaced
 from skae.activations import Activation
-from skae.corruptions import CORRUPTIONS, Corruption, SaltPepper, make_corruption
+from skae.corruptions import CORRUPTIONS, Corruption, Gaussian, SaltPepper, make_corruption
 from skae.losses import Loss
 from skae.optimizers import Optimizer
 from skae.penalties import Penalty
+
+MAX_RELATIVE_NOISE = 5.0  # standard deviation of Gaussian noise, relative to that of the samples
+MAX_MEASURED_ROWS = 1000
+
+
+def warn_of_loud_noise(level, X):
+    """Warn if the standard deviation of Gaussian noise is far above that of the samples."""
+    sample = X.take(evenly_spaced(len(X), MAX_MEASURED_ROWS), axis=0)
+    deviation = float(np.sqrt(np.mean(sample.var(axis=0, dtype=np.float64))))
+    if deviation and level > MAX_RELATIVE_NOISE * deviation:
+        warnings.warn(
+            f"Gaussian noise with noise_level={level:g} is {level / deviation:.0f} times the "
+            f"standard deviation of X, {deviation:.3g}: hardly anything of the samples is left. "
+            "Lower noise_level, or scale X.",
+            stacklevel=2,
+        )
 
 
 class DenoisingAutoencoder(_BaseAutoencoder):
@@ -546,4 +564,6 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         if X_clean is not None:
             return rows
         corruption = make_corruption(self.noise, self.noise_level, rows.X)
+        if isinstance(corruption, Gaussian):
+            warn_of_loud_noise(corruption.level, rows.X)
         return replace(rows, corruption=corruption)

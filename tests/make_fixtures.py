@@ -36,10 +36,21 @@ def models():
     denoiser = skae.DenoisingAutoencoder(2, noise="masking", linear_path=None, **small)
     yield denoiser.partial_fit(X.astype(np.float32)).partial_fit(X.astype(np.float32))
     yield skae.AutoencoderOutlierDetector(2, **small).fit(X)
+    yield skae.VariationalAutoencoder(2, **small).fit(X)
+    yield skae.AutoencoderImputer(n_components=2, **small).fit(with_gaps(X))
+
+
+def with_gaps(X):
+    """Return X with missing values in two columns."""
+    X = X.copy()
+    X[::3, 1] = X[1::4, 2] = np.nan
+    return X
 
 
 def outputs(model, X):
     """What a model says about rows, by the name of the method."""
+    if isinstance(model, skae.AutoencoderImputer):
+        return {"transform": model.transform(with_gaps(X))}
     X = X.astype(model.theta_.dtype)
     if hasattr(model, "feature_names_in_"):
         X = pd.DataFrame(X, columns=model.feature_names_in_)

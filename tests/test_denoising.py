@@ -326,3 +326,11 @@ def test_fifteen_samples_are_restored_no_worse_than_by_pca(level, dtype):
             for found in (model.reconstruct(noisy), pca.inverse_transform(pca.transform(noisy)))
         ]
         assert errors[0] < 1.02 * errors[1]
+
+
+def test_noise_far_above_the_scale_of_the_samples_warns():
+    X = np.random.default_rng(0).normal(scale=1e-3, size=(40, 3))
+    model = DenoisingAutoencoder(2, noise="gaussian", noise_level=0.3, max_iter=1, random_state=0)
+    with pytest.warns(UserWarning, match=r"noise_level=0\.3 is \d+ times the standard deviation"):
+        model.fit(X)
+    model.set_params(noise_level=float(X.std())).fit(X)

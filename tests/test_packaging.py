@@ -121,5 +121,5 @@ def test_paths_that_contributors_are_told_of_exist(page):
     paths = re.findall(r"(?<![\w/.-])((?:skae|tests|docs|\.ci)/[\w./-]*\w)", text)
     assert len(paths) > 2
     for path in paths:
-        if not re.search(r"_build|0\.2\.0", path):
+        if not re.search(r"_build|\d\.\d\.\d", path):
             assert (ROOT / path).exists(), path

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from itertools import chain
 import os
 from pathlib import Path
 import pickle
@@ -359,32 +360,36 @@ def test_an_unknown_activation_of_a_newer_version_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["pkl", "skops"])
-@pytest.mark.parametrize("Estimator", ESTIMATORS[:3])  # the fourth came later
-@pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
-def test_files_of_released_versions(folder, Estimator, kind, monkeypatch):
+@pytest.mark.parametrize(
+    "path", [*chain(*(folder.glob("*.pkl") for folder in FIXTURES))], ids=lambda path: path.stem
+)
+def test_files_of_released_versions(path, kind, monkeypatch):
     """Whatever version of scikit-learn wrote them: nothing of it is in them.
 
     Warnings are errors here, InconsistentVersionWarning among them.
     """
     monkeypatch.setattr(sklearn.base, "__version__", "99.0")
-    name = Estimator.__name__
+    folder, name = path.parent, path.stem
     if kind == "pkl":
-        model = pickle.loads((folder / f"{name}.pkl").read_bytes())
+        model = pickle.loads(path.read_bytes())
     else:
         skops_io = pytest.importorskip("skops.io")
         model = skops_io.load(folder / f"{name}.skops", trusted=skae.SKOPS_TRUSTED_TYPES)
-    assert type(model) is Estimator
+    assert type(model) is getattr(skae, name)
     with np.load(folder / "outputs.npz") as expected:
         outputs = make_fixtures.outputs(model, expected["X"])
         assert {f"{name}.{method}" for method in outputs} == {
             key for key in expected.files if key.startswith(name)
         }
-        tolerance = 100 * np.finfo(model.theta_.dtype).eps
+        dtype = getattr(model, "theta_", np.empty(0)).dtype
+        tolerance = 100 * np.finfo(dtype).eps
         for method, found in outputs.items():
             values = expected[f"{name}.{method}"]
             assert found.dtype == values.dtype
             assert_allclose(found, values, rtol=0, atol=tolerance * np.abs(values).max())
-    X = rows(model.theta_.dtype)
+    if name == "AutoencoderImputer":
+        return
+    X = rows(dtype)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         assert np.isfinite(model.partial_fit(X).theta_).all()

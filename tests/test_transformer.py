@@ -227,7 +227,9 @@ def test_more_components_than_pca_has(Estimator, shape):
 
 def test_later_chunks_may_have_the_rows_that_the_components_need():
     X = rows(n_features=6)
-    model = AutoencoderTransformer(5, random_state=0).partial_fit(X[:3]).partial_fit(X)
+    with pytest.warns(UserWarning, match="first call of partial_fit has 3 samples"):
+        model = AutoencoderTransformer(5, random_state=0).partial_fit(X[:3])
+    model.partial_fit(X)
     assert model.transform(X).shape == (len(X), 5)
     with pytest.raises(ValueError, match="n_components=7 must be between 1 and n_features=6"):
         AutoencoderTransformer(7).partial_fit(X)

@@ -233,6 +233,7 @@ def test_nothing_to_learn_is_no_collapse():
     VariationalAutoencoder(2, **SMALL).fit(np.ones((30, 3)))
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_free_bits_keep_components():
     X = rows(400)
     plain = SMALL | {"max_iter": 60, "kl_weight": 20.0}

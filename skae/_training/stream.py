@@ -26,6 +26,8 @@ CHECK_FACTOR = 1.05  # the weight of all samples grows by this between two compa
 MIN_COMPARED_ROWS = 20
 MAX_SHIFT, MAX_RATIO = 4.0, 5.0  # of the means, in deviations, and of the deviations
 MIN_UNLIKE_SHARE = 0.75  # of the features
+# Two calls with as many samples are sorted if this share of the means differs by more deviations.
+MIN_SORTED_ROWS, MAX_SORTED_SHIFT, MIN_SORTED_SHARE = 100, 0.5, 0.25
 MAX_ODD_WEIGHT = 500.0  # of samples on another level, after which they are the usual ones
 
 
@@ -113,6 +115,18 @@ class Moments:
         is_unlike = (low > 0) & ((shift > MAX_SHIFT * high) | (high > MAX_RATIO * low))
         return bool(is_unlike.sum() > MIN_UNLIKE_SHARE * len(high))
 
+    def is_sorted_before(self, new):
+        """Return whether the means of many features differ by more than samples in random order.
+
+        Fewer than 100 samples are too few to tell.
+        """
+        if min(self.weight, new.weight) < MIN_SORTED_ROWS:
+            return False
+        deviations = np.sqrt((self.squares + new.squares) / (self.weight + new.weight))
+        varies = deviations > 0
+        shift = np.abs(self.mean - new.mean)[varies] / deviations[varies]
+        return bool(np.mean(shift > MAX_SORTED_SHIFT) > MIN_SORTED_SHARE) if varies.any() else False
+
 
 def _compressed(rows, n_directions):
     """Return at most n_directions rows R for which R'R is nearest to that of the rows.
@@ -169,11 +183,12 @@ class Change:
     turns_odd: bool = False
 
 
-def follow(state, X, weights):
-    """Return the Change by new samples; warn if they are unlike all before.
+def follow(state, X, weights, network=None):
+    """Return the Change by new samples; warn if they are too few, sorted, or unlike all before.
 
     `state` is the stream before as a dict. It is None at the start, and after `fit` or in files of
-    earlier versions, which have no moments.
+    earlier versions, which have no moments. At the start `network`, the options of the network,
+    tells how many samples are needed.
     """
     chosen = np.flatnonzero(weights)
     if len(chosen) < len(X):
@@ -182,8 +197,19 @@ def follow(state, X, weights):
     n_directions = n_columns if n_columns <= MAX_EXACT_COLUMNS else MAX_DIRECTIONS
     new = Moments.of(X, weights, n_directions)
     if state is None:
+        _warn_if_few(len(X), network)
         return Change(Stream(new, new.weight, new.weight))
-    change = _changed(Stream.from_dict(state), new, n_directions)
+    before = Stream.from_dict(state)
+    change = _changed(before, new, n_directions)
+    is_second = before.seen_weight == before.moments.weight and before.odd is None
+    if is_second and not change.turns_odd and before.moments.is_sorted_before(new):
+        warnings.warn(
+            "The samples of the second call differ from those of the first one, as if X were "
+            "sorted. Shuffle the samples before they are cut into chunks: training on sorted "
+            "chunks takes more passes.",
+            ShiftedSamplesWarning,
+            stacklevel=4,
+        )
     if change.turns_odd:
         warnings.warn(
             "X is on another level or scale than the samples of earlier calls. Transform all "
@@ -193,6 +219,19 @@ def follow(state, X, weights):
             stacklevel=4,
         )
     return change
+
+
+def _warn_if_few(n_samples, network):
+    """Warn if the samples of the first call are too few for PCA with this number of components."""
+    if network is None or network.is_share or not network.linear_path:
+        return
+    if n_samples <= network.n_components:
+        warnings.warn(
+            f"The first call of partial_fit has {n_samples} samples, too few for PCA with "
+            f"n_components={network.n_components}: training will start anew after later calls. "
+            "Pass more samples in the first call.",
+            stacklevel=5,
+        )
 
 
 def _changed(stream, new, n_directions):

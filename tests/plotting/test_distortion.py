@@ -22,7 +22,7 @@ def test_errors_computed_before():
     assert list(display.curves) == ["plain", "other", "PCA"]
     assert_array_equal(display.lines_["PCA"][0].get_data(), [[1, 2, 4], [9, 5, 3]])
     assert_array_equal(display.lines_["other"][0].get_data(), [[1, 2, 4], [6, 4, 2]])
-    assert display.ax_.get_ylabel() == "loss"
+    assert display.ax_.get_ylabel() == "loss (log scale)"
     assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["1", "2", "4"]
     colors = {line[0].get_color() for line in display.lines_.values()}
     assert len(colors) == 3

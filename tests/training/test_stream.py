@@ -142,5 +142,26 @@ def test_ordinary_streams_are_silent():
     model = AutoencoderTransformer(2, hidden_layer_sizes=(8,), random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for size in (2, 1, 30, 5, 200):
+        for size in (3, 1, 30, 5, 200):
             model.partial_fit(X[:size])
+
+
+def test_a_first_call_with_too_few_samples_warns():
+    X = table(20)
+    with pytest.warns(UserWarning, match=r"first call of partial_fit has 4 samples.*components=4"):
+        AutoencoderTransformer(4, random_state=0).partial_fit(X[:4])
+    for parameters in ({}, {"linear_path": None}):
+        AutoencoderTransformer(3, random_state=0, **parameters).partial_fit(X[:4])
+
+
+def test_sorted_chunks_warn_in_the_second_call():
+    X = table(400)
+    sorted_X = X[np.argsort(X[:, 0] + X[:, 1])]
+    model = AutoencoderTransformer(2, random_state=0, hidden_layer_sizes=(4,))
+    with pytest.warns(ShiftedSamplesWarning, match="Shuffle"):
+        model.partial_fit(sorted_X[:200]).partial_fit(sorted_X[200:])
+    model.partial_fit(X[:200])  # it warns once
+    for seed in range(3):
+        X = table(200, seed=seed)
+        model = AutoencoderTransformer(2, random_state=0, hidden_layer_sizes=(4,))
+        model.partial_fit(X[:100]).partial_fit(X[100:])
