@@ -265,10 +265,11 @@ def _train_validated(run, members, n_errors):
 
 
 def _has_nothing_to_learn(run, selector):
-    """Return whether PCA is optimal and the epochs so far do not contradict."""
-    network, rows = run.state.model.network, run.rows
+    """Return whether PCA is optimal, no epoch contradicts, and patience may end training."""
+    network, rows, solver = run.state.model.network, run.rows, run.options.solver
     is_optimal = isinstance(network.loss, SquaredError) and run.options.penalty is None
     is_optimal = is_optimal and network.latent_activation.is_identity and run.measures_gain
+    is_optimal = is_optimal and solver.n_iter_no_change < solver.max_iter
     if not is_optimal or rows.is_noisy or rows.is_incomplete or run.state.fixed_encoder:
         return False
     X, _, weights = rows.arrays()
