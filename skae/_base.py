@@ -31,7 +31,7 @@ from skae._sample_drawing import SampleDrawing
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
-from skae._training.options import read_options
+from skae._training.options import read_options, with_layer_sizes
 from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
@@ -169,7 +169,11 @@ class _BaseAutoencoder(
 
     def _options(self):
         """Return the parameters, read and checked against each other."""
-        return read_options(self.get_params(deep=False))
+        return read_options(self._parameters())
+
+    def _parameters(self):
+        """Return the parameters by name, with hidden layers that suit the number of features."""
+        return with_layer_sizes(self.get_params(deep=False), self.n_features_in_)
 
     def _holds_out(self, options, X_val):
         """Return whether `fit` holds samples out."""

@@ -168,6 +168,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {name: CONSTRAINTS[name] for name in NETWORK_PARAMETERS} | {
         "missing_values": [MissingValues()],
+        "hidden_layer_sizes": CONSTRAINTS["hidden_layer_sizes"][1:],
+        "learning_rate_init": CONSTRAINTS["learning_rate_init"][1:],
         "mixture_sizes": ["array-like"],
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "solver": [StrOptions(set(OPTIMIZERS)), *CONSTRAINTS["solver"][1:]],

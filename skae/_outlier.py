@@ -88,9 +88,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA needs; two or three trial fits
         decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
-    hidden_layer_sizes : int or sequence of int, default=(64,)
+    hidden_layer_sizes : int, sequence of int or "auto", default=(64,)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
-        a linear autoencoder.
+        a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
+        least 64 and at most 128, rounded up to a multiple of 16.
     activation : str or Activation, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
@@ -124,8 +125,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
         over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
         L-BFGS ignores the schedule.
-    learning_rate_init : float, default=2e-3
-        Initial learning rate.
+    learning_rate_init : float or "auto", default=2e-3
+        Initial learning rate. With Adam and Shampoo "auto" is 4e-3 if all hidden layers have 64
+        units or more. Narrower ones need larger steps: the rate is then multiplied by 64 divided by
+        the number of units of the narrowest layer, 16 at most, and `alpha` is divided by this
+        factor. In the first 50 steps it rises linearly to that value. With SGD "auto" is 2e-3.
     power_t : float, default=0.5
         Exponent of the schedule "invscaling".
     max_iter : int, default=100
@@ -446,13 +450,13 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self,
         n_components: int | float | None = 0.8,
         *,
-        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (64,),
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] | str = (64,),
         activation: str | Activation = "relu",
         solver: str | Optimizer = "adam",
         alpha: float = 1.0,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: str = "constant",
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float | str = 2e-3,
         power_t: float = 0.5,
         max_iter: int = 100,
         shuffle: bool = True,
@@ -620,9 +624,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
 
     def _options(self):
         """Return the parameters; a detector standardises every feature."""
-        parameters = self.get_params(deep=False)
         return read_options(
-            parameters, standardize=True, bottleneck=True, searches_components=False
+            self._parameters(), standardize=True, bottleneck=True, searches_components=False
         )
 
     def _tasks(self, context, given, validated, rows, n_further=1):

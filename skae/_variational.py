@@ -49,9 +49,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Number of components of the code, at most min(n_samples, n_features) with a linear path.
         None stands for this maximum. A float is the share of the variance that PCA would explain
         with as many.
-    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+    hidden_layer_sizes : int, sequence of int or "auto", default=(128, 128)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
-        a linear autoencoder.
+        a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
+        least 64 and at most 128, rounded up to a multiple of 16.
     activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu";
@@ -80,8 +81,11 @@ class VariationalAutoencoder(_BaseAutoencoder):
         divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
         over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
         L-BFGS ignores the schedule.
-    learning_rate_init : float, default=2e-3
-        Initial learning rate.
+    learning_rate_init : float or "auto", default=2e-3
+        Initial learning rate. With Adam and Shampoo "auto" is 4e-3 if all hidden layers have 64
+        units or more. Narrower ones need larger steps: the rate is then multiplied by 64 divided by
+        the number of units of the narrowest layer, 16 at most, and `alpha` is divided by this
+        factor. In the first 50 steps it rises linearly to that value. With SGD "auto" is 2e-3.
     power_t : float, default=0.5
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
@@ -319,13 +323,13 @@ class VariationalAutoencoder(_BaseAutoencoder):
         self,
         n_components: int | float | None = 2,
         *,
-        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] = (128, 128),
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] | str = (128, 128),
         activation: str | Activation = "auto",
         solver: str | Optimizer = "adam",
         alpha: float = 1.0,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: str = "constant",
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float | str = 2e-3,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -485,7 +489,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
             )
         plain = {"latent_activation": "identity", "output_activation": "auto"}
         plain |= {"sparsity": None, "sparsity_target": 0.5}
-        options = read_options(self.get_params(deep=False) | plain, searches_components=False)
+        options = read_options(self._parameters() | plain, searches_components=False)
         n_epochs = options.solver.n_iter_no_change + self.kl_warm_up
         return replace(
             options,

@@ -11,7 +11,8 @@ from skae._training.trainer import Trainer
 
 def make_trainer(rows, warn=None, **parameters):
     """Return a Trainer by the parameters of a small transformer with two components."""
-    estimator = AutoencoderTransformer(2, hidden_layer_sizes=(4,), random_state=0)
+    options = {"hidden_layer_sizes": (4,), "learning_rate_init": 2e-3, "random_state": 0}
+    estimator = AutoencoderTransformer(2, **options)
     options = read_options(estimator.set_params(**parameters).get_params(deep=False))
     warnings = {} if warn is None else {"warn": warn}
     return Trainer(options, rows.weights.sum(), **warnings)

@@ -228,6 +228,26 @@ def time_to_quality(results):
         yield from table(header, rows)
 
 
+def fit_time(results):
+    """CPU time and gain of each estimator, over all cases and by number of components."""
+    first = results[0]
+    names = {"now": "AutoencoderTransformer", "earlier": "earlier version", "mlp": "MLPRegressor"}
+    names = {key: name for key, name in names.items() if key in first}
+    rows = []
+    numbers = sorted({case["n_components"] for case in results})
+    for components in (None, *numbers):
+        cases = [case for case in results if components in (None, case["n_components"])]
+        label = "all cases" if components is None else f"{components} components"
+        for key, name in names.items():
+            seconds = [case[key]["seconds"] for case in cases]
+            gains = [case[key]["gain"] for case in cases]
+            row = [label, name, len(cases), f"{sum(seconds):.0f}", f"{median(seconds):.2f}"]
+            row += [f"{mean(max(gain, -100) for gain in gains):+.1f} %", below(gains)]
+            rows.append(row)
+    header = ["", "estimator", "cases", "seconds, total", "median", "mean gain", "below -1 %"]
+    yield from table(header, rows)
+
+
 def features(results):
     """Errors of a linear classifier on features."""
     rows = [
@@ -332,6 +352,7 @@ SHOWN = {
     "bench_time_to_quality.py": time_to_quality,
     "bench_features.py": features,
     "bench_reconstruction.py": reconstruction,
+    "bench_fit_time.py": fit_time,
     "bench_nested.py": nested,
     "bench_speed.py": speed,
     "bench_outliers.py": outliers,

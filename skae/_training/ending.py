@@ -8,10 +8,12 @@ from skae._kernels import run as run_kernel
 # 1e-11 in float64, as the directions of a covariance that is nearly singular are inexact.
 ROUNDING_POWER = 0.7
 
-EXACT, STALLED, ASKED, CONVERGED = "exact", "tol", "callback", "converged"  # reasons
+EXACT, NORMAL, STALLED = "exact", "normal", "tol"  # reasons
+ASKED, CONVERGED = "callback", "converged"
 LIMITS = "max_iter", "max_fun"  # parameters, which are reasons too
 SENTENCES = {
     EXACT: "Held-out samples are restored up to rounding errors without training",
+    NORMAL: "No epoch gained, and PCA is optimal for samples that look normally distributed",
     STALLED: "Training stopped because the loss no longer fell by tol",
     ASKED: "A callback stopped training",
     CONVERGED: "L-BFGS converged",

@@ -19,6 +19,13 @@ from skae.optimizers import OPTIMIZERS, Optimizer
 from skae.penalties import PENALTIES, Penalty
 
 AUTO_BATCH_SIZE = 200
+# learning_rate_init="auto": for scale-free optimizers, hidden layers of 64 units or more, and after
+# the first 50 steps; for others.
+AUTO_LEARNING_RATE, AUTO_WIDTH, N_WARM_UP_STEPS, MAX_RATE_FACTOR = 4e-3, 64, 50, 16.0
+AUTO_LEARNING_RATE_OF_OTHERS = 2e-3
+# hidden_layer_sizes="auto": two layers of twice as many units as there are features, in this range
+# and a multiple of the last number.
+MIN_AUTO_UNITS, MAX_AUTO_UNITS, AUTO_UNITS_STEP = 64, 128, 16
 # activation="auto" starts with the first in a plain network and with the second in a nested one;
 # if training restarts, the third may replace them.
 PLAIN_ACTIVATION, NESTED_ACTIVATION, BOUNDED_ACTIVATION = AUTO_ACTIVATIONS = "relu", "silu", "isru"
@@ -103,7 +110,10 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class SolverOptions:
-    """How to minimise the loss: by mini-batches, or by L-BFGS if there is no optimizer."""
+    """How to minimise the loss: by mini-batches, or by L-BFGS if there is no optimizer.
+
+    The learning rate rises linearly to that of its schedule in the first `n_warm_up_steps`.
+    """
 
     optimizer: Optimizer | None
     alpha: float
@@ -117,6 +127,7 @@ class SolverOptions:
     n_iter_no_change: int
     averaging: float
     max_fun: int
+    n_warm_up_steps: int = 0
 
     @property
     def is_lbfgs(self):
@@ -219,6 +230,15 @@ def read_options(parameters, standardize=False, bottleneck=False, searches_compo
     )
 
 
+def with_layer_sizes(parameters, n_features):
+    """Return parameters with hidden layers that suit the number of features, if they are "auto"."""
+    if not isinstance(parameters["hidden_layer_sizes"], str):
+        return parameters
+    n_units = AUTO_UNITS_STEP * math.ceil(2 * n_features / AUTO_UNITS_STEP)
+    n_units = min(max(n_units, MIN_AUTO_UNITS), MAX_AUTO_UNITS)
+    return parameters | {"hidden_layer_sizes": (n_units, n_units)}
+
+
 def check_hidden_layer_sizes(hidden_layer_sizes):
     """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
     widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
@@ -301,13 +321,30 @@ def _own(value):
 
 def _solver_options(parameters):
     """Return the SolverOptions."""
-    batch_size = parameters["batch_size"]
+    batch_size, optimizer = parameters["batch_size"], _optimizer(parameters)
     names = [name for name in SolverOptions.__dataclass_fields__ if name in parameters]
-    return SolverOptions(
-        optimizer=_optimizer(parameters),
-        **{name: parameters[name] for name in names}
-        | {"batch_size": AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)},
-    )
+    values = {name: parameters[name] for name in names}
+    values["batch_size"] = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
+    if values["learning_rate_init"] == "auto":
+        values["learning_rate_init"] = AUTO_LEARNING_RATE_OF_OTHERS
+        if optimizer is not None and optimizer.is_scale_free:
+            factor = rate_factor(parameters["hidden_layer_sizes"])
+            values["learning_rate_init"] = AUTO_LEARNING_RATE * factor
+            values["alpha"] /= factor
+            values["n_warm_up_steps"] = N_WARM_UP_STEPS
+    return SolverOptions(optimizer=optimizer, **values)
+
+
+def rate_factor(hidden_layer_sizes):
+    """Return the factor of the automatic learning rate for these hidden layers.
+
+    The fewer units compute a function, the larger their weights are, and the longer is the way to
+    them in steps of a given length. The rate of scale-free optimizers is therefore inversely
+    proportional to the width of the narrowest hidden layer (Yang et al., 2022, arXiv 2203.03466,
+    table 3, for Adam), up to the width that the rate was chosen for.
+    """
+    narrowest = min(check_hidden_layer_sizes(hidden_layer_sizes), default=AUTO_WIDTH)
+    return min(max(AUTO_WIDTH / narrowest, 1.0), MAX_RATE_FACTOR)
 
 
 def _optimizer(parameters):

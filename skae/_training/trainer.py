@@ -43,6 +43,14 @@ def _rate_since(rate, first, t):
     return rate(t - first)
 
 
+def warmed_up(rate, n_steps, t):
+    """rate(t) min((t + 1) / n_steps, 1).
+
+    The first steps of Adam have full length in directions of which it has seen one gradient.
+    """
+    return rate(t) * min((t + 1) / n_steps, 1)
+
+
 SCHEDULES = {"constant": constant, "invscaling": invscaling, "cosine": cosine}
 
 
@@ -301,6 +309,8 @@ class Trainer:
         rate = partial(SCHEDULES[schedule], solver.learning_rate_init, solver.power_t, n_steps)
         if schedule == "cosine":  # each warm start begins it anew
             rate = partial(_rate_since, rate, state.n_steps_before)
+        if solver.n_warm_up_steps:
+            rate = partial(warmed_up, rate, solver.n_warm_up_steps)
         shuffle = solver.shuffle and loader.batch_size < len(loader.rows)
         rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"]])
         decay = self.decay(state.model.network, objective.plan.fixed_encoder)

@@ -11,11 +11,13 @@ from skae._training.batches import TrainingRows
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector, Patience
 from skae._training.finish import begin_phase
 from skae._training.gain import Gain, loss_ratio, measure_gain
+from skae._training.normality import are_normal
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
 from skae._training.run import announce, report, report_end, run_epochs, warn_diverged
 from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
+from skae.losses import SquaredError
 
 # Standard errors that a gain must exceed: on held-out samples and over halves, over five folds, and
 # on held-out samples if only decoders are trained, or if training resumes.
@@ -23,6 +25,7 @@ N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 2.25, 2.5, 1.0
 N_HALVES = 2
 FEW_GROUPS = 30  # of noisy samples: with fewer, the lower bound of the gain must be positive
 MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
+N_TRIAL_EPOCHS = 3  # in which samples that look normally distributed must show a gain
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,8 @@ def _train_validated(run, members, n_errors):
         if is_held_out:
             history.best_iter = history.n_before + selector.epoch if selector.epoch else 0
         report(run)
+        if epoch == N_TRIAL_EPOCHS and _has_nothing_to_learn(run, selector):
+            return ending.NORMAL
         progress = selector.progress if is_held_out else selector.mean
         return patience.exhausted(progress(losses_now))
 
@@ -248,6 +253,7 @@ def _train_validated(run, members, n_errors):
         else:
             pairs = [(member.state, member.rows) for member in members]
             reason = run_epochs(run, pairs, run.n_left, monitor)
+            run.is_over |= reason == ending.NORMAL
         report_end(run, reason)
     except DivergedError:
         warn_diverged(run)
@@ -256,6 +262,22 @@ def _train_validated(run, members, n_errors):
         if is_held_out and run.measures_gain:
             history.gain = measure_gain(selector, _sizes(run))
     return selector
+
+
+def _has_nothing_to_learn(run, selector):
+    """Return whether PCA is optimal, no epoch contradicts, and patience may end training."""
+    network, rows, solver = run.state.model.network, run.rows, run.options.solver
+    is_optimal = isinstance(network.loss, SquaredError) and run.options.penalty is None
+    is_optimal = is_optimal and network.latent_activation.is_identity and run.measures_gain
+    is_optimal = is_optimal and solver.n_iter_no_change < solver.max_iter
+    if not is_optimal or rows.is_noisy or rows.is_incomplete or run.state.fixed_encoder:
+        return False
+    X, _, weights = rows.arrays()
+    if selector.evidence > MIN_EVIDENCE or np.ptp(weights) > 0:
+        return False
+    scaled = np.empty_like(X)
+    run.state.model.scaling.apply(X, out=scaled)
+    return are_normal(scaled, network.n_components)
 
 
 def _sizes(run):

@@ -7,10 +7,12 @@ from skae import AutoencoderTransformer
 from skae._network.network import build
 from skae._training.options import (
     AUTO_BATCH_SIZE,
+    N_WARM_UP_STEPS,
     Seeds,
     check_hidden_layer_sizes,
     check_range,
     read_options,
+    with_layer_sizes,
 )
 from skae.activations import ACTIVATIONS
 from skae.losses import LOSSES
@@ -233,3 +235,45 @@ def test_range_of_a_loss(loss):
                 ValueError, match=f"loss='{loss}' needs X (between 0 and 1|to be at least 0),"
             ):
                 check_range(outside, loss)
+
+
+# ---------------------------------------------------------------- what suits the width
+
+
+@pytest.mark.parametrize(
+    ("sizes", "factor"),
+    [((64,), 1), ((128, 64), 1), ((500,), 1), ((), 1), ((128, 32), 2), (6, 64 / 6), ((3, 9), 16)],
+)
+def test_automatic_learning_rate(sizes, factor):
+    """Larger in narrow layers, with as much weight decay in each step."""
+    for solver in ("adam", "shampoo"):
+        changed = parameters(hidden_layer_sizes=sizes, solver=solver, learning_rate_init="auto")
+        solver = read_options(changed | {"alpha": 0.5}).solver
+        assert solver.learning_rate_init == pytest.approx(4e-3 * factor)
+        assert solver.alpha == pytest.approx(0.5 / factor)
+        assert solver.n_warm_up_steps == N_WARM_UP_STEPS
+        given = read_options(changed | {"alpha": 0.5, "learning_rate_init": 0.1}).solver
+        assert (given.learning_rate_init, given.alpha, given.n_warm_up_steps) == (0.1, 0.5, 0)
+    for solver in ("sgd", "lbfgs"):
+        changed = parameters(hidden_layer_sizes=sizes, solver=solver, learning_rate_init="auto")
+        solver = read_options(changed | {"alpha": 0.5}).solver
+        assert (solver.learning_rate_init, solver.alpha, solver.n_warm_up_steps) == (2e-3, 0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_units"),
+    [(1, 64), (32, 64), (33, 80), (40, 80), (41, 96), (64, 128), (999, 128)],
+)
+def test_automatic_layers(n_features, n_units):
+    changed = with_layer_sizes(parameters(hidden_layer_sizes="auto"), n_features)
+    assert changed["hidden_layer_sizes"] == (n_units, n_units)
+    assert with_layer_sizes(parameters(), n_features) == parameters()
+
+
+def test_defaults_are_automatic():
+    defaults = AutoencoderTransformer().get_params()
+    assert defaults["hidden_layer_sizes"] == defaults["learning_rate_init"] == "auto"
+    X = np.random.default_rng(0).normal(size=(20, 36))
+    model = AutoencoderTransformer(2, max_iter=1, early_stopping=False).fit(X)
+    assert model.architecture_["widths"] == [36, 80, 80, 2, 80, 80, 36]
+    assert model.partial_fit(X).architecture_["widths"] == [36, 80, 80, 2, 80, 80, 36]

@@ -95,7 +95,7 @@ def test_the_fall_of_the_loss_in_the_last_epochs():
 
 
 def test_a_warning_where_max_iter_ends_a_fit_that_was_improving():
-    solver = read_options(AutoencoderTransformer().get_params()).solver
+    solver = read_options(AutoencoderTransformer(hidden_layer_sizes=4).get_params()).solver
     falling = list(np.linspace(2, 1, 200))
     warning = unfinished_warning(RECORD, falling, solver)
     assert warning.startswith("Training stopped at max_iter=200, but the validation loss was still")

@@ -20,7 +20,7 @@ from runs import make_run
 from skae import AutoencoderTransformer
 from skae._training import batches
 from skae._training.objective import DivergedError
-from skae._training.trainer import SCHEDULES, Step, epochs, lbfgs
+from skae._training.trainer import SCHEDULES, Step, epochs, lbfgs, warmed_up
 from skae.corruptions import UserNoise
 from skae.optimizers import OPTIMIZERS, slices
 from skae.penalties import PENALTIES
@@ -538,6 +538,26 @@ def test_validation_losses_see_one_noise(noisy):
     trainer, rows, state = trainer_of(rows_of(), corruption=noise)
     losses = trainer.validation_losses(state, rows)
     np.testing.assert_array_equal(losses(), losses())
+
+
+def test_the_rate_rises_in_the_first_steps():
+    rates = [warmed_up(lambda t: 0.5 / (t + 1), 4, t) for t in range(6)]
+    assert rates == pytest.approx([0.125, 0.125, 0.125, 0.125, 0.1, 0.5 / 6])
+
+
+def test_an_automatic_rate_rises_up_to_its_value(monkeypatch):
+    """Over all calls of `partial_fit`, and from the start again in the next `fit`."""
+    rates = []
+    step = Step.__call__
+    monkeypatch.setattr(Step, "__call__", lambda self, rate: rates.append(rate) or step(self, rate))
+    model = AutoencoderTransformer(2, hidden_layer_sizes=(32,), batch_size=10, random_state=0)
+    X = rows_of(300, 5)
+    for _ in range(2):
+        model.partial_fit(X)
+    expected = 8e-3 * np.minimum(np.arange(1, 61) / 50, 1)
+    assert_allclose(rates, expected)
+    model.set_params(max_iter=1, early_stopping=False).fit(X)
+    assert_allclose(rates[60:], expected[:30])
 
 
 def test_without_averaging_cosine_is_constant():
