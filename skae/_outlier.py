@@ -43,6 +43,7 @@ from skae.optimizers import Optimizer
 from skae.penalties import Penalty
 
 FALSE_ALARM_RATE = 0.05
+MAX_PASS_NUMBERS = 2**20  # of samples that the first pass of `partial_fit` trains on: 8 MiB
 MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
 
@@ -70,7 +71,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     Gaussians are added. Each feature is standardised, so units do not matter (see `scale_`). No
     Gaussian is narrower than the steps to which a feature is rounded, such as one for counts and
     categories. The p-values come from samples held out of training, and so does the threshold with
-    ``contamination="auto"``. No training samples are stored.
+    ``contamination="auto"``. No training samples are stored. If X has more than two million values
+    and the gain of the network is in doubt, it is left out; there is no two-fold cross-validation.
 
     Sample weights are shares: multiplying all of them by a number changes nothing. Where a number
     of samples matters (the sizes of the mixtures, shrinkage, the choice of cross-validation,
@@ -588,9 +590,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         guide on scaling out.
 
         The first call also fits the ellipsoid that decides which samples count less, and starts
-        the mixtures. Later calls update the mixtures with a memory of about 1000 samples. They
-        score their samples before training on them, and the last 1000 of these scores set the
-        threshold: pass new samples in each call, not the same ones again.
+        the mixtures. It trains on at most `max_samples` samples, and on fewer if these have more
+        than a million values; the others calibrate the threshold. Later calls update the mixtures
+        with a memory of about 1000 samples. They score their samples before training on them, and
+        the last 1000 of these scores set the threshold: pass new samples in each call, not the same
+        ones again.
 
         Parameters
         ----------
@@ -632,9 +636,14 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         """Return the tasks that report to callbacks; one more is for the calibration."""
         return super()._tasks(context, given, validated, rows, n_further)
 
-    def _drawn_weights(self, weights, options):
-        """Return the weights of at most `max_samples` samples, and zero for the others."""
+    def _drawn_weights(self, weights, options, most=None):
+        """Return the weights of at most `max_samples` samples, and zero for the others.
+
+        `most` is a further limit, or None.
+        """
         max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
+        if most is not None:
+            max_samples = min(max_samples, most)
         return subsample_weights(weights, max_samples, options.seeds.split)
 
     def _warn_of_dropped(self, n_drawn, n_samples):
@@ -660,7 +669,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     def _splits_of_pass(self, anew, X, groups, weights):
         """Return the splits of a pass that starts anew, and calibrates; of others None."""
         splits = read_splits(self.validation_split if anew else None, X, None, groups, weights)
-        return splits if anew else None
+        return replace(splits, max_numbers=MAX_PASS_NUMBERS) if anew else None
 
     def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, those outside the ellipsoid with less weight.
@@ -669,7 +678,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         samples are scored first, while they are new.
         """
         if splits is not None:
-            drawn = self._drawn_weights(weights, options)
+            most = splits.max_numbers and max(splits.max_numbers // filled.X.shape[1], 2)
+            drawn = self._drawn_weights(weights, options, most)
             self._warn_of_dropped(np.count_nonzero(drawn), np.count_nonzero(weights))
             rows = super()._training_rows(filled, drawn, None, options, splits)
             if splits.are_independent:

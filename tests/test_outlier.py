@@ -181,9 +181,9 @@ def test_rows_that_say_when_to_stop_calibrate_first():
 def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
     learned = []
 
-    def spy(Z, *others):
-        learned.append(Z)
-        return fit_basis(Z, *others)
+    def spy(parts, *others):
+        learned.append(np.concatenate(list(parts)))
+        return fit_basis([learned[-1]], *others)
 
     monkeypatch.setattr("skae._outliers.scoring.fit_basis", spy)
     X = normal_rows(5000)
@@ -475,6 +475,20 @@ def test_parts_need_little_memory_beyond_the_data():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 24e6
+
+
+def test_the_first_part_needs_little_memory_beyond_the_data(monkeypatch):
+    """As many samples train as have a million values; the others are scored, block by block."""
+    monkeypatch.setattr("skae._outlier.MAX_PASS_NUMBERS", 2**15)
+    X = np.random.default_rng(0).normal(size=(8000, 200))  # 13 MB
+    detector = AutoencoderOutlierDetector(**QUICK | {"n_components": 3}).partial_fit(X[:300])
+    tracemalloc.start()
+    detector = clone(detector).partial_fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert detector.density_["mixtures"][0]["counts"].sum() == pytest.approx(2**15 // 200)
+    assert len(np.unique(detector.calibration_indices_)) == 8000 - 2**15 // 200
+    assert peak < 18e6
 
 
 def test_wide_data_need_no_square_matrix():

@@ -14,6 +14,7 @@ from skae._sparse import block_rows
 
 FEW_ROWS = 100  # up to which threads are not used
 BLOCK_ROWS, PIECE_ROWS = 512, 4096  # pieces are whole blocks, so that they change no result
+MIN_BLOCK_ROWS, MAX_BLOCK_NUMBERS = 32, 2**18  # of a layer that a block is sent through
 MANY_ROWS, LONG_BLOCK_ROWS, LONG_PIECE_ROWS = 2**15, 2048, 2**14  # for small networks
 MAX_PIECES = 16
 MIN_REPEATING_BLOCKS = 4  # for fewer it does not pay to repeat biases and scalings
@@ -148,6 +149,8 @@ def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
     Yield the slice of X and the output of each block. The next block overwrites the output, so
     that memory does not grow with the number of rows.
     """
+    while n_rows > MIN_BLOCK_ROWS and n_rows * max(model.network.widths) > MAX_BLOCK_NUMBERS:
+        n_rows //= 2  # so that blocks of wide samples are not large either
     n_rows = max(min(block_rows(X, n_rows), len(X)), 1)
     repeats_rows = len(X) >= MIN_REPEATING_BLOCKS * n_rows
     send = Pass(model, part, size, n_rows=n_rows, raw=raw, repeats_rows=repeats_rows)

@@ -132,20 +132,24 @@ def _scales_of_rare_values(X, weights):
     return result
 
 
-def rounding_errors(X, weights):
+def rounding_errors(X, weights, rows=None):
     """Return the standard deviation of the rounding of each column, zero if it is constant.
 
+    `rows` are the numbers of the samples that count, with these weights; None stands for all.
     Samples of weight zero do not count.
 
     Values that are rounded to steps of h differ from the true ones by h / sqrt(12) on average. The
     step is the median distance of successive distinct values, which is one for categories, flags
     and counts, and next to nothing for continuous columns.
     """
-    X = X if weights.all() else X[weights > 0]
-    return _by_columns(_median_steps, X) / math.sqrt(12)
+    if not weights.all():
+        present = np.flatnonzero(weights > 0)
+        rows = present if rows is None else rows[present]
+    return _by_columns(_median_steps, X, rows) / math.sqrt(12)
 
 
-def _median_steps(X):
+def _median_steps(X, rows=None):
+    X = X if rows is None else X[rows]
     steps = np.diff(np.sort(X, axis=0).astype(np.float64), axis=0)
     steps.sort(axis=0)
     n_equal = (steps == 0).sum(axis=0)

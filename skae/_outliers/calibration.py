@@ -10,7 +10,7 @@ import numpy as np
 from skae._network.network import hidden_activation
 from skae._outliers.atoms import count_copies
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
-from skae._outliers.scoring import Scorer, expected_scores, fit_scorer
+from skae._outliers.scoring import Scorer, blocks, expected_scores, fit_scorer
 from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
@@ -117,8 +117,12 @@ class CalibrationSamples:
 
     def scores(self, scorer, chosen):
         """Return the scores of the chosen samples by a scorer."""
-        missing = None if self.missing is None else self.missing[chosen]
-        return expected_scores(scorer, self.X[chosen], missing)
+        scores = np.empty(len(chosen))
+        for block in blocks(self.X, len(chosen)):
+            part = chosen[block]
+            missing = None if self.missing is None else self.missing[part]
+            scores[block] = expected_scores(scorer, self.X[part], missing)
+        return scores
 
     def with_missing(self, rows, chosen, spread):
         """Return TrainingRows made from the chosen samples, whose missing cells have no loss."""

@@ -130,14 +130,23 @@ class Density:
         return replace(self, log_integral=float(logsumexp(ratios) - math.log(len(P))))
 
 
-def fit_basis(Z, code, weights):
-    """Return Q, an orthonormal basis of the samples that their codes predict linearly."""
+def fit_basis(parts, code, weights):
+    """Return Q, an orthonormal basis of the samples that their codes predict linearly.
+
+    `parts` yields blocks of the standardised samples, in their order.
+    """
     shares = weights / weights.sum()
-    root = np.sqrt(shares)[:, None]
     centered = code - shares @ code
     deviation = np.sqrt(shares @ np.square(centered))
-    deviation = np.where(deviation > 0, deviation, 1)
-    slopes = np.linalg.lstsq(root * (centered / deviation), root * Z, rcond=1e-6)[0]
+    centered = np.sqrt(shares)[:, None] * (centered / np.where(deviation > 0, deviation, 1))
+    U, values, rotation = np.linalg.svd(centered, full_matrices=False)
+    found = values > 1e-6 * values[0]
+    U = np.sqrt(shares)[:, None] * U[:, found]
+    start, moments = 0, 0.0
+    for Z in parts:
+        moments = moments + U[start : start + len(Z)].T @ Z
+        start += len(Z)
+    slopes = (rotation[found] / values[found, None]).T @ moments
     _, values, directions = np.linalg.svd(slopes, full_matrices=False)
     return directions[values > 1e-6 * max(values[0], 1e-6)].T
 
@@ -157,10 +166,10 @@ def fit_density(basis, T, weights, trust, resolution, settings):
     axes, rest_variance, P = None, 1.0, T
     if T.shape[1] > MAX_AXES:
         shares = levels[1] / levels[1].sum()
-        axes = leading_axes(np.sqrt(shares)[:, None] * T, MAX_AXES, rng)
+        axes = leading_axes(T, shares, MAX_AXES, rng)
         P = T @ axes
         along = float(shares @ np.square(P).sum(axis=1))
-        across = float(shares @ np.square(T).sum(axis=1)) - along
+        across = float(shares @ np.einsum("ij,ij->i", T, T)) - along
         rest_variance = shrink_rest(across, along, T.shape[1], axes.shape[1], levels[1].sum())
         rest_variance += float(resolution.mean())
         floor = (axes * resolution[:, None]).T @ axes

@@ -53,18 +53,21 @@ def weights_as_counts(weights):
     return shares * (shares.sum() / np.square(shares).sum())
 
 
-def leading_axes(A, n_axes, rng):
+def leading_axes(X, shares, n_axes, rng):
     """Return the leading right singular vectors of A as columns, at most as many as A has rows.
 
-    For large matrices this is the randomized singular value decomposition (Halko, Martinsson &
-    Tropp, 2011, SIAM Review 53, algorithm 4.4).
+    A is X with each row multiplied by the root of its share. For large matrices this is the
+    randomized singular value decomposition (Halko, Martinsson & Tropp, 2011, SIAM Review 53,
+    algorithm 4.4).
     """
     n_tried = n_axes + N_SPARE_AXES
-    if min(A.shape) > 2 * n_tried:
-        Q = rng.standard_normal((A.shape[1], n_tried))
+    root = np.sqrt(shares)[:, None]
+    if min(X.shape) > 2 * n_tried:
+        Q = rng.standard_normal((X.shape[1], n_tried))
         for _ in range(N_POWER_ITERATIONS):
-            Q = np.linalg.qr(A.T @ np.linalg.qr(A @ Q)[0])[0]
-        return Q @ np.linalg.svd(A @ Q, full_matrices=False)[2][:n_axes].T
+            Q = np.linalg.qr(X.T @ (root * np.linalg.qr(root * (X @ Q))[0]))[0]
+        return Q @ np.linalg.svd(root * (X @ Q), full_matrices=False)[2][:n_axes].T
+    A = root * X
     if len(A) > A.shape[1]:
         return np.linalg.svd(A, full_matrices=False)[2][:n_axes].T
     return np.linalg.svd(A.T, full_matrices=False)[0][:, :n_axes]
@@ -176,7 +179,7 @@ def fit_ellipsoid(rows, seed):
     if len(X) > MAX_SAMPLES:
         chosen = rng.choice(len(X), MAX_SAMPLES, replace=False)
         X, weights = X[chosen], weights[chosen]
-    X = X.astype(np.float64)
+    X = X.astype(np.float64, copy=False)
     n_features = X.shape[1]
     scaling = measure_scaling(X, weights, per_feature=True)
     center, scale = scaling.mean, scaling.scale
@@ -184,13 +187,14 @@ def fit_ellipsoid(rows, seed):
     if not is_measured.any():
         return Ellipsoid(center, np.zeros((n_features, 1)), 1.0)
     rounding = np.square(rounding_errors(X, weights) / scale)
-    P = (X - center) / scale
+    P = X - center
+    P /= scale
     if is_measured.sum() <= MAX_AXES:
         axes = np.zeros((n_features, is_measured.sum()))
         axes[is_measured] = np.eye(axes.shape[1])
     else:
         P *= is_measured
-        axes = leading_axes(P * np.sqrt(weights / weights.sum())[:, None], MAX_AXES, rng)
+        axes = leading_axes(P, weights / weights.sum(), MAX_AXES, rng)
     P = P @ axes
     floor = (axes * rounding[:, None]).T @ axes
     mean, covariance = minimum_covariance_determinant(P, weights, floor=floor)
@@ -219,7 +223,7 @@ def are_categorical(X, weights):
 
     Otherwise these samples would be the densest subset, whatever their other columns are.
     """
-    n_distinct = 1 + (np.diff(np.sort(X, axis=0), axis=0) > 0).sum(axis=0)
+    n_distinct = [1 + np.count_nonzero(np.diff(np.sort(column))) for column in X.T]
     return np.array(
         [
             n <= MAX_CATEGORIES and _largest_share(column, weights) >= MIN_CATEGORY_SHARE

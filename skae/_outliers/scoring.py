@@ -11,7 +11,7 @@ from skae._network.scaling import rounding_errors
 from skae._outliers.density import MAX_SAMPLES, Density, fit_basis, fit_density
 from skae._outliers.robust import Ellipsoid
 
-MAX_BLOCK_ROWS, BLOCK_NUMBERS = 4096, 2**19  # samples and float64 numbers of a block
+MAX_BLOCK_ROWS, BLOCK_NUMBERS = 4096, 2**18  # samples and float64 numbers of a block
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Scorer:
         return None if self.ellipsoid is None else self.ellipsoid.sample_weights(X)
 
 
-def blocks(X):
-    """Yield the slices of X that are scored at once."""
+def blocks(X, n_samples=None):
+    """Yield the slices of X, or of n_samples samples like those, that are scored at once."""
     n_rows = min(max(BLOCK_NUMBERS // X.shape[1], 1), MAX_BLOCK_ROWS)
-    for start in range(0, len(X), n_rows):
+    for start in range(0, len(X) if n_samples is None else n_samples, n_rows):
         yield slice(start, start + n_rows)
 
 
@@ -105,19 +105,22 @@ def fit_scorer(result, seed, ellipsoid=None, sizes=None):
     Their weights contain the factors of the `ellipsoid`. Of more than 5000 samples, 5000 are
     drawn. `sizes` are the numbers of components of the mixtures, as in `fit_density`.
     """
-    X, _, weights = result.trained_rows.arrays()
-    rng = np.random.default_rng(seed)
-    if len(X) > MAX_SAMPLES:
-        chosen = rng.choice(len(X), MAX_SAMPLES, replace=False)
-        X, weights = X[chosen], weights[chosen]
-    model = result.model
+    rows, model = result.trained_rows, result.model
+    rng, X, chosen = np.random.default_rng(seed), rows.X, rows.index
+    if len(chosen) > MAX_SAMPLES:
+        chosen = chosen[rng.choice(len(chosen), MAX_SAMPLES, replace=False)]
+    weights = rows.weights[chosen]
     scorer = Scorer(model, None, ellipsoid)
-    basis = fit_basis(scorer.standardize(X), inference.encode(model, X), weights)
+    parts = [chosen[block] for block in blocks(X[:1], len(chosen))]
+    code = np.concatenate([inference.encode(model, X[part]) for part in parts])
+    basis = fit_basis((scorer.standardize(X[part]) for part in parts), code, weights)
     scorer = replace(scorer, density=Density(basis, None, 1.0, []))
-    trust = scorer.trust(X)
+    trust = None if ellipsoid is None else np.concatenate([scorer.trust(X[p]) for p in parts])
     weights = weights if trust is None else weights / trust
-    resolution = np.square(rounding_errors(X, weights) / model.scaling.scale)
-    T = scorer.straighten(X)
+    resolution = np.square(rounding_errors(X, weights, chosen) / model.scaling.scale)
+    T = np.empty((len(chosen), X.shape[1]))
+    for block, part in zip(blocks(T), parts, strict=True):
+        T[block] = scorer.straighten(X[part])
     density = fit_density(basis, T, weights, trust, resolution, (rng, sizes))
     return replace(scorer, density=density)
 

@@ -14,7 +14,7 @@ from skae._training.trainer import Trainer, lbfgs
 
 N_FOLDS = 5
 MAX_CROSS_VALIDATED_ROWS, MAX_CROSS_VALIDATED_CELLS = 500, 200_000
-MAX_HALVED_ROWS = 20_000
+MAX_HALVED_ROWS, MAX_HALVED_NUMBERS = 20_000, 2**21  # the latter for detectors
 
 
 @dataclass
@@ -156,6 +156,9 @@ class Run:
         """Return whether a hold-out in doubt may be followed by two-fold cross-validation."""
         if self.resumed or self.options.solver.is_lbfgs or len(self.rows) > MAX_HALVED_ROWS:
             return False
+        n_numbers = len(self.rows) * self.rows.X.shape[1]
+        if self.options.network.standardize and n_numbers > MAX_HALVED_NUMBERS:
+            return False  # a detector, whose density makes up for what the network leaves
         splitter = self.rows.splitter
         return splitter is not None and splitter.n_groups > 1 and not self.rows.splits
 

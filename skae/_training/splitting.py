@@ -23,11 +23,13 @@ class GivenSplits:
 
     `groups` holds the number of the group of each sample; None if the user gave no groups.
     `splits` are pairs of boolean arrays over the samples: those to train on, and those held out.
-    It is empty if the user gave no splits.
+    It is empty if the user gave no splits. `max_numbers` limits the size of the part of X that a
+    detector draws to train on; None stands for no limit.
     """
 
     groups: np.ndarray | None = None
     splits: tuple = ()
+    max_numbers: int | None = None
 
     @property
     def are_independent(self):

@@ -41,19 +41,19 @@ def test_the_basis_is_the_range_of_the_regression_on_the_codes():
     Z = rows()
     pca = PCA(3).fit(Z)
     turned = pca.transform(Z) @ np.array([[1e-3, 5, 0], [0, 1e3, 1], [1, 0, 2]]) + 7
-    basis = fit_basis(Z, turned, np.ones(len(Z)))
+    basis = fit_basis([Z], turned, np.ones(len(Z)))
     np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-10)
     np.testing.assert_allclose(basis @ basis.T, pca.components_.T @ pca.components_, atol=1e-6)
 
 
 def test_a_code_that_says_nothing_has_no_basis():
     Z = rows()
-    assert fit_basis(Z, np.zeros((len(Z), 2)), np.ones(len(Z))).shape == (6, 0)
+    assert fit_basis([Z], np.zeros((len(Z), 2)), np.ones(len(Z))).shape == (6, 0)
 
 
 def test_straightening_keeps_the_position_along_the_basis():
     Z, residuals = rows(), rows(seed=1)
-    density = Density(fit_basis(Z, Z[:, :2], np.ones(len(Z))), None, 1.0, [])
+    density = Density(fit_basis([Z], Z[:, :2], np.ones(len(Z))), None, 1.0, [])
     T = density.straighten(density.project(Z), residuals)
     np.testing.assert_allclose(T @ density.basis, Z @ density.basis, atol=1e-12)
     np.testing.assert_allclose(density.project(T) + residuals, T + density.project(residuals))

@@ -187,7 +187,8 @@ def test_very_different_weights_are_no_copies():
 def test_leading_axes_are_those_of_the_singular_value_decomposition(shape):
     rng = np.random.default_rng(0)
     A = rng.normal(size=shape) * 0.9 ** np.arange(shape[1])
-    axes = leading_axes(A, 8, rng)
+    shares = rng.dirichlet(np.ones(len(A)))
+    axes = leading_axes(A / np.sqrt(shares)[:, None], shares, 8, rng)
     expected = np.linalg.svd(A, full_matrices=False)[2][:8].T
     np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-10)
     np.testing.assert_allclose(np.abs(np.sum(axes * expected, axis=0)), 1, atol=1e-3)

@@ -128,6 +128,7 @@ def test_blocks_change_nothing(monkeypatch):
     monkeypatch.setattr(scoring, "MAX_BLOCK_ROWS", 7)
     assert_allclose(scorer.score_samples(X), whole[0], rtol=1e-12)
     assert_allclose(scorer.score_features(X), whole[1], rtol=1e-9, atol=1e-12)
+    assert_allclose(fit_scorer(trained(X), 0).score_samples(X), whole[0], rtol=1e-9)
 
 
 def test_the_density_is_that_of_the_learned_samples():
@@ -138,7 +139,7 @@ def test_the_density_is_that_of_the_learned_samples():
     density = scorer.density
     Z = (X - result.model.scaling.mean) / result.model.scaling.scale
     code, _ = standardised(result.model, X)
-    assert_array_equal(density.basis, fit_basis(Z, code, weights))
+    assert_array_equal(density.basis, fit_basis([Z], code, weights))
     resolution = np.square(rounding_errors(X, weights) / result.model.scaling.scale)
     T, ones = straightened(scorer, X), np.ones(len(X))
     settings = np.random.default_rng(5), [2]
