@@ -73,6 +73,12 @@ class Trials:
         """Return a boolean array: which trials belong to samples of a fold."""
         return self.fold_of_row[self.rows] == k
 
+    def part(self, chosen):
+        """Return the trials that a boolean array marks, of the same samples."""
+        arrays = self.X, self.hidden, self.missing, self.weights
+        arrays = self.rows[chosen], self.fold_of_row, *(array[chosen] for array in arrays)
+        return Trials(*arrays, self.group_of_row)
+
     def joined(self, others, n_rows):
         """Return these trials, of n_rows samples, and others of further samples."""
         pairs = [(getattr(self, name), getattr(others, name)) for name in vars(self)]
@@ -273,12 +279,27 @@ def _blended(candidates, single):
         return alone
     weights = stacking_weights(filled[:, trials.hidden], trials)
     blended = np.tensordot(weights, filled, axes=1)
-    gains = trials.losses(filled[single]) - trials.losses(blended)
+    gains = trials.losses(filled[single]) - trials.losses(_held_out_blend(filled, trials))
     if not weights.any() or not is_certain(*trials.by_sample(gains), trials.groups):
         return alone
     chosen = np.flatnonzero(weights)
     mixtures = [candidates.mixtures[k] for k in chosen]
     return Blend(mixtures, weights[chosen], bounds), blended
+
+
+def _held_out_blend(filled, trials):
+    """Return what the candidates fill in together, weighed without the trials of each fold.
+
+    Weights fit the trials that they were found on too well, the more so the fewer these are.
+    """
+    blended = np.empty(trials.X.shape)
+    for k in range(trials.n_folds):
+        held_out = trials.in_fold(k)
+        chosen = ~held_out if not held_out.all() else held_out
+        others = trials.part(chosen)
+        weights = stacking_weights(filled[:, chosen][:, others.hidden], others)
+        blended[held_out] = np.tensordot(weights, filled[:, held_out], axes=1)
+    return blended
 
 
 def stacking_weights(predictions, trials):
