@@ -23,7 +23,6 @@ MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
 PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
-N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
 
@@ -227,8 +226,9 @@ class Candidates:
 def fit_blend(rows, trials, sizes, rng):
     """Return the blend of the candidates, and what it fills in in the trials.
 
-    `sizes` are the numbers of components of the mixtures to try, in ascending order. Without a
-    gain over the best single Gaussian that exceeds its standard error, that Gaussian is returned.
+    `sizes` are the numbers of components of the mixtures to try, in ascending order. The best
+    single Gaussian has the more weight the less certain the gain over it is. Without a gain it is
+    returned alone.
     """
     n_features = rows.X.shape[1]
     candidates = Candidates(rows, trials, observed_range(rows))
@@ -278,10 +278,13 @@ def _blended(candidates, single):
     if not trials.hidden.any():
         return alone
     weights = stacking_weights(filled[:, trials.hidden], trials)
-    blended = np.tensordot(weights, filled, axes=1)
     gains = trials.losses(filled[single]) - trials.losses(_held_out_blend(filled, trials))
-    if not weights.any() or not is_certain(*trials.by_sample(gains), trials.groups):
+    share = certain_share(*trials.by_sample(gains), trials.groups)
+    if not weights.any() or share == 0:
         return alone
+    weights *= share
+    weights[single] += 1 - share
+    blended = np.tensordot(weights, filled, axes=1)
     chosen = np.flatnonzero(weights)
     mixtures = [candidates.mixtures[k] for k in chosen]
     return Blend(mixtures, weights[chosen], bounds), blended
@@ -315,14 +318,19 @@ def stacking_weights(predictions, trials):
     return nnls(design, np.append(trials.X[trials.hidden] * root, equal))[0]
 
 
-def is_certain(gains, weights, groups=None, n_errors=N_ERRORS):
-    """Return whether the mean gain of samples exceeds `n_errors` standard errors."""
+def certain_share(gains, weights, groups=None):
+    """Return m**2 / (m**2 + s**2) of the mean gain m of samples and its standard error s.
+
+    The result is 0 if there is no gain. It is what a linear estimate of a gain from one measurement
+    would keep of it.
+    """
     shares = weights / weights.sum()
     mean = shares @ gains
     deviations = shares * (gains - mean)
     if groups is not None:
         deviations = sum_groups(deviations, groups)
-    return bool(mean > n_errors * np.sqrt(np.square(deviations).sum()))
+    square = max(mean, 0.0) ** 2
+    return float(square / (square + np.square(deviations).sum())) if square > 0 else 0.0
 
 
 def merge_equal(rows):

@@ -6,10 +6,10 @@ import pytest
 from skae._missing.blend import (
     Blend,
     IncompleteRows,
+    certain_share,
     draw_folds,
     fit_blend,
     hidden_cells,
-    is_certain,
     make_trials,
     merge_equal,
     stacking_weights,
@@ -96,10 +96,12 @@ def test_stacking_weights_prefer_the_better_prediction():
     assert weights[0] > 0.5 > 0.35 > weights[1] >= 0
 
 
-def test_is_certain():
-    assert is_certain(np.array([1.0, 1.1, 0.9]), np.ones(3))
-    assert not is_certain(np.array([10.0, -9, -0.5]), np.ones(3))
-    assert not is_certain(np.zeros(3), np.ones(3))
+def test_certain_share():
+    assert certain_share(np.array([1.0, 1.1, 0.9]), np.ones(3)) > 0.99
+    assert certain_share(np.array([2.0, 0.0]), np.ones(2)) == pytest.approx(1 / 1.5)
+    assert certain_share(np.array([10.0, -9, -0.5]), np.ones(3)) < 0.01
+    assert certain_share(np.array([1.0, -3.0]), np.ones(2)) == 0
+    assert certain_share(np.zeros(3), np.ones(3)) == 0
 
 
 def test_merge_equal_adds_weights():
@@ -135,5 +137,5 @@ def test_groups_are_whole():
     _, first = np.unique(trials.rows, return_index=True)
     np.testing.assert_array_equal(trials.groups, trials.rows[first] % 20)
     gains = np.tile([1.0, -0.4], 20)
-    assert is_certain(gains, np.ones(40))
-    assert not is_certain(gains, np.ones(40), np.arange(40) % 2)
+    assert certain_share(gains, np.ones(40)) > 0.8
+    assert certain_share(gains, np.ones(40), np.arange(40) % 2) < 0.3
