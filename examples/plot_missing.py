@@ -56,3 +56,28 @@ for ax, j in zip(axes, (0, 5, 9), strict=True):
     ax.set(title=names[j], xlabel="true value")
 axes[0].set_ylabel("filled value, 90 % interval")
 plt.show()
+
+# %%
+# How a cell is filled
+# --------------------
+#
+# Samples lie about a curve, and a third of the cells is missing. Given the first value, a single
+# Gaussian fills the second one on a straight line. A mixture weighs its components by the first
+# value, and follows the curve. The band holds 90 % of the draws.
+
+rng = np.random.default_rng(0)
+t = rng.uniform(-2, 2, 600)
+curve = np.column_stack([t, np.sin(2 * t)]) + 0.15 * rng.normal(size=(600, 2))
+holes = np.where(rng.random(curve.shape) < 1 / 3, np.nan, curve)
+given = np.column_stack([np.linspace(-2, 2, 80), np.full(80, np.nan)])
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
+for ax, sizes in zip(axes, ((), (3, 8, 20)), strict=True):
+    imputer = AutoencoderImputer(mixture_sizes=sizes, max_iter=0, random_state=0).fit(holes)
+    band = np.quantile(imputer.draw(given, n_draws=200, random_state=0), [0.05, 0.95], axis=0)
+    ax.plot(*curve.T, ".", color="0.7", markersize=3)
+    ax.fill_between(given[:, 0], *band[:, :, 1], alpha=0.2, linewidth=0)
+    ax.plot(*imputer.transform(given).T)
+    ax.set(title="with mixtures" if sizes else "one Gaussian", xlabel="given value")
+axes[0].set_ylabel("filled value")
+plt.show()

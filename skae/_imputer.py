@@ -21,11 +21,14 @@ from skae._compat import (
 )
 from skae._constraints import CONSTRAINTS
 from skae._containers import FloatArray, floats, validate
+from skae._missing.blend import IncompleteRows
 from skae._missing.imputation import Imputation, fit_imputation
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
 from skae._training.options import check_range, read_options
+from skae._training.splitting import GivenSplits
 from skae._training.trainer import Trainer
+from skae._validation import number_groups
 from skae.activations import Activation
 from skae.optimizers import OPTIMIZERS, Optimizer
 
@@ -236,7 +239,14 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @validate_parameters
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Learn how the features depend on each other.
 
         Parameters
@@ -248,6 +258,10 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples. A sample of weight zero is ignored. None stands for equal
             weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, such as the patient it was measured on. The samples
+            of a group are filled by densities and networks that were fitted without any of them,
+            where these are compared. None takes samples to be independent, except for copies.
 
         Returns
         -------
@@ -257,13 +271,17 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter is invalid. The imputer is then unchanged.
+            If X, the weights, the groups or a parameter is invalid. The imputer is then unchanged.
+        TypeError
+            If `groups` mixes labels that cannot be compared. The imputer is then unchanged.
         """
         with _BaseAutoencoder._restored_on_error(self):
             X, missing = self._validate(X, reset=True)
             weights = np.ones(len(X))
             if sample_weight is not None:
                 weights = check_sample_weight(sample_weight, X)
+            numbers = GivenSplits(None if groups is None else number_groups(groups, len(X)))
+            numbers.part(np.flatnonzero(weights))  # raises ValueError for a single group
             sizes = self._sizes()
             is_empty = missing[weights > 0].all(axis=0)
             kept = np.flatnonzero(~is_empty)
@@ -271,9 +289,10 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             with fit_slot(), job_runner() as run_jobs:
                 trainer = Trainer(options, weights.sum(), run_jobs, warn_convergence)
                 samples = np.ascontiguousarray(X[:, kept]), missing[:, kept], weights
+                samples = IncompleteRows(*samples, numbers.groups)
                 imputation, curve = None, []
                 if len(kept):
-                    imputation, curve = fit_imputation(*samples, sizes, self.max_samples, trainer)
+                    imputation, curve = fit_imputation(samples, sizes, self.max_samples, trainer)
             self.imputation_ = {} if imputation is None else imputation.asdict()
             self._kept, self._is_empty = kept, is_empty
             self._draw_seed = int(options.seeds.samples)
@@ -482,6 +501,20 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return kept
         marked = [f"missingindicator_{name}" for name in names[self.indicator_.features_]]
         return np.concatenate([kept, np.array(marked, dtype=object)])
+
+    def onnx_parser(self) -> None:
+        """Raise TypeError: skl2onnx calls this method first, and an imputer cannot be converted.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            "AutoencoderImputer cannot be exported to ONNX: the matrix that fills a sample depends "
+            "on which of its cells are missing. Fill samples before they reach the graph, or "
+            "export a SimpleImputer."
+        )
 
     def __sklearn_is_fitted__(self):
         return "imputation_" in vars(self)

@@ -261,3 +261,33 @@ def test_verbose(capsys):
 def test_complete_samples_come_back(fitted):
     np.testing.assert_array_equal(imputer().fit(X).transform(X), X)
     assert np.isfinite(imputer().fit(X).transform(INCOMPLETE)).all()
+
+
+def test_groups():
+    groups = np.array(list("abcdefghij"))[np.arange(len(X)) % 10]
+    filled = imputer().fit(INCOMPLETE, groups=groups).transform(INCOMPLETE)
+    assert np.isfinite(filled).all()
+    assert not np.allclose(filled, imputer().fit(INCOMPLETE).transform(INCOMPLETE), rtol=1e-6)
+    with pytest.raises(ValueError, match="at least two groups"):
+        imputer().fit(INCOMPLETE, groups=np.zeros(len(X)))
+    with pytest.raises(ValueError, match="groups must have one label for each sample"):
+        imputer().fit(INCOMPLETE, groups=groups[:5])
+
+
+def test_export_to_onnx_is_refused(fitted):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    with pytest.raises(TypeError, match=r"cannot be exported to ONNX.*SimpleImputer"):
+        skl2onnx.to_onnx(fitted, X[:1])
+
+
+def test_skops_needs_one_name(fitted):
+    names = skops.io.get_untrusted_types(data=skops.io.dumps(fitted))
+    assert names == ["skae._imputer.AutoencoderImputer"]
+
+
+def test_blocks_of_a_lazy_array(fitted):
+    da = pytest.importorskip("dask.array")
+    rows = da.from_array(INCOMPLETE, chunks=(60, 4))
+    shape = {"chunks": (rows.chunks[0], (8,)), "dtype": X.dtype}
+    lazy = rows.map_blocks(fitted.transform, **shape).compute(scheduler="sync")
+    np.testing.assert_allclose(lazy, fitted.transform(INCOMPLETE), rtol=1e-12)

@@ -13,6 +13,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
+from skae._training.early_stopping import sum_groups
+from skae._training.splitting import FoldSplitter
 
 N_FOLDS = 2
 N_MIXTURE_ITERATIONS = 8
@@ -21,24 +23,28 @@ MIN_SAMPLES_PER_COMPONENT = 15
 SHRINKAGES = 0.0, 1.0, 4.0  # prior counts of single Gaussians by feature; at least one in all
 MIXTURE_PRIOR = 0.3  # times n_features
 PRIOR_CELLS = 100  # as many cells pull the weights towards equal ones
-N_ERRORS = 1.0  # standard errors that the gain over a single Gaussian must exceed
 MIN_WITHIN_SHARE = 0.05  # of the variance, in the clusters that a mixture starts with
 
 
 @dataclass(frozen=True)
 class IncompleteRows:
-    """Standardised samples, which of their cells are missing, and the weights of the samples."""
+    """Samples, which of their cells are missing, their weights, and the numbers of their groups.
+
+    Without groups samples are independent, and `groups` is None.
+    """
 
     X: np.ndarray
     missing: np.ndarray
     weights: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self):
         return len(self.X)
 
     def part(self, chosen):
         """Return the chosen samples."""
-        return IncompleteRows(self.X[chosen], self.missing[chosen], self.weights[chosen])
+        arrays = self.X, self.missing, self.weights, self.groups
+        return IncompleteRows(*(None if array is None else array[chosen] for array in arrays))
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class Trials:
     """Samples with cells that were observed and are hidden.
 
     `rows` are row numbers of samples, one for each trial, `fold_of_row` the fold of each sample.
-    `missing` marks the cells that are missing or hidden.
+    `missing` marks the cells that are missing or hidden. `group_of_row` holds the group of each
+    sample, if there are groups.
     """
 
     rows: np.ndarray
@@ -55,6 +62,7 @@ class Trials:
     hidden: np.ndarray
     missing: np.ndarray
     weights: np.ndarray
+    group_of_row: np.ndarray | None = None
 
     @property
     def n_folds(self):
@@ -64,11 +72,17 @@ class Trials:
         """Return a boolean array: which trials belong to samples of a fold."""
         return self.fold_of_row[self.rows] == k
 
+    def part(self, chosen):
+        """Return the trials that a boolean array marks, of the same samples."""
+        arrays = self.X, self.hidden, self.missing, self.weights
+        arrays = self.rows[chosen], self.fold_of_row, *(array[chosen] for array in arrays)
+        return Trials(*arrays, self.group_of_row)
+
     def joined(self, others, n_rows):
         """Return these trials, of n_rows samples, and others of further samples."""
         pairs = [(getattr(self, name), getattr(others, name)) for name in vars(self)]
         pairs[0] = self.rows, others.rows + n_rows
-        return Trials(*(np.concatenate(pair) for pair in pairs))
+        return Trials(*(None if pair[0] is None else np.concatenate(pair) for pair in pairs))
 
     def losses(self, filled):
         """Return the sum of the squared errors of the hidden cells of each trial."""
@@ -79,6 +93,11 @@ class Trials:
         """Return the sum of the losses of the trials of each sample, and the sample's weight."""
         _, first, member = np.unique(self.rows, return_index=True, return_inverse=True)
         return np.bincount(member.ravel(), losses), self.weights[first]
+
+    @property
+    def groups(self):
+        """Return the group of each sample that has a trial, as `by_sample` orders them, or None."""
+        return None if self.group_of_row is None else self.group_of_row[np.unique(self.rows)]
 
 
 @dataclass(frozen=True)
@@ -149,12 +168,17 @@ def make_trials(rows, folds, n_repeats, rng):
     chosen = hidden.any(axis=1)
     index, hidden = index[chosen], hidden[chosen]
     missing = rows.missing[index] | hidden
-    return Trials(index, folds, rows.X[index], hidden, missing, rows.weights[index])
+    arrays = rows.X[index], hidden, missing, rows.weights[index], rows.groups
+    return Trials(index, folds, *arrays)
 
 
-def draw_folds(n_rows, rng):
-    """Return the fold of each sample."""
-    return rng.permutation(np.arange(n_rows) % min(N_FOLDS, n_rows))
+def draw_folds(rows, rng):
+    """Return the fold of each sample; samples of a group are in one fold."""
+    if rows.groups is None:
+        return rng.permutation(np.arange(len(rows)) % min(N_FOLDS, len(rows)))
+    _, labels = np.unique(rows.groups, return_inverse=True)
+    order = rng.permutation(labels.max() + 1)
+    return FoldSplitter(order[labels.ravel()], rows.weights).folds(N_FOLDS)
 
 
 @dataclass
@@ -202,8 +226,9 @@ class Candidates:
 def fit_blend(rows, trials, sizes, rng):
     """Return the blend of the candidates, and what it fills in in the trials.
 
-    `sizes` are the numbers of components of the mixtures to try, in ascending order. Without a
-    gain over the best single Gaussian that exceeds its standard error, that Gaussian is returned.
+    `sizes` are the numbers of components of the mixtures to try, in ascending order. The best
+    single Gaussian has the more weight the less certain the gain over it is. Without a gain it is
+    returned alone.
     """
     n_features = rows.X.shape[1]
     candidates = Candidates(rows, trials, observed_range(rows))
@@ -253,13 +278,31 @@ def _blended(candidates, single):
     if not trials.hidden.any():
         return alone
     weights = stacking_weights(filled[:, trials.hidden], trials)
-    blended = np.tensordot(weights, filled, axes=1)
-    gains = trials.losses(filled[single]) - trials.losses(blended)
-    if not weights.any() or not is_certain(*trials.by_sample(gains)):
+    gains = trials.losses(filled[single]) - trials.losses(_held_out_blend(filled, trials))
+    share = certain_share(*trials.by_sample(gains), trials.groups)
+    if not weights.any() or share == 0:
         return alone
+    weights *= share
+    weights[single] += 1 - share
+    blended = np.tensordot(weights, filled, axes=1)
     chosen = np.flatnonzero(weights)
     mixtures = [candidates.mixtures[k] for k in chosen]
     return Blend(mixtures, weights[chosen], bounds), blended
+
+
+def _held_out_blend(filled, trials):
+    """Return what the candidates fill in together, weighed without the trials of each fold.
+
+    Weights fit the trials that they were found on too well, the more so the fewer these are.
+    """
+    blended = np.empty(trials.X.shape)
+    for k in range(trials.n_folds):
+        held_out = trials.in_fold(k)
+        chosen = ~held_out if not held_out.all() else held_out
+        others = trials.part(chosen)
+        weights = stacking_weights(filled[:, chosen][:, others.hidden], others)
+        blended[held_out] = np.tensordot(weights, filled[:, held_out], axes=1)
+    return blended
 
 
 def stacking_weights(predictions, trials):
@@ -275,15 +318,28 @@ def stacking_weights(predictions, trials):
     return nnls(design, np.append(trials.X[trials.hidden] * root, equal))[0]
 
 
-def is_certain(gains, weights, n_errors=N_ERRORS):
-    """Return whether the mean gain of samples exceeds `n_errors` standard errors."""
+def certain_share(gains, weights, groups=None):
+    """Return m**2 / (m**2 + s**2) of the mean gain m of samples and its standard error s.
+
+    The result is 0 if there is no gain. It is what a linear estimate of a gain from one measurement
+    would keep of it.
+    """
     shares = weights / weights.sum()
     mean = shares @ gains
-    return bool(mean > n_errors * np.sqrt(np.square(shares) @ np.square(gains - mean)))
+    deviations = shares * (gains - mean)
+    if groups is not None:
+        deviations = sum_groups(deviations, groups)
+    square = max(mean, 0.0) ** 2
+    return float(square / (square + np.square(deviations).sum())) if square > 0 else 0.0
 
 
 def merge_equal(rows):
-    """Return samples without copies; the weight of a sample is the sum of those of its copies."""
+    """Return samples without copies; the weight of a sample is the sum of those of its copies.
+
+    Samples with groups are returned as they are: copies can be in different groups.
+    """
+    if rows.groups is not None:
+        return rows
     cells = np.concatenate([np.where(rows.missing, 0, rows.X), rows.missing], axis=1)
     _, first, member = np.unique(cells, axis=0, return_index=True, return_inverse=True)
     merged = rows.part(first)

@@ -126,7 +126,7 @@ def _train(lesson, states, in_fold, trainer):
     for state in states:
         state.start_average(solver.averaging)
     losses, weights = trials.by_sample(lesson.losses(states, in_fold))
-    selector = EpochSelector(losses, weights, N_ERRORS)
+    selector = EpochSelector(losses, weights, N_ERRORS, trials.groups)
     patience = Patience(solver.tol, solver.n_iter_no_change)
     objectives = [trainer.objective(s, lesson.rows(~held)) for s, held in zip(states, in_fold)]
     passes = [trainer.epochs(state, o) for state, o in zip(states, objectives)]

@@ -1,12 +1,11 @@
 """Imputation: fit a blend of densities and its correction to samples, and fill their cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skae._missing.blend import (
     Blend,
-    IncompleteRows,
     draw_folds,
     fit_blend,
     make_trials,
@@ -106,20 +105,21 @@ def standardisation(X, missing, weights):
     return first + offset, np.where(scale > rounding, scale, 1.0)
 
 
-def fit_imputation(X, missing, weights, sizes, max_samples, trainer: Trainer):
+def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
     """Return the Imputation of samples, and the losses of its correction after each epoch.
 
-    At most 3000 samples determine the densities, `max_samples` the correction. `sizes` are the
-    numbers of components of the mixtures to try.
+    `samples` are IncompleteRows in their own units. At most 3000 of them determine the densities,
+    `max_samples` the correction. `sizes` are the numbers of components of the mixtures to try.
     """
-    options, dtype = trainer.options, X.dtype
+    options, dtype = trainer.options, samples.X.dtype
     rng = np.random.default_rng(options.seeds.split)
-    chosen = np.flatnonzero(weights)
+    chosen = np.flatnonzero(samples.weights)
     if len(chosen) > max_samples:
         chosen = np.sort(rng.choice(chosen, max_samples, replace=False))
-    X, missing, weights = X[chosen].astype(np.float64), missing[chosen], weights[chosen]
-    mean, scale = standardisation(X, missing, weights)
-    rows = IncompleteRows(np.where(missing, 0, (X - mean) / scale), missing, weights)
+    rows = samples.part(chosen)
+    X, missing = rows.X.astype(np.float64), rows.missing
+    mean, scale = standardisation(X, missing, rows.weights)
+    rows = replace(rows, X=np.where(missing, 0, (X - mean) / scale))
     if len(rows) <= MAX_DENSITY_ROWS:
         rows = merge_equal(rows)
     few = rows
@@ -127,10 +127,10 @@ def fit_imputation(X, missing, weights, sizes, max_samples, trainer: Trainer):
         drawn = rng.permutation(len(rows))
         few, rest = rows.part(drawn[:MAX_DENSITY_ROWS]), rows.part(drawn[MAX_DENSITY_ROWS:])
     n_repeats = min(max(MIN_TRIALS // len(few), 1), MAX_REPEATS)
-    trials = make_trials(few, draw_folds(len(few), rng), n_repeats, rng)
+    trials = make_trials(few, draw_folds(few, rng), n_repeats, rng)
     blend, filled = fit_blend(few, trials, sizes, rng)
     if few is not rows:  # the blend has not seen the rest
-        others = make_trials(rest, draw_folds(len(rest), rng), 1, rng)
+        others = make_trials(rest, draw_folds(rest, rng), 1, rng)
         others_filled = blend.conditional_means(others.X, others.missing)
         filled = np.concatenate([filled, others_filled])
         trials = trials.joined(others, len(few))

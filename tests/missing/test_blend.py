@@ -6,10 +6,10 @@ import pytest
 from skae._missing.blend import (
     Blend,
     IncompleteRows,
+    certain_share,
     draw_folds,
     fit_blend,
     hidden_cells,
-    is_certain,
     make_trials,
     merge_equal,
     stacking_weights,
@@ -31,7 +31,7 @@ def rows_of(X, share=0.2, seed=1):
 
 def blend_of(rows, sizes=(2, 4), seed=0):
     rng = np.random.default_rng(seed)
-    trials = make_trials(rows, draw_folds(len(rows), rng), 2, rng)
+    trials = make_trials(rows, draw_folds(rows, rng), 2, rng)
     return *fit_blend(rows, trials, sizes, rng), trials
 
 
@@ -55,7 +55,7 @@ def test_complete_samples_have_cells_to_hide():
 def test_trials_by_sample():
     rows = rows_of(clusters(40))
     rng = np.random.default_rng(0)
-    trials = make_trials(rows, draw_folds(40, rng), 3, rng)
+    trials = make_trials(rows, draw_folds(rows, rng), 3, rng)
     losses = trials.losses(np.zeros(trials.X.shape))
     totals, weights = trials.by_sample(losses)
     assert totals.sum() == pytest.approx(np.square(trials.X)[trials.hidden].sum())
@@ -89,17 +89,19 @@ def test_independent_features_leave_a_gaussian_alone():
 def test_stacking_weights_prefer_the_better_prediction():
     rng = np.random.default_rng(0)
     rows = rows_of(clusters())
-    trials = make_trials(rows, draw_folds(300, rng), 2, rng)
+    trials = make_trials(rows, draw_folds(rows, rng), 2, rng)
     truth = trials.X[trials.hidden]
     noise = rng.normal(size=(2, len(truth)))
     weights = stacking_weights(truth + noise * [[0.1], [1.0]], trials)
     assert weights[0] > 0.5 > 0.35 > weights[1] >= 0
 
 
-def test_is_certain():
-    assert is_certain(np.array([1.0, 1.1, 0.9]), np.ones(3))
-    assert not is_certain(np.array([10.0, -9, -0.5]), np.ones(3))
-    assert not is_certain(np.zeros(3), np.ones(3))
+def test_certain_share():
+    assert certain_share(np.array([1.0, 1.1, 0.9]), np.ones(3)) > 0.99
+    assert certain_share(np.array([2.0, 0.0]), np.ones(2)) == pytest.approx(1 / 1.5)
+    assert certain_share(np.array([10.0, -9, -0.5]), np.ones(3)) < 0.01
+    assert certain_share(np.array([1.0, -3.0]), np.ones(2)) == 0
+    assert certain_share(np.zeros(3), np.ones(3)) == 0
 
 
 def test_merge_equal_adds_weights():
@@ -119,3 +121,21 @@ def test_moments_and_draws_agree():
     np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.2)
     np.testing.assert_allclose(draws.var(axis=0), variance, atol=0.25)
     assert isinstance(blend, Blend)
+
+
+def test_groups_are_whole():
+    """They are in one fold, count once for the standard error, and keep their copies."""
+    rng = np.random.default_rng(0)
+    rows = rows_of(np.tile(clusters(20), (3, 1)))
+    grouped = IncompleteRows(rows.X, rows.missing, rows.weights, np.arange(60) % 20)
+    folds = draw_folds(grouped, rng)
+    assert set(np.bincount(folds)) == {30}
+    for group in range(20):
+        assert len(set(folds[grouped.groups == group])) == 1
+    assert merge_equal(grouped) is grouped
+    trials = make_trials(grouped, folds, 2, rng)
+    _, first = np.unique(trials.rows, return_index=True)
+    np.testing.assert_array_equal(trials.groups, trials.rows[first] % 20)
+    gains = np.tile([1.0, -0.4], 20)
+    assert certain_share(gains, np.ones(40)) > 0.8
+    assert certain_share(gains, np.ones(40), np.arange(40) % 2) < 0.3

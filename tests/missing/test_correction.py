@@ -27,7 +27,7 @@ def problem(curved, n_rows=1200, seed=0):
     missing = np.zeros(X.shape, bool)
     missing[:, 2] = rng.random(n_rows) < 0.5
     rows = IncompleteRows(np.where(missing, 0, X), missing, np.ones(n_rows))
-    trials = make_trials(rows, draw_folds(n_rows, rng), 4, rng)
+    trials = make_trials(rows, draw_folds(rows, rng), 4, rng)
     _, filled = fit_blend(rows, trials, (), rng)
     return filled, trials
 
