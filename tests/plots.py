@@ -9,7 +9,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder, plotting
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+    plotting,
+)
 
 SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
 SHAPE = (3, 4)
@@ -38,6 +44,11 @@ def classes():
 @cache
 def autoencoder():
     return AutoencoderTransformer(3, **SMALL).fit(rows())
+
+
+@cache
+def variational():
+    return VariationalAutoencoder(3, max_iter=0).fit(rows())
 
 
 @cache
@@ -111,6 +122,18 @@ CALLS = {
     ),
     "interpolation heatmap": lambda **keywords: plotting.InterpolationDisplay.from_estimator(
         pipeline(), frame().iloc[0], frame().iloc[[1]], **keywords
+    ),
+    "samples": lambda **keywords: plotting.SampleDisplay.from_estimator(
+        variational(), rows(), n_samples=12, random_state=0, image_shape=SHAPE, **keywords
+    ),
+    "samples heatmap": lambda **keywords: plotting.SampleDisplay.from_estimator(
+        variational(), n_samples=5, **keywords
+    ),
+    "grid": lambda **keywords: plotting.LatentGridDisplay.from_estimator(
+        variational(), n_steps=4, image_shape=SHAPE, **keywords
+    ),
+    "rate": lambda **keywords: plotting.RateDistortionDisplay.from_estimator(
+        variational(), rows(), kl_weights=[0.5, 2], **keywords
     ),
     "weights": lambda **keywords: plotting.WeightsDisplay.from_estimator(
         autoencoder(), SHAPE, **keywords

@@ -22,8 +22,8 @@ from skae import AutoencoderOutlierDetector, plotting
 
 DISPLAYS = [getattr(plotting, name) for name in plotting.__all__]
 # Names of `plots.CALLS` in the order of `plotting.__all__`.
-NAMES_OF_CALLS = ["code", "denoising", "distortion", "features", "interpolation", "loss", "network"]
-NAMES_OF_CALLS += ["reconstruction", "errors", "traversal", "weights"]
+NAMES_OF_CALLS = ["code", "denoising", "distortion", "features", "interpolation", "grid", "loss"]
+NAMES_OF_CALLS += ["network", "rate", "reconstruction", "errors", "samples", "traversal", "weights"]
 
 
 def axes_of(display):
