@@ -76,8 +76,9 @@ class SampleDrawing:
             If the number of samples is not a positive integer, or `given` does not match the
             training samples.
         AttributeError
-            If the estimator was last trained by `partial_fit`, which learns no density, or by `fit` on
-            sparse samples with more than 2097 features. A variational autoencoder needs none.
+            If the estimator was last trained by `partial_fit`, which learns no density, or by
+            `fit` on sparse samples with more than 2097 features. A variational autoencoder needs no
+            density.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:

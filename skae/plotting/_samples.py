@@ -225,8 +225,8 @@ class SampleDisplay:
 class LatentGridDisplay:
     """Decoded codes over a plane of the latent space.
 
-    Two components take values on a grid, and the others stay fixed. The values are quantiles of the
-    codes of samples, or of the standard normal distribution, the prior of a variational autoencoder.
+    Two components take values on a grid, and the others stay fixed. The values are quantiles of
+    the codes of samples, or of the prior of a variational autoencoder.
 
     Use `from_estimator` to create one.
 
