@@ -52,7 +52,7 @@ class SampleDrawing:
         Parameters
         ----------
         n_samples : int, default=1
-            Number of samples to draw; for each sample of `given`, if there are any.
+            Number of samples to draw, for each given sample if there are any.
         random_state : int, RandomState instance, Generator or None, default=None
             Determines the random numbers. Pass an int for reproducible results.
         given : array-like of shape (n_given, n_features), default=None
@@ -64,17 +64,16 @@ class SampleDrawing:
         Returns
         -------
         X : ndarray or data frame of shape (n_samples, n_features)
-            Samples that were drawn, in the units of the training samples: `n_samples` for the first
-            sample of `given`, then for the second, and so on. A data frame if `inverse_transform`
-            returns one.
+            Samples that were drawn, in the units of the training samples. With given samples, the
+            draws for the first of them come first. A data frame if `inverse_transform` returns one.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the number of samples is not a positive integer, or `given` does not match the
-            training samples.
+            If the number of samples is not a positive integer, or the given samples do not match
+            the training samples.
         AttributeError
             If the estimator was last trained by `partial_fit`, which learns no density, or by
             `fit` on sparse samples with more than 2097 features. A variational autoencoder needs no
