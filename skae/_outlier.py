@@ -762,6 +762,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     def _ellipsoid(self):
         return None if self.ellipsoid_ is None else Ellipsoid(**self.ellipsoid_)
 
+    def _sampling_attributes(self, result):
+        """Return what `sample` needs as private attributes: a density, as no samples are kept."""
+        return self._code_density_attributes(result)
+
     # ---------------------------------------------------------------- files and export
 
     _needed_when_fitted = _persistence.NEEDED | _persistence.NEEDED_BY_DETECTORS

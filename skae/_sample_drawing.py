@@ -1,97 +1,165 @@
-"""Samples drawn from a fitted autoencoder: by a density of its codes and residuals."""
+"""Samples drawn from a fitted autoencoder, all cells of them or those that are missing."""
 
 from numbers import Integral
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
 from skae._containers import FloatArray, features_in_container
+from skae._missing.gaps import missing_cells
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
 from skae._outliers.drawing import draw_from_density
+from skae._sample_density import fit_sample_density
 from skae._sampling import evenly_spaced, generator
 from skae._sparse import MAX_MEASURED_NUMBERS, measured_rows
 
+MAX_KEPT_ROWS, MAX_KEPT_FEATURES = 1000, 64
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
 MAX_PRODUCTS = 2 * 10**7  # n_rows n_columns**2 n_components: a tenth of a second
+
+_densities = WeakKeyDictionary()  # fitted when `sample` needs them, with the samples behind them
 
 
 class SampleDrawing:
     """Mixin with the method `sample`, and what `fit` learns for it."""
 
     _column_values: dict | None = None
+    _sampling_rows: dict | None = None
     _sampling_density: dict | None = None
 
     def sample(
         self,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        *,
+        given: ArrayLike | None = None,
     ) -> FloatArray:
         """Draw samples that resemble the training samples.
 
-        Codes and residuals are drawn from a mixture of normal distributions that `fit` has fitted
-        to them, and the codes are decoded. A variational autoencoder draws codes from the standard
-        normal distribution instead, and noise as its `loss` says. Values stay in the range of the
-        training samples; those of a discrete feature are among its values.
+        Values stay in the range of the training samples; those of a discrete feature are among its
+        values. With up to 64 features, samples are drawn from a mixture of normal distributions of
+        the normal scores of the features, which the first call fits to at most 1,000 training
+        samples that the estimator keeps. With more features, codes and residuals are drawn from a
+        mixture that `fit` has fitted to them, as in a detector, and the codes are decoded. A
+        variational autoencoder draws codes from the standard normal distribution instead, and noise
+        as its `loss` says.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of samples to draw.
+            Number of samples to draw, for each given sample if there are any.
         random_state : int, RandomState instance, Generator or None, default=None
             Determines the random numbers. Pass an int for reproducible results.
+        given : array-like of shape (n_given, n_features), default=None
+            Samples with NaN in the cells to draw, given the other cells, which stay as they are. A
+            variational autoencoder draws codes from their distribution given the observed cells. A
+            detector, and other estimators with more than 64 features, draw from the normal
+            distribution by which missing cells of new samples are filled.
 
         Returns
         -------
         X : ndarray or data frame of shape (n_samples, n_features)
-            Samples that were drawn, in the units of the training samples. A data frame if
-            `inverse_transform` returns one.
+            Samples that were drawn, in the units of the training samples. With given samples, the
+            draws for the first of them come first. A data frame if `inverse_transform` returns one.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If the number of samples is not a positive integer.
+            If the number of samples is not a positive integer, or the given samples do not match
+            the training samples.
         AttributeError
-            If the model was last trained by `partial_fit`, which fits no density, or by `fit` on
-            sparse samples with more than 2097 features.
+            If the estimator was last trained by `partial_fit`, which learns no density, or by
+            `fit` on sparse samples with more than 2097 features. A variational autoencoder needs no
+            density.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an int of at least 1, got {n_samples!r}.")
-        X = self._draw(int(n_samples), generator(random_state))
-        restore_column_values(X, self._column_values)
+        if given is not None:
+            given = self._validate_like(self._model.parameters.flat, given, "given")
+            given = np.repeat(given, int(n_samples), axis=0)
+        rng = generator(random_state)
+        missing = None if given is None else missing_cells(given)
+        if given is None:
+            X = self._draw(int(n_samples), rng)
+            restore_column_values(X, self._column_values)
+        elif missing is None:
+            X = given
+        else:
+            drawn = self._draw_given(given, missing, rng).astype(given.dtype)
+            restore_column_values(drawn, self._column_values)
+            X = np.where(missing, drawn, given)
         return features_in_container(self, X, None)
 
     def _draw(self, n_samples, rng):
         """Return samples whose values may still be out of range."""
+        dtype = self._model.parameters.flat.dtype
+        if self._sampling_rows is not None:
+            return self._sample_density.draw(n_samples, rng).astype(dtype)
         if self._sampling_density is None:
             raise AttributeError(
                 "sample needs a density of the codes, which fit learns unless X is sparse and has "
                 f"more than {MAX_MEASURED_NUMBERS // MAX_ROWS} features, and partial_fit does not "
                 "learn. Call fit on such X, or use a VariationalAutoencoder."
             )
-        state, model = self._sampling_density, self._model
+        state = self._sampling_density
         drawn = draw_from_density(Density.from_dict(state["density"]), n_samples, rng)
         drawn *= state["scale"]
         drawn += state["mean"]
         code, residuals = np.split(drawn, [self.n_components_], axis=1)
-        X = inference.decode(model, code.astype(model.parameters.flat.dtype))
+        X = inference.decode(self._model, code.astype(dtype))
         X += residuals
         return X
 
+    def _draw_given(self, X, missing, rng):
+        """Return samples with missing cells drawn, whose values may still be out of range."""
+        if self._sampling_rows is not None:
+            return self._sample_density.complete(X, missing, rng)
+        gaussian = self._gaussian
+        Z = np.where(missing, 0, (X - gaussian.mean) / gaussian.scale)
+        return gaussian.mixture.draw(Z, missing, rng) * gaussian.scale + gaussian.mean
+
+    @property
+    def _sample_density(self):
+        """Return the density of the samples that were kept, fitted once for these."""
+        state = self._sampling_rows
+        known, density = _densities.get(self, (None, None))
+        if known is not state:
+            density = fit_sample_density(state["X"].astype(np.float64), state["weights"], 0)
+            _densities[self] = state, density
+        return density
+
     def _sampling_attributes(self, result):
         """Return what `sample` needs as private attributes, learned from the training samples.
+
+        Samples with few features are kept, for a density that is fitted when it is needed. Else a
+        density of the codes is fitted.
+        """
+        if result.rows.X.shape[1] > MAX_KEPT_FEATURES:
+            return self._code_density_attributes(result)
+        X, _, weights = result.rows.arrays()
+        present = np.flatnonzero(weights)
+        kept = present[evenly_spaced(len(present), MAX_KEPT_ROWS)]
+        rows = {"X": np.asarray(X[kept]), "weights": weights[kept]}
+        values = measure_column_values(X)
+        return {"_column_values": values, "_sampling_rows": rows, "_sampling_density": None}
+
+    def _code_density_attributes(self, result):
+        """Return the same attributes with a density of codes and residuals.
 
         The density is a mixture for code and residual together, each component standardised. It
         is fitted to at most 2000 samples, so that it takes little of the time of a fit.
         """
         model = result.model
         X, _, weights = result.rows.arrays()
-        attributes = {"_column_values": measure_column_values(X)}
+        attributes = {"_column_values": measure_column_values(X), "_sampling_rows": None}
         chosen = evenly_spaced(len(X), MAX_ROWS)
         X, weights = X[chosen], weights[chosen]
         if measured_rows(X, MAX_ROWS) < MAX_ROWS:
@@ -119,4 +187,5 @@ class SampleDrawing:
     def _updated_sampling_attributes(self, result):
         """Return the same after `partial_fit`: without a density, which takes as long as a pass."""
         values = self._column_values or measure_column_values(result.rows.arrays()[0])
-        return {"_column_values": values, "_sampling_density": None}
+        none = {"_sampling_rows": None, "_sampling_density": None}
+        return {"_column_values": values} | none

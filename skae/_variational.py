@@ -638,6 +638,13 @@ class VariationalAutoencoder(_BaseAutoencoder):
         self._add_noise(X, rng)
         return X
 
+    def _draw_given(self, X, missing, rng):
+        """Return samples with missing cells drawn, whose values may still be out of range."""
+        code = evidence.draw_codes(self._model, self._fill(X, missing), missing, rng)
+        drawn = inference.decode(self._model, code)
+        self._add_noise(drawn, rng)
+        return drawn
+
     def _sampling_attributes(self, result):
         """Return what `sample` needs as private attributes: no density, as codes have a prior."""
         return self._updated_sampling_attributes(result)

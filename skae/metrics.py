@@ -1,16 +1,24 @@
 """Scores and errors of reconstructions, for every reducer with `inverse_transform`."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import check_sample_weight
 from skae._sparse import column_means
 
-__all__ = ["rate_distortion", "reconstruction_score", "reconstruction_scores"]
+__all__ = [
+    "interpolation_jumps",
+    "kl_weight_curve",
+    "rate_distortion",
+    "reconstruction_score",
+    "reconstruction_scores",
+]
 
 
 def reconstruction_score(
@@ -187,6 +195,151 @@ def rate_distortion(
         errors, shares = _scores(X, reconstructions, weights)
         curve.pca_mean_squared_error, curve.pca_explained_variance = errors, shares
     return curve
+
+
+def kl_weight_curve(
+    estimator: Any,
+    X: ArrayLike,
+    X_test: ArrayLike | None = None,
+    *,
+    kl_weights: ArrayLike = (0.1, 0.3, 1.0, 3.0, 10.0),
+) -> Bunch:
+    """Return rate and distortion of a variational autoencoder for each weight of the divergence.
+
+    A clone of the estimator is fitted to X with each weight ("beta"). The more the divergence
+    costs, the less the codes say about the samples (the rate), and the worse these are
+    reconstructed (the distortion).
+
+    Parameters
+    ----------
+    estimator : VariationalAutoencoder
+        Parameters of the models to fit; it need not be fitted and is not changed.
+    X : array-like of shape (n_samples, n_features)
+        Training samples.
+    X_test : array-like of shape (n_samples_test, n_features), default=None
+        Samples to measure rate and distortion on; None takes X.
+    kl_weights : array-like of float of shape (n_weights,), default=(0.1, 0.3, 1.0, 3.0, 10.0)
+        Weights, each at least zero.
+
+    Returns
+    -------
+    curve : :class:`~sklearn.utils.Bunch`
+        Dictionary-like, each value an ndarray of shape (n_weights,), but for the last one:
+
+        - `kl_weight`: the weights, float;
+        - `rate`: the divergence of the codes from the prior, in nats, averaged over the samples;
+        - `distortion`: minus the expected log-likelihood of a sample, given a code drawn for it, in
+          nats. Rate and distortion together are minus the evidence lower bound;
+        - `mean_squared_error`: that of the reconstruction, over samples and features;
+        - `n_active_components`: the number of components that have not collapsed, int;
+        - `estimators`: list of the fitted models.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is no VariationalAutoencoder.
+    ValueError
+        If `X`, `X_test` or `kl_weights` is not as described.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import VariationalAutoencoder
+    >>> from skae.metrics import kl_weight_curve
+    >>> model = VariationalAutoencoder(2, max_iter=0)
+    >>> curve = kl_weight_curve(model, load_iris().data, kl_weights=[0.5, 1, 2])
+    >>> bool(curve.rate[0] > curve.rate[1] > curve.rate[2])
+    True
+    """
+    if not hasattr(estimator, "kl_weight"):
+        raise TypeError(
+            "kl_weight_curve needs a VariationalAutoencoder; "
+            f"{type(estimator).__name__} has no kl_weight."
+        )
+    weights = np.asarray(kl_weights)
+    if weights.ndim != 1 or weights.dtype.kind not in "iuf" or not (weights >= 0).all():
+        raise ValueError(f"kl_weights must be a list of numbers of at least 0, got {kl_weights!r}.")
+    names = "rate", "distortion", "mean_squared_error", "n_active_components"
+    curve = Bunch(kl_weight=weights.astype(float), estimators=[])
+    rows = []
+    for weight in weights.tolist():
+        model = clone(estimator).set_params(kl_weight=weight).fit(X)
+        samples = X if X_test is None else X_test
+        code, std = np.asarray(model.transform(samples)), model.posterior_std(samples)
+        divergences = 0.5 * (np.square(code) + np.square(std) - 2 * np.log(std) - 1)
+        rate = float(divergences.sum(axis=1).mean(dtype=np.float64))
+        n_draws = model.n_samples_bound
+        bound = model.set_params(n_samples_bound=1).score(samples)
+        model.set_params(n_samples_bound=n_draws)
+        error = -reconstruction_scores(model, samples)["neg_mean_squared_error"]
+        rows.append((rate, -bound - rate, error, model.n_active_components_))
+        curve.estimators.append(model)
+    columns = np.array(rows).reshape(-1, len(names)).T
+    curve.update(zip(names, columns))
+    curve.n_active_components = curve.n_active_components.astype(int)
+    return curve
+
+
+def interpolation_jumps(
+    estimator: Any, X_from: ArrayLike, X_to: ArrayLike, *, n_steps: int = 50
+) -> NDArray[np.float64]:
+    """Return how uneven the decoded paths between samples are: the largest step over the mean step.
+
+    The straight line between the codes of two samples is divided into equal steps, and each point
+    is decoded. In a smooth latent space the decoded sample changes evenly along the line.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `transform` and `inverse_transform`.
+    X_from : array-like of shape (n_paths, n_features)
+        Samples at the start of each path.
+    X_to : array-like of shape (n_paths, n_features)
+        Samples at the end of each path.
+    n_steps : int, default=50
+        Number of steps of each path, at least 2.
+
+    Returns
+    -------
+    jumps : ndarray of shape (n_paths,)
+        Longest step of each decoded path, by Euclidean distance, divided by the mean step: at least
+        1, which is a perfectly even path, as with PCA. NaN if the whole path is a single point.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator cannot reconstruct.
+    ValueError
+        If the samples do not match each other or the estimator, or `n_steps` is no int of at least
+        2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import interpolation_jumps
+    >>> X = load_iris().data
+    >>> interpolation_jumps(PCA(2).fit(X), X[:2], X[100:102]).round(6)
+    array([1., 1.])
+    """
+    check_reducer(estimator, "interpolation_jumps")
+    if not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 2:
+        raise ValueError(f"n_steps must be an int of at least 2, got {n_steps!r}.")
+    starts, ends = (np.asarray(estimator.transform(X)) for X in (X_from, X_to))
+    if starts.shape != ends.shape:
+        raise ValueError(
+            "X_from and X_to must have as many samples as each other, got "
+            f"{len(starts)} and {len(ends)}."
+        )
+    positions = np.linspace(0, 1, int(n_steps) + 1).astype(starts.dtype)[:, None]
+    jumps = np.empty(len(starts))
+    for i, (start, end) in enumerate(zip(starts, ends)):
+        path = np.asarray(estimator.inverse_transform((1 - positions) * start + positions * end))
+        steps = np.linalg.norm(np.diff(path, axis=0), axis=1).astype(np.float64)
+        jumps[i] = steps.max() / steps.mean() if steps.any() else np.nan
+    return jumps
 
 
 def _check_sizes(n_components, n_available):

@@ -14,6 +14,7 @@ from skae import (
     AutoencoderTransformer,
     ComponentSearchCV,
     DenoisingAutoencoder,
+    VariationalAutoencoder,
     plotting,
 )
 
@@ -44,6 +45,11 @@ def classes():
 @cache
 def autoencoder():
     return AutoencoderTransformer(3, **SMALL).fit(rows())
+
+
+@cache
+def variational():
+    return VariationalAutoencoder(3, max_iter=0).fit(rows())
 
 
 @cache
@@ -125,6 +131,18 @@ CALLS = {
     ),
     "interpolation heatmap": lambda **keywords: plotting.InterpolationDisplay.from_estimator(
         pipeline(), frame().iloc[0], frame().iloc[[1]], **keywords
+    ),
+    "samples": lambda **keywords: plotting.SampleDisplay.from_estimator(
+        variational(), rows(), n_samples=12, random_state=0, image_shape=SHAPE, **keywords
+    ),
+    "samples heatmap": lambda **keywords: plotting.SampleDisplay.from_estimator(
+        variational(), n_samples=5, **keywords
+    ),
+    "grid": lambda **keywords: plotting.LatentGridDisplay.from_estimator(
+        variational(), n_steps=4, image_shape=SHAPE, **keywords
+    ),
+    "rate": lambda **keywords: plotting.RateDistortionDisplay.from_estimator(
+        variational(), rows(), kl_weights=[0.5, 2], **keywords
     ),
     "weights": lambda **keywords: plotting.WeightsDisplay.from_estimator(
         autoencoder(), SHAPE, **keywords

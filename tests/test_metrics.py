@@ -23,8 +23,18 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
-from skae.metrics import rate_distortion, reconstruction_score
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
+from skae.metrics import (
+    interpolation_jumps,
+    kl_weight_curve,
+    rate_distortion,
+    reconstruction_score,
+)
 
 X = load_iris().data
 QUICK = {"max_iter": 3, "early_stopping": False, "random_state": 0}
@@ -229,3 +239,52 @@ def test_rate_distortion_raises():
         rate_distortion(model, np.where(X > 5, np.nan, X))
     with pytest.raises(ValueError, match="sample_weight"):
         rate_distortion(model, X, sample_weight=[1, 2])
+
+
+# ------------------------------------------------------------ variational autoencoders
+
+
+def test_kl_weight_curve():
+    model = VariationalAutoencoder(2, max_iter=0, n_samples_bound=7)
+    curve = kl_weight_curve(model, X[::2], X[1::2], kl_weights=[1, 30.0])
+    assert_array_equal(curve.kl_weight, [1, 30])
+    fitted = curve.estimators[0]
+    assert (fitted.n_samples_bound, fitted.kl_weight) == (7, 1.0)
+    # The bound is exact in the linear case, whatever the number of draws.
+    assert_allclose(curve.rate[0] + curve.distortion[0], -fitted.score(X[1::2]))
+    error = np.mean((fitted.reconstruct(X[1::2]) - X[1::2]) ** 2)
+    assert_allclose(curve.mean_squared_error[0], error)
+    assert np.all(np.diff(curve.rate) < 0)
+    assert np.all(np.diff(curve.distortion) > 0)
+    assert_array_equal(curve.n_active_components, [2, 0])
+    assert not hasattr(model, "theta_")
+
+
+def test_kl_weight_curve_raises():
+    with pytest.raises(TypeError, match="AutoencoderTransformer has no kl_weight"):
+        kl_weight_curve(AutoencoderTransformer(2), X)
+    for weights in ([-1.0], "all", [[1.0]]):
+        with pytest.raises(ValueError, match="kl_weights must be a list of numbers"):
+            kl_weight_curve(VariationalAutoencoder(2), X, kl_weights=weights)
+
+
+class Stairs(FunctionTransformer):
+    """Codes are the samples; decoding rounds them down."""
+
+    def __init__(self):
+        super().__init__(inverse_func=np.floor)
+
+
+def test_interpolation_jumps():
+    pca = PCA(2).fit(X)
+    assert_allclose(interpolation_jumps(pca, X[:3], X[100:103], n_steps=7), 1)
+    starts, ends = np.zeros((2, 1)), np.array([[2.5], [0.5]])
+    with np.errstate(invalid="raise"):
+        jumps = interpolation_jumps(Stairs().fit(starts), starts, ends, n_steps=10)
+    assert_allclose(jumps, [5, np.nan])  # two steps of one among ten of 0.2 on average
+    with pytest.raises(ValueError, match="n_steps must be an int of at least 2"):
+        interpolation_jumps(pca, X[:3], X[:3], n_steps=1)
+    with pytest.raises(ValueError, match="as many samples as each other, got 3 and 4"):
+        interpolation_jumps(pca, X[:3], X[:4])
+    with pytest.raises(TypeError, match="FactorAnalysis has no inverse_transform"):
+        interpolation_jumps(FactorAnalysis(2).fit(X), X[:3], X[:3])

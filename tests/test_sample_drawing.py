@@ -137,3 +137,54 @@ def test_groups_are_kept_apart():
 def test_degenerate_samples(X):
     drawn = AutoencoderTransformer(1, **SMALL).fit(X).sample(10, random_state=0)
     assert np.isfinite(drawn).all()
+
+
+# ---------------------------------------------------------------- some cells given
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_given_cells_stay_and_the_others_follow_them(Estimator, dtype):
+    X = rows(dtype=dtype)
+    model = Estimator(2, **SMALL | {"max_iter": 20}).fit(X)
+    before = pickle.dumps(model)
+    given = X[::4].copy()
+    given[:, 1] = given[:, 3] = np.nan
+    drawn = model.sample(3, random_state=0, given=given)
+    assert pickle.dumps(model) == before
+    assert drawn.dtype == dtype
+    assert drawn.shape == (300, 4)
+    draws = drawn.reshape(100, 3, 4)
+    assert_array_equal(draws[:, :, [0, 2]], np.repeat(given[:, None, [0, 2]], 3, axis=1))
+    assert np.all(np.ptp(draws[:, :, 1], axis=1) > 0)
+    assert set(np.unique(drawn[:, 3])) <= set(np.unique(X[:, 3]))
+    assert np.corrcoef(draws[:, :, 1].mean(axis=1), X[::4, 1])[0, 1] > 0.7
+    assert_array_equal(drawn, model.sample(3, random_state=0, given=given))
+    nothing = model.sample(2000, random_state=0, given=np.full((1, 4), np.nan))
+    scale = X.std(axis=0)
+    assert_allclose(nothing.mean(axis=0) / scale, X.mean(axis=0) / scale, atol=0.2)
+    assert_array_equal(model.sample(1, given=X), X)
+
+
+def test_given_samples_that_do_not_match():
+    model = AutoencoderTransformer(2, **SMALL).fit(pd.DataFrame(rows(60), columns=list("abcd")))
+    with pytest.raises(ValueError, match="given does not match X"):
+        model.sample(given=pd.DataFrame(rows(3), columns=list("abdc")))
+    model.set_output(transform="pandas")
+    drawn = model.sample(2, given=pd.DataFrame([[np.nan, 0, 1, 2]], columns=list("abcd")))
+    assert drawn.shape == (2, 4)
+    with pytest.raises(ValueError, match="given does not match X"):
+        model.sample(given=pd.DataFrame(np.zeros((1, 3)), columns=list("abc")))
+
+
+def test_many_features():
+    """A density of the codes is fitted to them, and cells are drawn from a normal distribution."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 3)) @ rng.normal(size=(3, 70)) + 0.1 * rng.normal(size=(150, 70))
+    model = AutoencoderTransformer(3, **SMALL).fit(X)
+    drawn = model.sample(300, random_state=0)
+    assert_allclose(drawn.std(axis=0), X.std(axis=0), rtol=0.35)
+    given = X.copy()
+    given[:, 35:] = np.nan
+    completed = model.sample(given=given, random_state=0)
+    assert np.corrcoef(completed[:, 35:].ravel(), X[:, 35:].ravel())[0, 1] > 0.9

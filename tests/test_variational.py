@@ -394,6 +394,21 @@ def test_grey_values_are_drawn_as_expectations():
     assert np.all((drawn >= 0) & (drawn <= 1))
 
 
+def test_cells_given_others_in_the_linear_case():
+    """The conditional distribution of a normal distribution is known."""
+    X = rows(500)
+    model = VariationalAutoencoder(2, max_iter=0).fit(X)
+    slopes = model.path_coefs_[1] * model.scale_
+    covariance = slopes.T @ slopes + np.diag(model.noise_variance_)
+    x = X.mean(axis=0) + [1.0, -0.5, 0.5, np.nan, np.nan]
+    drawn = model.sample(4000, random_state=0, given=x[None])[:, 3:]
+    gain = np.linalg.solve(covariance[:3, :3], covariance[:3, 3:]).T
+    mean = X.mean(axis=0)[3:] + gain @ [1.0, -0.5, 0.5]
+    remaining = covariance[3:, 3:] - gain @ covariance[:3, 3:]
+    assert_allclose((drawn.mean(axis=0) - mean) / X.std(axis=0)[3:], 0, atol=0.05)
+    assert_allclose(np.cov(drawn.T), remaining, atol=0.1 * X.var())
+
+
 def test_sample_before_fit():
     with pytest.raises(NotFittedError):
         VariationalAutoencoder().sample()

@@ -15,6 +15,7 @@ from skae._sparse import block_rows, is_sparse
 
 BLOCK_ROWS, DRAWN_ROWS = 512, 2048  # samples to encode at once, draws to decode at once
 PIECE_ROWS = 64  # samples of a job
+RESAMPLED_DRAWS = 512  # of which one is a draw from the posterior
 
 
 class PosteriorPass:
@@ -90,11 +91,16 @@ class Likelihood:
             self.constant = -0.5 * float(np.sum(np.log(v) + LOG_2_PI))
         self.bound_calls = {}
 
-    def __call__(self, n_rows):
-        """Return log p(target | z) of the first n_rows rows of `target` and `z`."""
+    def __call__(self, n_rows, observed=None):
+        """Return log p(target | z) of the first n_rows rows of `target` and `z`.
+
+        Only features that `observed` marks count, up to a constant.
+        """
         if n_rows not in self.bound_calls:
             self.bound_calls[n_rows] = self._bind(n_rows)
         replay(self.bound_calls[n_rows])
+        if observed is not None:
+            self.errors[:n_rows] *= observed
         return self.constant - self.errors[:n_rows].dot(self.precision).astype(np.float64)
 
     def _bind(self, n_rows):
@@ -154,6 +160,42 @@ def _bounds_of_piece(model, X, noise, n_drawn):
             log_p += likelihood(n_pairs).reshape(shape)
             log_ratios[rows, draws] = log_p - log_q[draws] + log_determinants[rows, None]
     return logsumexp(log_ratios, axis=1) - math.log(n_draws)
+
+
+def draw_codes(model, X, missing, rng):
+    """Return a code of each sample, drawn given its observed cells; the others are filled in X.
+
+    Half of the candidates are drawn from the encoder's distribution for the filled sample, half
+    from the prior. Of these one is chosen with the probability p(observed | z) p(z) / q(z), where q
+    is the density of the candidates: sampling importance resampling (Rubin, 1988, Bayesian
+    Statistics 3; Mattei & Frellsen, 2019, arXiv 1812.02633).
+    """
+    k, n_draws = model.network.n_components, RESAMPLED_DRAWS
+    result = np.empty((len(X), k), model.parameters.flat.dtype)
+    n_together = DRAWN_ROWS // n_draws
+    likelihood, send = Likelihood(model, n_together * n_draws), PosteriorPass(model, n_together)
+    target = np.empty((n_together, X.shape[1]), result.dtype)
+    for first in range(0, len(X), n_together):
+        rows = slice(first, min(first + n_together, len(X)))
+        n_rows = rows.stop - first
+        mean, log_variance = (each.astype(np.float64) for each in send(X[rows]))
+        std = np.exp(0.5 * log_variance)[:, None]
+        z = rng.standard_normal((n_rows, n_draws, k))
+        z[:, ::2] = z[:, ::2] * std + mean[:, None]
+        log_prior = -0.5 * np.square(z).sum(axis=2)
+        log_encoder = -0.5 * np.square((z - mean[:, None]) / std).sum(axis=2)
+        log_encoder -= 0.5 * log_variance.sum(axis=1, keepdims=True)
+        model.target_scaling.apply(X[rows], out=target[:n_rows])
+        likelihood.z[: n_rows * n_draws] = z.reshape(-1, k)
+        targets = likelihood.target[: n_rows * n_draws].reshape(n_rows, n_draws, -1)
+        targets[...] = target[:n_rows, None]
+        observed = np.repeat(~missing[rows], n_draws, axis=0)
+        logs = likelihood(n_rows * n_draws, observed).reshape(n_rows, n_draws)
+        logs += log_prior - np.logaddexp(log_prior, log_encoder)
+        shares = np.cumsum(np.exp(logs - logs.max(axis=1, keepdims=True)), axis=1)
+        chosen = (rng.random((n_rows, 1)) * shares[:, -1:] > shares).sum(axis=1)
+        result[rows] = z[np.arange(n_rows), chosen]
+    return result
 
 
 def _constants(model, X):

@@ -3,10 +3,12 @@
 from skae.plotting._code import CodeDisplay
 from skae.plotting._component_search import ComponentSearchDisplay
 from skae.plotting._distortion import DistortionDisplay
+from skae.plotting._kl_weight import RateDistortionDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._network import NetworkDisplay
 from skae.plotting._outliers import FeatureScoreDisplay, ReconstructionErrorDisplay
 from skae.plotting._reconstruction import DenoisingDisplay, ReconstructionDisplay
+from skae.plotting._samples import LatentGridDisplay, SampleDisplay
 from skae.plotting._traversal import InterpolationDisplay, TraversalDisplay
 from skae.plotting._weights import WeightsDisplay
 
@@ -17,10 +19,13 @@ __all__ = [
     "DistortionDisplay",
     "FeatureScoreDisplay",
     "InterpolationDisplay",
+    "LatentGridDisplay",
     "LossCurveDisplay",
     "NetworkDisplay",
+    "RateDistortionDisplay",
     "ReconstructionDisplay",
     "ReconstructionErrorDisplay",
+    "SampleDisplay",
     "TraversalDisplay",
     "WeightsDisplay",
 ]

@@ -31,7 +31,7 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from skae import AutoencoderOutlierDetector
+from skae import AutoencoderOutlierDetector, VariationalAutoencoder
 
 PROTOCOLS = ("semi", "unsup")
 
@@ -135,6 +135,7 @@ def detectors(seed):
         "skae reconstruction": lambda: AutoencoderOutlierDetector(
             criterion="reconstruction", random_state=seed
         ),
+        "VAE": lambda: VariationalAutoencoder(0.8, noise_variance="per_feature", random_state=seed),
         "5-NN": Neighbours,
         "LOF": LocalDensity,
         "IsolationForest": lambda: IsolationForest(random_state=seed),

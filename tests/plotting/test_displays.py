@@ -23,7 +23,8 @@ from skae import AutoencoderOutlierDetector, plotting
 DISPLAYS = [getattr(plotting, name) for name in plotting.__all__]
 # Names of `plots.CALLS` in the order of `plotting.__all__`.
 NAMES_OF_CALLS = ["code", "components", "denoising", "distortion", "features", "interpolation"]
-NAMES_OF_CALLS += ["loss", "network", "reconstruction", "errors", "traversal", "weights"]
+NAMES_OF_CALLS += ["grid", "loss", "network", "rate", "reconstruction", "errors", "samples"]
+NAMES_OF_CALLS += ["traversal", "weights"]
 
 
 def axes_of(display):
