@@ -173,7 +173,7 @@ class _BaseAutoencoder(
 
     def _parameters(self):
         """Return the parameters by name, with hidden layers that suit the number of features."""
-        return with_layer_sizes(self.get_params(deep=False), self.n_features_in_)
+        return with_layer_sizes(self.get_params(deep=False), getattr(self, "n_features_in_", None))
 
     def _holds_out(self, options, X_val):
         """Return whether `fit` holds samples out."""

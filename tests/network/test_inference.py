@@ -192,10 +192,10 @@ def answers(model, X):
 def checked(monkeypatch):
     """Count the calls of scikit-learn's checks."""
     calls = []
-    for name in ("validate", "check_array"):
-        check = getattr(_base, name)
+    for module, name in ((_validation, "validate"), (_base, "check_array")):
+        check = getattr(module, name)
         monkeypatch.setattr(
-            _base, name, lambda *a, check=check, **o: calls.append(1) or check(*a, **o)
+            module, name, lambda *a, check=check, **o: calls.append(1) or check(*a, **o)
         )
     return calls
 
