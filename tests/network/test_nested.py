@@ -123,8 +123,8 @@ def test_decay_is_scaled_by_the_share_that_a_decoder_reads(solver, share):
     network, _ = make_network((7, 4, 5), nested=True)
     plain, _ = make_network((7, 4, 5))
     assert share_read(len(network.decoder_sizes)) == 0.5
-    estimator = AutoencoderTransformer(solver=solver, alpha=3.0)
-    trainer = Trainer(read_options(estimator.get_params(deep=False)), 20.0)
+    estimator = AutoencoderTransformer(hidden_layer_sizes=4, solver=solver, learning_rate_init=1e-3)
+    trainer = Trainer(read_options(estimator.set_params(alpha=3.0).get_params(deep=False)), 20.0)
     alpha = 3.0 if solver == "adam" else 3.0 / 20
     assert trainer.decay(plain) == alpha
     assert trainer.decay(network) == share * alpha

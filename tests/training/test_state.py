@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skae import AutoencoderTransformer
-from skae._training.options import read_options
+from skae._training.options import read_options, with_layer_sizes
 from skae._training.state import resumed_state, start_state
 
 
@@ -14,7 +14,8 @@ def rows_of(n_rows, seed=0):
 
 
 def options_of(estimator, random_state=0):
-    return read_options(estimator.get_params(deep=False) | {"random_state": random_state})
+    parameters = with_layer_sizes(estimator.get_params(deep=False), 5)
+    return read_options(parameters | {"random_state": random_state})
 
 
 def start(estimator, rows, random_state=0):
