@@ -6,6 +6,7 @@ import math
 from numbers import Integral
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,7 +101,10 @@ def _fit_sizes(search, fold, sizes, scorer):
         _, autoencoder = _autoencoder_of(clone(search.estimator))
         autoencoder.set_params(n_components=size)
         validation = {"X_val": B} if autoencoder.early_stopping else {}
-        fitted = autoencoder.fit(A, **validation)
+        with warnings.catch_warnings():
+            # Folds of sorted samples differ; whether that is meant is for `cv` to say.
+            warnings.filterwarnings("ignore", message="X_val is on another scale")
+            fitted = autoencoder.fit(A, **validation)
         if step is not None:
             name, after = estimator.steps[step][0], clone(estimator).steps[step + 1 :]
             if after:

@@ -123,6 +123,12 @@ def test_default_sizes_are_powers_of_two_and_groups_reach_the_splitter():
     assert search.n_splits_ == 2
 
 
+def test_folds_of_sorted_samples_raise_no_warning():
+    iris = load_iris().data
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=KFold(3)).fit(iris)
+    assert search.n_splits_ == 3
+
+
 def test_frames_go_in_and_out():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X[:90]).add_prefix("a")

@@ -442,7 +442,7 @@ def test_a_weight_keeps_the_code_near_that_of_pca(nested):
         model = AutoencoderTransformer(2, linear_weight=weight, **options).fit(X)
         code = np.column_stack([model.transform(X), np.ones(len(X))])
         linear = PCA(2).fit_transform(X)
-        bends.append(np.sum((linear - code @ np.linalg.lstsq(code, linear)[0]) ** 2))
+        bends.append(np.sum((linear - code @ np.linalg.lstsq(code, linear, rcond=None)[0]) ** 2))
     assert bends[2] < 0.5 * bends[0]
     assert bends[1] < bends[0]
 

@@ -348,6 +348,14 @@ def plot_ranks(cases, path):
     figure.savefig(path)
 
 
+def write(path, described):
+    """Write a JSON file in one step, so that a run that is stopped leaves a whole one."""
+    if path:
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(described, indent=1))
+        temporary.replace(path)
+
+
 def main():
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -377,10 +385,8 @@ def main():
     described = {"folds": options.folds, "max_rows": options.max_rows, "cases": cases}
     for case in run_cases(options, list(cases)):
         cases.append(case)
-        if options.output:
-            options.output.write_text(json.dumps(described, indent=1))
-    if options.output:
-        options.output.write_text(json.dumps(described, indent=1))
+        write(options.output, described)
+    write(options.output, described)
     print_summary(cases)
     if options.plot:
         plot_ranks(cases, options.plot)
