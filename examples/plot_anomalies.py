@@ -79,7 +79,7 @@ for column, digit in zip(axes.T, [0, 2, 3, 4, 5, 6, 7, 8, 9]):
     unusual = np.sqrt(contributions.max() - contributions)
     column[0].imshow(sample.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
     column[1].imshow(detector.reconstruct(sample).reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
-    distances = column[2].imshow(unusual.reshape(8, 8), cmap="Oranges", vmin=0, vmax=20)
+    distances = column[2].imshow(unusual.reshape(8, 8), cmap="Oranges", vmin=0, vmax=8)
 for ax, name in zip(axes[:, 0], ["sample", "reconstruction", "unusual pixels"]):
     ax.set_ylabel(name, rotation="horizontal", ha="right", va="center", fontsize=11)
 for ax in axes.flat:

@@ -71,5 +71,5 @@ for noise, rows in results.items():
         label = name if name == "clean" else f"{name}\nMSE {error(images):.4f}"
         line[0].set_ylabel(label, rotation="horizontal", ha="right", va="center")
     share = 1 - error(rows["autoencoder"]) / error(rows["best PCA"])
-    fig.suptitle(f"{noise.capitalize()} noise: the autoencoder leaves {share:.0%} less than PCA")
+    fig.suptitle(f"{noise.capitalize()} noise: {share:.0%} less error than PCA leaves")
 plt.show()

@@ -38,10 +38,10 @@ GROUPS = {
     + ["momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon", "max_fun"],
 }
 REASONS = {
-    "hidden_layer_sizes": "two layers bend a surface better than one, at a similar time",
+    "hidden_layer_sizes": "two layers, as wide as the number of features asks for",
     "activation": '"relu", and the bounded "isru" if samples far from the others spoil it',
     "alpha": "a decay in each step, decoupled from the gradient, instead of a penalty",
-    "learning_rate_init": "parameters are averaged, which allows longer steps",
+    "learning_rate_init": "it suits the width; parameters are averaged, which allows longer steps",
     "early_stopping": "held-out samples decide whether training leaves PCA",
     "tol": "relative to the loss, not absolute",
     "n_iter_no_change": "noisy validation losses need more patience",
