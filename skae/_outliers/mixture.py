@@ -45,6 +45,8 @@ class Mixture:
 
     def log_joint(self, X):
         """Return log(s_j N(x_i; m_j, C_j)) of each sample and component."""
+        if len(self.means) * X.size <= MAX_STACKED_NUMBERS:
+            return _joint(self, X).T
         result = np.empty((len(X), len(self.means)))
         for j, (mean, root) in enumerate(zip(self.means, self.roots, strict=True)):
             whitened = X @ root
@@ -109,6 +111,8 @@ def fit_mixture(X, weights, n_components, rng, floor=0.0):
     Fraley & Raftery, 2007, J. Classification 24, section 3. The `floor` is then added to it. A
     weight of two counts as two copies.
     """
+    if n_components * X.size <= MAX_STACKED_NUMBERS:
+        return fit_mixtures(X, weights[None], n_components, rng, floor)[0]
     _, labels = kmeans(X, weights, n_components, rng)
     responsibilities = np.eye(n_components)[labels]
     mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities), floor)
