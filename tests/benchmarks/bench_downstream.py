@@ -265,7 +265,9 @@ def gain_lines(cases):
     }
     lines = []
     for reducer in dict.fromkeys(key[0] for key in errors):
-        pairs = [(errors[key], errors.get(("PCA", *key[1:]))) for key in errors if key[0] == reducer]
+        pairs = [
+            (errors[key], errors.get(("PCA", *key[1:]))) for key in errors if key[0] == reducer
+        ]
         gains = [100 * (1 - error / pca) for error, pca in pairs if pca]
         if reducer != "PCA" and gains:
             lines.append(f"  {reducer:34}{np.median(gains):+7.1f} %")
