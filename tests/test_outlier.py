@@ -423,8 +423,7 @@ def test_impossible_categories_are_outliers_and_common_ones_are_not(parameters, 
     assert scores[:3].min() > scores[3:].max()
     assert scores.min() > -100
     assert_array_equal(detector.predict(impossible), -1)
-    if detector.criterion == "likelihood":
-        assert_array_equal(detector.predict(np.eye(3)), 1)
+    assert_array_equal(detector.predict(np.eye(3)), 1)
 
 
 def test_values_beyond_ratings_are_outliers():

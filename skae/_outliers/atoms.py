@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtr
+
+from skae._training.splitting import is_repeated_table
 
 MIN_COPIES = 5
 MAX_VALUE_SHARE = 0.5  # of the distinct samples, for a column with few values
-UNDERDISPERSED = 1e-3  # probability of counts as even as these, had they come about by chance
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,7 @@ def count_copies(X):
     _, first, member, counts = np.unique(
         rows, return_index=True, return_inverse=True, return_counts=True
     )
-    frequent = counts[counts >= MIN_COPIES]
-    is_repeated = False
-    if len(frequent) > 1:
-        dispersion = np.square(frequent - frequent.mean()).sum() / frequent.mean()
-        is_repeated = bool(chdtr(len(frequent) - 1, dispersion) < UNDERDISPERSED)
+    is_repeated = is_repeated_table(counts[counts >= MIN_COPIES])
     is_discrete = len(first) < len(X) and not is_repeated
     is_discrete = is_discrete and all(_has_few_values(column) for column in X[first].T)
     return Copies(counts[member.ravel()], is_repeated, is_discrete)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy.special import logsumexp
 
-from skae._outliers.mixture import Mixture, best_n_components, fit_mixture
+from skae._outliers.mixture import Mixture, best_n_components, fit_mixture, fit_mixtures
 from skae._outliers.prototypes import Prototypes, fit_prototypes
 from skae._outliers.robust import leading_axes
 
@@ -177,7 +177,10 @@ def fit_density(basis, T, weights, trust, resolution, settings):
         floor = np.diag(resolution)
     if sizes is None:
         sizes = _level_sizes(P, levels, rng, floor)
-    mixtures = [fit_mixture(P, level, size, rng, floor) for level, size in zip(levels, sizes)]
+    if len(levels) == len(sizes) and len(set(sizes)) == 1:
+        mixtures = fit_mixtures(P, np.stack(levels), sizes[0], rng, floor)
+    else:
+        mixtures = [fit_mixture(P, level, size, rng, floor) for level, size in zip(levels, sizes)]
     if is_clean:
         n_prototypes = max(int(weights.sum() // MIN_PROTOTYPE_WEIGHT), 1)
         n_prototypes = min(n_prototypes, MAX_PROTOTYPES, len(P))

@@ -7,6 +7,7 @@ from scipy.special import chdtri
 
 from skae._network.scaling import measure_scaling, rounding_errors
 
+MIN_OTHERS = 10  # samples to measure beside the copies of one that has most of the weight
 SUPPORT_FRACTION = 0.75  # of the samples, by weight, that the minimum covariance determinant uses
 TAIL_PROBABILITY = 0.025  # of a normal sample outside the ellipsoid
 MAX_CATEGORIES, MIN_CATEGORY_SHARE = 10, 0.75
@@ -172,6 +173,7 @@ class Ellipsoid:
 def fit_ellipsoid(rows, seed):
     """Return the ellipsoid of the bulk, outside of which 2.5 % of normal samples would be.
 
+    If one sample occurs so often that its copies alone would be the bulk, the others are measured.
     Columns are standardised first, and categorical ones left out. Samples of more than 50 columns
     are measured along their 50 leading principal axes. Of more than 5000 samples, 5000 are drawn.
     """
@@ -186,6 +188,7 @@ def fit_ellipsoid(rows, seed):
     is_measured = ~are_categorical(X, weights)
     if not is_measured.any():
         return Ellipsoid(center, np.zeros((n_features, 1)), 1.0)
+    weights = _weights_without_copies(X, weights)
     rounding = np.square(rounding_errors(X, weights) / scale)
     P = X - center
     P /= scale
@@ -206,6 +209,14 @@ def fit_ellipsoid(rows, seed):
     size = max(_normal_cutoff(distances, weights, P.shape[1]), 1e-12)
     center = center + scale * (axes @ mean)
     return Ellipsoid(center, axes @ whitener(covariance) / scale[:, None], size)
+
+
+def _weights_without_copies(X, weights):
+    """Return weights with zero for the copies of a sample that has half of the weight, if any."""
+    is_copy = (X == weighted_quantiles(X, weights, 0.5)).all(axis=1)
+    others = np.where(is_copy, 0.0, weights)
+    is_usual = 2 * others.sum() <= weights.sum()
+    return others if is_usual and np.count_nonzero(others) >= MIN_OTHERS else weights
 
 
 def _normal_cutoff(distances, weights, n_axes):

@@ -13,13 +13,13 @@ from skae._training.splitting import (
     GivenSplits,
     count_earlier,
     group_samples,
+    is_repeated_table,
     merge_equal_rows,
 )
 
 CHUNK_BYTES, MAX_CHUNK_BATCHES = 2**20, 16
 MAX_MERGED_ROWS = 1000
 MAX_NOISE_DRAWS = 20  # for each sample
-MIN_REPEATED = 20  # distinct samples, with equal numbers of copies, of a repeated table
 MIN_MEAN_COPIES = 5  # of each distinct sample, where copies are taken to be independent
 NO_SPLITS = GivenSplits()
 
@@ -174,8 +174,8 @@ def deal_copies(rows, seed):
 
     This is done if there are five copies or more of each distinct sample, on average. Samples are
     then categories or other discrete values, and new ones repeat them. If a fold held all copies of
-    one, models would be trained without it. Merged samples are divided again. If twenty or more
-    distinct samples have equal numbers of copies, a table was repeated: new samples then differ.
+    one, models would be trained without it. Merged samples are divided again. If a table was
+    repeated, new samples differ instead.
     """
     dependence, total = rows.splitter.dependence, rows.weights.sum()
     n_distinct = dependence.n_samples - dependence.n_copies
@@ -185,7 +185,7 @@ def deal_copies(rows, seed):
         return rows
     member = np.unique(rows.X, axis=0, return_inverse=True)[1].ravel()
     counts = np.bincount(member, rows.weights)
-    if len(counts) >= MIN_REPEATED and np.ptp(counts) < 1e-6 * counts.max():
+    if is_repeated_table(counts):
         return rows
     n_parts = np.ones(len(rows), int)
     if len(rows) <= MAX_MERGED_ROWS:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtr
 
 from skae._sparse import is_sparse, side_by_side, sorted_rows
 from skae._training.dependence import (
@@ -14,6 +15,8 @@ from skae._training.dependence import (
 )
 
 N_DIRECTIONS, MAX_PARTS = 4, 1000
+MIN_REPEATED = 20  # distinct samples of a repeated table
+UNDERDISPERSED = 1e-3  # probability of numbers of copies as even as these, if they were random
 HEAVY_SHARE = 0.1  # of the weight: a group with more is held out last
 
 
@@ -122,6 +125,18 @@ class FoldSplitter:
         if folds[-1] + 1 < wanted:  # a group is heavier than a fold: count groups instead
             folds = np.arange(len(weight)) * wanted // len(weight)
         return folds[self.groups]
+
+
+def is_repeated_table(counts):
+    """Return whether these numbers of copies of distinct samples are those of a repeated table.
+
+    They then vary less than they would by chance, by the chi-squared test of their dispersion. At
+    least twenty are needed: as few as the values of one category may be equal by design.
+    """
+    if len(counts) < MIN_REPEATED:
+        return False
+    dispersion = np.square(counts - counts.mean()).sum() / counts.mean()
+    return bool(chdtr(len(counts) - 1, dispersion) < UNDERDISPERSED)
 
 
 def splits_of_folds(folds):

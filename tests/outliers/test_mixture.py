@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from skae._outliers.mixture import Mixture, best_n_components, fit_mixture
+from skae._outliers import mixture as mixtures
+from skae._outliers.mixture import Mixture, best_n_components, fit_mixture, fit_mixtures
 
 
 def clustered_rows(n_rows=300, n_features=3, seed=0):
@@ -140,3 +141,26 @@ def test_left_out_samples_choose_the_number_of_components():
     for X, expected in ((clustered_rows(60), 2), (clustered_rows(60) % 3, 1)):
         rng = np.random.default_rng(0)
         assert best_n_components(X, ones, [1, 2], rng) == expected
+
+
+def test_small_mixtures_are_fitted_together(monkeypatch):
+    """They are those that would be fitted one by one, also if samples have no weight."""
+    X = clustered_rows(90, 2)
+    weights = np.random.default_rng(1).integers(0, 3, (3, len(X))).astype(float)
+    floor = np.diag([1e-3, 1e-2])
+    together = fit_mixtures(X, weights, 3, np.random.default_rng(2), floor)
+    rng = np.random.default_rng(2)
+    monkeypatch.setattr(mixtures, "MAX_STACKED_NUMBERS", 0)
+    for row, mixture in zip(weights, together, strict=True):
+        alone = fit_mixture(X[row > 0], row[row > 0], 3, rng, floor)
+        for name in ("counts", "sums", "squares", "means", "roots", "log_norms"):
+            found, expected = getattr(mixture, name), getattr(alone, name)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+    joint = together[0].log_joint(X)
+    candidates, drawn = [1, 2, 3, 4], []
+    for limit in (10**6, 0):
+        monkeypatch.setattr(mixtures, "MAX_STACKED_NUMBERS", limit)
+        rng = np.random.default_rng(3)
+        drawn.append((best_n_components(X, weights[0], candidates, rng, floor), rng.random()))
+        np.testing.assert_allclose(together[0].log_joint(X), joint, rtol=1e-9)
+    assert drawn[0] == drawn[1]

@@ -322,3 +322,11 @@ def test_a_line_about_given_splits():
     given = GivenSplits(None, (sides([0, 1], [2, 3]), sides([1, 2, 3], [4, 5])))
     expected = "validation_split: 2 splits, 2 to 3 samples to train on, 2 held out."
     assert str(given) == expected
+
+
+def test_even_numbers_of_copies_are_those_of_a_repeated_table():
+    drawn = np.bincount(np.random.default_rng(0).integers(0, 40, 400))
+    assert not is_repeated_table(drawn)
+    assert is_repeated_table(np.full(40, 10))
+    assert is_repeated_table(np.append(np.full(38, 10), [9, 8]))  # a few rows have been removed
+    assert not is_repeated_table(np.full(10, 50))  # as few may be the values of one category
