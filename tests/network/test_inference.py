@@ -18,6 +18,7 @@ from skae import (
     VariationalAutoencoder,
     _base,
     _fitted_model,
+    _validation,
 )
 from skae._network import inference
 from skae._network.inference import blocks
