@@ -51,7 +51,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         reconstruction should explain. A transformer then uses the fewest components that reach
         this share on held-out samples, but never more than PCA needs; two or three trial fits
         decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
-    hidden_layer_sizes : int, sequence of int or "auto", default=(128, 128)
+    hidden_layer_sizes : int, sequence of int or "auto", default="auto"
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
         least 64 and at most 128, rounded up to a multiple of 16.
@@ -88,7 +88,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
         over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
         L-BFGS ignores the schedule.
-    learning_rate_init : float or "auto", default=2e-3
+    learning_rate_init : float or "auto", default="auto"
         Initial learning rate. With Adam and Shampoo "auto" is 4e-3 if all hidden layers have 64
         units or more. Narrower ones need larger steps: the rate is then multiplied by 64 divided by
         the number of units of the narrowest layer, 16 at most, and `alpha` is divided by this
@@ -381,13 +381,13 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         self,
         n_components: int | float | None = 2,
         *,
-        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] | str = (128, 128),
+        hidden_layer_sizes: int | Sequence[int] | NDArray[Any] | str = "auto",
         activation: str | Activation = "auto",
         solver: str | Optimizer = "adam",
         alpha: float = 1.0,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: str = "constant",
-        learning_rate_init: float | str = 2e-3,
+        learning_rate_init: float | str = "auto",
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
