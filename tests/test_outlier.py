@@ -93,10 +93,10 @@ def test_auto_flags_some_rows_of_many_kinds_and_not_all():
     rng = np.random.default_rng(0)
     for X in (
         normal_rows(),
-        rng.normal(size=(200, 4)),
-        rng.standard_t(3, size=(200, 4)),
-        rng.uniform(size=(200, 4)),
-        rng.exponential(size=(200, 4)),
+        rng.normal(size=(120, 4)),
+        rng.standard_t(3, size=(120, 4)),
+        rng.uniform(size=(120, 4)),
+        rng.exponential(size=(120, 4)),
     ):
         detector = AutoencoderOutlierDetector(**QUICK).fit(X)
         assert 0 < np.mean(detector.predict(X) == -1) < 0.2
@@ -136,17 +136,17 @@ def test_so_few_rows_that_none_has_a_small_p_value():
     assert detector.predict(far) == [-1]
 
 
-@pytest.mark.parametrize("n_features", [2, 6, 40])
+@pytest.mark.parametrize("n_features", [2, 20])
 def test_false_alarms_are_as_stated_where_training_quantiles_are_not(n_features):
     found, of_training = [], []
-    for seed in range(4):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         X, unseen = (rng.normal(size=(n, n_features)) for n in (200, 2000))
         detector = AutoencoderOutlierDetector(**QUICK).fit(X)
         found.append(np.mean(detector.predict_pvalue(unseen) <= 0.1))
         quantile = np.quantile(detector.score_samples(X), 0.1)
         of_training.append(np.mean(detector.score_samples(unseen) < quantile))
-    # Four times 200 rows held out: a standard deviation of 0.011.
+    # Three times 200 rows held out: a standard deviation of 0.012.
     assert 0.06 < np.mean(found) < 0.135
     assert np.mean(of_training) > np.mean(found)
 
@@ -168,17 +168,8 @@ def test_of_many_rows_some_are_learned_and_others_calibrate():
     assert (few.n_samples_seen_, len(few.calibration_scores_)) == (800, 200)
 
 
-def test_rows_that_say_when_to_stop_calibrate_first():
-    """They are a tenth of these 6000 rows, and no others are needed."""
-    X = normal_rows(6000)
-    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
-    assert len(detector.calibration_scores_) == 600
-    assert np.isin(detector.calibration_scores_, detector.score_samples(X)).all()
-    alarms = np.mean(detector.predict(normal_rows(3000, seed=4)) == -1)
-    assert abs(alarms - 0.05) < 0.03  # three deviations
-
-
-def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
+def test_rows_that_say_when_to_stop_calibrate_and_make_no_mixtures(monkeypatch):
+    """They are a tenth of these 5000 rows, and no others are needed."""
     learned = []
 
     def spy(parts, *others):
@@ -188,9 +179,14 @@ def test_mixtures_are_not_made_from_rows_held_out(monkeypatch):
     monkeypatch.setattr("skae._outliers.scoring.fit_basis", spy)
     X = normal_rows(5000)
     detector = AutoencoderOutlierDetector(**QUICK).fit(X)
+    assert len(detector.calibration_scores_) == 500
     Z = (X - detector.mean_) / detector.scale_
-    held = np.isin(detector.score_samples(X), detector.calibration_scores_)
+    scores = detector.score_samples(X)
+    assert np.isin(detector.calibration_scores_, scores).all()
+    held = np.isin(scores, detector.calibration_scores_)
     assert_array_equal(learned[0], Z[~held])
+    alarms = np.mean(detector.predict(normal_rows(3000, seed=4)) == -1)
+    assert abs(alarms - 0.05) < 0.033  # three deviations
 
 
 def test_no_training_rows_are_kept():
@@ -378,11 +374,13 @@ def test_weights_are_repetitions(contamination):
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("factor", [1e-8, 1 / 130, 100, 1e8])
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("method", "factor"),
+    [("fit", 1e-8), ("fit", 100), ("partial_fit", 1 / 70), ("partial_fit", 1e8)],
+)
 def test_a_common_factor_of_the_weights_has_no_effect(method, factor):
-    X = np.vstack([normal_rows(120), odd_rows(10)])
-    for weights in (np.ones(130), np.random.default_rng(7).uniform(0, 2, 130)):
+    X = np.vstack([normal_rows(60), odd_rows(10)])
+    for weights in (np.ones(70), np.random.default_rng(7).uniform(0, 2, 70)):
         expected, found = (
             getattr(AutoencoderOutlierDetector(**QUICK), method)(X, sample_weight=c * weights)
             for c in (1, factor)
@@ -434,6 +432,7 @@ def test_values_beyond_ratings_are_outliers():
     assert_array_equal(detector.predict([[-9, 0, 1], [33, 0, 1], [12, 0, -2], [12, 0, 4]]), -1)
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_novelty_trusts_all_training_samples():
     """A second, small cluster is normal if the user says that there are no outliers."""
     X = np.vstack([normal_rows(300), odd_rows(10)])
@@ -450,6 +449,7 @@ def test_novelty_trusts_all_training_samples():
     assert trusting.set_params(novelty=False).fit(X).ellipsoid_ is not None
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("novelty", [False, True])
 def test_the_score_is_a_density(novelty):
     """Its integral over the standardised features is one, also where the network is wide."""
@@ -459,21 +459,21 @@ def test_the_score_is_a_density(novelty):
     parameters = QUICK | {"n_components": 1, "hidden_layer_sizes": (256,), "max_iter": 40}
     detector = AutoencoderOutlierDetector(**parameters, novelty=novelty, early_stopping=False)
     detector.fit(X)
-    axis = np.linspace(-9, 9, 401)
+    axis = np.linspace(-6, 6, 267)
     Z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     density = np.exp(detector.score_samples(Z * detector.scale_ + detector.mean_))
     assert density.sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=0.02)
 
 
 def test_parts_need_little_memory_beyond_the_data():
-    X = np.random.default_rng(0).normal(size=(100_000, 20))  # 16 MB
+    X = np.random.default_rng(0).normal(size=(50_000, 20))  # 8 MB
     detector = AutoencoderOutlierDetector(**QUICK).partial_fit(X[:1000])
     for rows in (X[:200], X):  # the first call imports what it needs
         tracemalloc.start()
         detector.partial_fit(rows)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peak < 24e6
+    assert peak < 19e6
 
 
 def test_the_first_part_needs_little_memory_beyond_the_data(monkeypatch):
@@ -546,11 +546,11 @@ def test_grid_search_with_and_without_labels():
     parameters = QUICK | {"early_stopping": False, "max_iter": 3}
     grid = {"n_components": [1, 2]}
     detector = AutoencoderOutlierDetector(**parameters)
-    search = GridSearchCV(detector, grid, scoring="roc_auc", cv=3).fit(X, truth)
+    search = GridSearchCV(detector, grid, scoring="roc_auc", cv=2).fit(X, truth)
     assert search.best_score_ > 0.9
-    search = GridSearchCV(detector, grid, cv=3).fit(X)
+    search = GridSearchCV(detector, grid, cv=2).fit(X)
     assert np.isfinite(search.best_score_)
-    scores = cross_val_score(detector, X, truth, scoring="f1", cv=3)
+    scores = cross_val_score(detector, X, truth, scoring="f1", cv=2)
     assert np.isfinite(scores).all()
 
 
@@ -586,7 +586,7 @@ def odd_data():
         "mostly copies": np.vstack([np.zeros((50, 5)), X[:10]]),
         "more columns than rows": rng.normal(size=(20, 80)),
         "heavy tails": rng.standard_cauchy(size=(100, 4)),
-        "integers": rng.poisson(1, size=(80, 4)).astype(float),
+        "integers": rng.poisson(1, size=(120, 4)).astype(float),
         "binary": (X > 1).astype(float),
         "huge": 1e150 * X,
         "tiny": 1e-150 * X,
@@ -682,9 +682,9 @@ def test_later_batches_are_scored_before_they_are_learned():
 def test_the_model_follows_rows_that_move():
     detector = AutoencoderOutlierDetector(early_stopping=False, **QUICK)
     detector.partial_fit(normal_rows(400))
-    moved = normal_rows(3000, seed=4) + 1.5 * detector.scale_
+    moved = normal_rows(2400, seed=4) + 1.5 * detector.scale_
     before = detector.score(moved)
-    for start in range(0, 3000, 300):
+    for start in range(0, 2400, 300):
         detector.partial_fit(moved[start : start + 300])
     assert detector.score(moved) > before + 1
     assert np.mean(detector.predict(moved) == -1) < 0.15

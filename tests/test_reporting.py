@@ -1,6 +1,7 @@
 """Reports of the detector: selections, bounds, explanations, and the files that keep them."""
 
 import io
+from itertools import product
 import pickle
 from unittest.mock import patch
 
@@ -191,6 +192,7 @@ def test_explain_names_the_feature_that_does_not_suit(detector):
     assert detector.score_samples(changed)[0] > detector.score_samples(X)[0]
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("criterion", ["likelihood", "reconstruction"])
 def test_shares_sum_to_one_and_follow_the_contributions(criterion):
     detector = AutoencoderOutlierDetector(criterion=criterion, **QUICK).fit(boxes(300))
@@ -202,6 +204,7 @@ def test_shares_sum_to_one_and_follow_the_contributions(criterion):
     assert to_blame.tolist() == [f"x{j}" for j in order[: len(to_blame)]]
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 def test_one_hot_columns_are_one_feature():
     X = pd.DataFrame(odd_boxes(), columns=NAMES, index=["tall", "odd"])
     detector = AutoencoderOutlierDetector(**QUICK).fit(pd.DataFrame(boxes(400), columns=NAMES))
@@ -215,6 +218,7 @@ def test_one_hot_columns_are_one_feature():
     assert in_polars["value"][3] == "red + green"
 
 
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("columns", [range(6), pd.MultiIndex.from_product([["a", "b"], [1, 2, 3]])])
 def test_names_that_are_no_strings(columns):
     X = pd.DataFrame(boxes(100), columns=columns)
@@ -266,7 +270,7 @@ def test_reports_need_a_fitted_detector_and_valid_samples(detector, method):
 # ---------------------------------------------------------------- units and files
 
 
-@pytest.mark.parametrize("n_rows", [200, 600])
+@pytest.mark.parametrize("n_rows", [60, 510])
 def test_a_changed_unit_deals_the_same_calibration_samples(n_rows):
     X = np.random.default_rng(0).normal(size=(n_rows, 4)) @ np.diag([1, 2, 3, 4])
     detector = AutoencoderOutlierDetector(**QUICK | {"max_iter": 1})
@@ -277,16 +281,17 @@ def test_a_changed_unit_deals_the_same_calibration_samples(n_rows):
         assert_allclose(other.offset_, first.offset_, rtol=1e-5)
 
 
-@pytest.mark.parametrize("n_rows", [1, 7, 300])
+@pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_saved_detector_answers_bit_for_bit(n_rows, dtype):
+def test_a_saved_detector_answers_bit_for_bit(dtype):
     X = np.random.default_rng(0).normal(size=(300, 6)).astype(dtype)
     detector = AutoencoderOutlierDetector(**QUICK | {"max_iter": 1}).fit(X)
     file = io.BytesIO()
     joblib.dump(detector, file)
     file.seek(0)
+    methods = "score_samples", "score_features", "predict_pvalue", "reconstruct"
     for loaded in (pickle.loads(pickle.dumps(detector)), joblib.load(file)):
-        for method in ("score_samples", "score_features", "predict_pvalue", "reconstruct"):
+        for method, n_rows in product(methods, [1, 7, 300]):
             expected = getattr(detector, method)(X[:n_rows])
             assert_array_equal(getattr(loaded, method)(X[:n_rows]), expected)
 

@@ -123,6 +123,9 @@ def outliers(results):
     if "data" not in results[0]:
         yield from many_rows(results)
         return
+    if "chosen" in results[0]:
+        yield from search(results)
+        return
     for protocol in dict.fromkeys(r["protocol"] for r in results):
         mine = [r for r in results if r["protocol"] == protocol]
         sets = list(dict.fromkeys(r["data"] for r in mine))
@@ -148,6 +151,22 @@ def outliers(results):
         yield from (f"Protocol “{protocol}”, ROC AUC of each data set times 100:", "")
         rows = [[s, *(f"{100 * auc[d][i]:.1f}" for d in detectors)] for i, s in enumerate(sets)]
         yield from table(["data", *detectors], rows)
+
+
+def search(results):
+    """AUC of the setting with the highest held-out score, beside those of all settings."""
+    figures = {
+        "chosen by score": [r["chosen"] for r in results],
+        "mean of the settings": [mean(r["aucs"]) for r in results],
+        "best": [max(r["aucs"]) for r in results],
+        "worst": [min(r["aucs"]) for r in results],
+        "defaults": [r["default"] for r in results],
+    }
+    yield from (f"Search by score among {len(results[0]['aucs'])} settings, ROC AUC times 100:", "")
+    rows = [[r["data"], *(f"{100 * f[i]:.1f}" for f in figures.values())]
+            for i, r in enumerate(results)]  # fmt: skip
+    means = [f"{100 * mean(found):.1f}" for found in figures.values()]
+    yield from table(["data", *figures], [*rows, ["mean", *means]])
 
 
 def many_rows(results):

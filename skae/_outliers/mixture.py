@@ -45,8 +45,6 @@ class Mixture:
 
     def log_joint(self, X):
         """Return log(s_j N(x_i; m_j, C_j)) of each sample and component."""
-        if len(self.means) * X.size <= MAX_STACKED_NUMBERS:
-            return _joint(self, X).T
         result = np.empty((len(X), len(self.means)))
         for j, (mean, root) in enumerate(zip(self.means, self.roots, strict=True)):
             whitened = X @ root

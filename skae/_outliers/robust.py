@@ -213,7 +213,8 @@ def fit_ellipsoid(rows, seed):
 
 def _weights_without_copies(X, weights):
     """Return weights with zero for the copies of a sample that has half of the weight, if any."""
-    is_copy = (X == weighted_quantiles(X, weights, 0.5)).all(axis=1)
+    median = weighted_quantiles(X, weights, 0.5)
+    is_copy = (median == X).all(axis=1)
     others = np.where(is_copy, 0.0, weights)
     is_usual = 2 * others.sum() <= weights.sum()
     return others if is_usual and np.count_nonzero(others) >= MIN_OTHERS else weights

@@ -156,11 +156,9 @@ def test_small_mixtures_are_fitted_together(monkeypatch):
         for name in ("counts", "sums", "squares", "means", "roots", "log_norms"):
             found, expected = getattr(mixture, name), getattr(alone, name)
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
-    joint = together[0].log_joint(X)
     candidates, drawn = [1, 2, 3, 4], []
     for limit in (10**6, 0):
         monkeypatch.setattr(mixtures, "MAX_STACKED_NUMBERS", limit)
         rng = np.random.default_rng(3)
         drawn.append((best_n_components(X, weights[0], candidates, rng, floor), rng.random()))
-        np.testing.assert_allclose(together[0].log_joint(X), joint, rtol=1e-9)
     assert drawn[0] == drawn[1]

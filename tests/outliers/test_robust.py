@@ -207,3 +207,12 @@ def test_blocks_of_samples_have_the_same_weights(monkeypatch):
     expected = ellipsoid.sample_weights(X)
     monkeypatch.setattr("skae._outliers.robust.BLOCK_NUMBERS", 40)
     np.testing.assert_allclose(ellipsoid.sample_weights(X), expected, rtol=1e-12)
+
+
+def test_copies_of_one_sample_are_not_the_bulk():
+    """Four of five samples are equal; the ellipsoid is that of the others."""
+    X = correlated_rows()
+    copies = np.vstack([X, np.tile(np.median(X, axis=0), (4 * len(X), 1))])
+    ellipsoid = fitted(copies)
+    assert np.mean(ellipsoid.sample_weights(X) == 1) > 0.9
+    assert ellipsoid.sample_weights(copies[-1:]) == 1

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from skae._training.splitting import MAX_PARTS, GivenSplits, group_samples, merge_equal_rows
+from skae._training.splitting import (
+    MAX_PARTS,
+    GivenSplits,
+    group_samples,
+    is_repeated_table,
+    merge_equal_rows,
+)
 
 
 def rows(n_rows=60, n_features=4, dtype=np.float64, seed=0):
