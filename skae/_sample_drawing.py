@@ -14,11 +14,11 @@ from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
 from skae._outliers.drawing import draw_from_density
-from skae._sample_density import fit_sample_density
+from skae._sample_density import MAX_COLUMNS, fit_sample_density
 from skae._sampling import evenly_spaced, generator
 from skae._sparse import MAX_MEASURED_NUMBERS, measured_rows
 
-MAX_KEPT_ROWS, MAX_KEPT_FEATURES = 1000, 64
+MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 1000, 2**18  # of the training samples
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
 MAX_PRODUCTS = 2 * 10**7  # n_rows n_columns**2 n_components: a tenth of a second
 
@@ -42,12 +42,11 @@ class SampleDrawing:
         """Draw samples that resemble the training samples.
 
         Values stay in the range of the training samples; those of a discrete feature are among its
-        values. With up to 64 features, samples are drawn from a mixture of normal distributions of
-        the normal scores of the features, which the first call fits to at most 1,000 training
-        samples that the estimator keeps. With more features, codes and residuals are drawn from a
-        mixture that `fit` has fitted to them, as in a detector, and the codes are decoded. A
-        variational autoencoder draws codes from the standard normal distribution instead, and noise
-        as its `loss` says.
+        values. Samples are drawn from a mixture of normal distributions of the normal scores of the
+        features, which the first call fits to at most 1,000 training samples that the estimator
+        keeps. A detector keeps none: it draws codes and residuals from a mixture that `fit` has
+        fitted to them, and decodes the codes. A variational autoencoder draws codes from the
+        standard normal distribution, and noise as its `loss` says.
 
         Parameters
         ----------
@@ -75,9 +74,9 @@ class SampleDrawing:
             If the number of samples is not a positive integer, or the given samples do not match
             the training samples.
         AttributeError
-            If the estimator was last trained by `partial_fit`, which learns no density, or by
-            `fit` on sparse samples with more than 2097 features. A variational autoencoder needs no
-            density.
+            If the estimator was last trained by `partial_fit`, which keeps no samples, or is a
+            detector fitted to sparse samples with more than 2097 features. A variational
+            autoencoder needs neither.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -120,7 +119,7 @@ class SampleDrawing:
 
     def _draw_given(self, X, missing, rng):
         """Return samples with missing cells drawn, whose values may still be out of range."""
-        if self._sampling_rows is not None:
+        if self._sampling_rows is not None and X.shape[1] <= MAX_COLUMNS:
             return self._sample_density.complete(X, missing, rng)
         gaussian = self._gaussian
         Z = np.where(missing, 0, (X - gaussian.mean) / gaussian.scale)
@@ -137,16 +136,14 @@ class SampleDrawing:
         return density
 
     def _sampling_attributes(self, result):
-        """Return what `sample` needs as private attributes, learned from the training samples.
+        """Return what `sample` needs as private attributes: samples to fit a density to.
 
-        Samples with few features are kept, for a density that is fitted when it is needed. Else a
-        density of the codes is fitted.
+        Wide samples are fewer: at most 262,144 numbers are kept.
         """
-        if result.rows.X.shape[1] > MAX_KEPT_FEATURES:
-            return self._code_density_attributes(result)
         X, _, weights = result.rows.arrays()
         present = np.flatnonzero(weights)
-        kept = present[evenly_spaced(len(present), MAX_KEPT_ROWS)]
+        n_kept = min(MAX_KEPT_ROWS, max(MAX_KEPT_NUMBERS // X.shape[1], 2))
+        kept = present[evenly_spaced(len(present), n_kept)]
         rows = {"X": np.asarray(X[kept]), "weights": weights[kept]}
         values = measure_column_values(X)
         return {"_column_values": values, "_sampling_rows": rows, "_sampling_density": None}

@@ -178,12 +178,13 @@ def test_given_samples_that_do_not_match():
 
 
 def test_many_features():
-    """A density of the codes is fitted to them, and cells are drawn from a normal distribution."""
+    """The density is one of principal components; cells are drawn from a normal distribution."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 3)) @ rng.normal(size=(3, 70)) + 0.1 * rng.normal(size=(150, 70))
     model = AutoencoderTransformer(3, **SMALL).fit(X)
     drawn = model.sample(300, random_state=0)
     assert_allclose(drawn.std(axis=0), X.std(axis=0), rtol=0.35)
+    assert_allclose(np.corrcoef(drawn.T), np.corrcoef(X.T), atol=0.25)
     given = X.copy()
     given[:, 35:] = np.nan
     completed = model.sample(given=given, random_state=0)

@@ -233,6 +233,24 @@ def mnist(results):
     )
 
 
+def mnist_vae(results):
+    """The bound on test images in the course of training, and with more draws at the end."""
+    found = results["results"]
+    scored = [(i, *point) for i, point in enumerate(found["curve"], 1) if point[1] is not None]
+    rows = [[i, f"{s:.0f}", f"{bound:.2f}", f"{rate:.2f}"]
+            for i, s, bound, rate in scored]  # fmt: skip
+    yield from table(["epochs", "seconds", "nats, 1 draw, 1,000 images", "rate"], rows)
+    final = [[name, f"{value:.2f}"] for name, value in found.items() if "nats" in name]
+    yield from table(["at the end, all images", "nats"], final)
+
+
+def smoothness(results):
+    """Shares of variance and jumps of decoded paths."""
+    rows = [[data, name, f"{r2:.3f}", *(f"{jump:.2f}" for jump in jumps)]
+            for data, name, r2, *jumps in results]  # fmt: skip
+    yield from table(["data", "model", "R2", "mean jump", "largest jump"], rows)
+
+
 def time_to_quality(results):
     """How soon each solver is where PCA is, and where PyTorch ends."""
     for result in results:
@@ -430,6 +448,8 @@ SHOWN = {
     "bench_sparse.py": sparse,
     "bench_promise.py": promise,
     "bench_mnist.py": mnist,
+    "bench_mnist_vae.py": mnist_vae,
+    "bench_smoothness.py": smoothness,
     "bench_time_to_quality.py": time_to_quality,
     "bench_features.py": features,
     "bench_reconstruction.py": reconstruction,
