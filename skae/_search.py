@@ -12,9 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone, is_classifier
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
@@ -31,7 +28,8 @@ def _autoencoder_of(estimator):
 
     The number is None if the estimator is no Pipeline.
     """
-    steps = estimator.steps if isinstance(estimator, Pipeline) else [(None, estimator)]
+    is_pipeline = hasattr(estimator, "steps")
+    steps = estimator.steps if is_pipeline else [(None, estimator)]
     found = [i for i, (_, step) in enumerate(steps) if _takes_validation_set(step)]
     if len(found) != 1:
         raise ValueError(
@@ -39,7 +37,7 @@ def _autoencoder_of(estimator):
             f"one of them, got {estimator!r}."
         )
     autoencoder = steps[found[0]][1]
-    return (found[0] if isinstance(estimator, Pipeline) else None), autoencoder
+    return (found[0] if is_pipeline else None), autoencoder
 
 
 def _takes_validation_set(step):
@@ -84,6 +82,8 @@ def _fit_sizes(search, fold, sizes, scorer):
 
     `fold` holds X, y and the indices of the training and the test samples.
     """
+    from sklearn.pipeline import Pipeline
+
     X, y, train, test = fold
     X_train, X_test = take_rows(X, train), take_rows(X, test)
     y_train, y_test = (None if y is None else take_rows(y, rows) for rows in (train, test))
@@ -260,6 +260,10 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         ValueError
             If X or a parameter is invalid.
         """
+        # Imported here, because `import skae` is to import no more than PCA does.
+        from sklearn.metrics import check_scoring
+        from sklearn.model_selection import check_cv
+
         step, _ = _autoencoder_of(self.estimator)
         validate_data(self, X, skip_check_array=True)  # the estimator checks the values
         X, y, groups = indexable(X, y, groups)
@@ -441,6 +445,8 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     @property
     def scorer_(self) -> Any:
         """Function that computes the scores."""
+        from sklearn.metrics import check_scoring
+
         return check_scoring(self._fitted(), scoring=self.scoring)
 
     def _fitted(self):
