@@ -27,7 +27,8 @@ def warn_of_loud_noise(level, X):
     """Warn if the standard deviation of Gaussian noise is far above that of the samples."""
     sample = X.take(evenly_spaced(len(X), MAX_MEASURED_ROWS), axis=0)
     deviation = float(np.sqrt(np.mean(sample.var(axis=0, dtype=np.float64))))
-    if deviation and level > MAX_RELATIVE_NOISE * deviation:
+    rounding = 1e3 * np.finfo(X.dtype).eps * float(np.abs(sample).max(initial=0))
+    if deviation > rounding and level > MAX_RELATIVE_NOISE * deviation:
         warnings.warn(
             f"Gaussian noise with noise_level={level:g} is {level / deviation:.0f} times the "
             f"standard deviation of X, {deviation:.3g}: hardly anything of the samples is left. "

@@ -6,7 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 from sklearn.model_selection import KFold
 
 from skae import (
@@ -90,7 +89,6 @@ BAD_ROWS = {
     "no rows": (rows()[:0], ValueError, r"0 sample\(s\)"),
     "no columns": (rows()[:, :0], ValueError, r"0 feature\(s\)"),
     "ragged": ([[1, 2], [3]], ValueError, "inhomogeneous"),
-    "CSR": (csr_array(rows()), TypeError, "Sparse data was passed"),
 }
 
 
