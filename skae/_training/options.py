@@ -109,25 +109,32 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True)
-class SolverOptions:
-    """How to minimise the loss: by mini-batches, or by L-BFGS if there is no optimizer.
+class Schedule:
+    """How the learning rate changes: the name of a function of `trainer`, and its exponent.
 
-    The learning rate rises linearly to that of its schedule in the first `n_warm_up_steps`.
+    In the first `n_warm_up_steps` it rises linearly to that of the function.
     """
+
+    name: str
+    power_t: float
+    n_warm_up_steps: int = 0
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How to minimise the loss: by mini-batches, or by L-BFGS if there is no optimizer."""
 
     optimizer: Optimizer | None
     alpha: float
     batch_size: int
-    learning_rate: str
     learning_rate_init: float
-    power_t: float
+    schedule: Schedule
     max_iter: int
     shuffle: bool
     tol: float
     n_iter_no_change: int
     averaging: float
     max_fun: int
-    n_warm_up_steps: int = 0
 
     @property
     def is_lbfgs(self):
@@ -325,14 +332,16 @@ def _solver_options(parameters):
     names = [name for name in SolverOptions.__dataclass_fields__ if name in parameters]
     values = {name: parameters[name] for name in names}
     values["batch_size"] = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
+    n_warm_up_steps = 0
     if values["learning_rate_init"] == "auto":
         values["learning_rate_init"] = AUTO_LEARNING_RATE_OF_OTHERS
         if optimizer is not None and optimizer.is_scale_free:
             factor = rate_factor(parameters["hidden_layer_sizes"])
             values["learning_rate_init"] = AUTO_LEARNING_RATE * factor
             values["alpha"] /= factor
-            values["n_warm_up_steps"] = N_WARM_UP_STEPS
-    return SolverOptions(optimizer=optimizer, **values)
+            n_warm_up_steps = N_WARM_UP_STEPS
+    schedule = Schedule(parameters["learning_rate"], parameters["power_t"], n_warm_up_steps)
+    return SolverOptions(optimizer=optimizer, schedule=schedule, **values)
 
 
 def rate_factor(hidden_layer_sizes):

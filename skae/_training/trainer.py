@@ -300,17 +300,17 @@ class Trainer:
         fresh = optimizer.init(state.parameters.trained)
         if not fresh.keys() <= state.optimizer.keys():
             state.optimizer |= fresh
-        schedule = solver.learning_rate
+        schedule, power_t = solver.schedule.name, solver.schedule.power_t
         if averaged:
             state.start_average(solver.averaging)
         elif schedule == "cosine":
             schedule = "constant"
         n_steps = solver.max_iter * math.ceil(len(loader.rows) / loader.batch_size)
-        rate = partial(SCHEDULES[schedule], solver.learning_rate_init, solver.power_t, n_steps)
+        rate = partial(SCHEDULES[schedule], solver.learning_rate_init, power_t, n_steps)
         if schedule == "cosine":  # each warm start begins it anew
             rate = partial(_rate_since, rate, state.n_steps_before)
-        if solver.n_warm_up_steps:
-            rate = partial(warmed_up, rate, solver.n_warm_up_steps)
+        if solver.schedule.n_warm_up_steps:
+            rate = partial(warmed_up, rate, solver.schedule.n_warm_up_steps)
         shuffle = solver.shuffle and loader.batch_size < len(loader.rows)
         rng = np.random.default_rng([self.options.seeds.samples, state.optimizer["steps"]])
         decay = self.decay(state.model.network, objective.plan.fixed_encoder)

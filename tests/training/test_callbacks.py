@@ -182,7 +182,7 @@ def test_halves_are_phases_that_may_follow_the_training():
 def test_restarts_are_phases_too():
     """With the activation free to choose, and codes nested, the training may begin three times."""
     recorder = Recorder()
-    rows = np.random.default_rng(0).normal(size=(600, 6))
+    rows = np.random.default_rng(0).uniform(-2, 2, size=(600, 6))  # not normally distributed
     parameters = QUICK | {"nested": True, "max_iter": 30, "n_iter_no_change": 2}
     AutoencoderTransformer(**parameters).set_callbacks(recorder).fit(rows)
     phases = [task[1] for task in recorder.ended if len(task) == 2]
@@ -532,7 +532,7 @@ def test_the_usual_rule_says_what_is_kept_when_a_callback_stops():
 
 @pytest.mark.parametrize("n_rows", [200, 600])
 def test_a_stop_ends_a_nested_fit_before_its_decoders_go_on_alone(n_rows):
-    noise = np.random.default_rng(0).normal(size=(n_rows, 6))  # with nothing to be learned
+    noise = np.random.default_rng(0).uniform(-2, 2, size=(n_rows, 6))  # nothing can be learned
     parameters = QUICK | {"nested": True, "max_iter": 60, "n_iter_no_change": 3}
     recorder = Recorder()
     free = AutoencoderTransformer(4, **parameters).set_callbacks(recorder).fit(noise)

@@ -251,13 +251,15 @@ def test_automatic_learning_rate(sizes, factor):
         solver = read_options(changed | {"alpha": 0.5}).solver
         assert solver.learning_rate_init == pytest.approx(4e-3 * factor)
         assert solver.alpha == pytest.approx(0.5 / factor)
-        assert solver.n_warm_up_steps == N_WARM_UP_STEPS
+        assert solver.schedule.n_warm_up_steps == N_WARM_UP_STEPS
         given = read_options(changed | {"alpha": 0.5, "learning_rate_init": 0.1}).solver
-        assert (given.learning_rate_init, given.alpha, given.n_warm_up_steps) == (0.1, 0.5, 0)
+        assert (given.learning_rate_init, given.alpha) == (0.1, 0.5)
+        assert given.schedule.n_warm_up_steps == 0
     for solver in ("sgd", "lbfgs"):
         changed = parameters(hidden_layer_sizes=sizes, solver=solver, learning_rate_init="auto")
         solver = read_options(changed | {"alpha": 0.5}).solver
-        assert (solver.learning_rate_init, solver.alpha, solver.n_warm_up_steps) == (2e-3, 0.5, 0)
+        assert (solver.learning_rate_init, solver.alpha) == (2e-3, 0.5)
+        assert solver.schedule.n_warm_up_steps == 0
 
 
 @pytest.mark.parametrize(
