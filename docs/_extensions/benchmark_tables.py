@@ -421,12 +421,13 @@ def imputation_pipeline(results):
 
 def sparse(results):
     """Errors, memory and time on sparse matrices."""
-    sizes = dict.fromkeys(case["k"] for case in results["error"])
-    rows = []
-    for name in dict.fromkeys(case["reducer"] for case in results["error"]):
-        mine = {case["k"]: case for case in results["error"] if case["reducer"] == name}
+    errors, rows = results.get("error", []), []
+    sizes = dict.fromkeys(case["k"] for case in errors)
+    for name in dict.fromkeys(case["reducer"] for case in errors):
+        mine = {case["k"]: case for case in errors if case["reducer"] == name}
         rows.append([name, *(f"{mine[k]['error']:.3f}" for k in sizes)])
-    yield from table(["share of the squares left", *(f"k = {k}" for k in sizes)], rows)
+    if rows:
+        yield from table(["share of the squares left", *(f"k = {k}" for k in sizes)], rows)
     if results.get("memory"):
         names = ("matrix", "parameters", "added", "vectors", "dense")
         rows = [
