@@ -394,10 +394,10 @@ def imputation(results):
 
         ours, behind = ratios("skae", "iterative"), ratios("skae", "gaussian")
         row = [f"{mechanism.upper()}, {float(rate):.0%}", len(found), f"{geometric_mean(ours):.3f}"]
-        row += [f"{mean(ratio < 1 for ratio in ours):.0%}"]
+        row += [f"{median(ours):.3f}", f"{mean(ratio < 1 for ratio in ours):.0%}"]
         row += [f"{geometric_mean(ratios('gaussian', 'iterative')):.3f}"]
         rows.append([*row, f"{mean(ratio > 1.01 for ratio in behind):.0%}", f"{max(behind):.3f}"])
-    header = ["missing", "sets", "error over IterativeImputer's", "ahead of it on"]
+    header = ["missing", "sets", "error over IterativeImputer's", "median", "ahead of it on"]
     header += ["single Gaussians over it", "behind single Gaussians by 1 %", "worst"]
     yield from table(header, rows)
 
@@ -421,19 +421,21 @@ def imputation_pipeline(results):
 
 def sparse(results):
     """Errors, memory and time on sparse matrices."""
-    sizes = dict.fromkeys(case["k"] for case in results["error"])
-    rows = []
-    for name in dict.fromkeys(case["reducer"] for case in results["error"]):
-        mine = {case["k"]: case for case in results["error"] if case["reducer"] == name}
+    errors, rows = results.get("error", []), []
+    sizes = dict.fromkeys(case["k"] for case in errors)
+    for name in dict.fromkeys(case["reducer"] for case in errors):
+        mine = {case["k"]: case for case in errors if case["reducer"] == name}
         rows.append([name, *(f"{mine[k]['error']:.3f}" for k in sizes)])
-    yield from table(["share of the squares left", *(f"k = {k}" for k in sizes)], rows)
-    names = ("matrix", "parameters", "added", "vectors", "dense")
-    rows = [
-        [case["dtype"], *(f"{case[f'{name}_mb']:.0f}" for name in names)]
-        for case in results.get("memory", [])
-    ]
-    header = ["MB", "matrix", "parameters", "added at the peak", "of it vectors", "X made dense"]
-    yield from table(header, rows)
+    if rows:
+        yield from table(["share of the squares left", *(f"k = {k}" for k in sizes)], rows)
+    if results.get("memory"):
+        names = ("matrix", "parameters", "added", "vectors", "dense")
+        rows = [
+            [case["dtype"], *(f"{case[f'{name}_mb']:.0f}" for name in names)]
+            for case in results["memory"]
+        ]
+        header = ["MB", "matrix", "parameters", "added at the peak", "of it vectors"]
+        yield from table([*header, "X made dense"], rows)
     time = results.get("time")
     if time:
         shape = " x ".join(map(str, time["shape"]))

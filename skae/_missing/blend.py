@@ -248,10 +248,14 @@ def fit_blend(rows, trials, sizes, rng):
 
 
 def observed_range(rows):
-    """Return the minimum and the maximum of the observed cells of each feature, of shape (2, n)."""
+    """Return the minimum and the maximum of the observed cells of each feature, of shape (2, n).
+
+    Both are zero, the mean, for a feature without any.
+    """
     lowest = np.where(rows.missing, np.inf, rows.X).min(axis=0)
     highest = np.where(rows.missing, -np.inf, rows.X).max(axis=0)
-    return np.stack([lowest, highest])
+    is_empty = rows.missing.all(axis=0)
+    return np.where(is_empty, 0, [lowest, highest])
 
 
 def _clustered(rows, filled, covariance, size, seed, chosen):

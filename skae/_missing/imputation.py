@@ -76,7 +76,9 @@ class Imputation:
         return filled
 
     def _fill_block(self, X, missing, rng):
-        Z = np.where(missing, 0, (X - self.mean) / self.scale)
+        """Return filled samples; values beyond the training range are read as its end."""
+        Z = np.clip((X - self.mean) / self.scale, *self.blend.bounds)
+        Z = np.where(missing, 0, Z)
         filled = self.blend.conditional_means(Z, missing)
         if self.correction is not None:
             filled += self.correction(filled, missing)

@@ -68,3 +68,13 @@ def test_intervals_of_draws_cover_the_truth(seed):
     missing = np.isnan(test)
     covered = ((low <= truth) & (truth <= high))[missing].mean()
     assert 0.85 <= covered <= 0.95
+
+
+def test_values_far_from_training_are_read_as_the_nearest_there():
+    X = table()
+    imputer = AutoencoderImputer(**QUICK).fit(with_gaps(X))
+    far = np.array([[1e12, np.nan, 5, 5], [5, 5, -1e12, np.nan]])
+    near = far.copy()
+    near[0, 0], near[1, 2] = X[:, 0].max() + 1, X[:, 2].min() - 1
+    gaps = np.isnan(far)
+    np.testing.assert_array_equal(imputer.transform(far)[gaps], imputer.transform(near)[gaps])
