@@ -171,7 +171,7 @@ def test_given_samples_that_do_not_match():
     with pytest.raises(ValueError, match="given does not match X"):
         model.sample(given=pd.DataFrame(rows(3), columns=list("abdc")))
     model.set_output(transform="pandas")
-    drawn = model.sample(2, given=pd.DataFrame([[np.nan, 0, 1, 2]], columns=list("abcd")))
+    drawn = model.sample(2, given=pd.DataFrame([[np.nan, 0.0, 1.0, 2.0]], columns=list("abcd")))
     assert drawn.shape == (2, 4)
     with pytest.raises(ValueError, match="given does not match X"):
         model.sample(given=pd.DataFrame(np.zeros((1, 3)), columns=list("abc")))
