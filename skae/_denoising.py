@@ -13,6 +13,7 @@ from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._containers import Splits
 from skae._sampling import evenly_spaced
+from skae._sparse import measured_rows
 from skae.activations import Activation
 from skae.corruptions import CORRUPTIONS, Corruption, Gaussian, SaltPepper, make_corruption
 from skae.losses import Loss
@@ -25,7 +26,8 @@ MAX_MEASURED_ROWS = 1000
 
 def warn_of_loud_noise(level, X):
     """Warn if the standard deviation of Gaussian noise is far above that of the samples."""
-    sample = X.take(evenly_spaced(len(X), MAX_MEASURED_ROWS), axis=0)
+    n_rows = measured_rows(X, MAX_MEASURED_ROWS)
+    sample = X.take(evenly_spaced(len(X), n_rows), axis=0)
     deviation = float(np.sqrt(np.mean(sample.var(axis=0, dtype=np.float64))))
     rounding = 1e3 * np.finfo(X.dtype).eps * float(np.abs(sample).max(initial=0))
     if deviation > rounding and level > MAX_RELATIVE_NOISE * deviation:

@@ -16,7 +16,6 @@ from skae._outliers.density import Density, fit_density
 from skae._outliers.drawing import draw_from_density
 from skae._sample_density import MAX_COLUMNS, fit_sample_density
 from skae._sampling import evenly_spaced, generator
-from skae._sparse import MAX_MEASURED_NUMBERS, measured_rows
 
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 1000, 2**18  # of the training samples
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
@@ -74,9 +73,8 @@ class SampleDrawing:
             If the number of samples is not a positive integer, or the given samples do not match
             the training samples.
         AttributeError
-            If the estimator was last trained by `partial_fit`, which keeps no samples, or is a
-            detector fitted to sparse samples with more than 2097 features. A variational
-            autoencoder needs neither.
+            If the estimator was last trained by `partial_fit`, which keeps no samples. A
+            variational autoencoder needs none.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -104,9 +102,8 @@ class SampleDrawing:
             return self._sample_density.draw(n_samples, rng).astype(dtype)
         if self._sampling_density is None:
             raise AttributeError(
-                "sample needs a density of the codes, which fit learns unless X is sparse and has "
-                f"more than {MAX_MEASURED_NUMBERS // MAX_ROWS} features, and partial_fit does not "
-                "learn. Call fit on such X, or use a VariationalAutoencoder."
+                "sample needs training samples, which partial_fit does not keep: call fit, or use "
+                "a VariationalAutoencoder."
             )
         state = self._sampling_density
         drawn = draw_from_density(Density.from_dict(state["density"]), n_samples, rng)
@@ -159,9 +156,6 @@ class SampleDrawing:
         attributes = {"_column_values": measure_column_values(X), "_sampling_rows": None}
         chosen = evenly_spaced(len(X), MAX_ROWS)
         X, weights = X[chosen], weights[chosen]
-        if measured_rows(X, MAX_ROWS) < MAX_ROWS:
-            return attributes | {"_sampling_density": None}
-        X = np.asarray(X)
         code = inference.encode(model, X)
         both = np.hstack([code, X - inference.decode(model, code)]).astype(np.float64)
         mean = np.average(both, axis=0, weights=weights)
