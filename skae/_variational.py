@@ -52,7 +52,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
     hidden_layer_sizes : int, sequence of int or "auto", default=(128, 128)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
         a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
-        least 64 and at most 128, rounded up to a multiple of 16.
+        least 96 and at most 128, rounded up to a multiple of 16.
     activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
         "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu";

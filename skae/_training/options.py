@@ -25,7 +25,7 @@ AUTO_LEARNING_RATE, AUTO_WIDTH, N_WARM_UP_STEPS, MAX_RATE_FACTOR = 4e-3, 64, 50,
 AUTO_LEARNING_RATE_OF_OTHERS = 2e-3
 # hidden_layer_sizes="auto": two layers of twice as many units as there are features, in this range
 # and a multiple of the last number.
-MIN_AUTO_UNITS, MAX_AUTO_UNITS, AUTO_UNITS_STEP = 64, 128, 16
+MIN_AUTO_UNITS, MAX_AUTO_UNITS, AUTO_UNITS_STEP = 96, 128, 16
 # activation="auto" starts with the first in a plain network and with the second in a nested one;
 # if training restarts, the third may replace them.
 PLAIN_ACTIVATION, NESTED_ACTIVATION, BOUNDED_ACTIVATION = AUTO_ACTIVATIONS = "relu", "silu", "isru"

@@ -264,7 +264,7 @@ def test_automatic_learning_rate(sizes, factor):
 
 @pytest.mark.parametrize(
     ("n_features", "n_units"),
-    [(1, 64), (32, 64), (33, 80), (40, 80), (41, 96), (64, 128), (999, 128)],
+    [(1, 96), (48, 96), (49, 112), (56, 112), (57, 128), (999, 128)],
 )
 def test_automatic_layers(n_features, n_units):
     changed = with_layer_sizes(parameters(hidden_layer_sizes="auto"), n_features)
@@ -275,7 +275,7 @@ def test_automatic_layers(n_features, n_units):
 def test_defaults_are_automatic():
     defaults = AutoencoderTransformer().get_params()
     assert defaults["hidden_layer_sizes"] == defaults["learning_rate_init"] == "auto"
-    X = np.random.default_rng(0).normal(size=(20, 36))
+    X = np.random.default_rng(0).normal(size=(20, 50))
     model = AutoencoderTransformer(2, max_iter=1, early_stopping=False).fit(X)
-    assert model.architecture_["widths"] == [36, 80, 80, 2, 80, 80, 36]
-    assert model.partial_fit(X).architecture_["widths"] == [36, 80, 80, 2, 80, 80, 36]
+    assert model.architecture_["widths"] == [50, 112, 112, 2, 112, 112, 50]
+    assert model.partial_fit(X).architecture_["widths"] == [50, 112, 112, 2, 112, 112, 50]
