@@ -573,6 +573,7 @@ CURVED = {
 CURVED |= {"max_iter": 60, "random_state": 0}
 
 
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_rows", [300, 1500])
 def test_the_code_stays_that_of_pca_where_some_size_is_exact(n_rows, dtype):
