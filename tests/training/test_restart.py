@@ -36,6 +36,7 @@ def score_of_pca():
     return explained_variance(X, pca.inverse_transform(pca.transform(X)), np.ones(len(X)))
 
 
+@pytest.mark.filterwarnings("ignore:The first call of partial_fit has")
 @pytest.mark.parametrize(
     ("Estimator", "n_rows"),
     [(AutoencoderTransformer, 2), (AutoencoderTransformer, 10), (DenoisingAutoencoder, 3)],
