@@ -469,6 +469,8 @@ class _BaseAutoencoder(
         filled = self._validate_filled(X)
         X = filled.X
         weights = self._validate_weights(sample_weight, X)
+        if filled.missing is not None and filled.missing.all():
+            raise ValueError("X holds nothing but NaN: there is no value to compare.")
         if is_sparse(X):
             errors = inference.mean_squared_errors(self._model, X).astype(np.float64)
             return explained_share(X, X.shape[1] * errors, weights)

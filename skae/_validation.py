@@ -58,6 +58,8 @@ class ValidatesSamples:
             check_range(samples, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
+        if not is_sparse(samples) and np.isnan(samples[:1]).all() and np.isnan(samples).all():
+            raise ValueError(f"{name} holds nothing but NaN.")
         return samples
 
     def _validate_paired(self, X, samples, name):

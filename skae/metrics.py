@@ -405,9 +405,16 @@ def check_reducer(estimator, caller):
         if not hasattr(estimator, name):
             raise TypeError(
                 f"{caller} needs an estimator with transform and inverse_transform; "
-                f"{type(estimator).__name__} has no {name}."
+                f"{type(estimator).__name__} has no {name}.{hint_of_steps(estimator)}"
             )
     check_is_fitted(estimator)
+
+
+def hint_of_steps(estimator):
+    """Return what to pass instead of a Pipeline that ends in a classifier or a regressor."""
+    steps = getattr(estimator, "steps", None) or []
+    is_followed = len(steps) > 1 and hasattr(steps[-1][1], "predict")
+    return " Pass the Pipeline without its last step: pipe[:-1]." if is_followed else ""
 
 
 def check_nested(estimator, caller):

@@ -203,3 +203,12 @@ def test_detector(criterion):
     complete_scores = detector.score_samples(normal[600:])
     deviation = complete_scores.std()
     assert abs(complete_scores.mean() - scores[:600].mean()) < 0.5 * deviation
+
+
+def test_samples_of_nothing_but_nan_cannot_be_compared():
+    nothing = np.full_like(X[:3], np.nan)
+    with pytest.raises(ValueError, match="X_val holds nothing but NaN"):
+        AutoencoderTransformer(2, max_iter=1).fit(X, X_val=nothing)
+    model = AutoencoderTransformer(2, max_iter=1, early_stopping=False).fit(X)
+    with pytest.raises(ValueError, match="X holds nothing but NaN"):
+        model.score(nothing)

@@ -140,7 +140,10 @@ def test_estimators_that_cannot_reconstruct_raise():
         reconstruction_score(FactorAnalysis(2).fit(X), X)
     with pytest.raises(TypeError, match="LogisticRegression has no transform"):
         reconstruction_score(LogisticRegression(), X)
-    with pytest.raises(TypeError, match="Pipeline has no inverse_transform"):
+    pipe = make_pipeline(PCA(2), LogisticRegression()).fit(X, X[:, 0] > X[:, 0].mean())
+    with pytest.raises(TypeError, match=r"Pipeline has no transform. Pass .*: pipe\[:-1\]"):
+        reconstruction_score(pipe, X)
+    with pytest.raises(TypeError, match=r"Pipeline has no inverse_transform\.$"):
         reconstruction_score(make_pipeline(StandardScaler(), FactorAnalysis(2)).fit(X), X)
 
 

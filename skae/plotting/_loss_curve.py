@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._containers import FloatArray
+from skae.metrics import hint_of_steps
 from skae.plotting._drawing import merge_keywords, prepare_axes
 from skae.plotting._validation import final_step
 
@@ -146,7 +147,7 @@ class LossCurveDisplay:
         if not hasattr(model, "loss_curve_"):
             raise TypeError(
                 f"{cls.__name__} needs an estimator with loss_curve_; {type(model).__name__} has "
-                "none."
+                f"none.{hint_of_steps(estimator)}"
             )
         losses = np.asarray(model.loss_curve_, dtype=np.float64)
         if not len(losses):
