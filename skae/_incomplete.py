@@ -8,6 +8,21 @@ from skae._missing.gaps import Filled, Gaussian, fit_gaussian, gaussian_of_model
 from skae._network import inference
 from skae._network.network import loss_of
 from skae._training.batches import all_rows, grouped_rows, prepared_rows, with_missing
+from skae._training.stream import MAX_SHIFT, MIN_COMPARED_ROWS
+
+
+def has_moved(X, missing, weights, gaussian):
+    """Return whether the mean of the observed cells of any feature is far from a Gaussian's.
+
+    Too few samples, or a feature without any value, cannot tell.
+    """
+    present = weights > 0
+    known = ~missing[present]
+    counts = known.sum(axis=0)
+    if len(known) < MIN_COMPARED_ROWS or not counts.all():
+        return False
+    mean = np.where(known, X[present], 0).sum(axis=0, dtype=np.float64) / counts
+    return bool((np.abs(mean - gaussian.mean) > MAX_SHIFT * gaussian.scale).any())
 
 
 class FillsGaps:
@@ -33,8 +48,9 @@ class FillsGaps:
     def _filled_training(self, samples, weights, first):
         """Return X as Filled, X_clean, and X_val, all without missing cells.
 
-        If any cell is missing, a first fit also fits the Gaussian that fills it. Missing cells of
-        the target have no loss: those of X_clean if it is given, else those of X.
+        If any cell is missing, a first fit also fits the Gaussian that fills it, and so does a
+        later one if samples have moved to another level. Missing cells of the target have no loss:
+        those of X_clean if it is given, else those of X.
         """
         X, X_clean, X_val = samples
         gaps = [None if each is None else missing_cells(each) for each in samples]
@@ -44,6 +60,8 @@ class FillsGaps:
                 known = np.isnan(X) if gaps[0] is None else gaps[0]
                 self._check_columns(known[weights > 0])
                 self.gaussian_ = fit_gaussian(X, known, weights).asdict()
+        elif gaps[0] is not None and has_moved(X, gaps[0], weights, self._gaussian):
+            self.gaussian_ = fit_gaussian(X, gaps[0], weights).asdict()
         X, X_clean = (self._fill(*pair) for pair in zip((X, X_clean), gaps))
         if gaps[2] is not None:
             X_val = with_missing(all_rows(self._fill(X_val, gaps[2])), gaps[2])

@@ -212,3 +212,23 @@ def test_samples_of_nothing_but_nan_cannot_be_compared():
     model = AutoencoderTransformer(2, max_iter=1, early_stopping=False).fit(X)
     with pytest.raises(ValueError, match="X holds nothing but NaN"):
         model.score(nothing)
+
+
+@pytest.mark.filterwarnings("ignore::skae.ShiftedSamplesWarning")
+def test_incomplete_samples_that_move_to_another_level_are_followed():
+    rng = np.random.default_rng(0)
+    loadings = rng.normal(size=(3, 8))
+
+    def draw(n_rows, level, noise=0.3):
+        rows = (
+            level + rng.normal(size=(n_rows, 3)) @ loadings + noise * rng.normal(size=(n_rows, 8))
+        )
+        return np.where(rng.random(rows.shape) < 0.03, np.nan, rows)
+
+    detector = AutoencoderOutlierDetector(3, max_iter=20, random_state=0)
+    for level in [0] * 4 + [100] * 16:
+        detector.partial_fit(draw(100, level))
+    assert np.abs(detector.mean_ - 100).max() < 2
+    assert detector.scale_.max() < 10
+    scores = detector.score_samples(np.vstack([draw(200, 100), draw(200, 100, noise=3)]))
+    assert roc_auc_score(np.repeat([1, 0], 200), scores) > 0.95

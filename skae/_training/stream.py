@@ -25,7 +25,7 @@ BLOCK_NUMBERS = 2**18  # of the samples whose deviations are squared at once
 CHECK_FACTOR = 1.05  # the weight of all samples grows by this between two comparisons with PCA
 MIN_COMPARED_ROWS = 20
 MAX_SHIFT, MAX_RATIO = 4.0, 5.0  # of the means, in deviations, and of the deviations
-MIN_UNLIKE_SHARE = 0.75  # of the features
+MIN_UNLIKE_SHARE = 0.5  # of the features
 # Two calls with as many samples are sorted if this share of the means differs by more deviations.
 MIN_SORTED_ROWS, MAX_SORTED_SHIFT, MIN_SORTED_SHARE = 100, 0.5, 0.25
 MAX_ODD_WEIGHT = 500.0  # of samples on another level, after which they are the usual ones
