@@ -447,7 +447,7 @@ class FeatureScoreDisplay:
             Fitted, with `score_features`: an `AutoencoderOutlierDetector`, or a Pipeline that ends
             in one. Features and values are then those that the other steps pass to the detector.
         x : array-like of shape (n_features,) or (1, n_features)
-            The sample.
+            The sample. Missing cells have no bar.
         feature_names : list of str, default=None
             Names of the features; None takes those of a data frame or of the estimator.
         n_features : int, default=10
@@ -490,10 +490,12 @@ class FeatureScoreDisplay:
         if feature_names is None:
             feature_names = find_feature_names(x, estimator)
         contributions = np.asarray(estimator.score_features(x))[0]
+        names = check_feature_names(feature_names, len(contributions))
+        is_known = ~np.isnan(contributions)  # missing cells have no contribution
         display = cls(
-            contributions,
-            check_feature_names(feature_names, len(contributions)),
-            values=as_samples(x, "x")[0],
+            contributions[is_known],
+            [name for name, known in zip(names, is_known) if known],
+            values=as_samples(np.asarray(x)[:, is_known], "x")[0],
             offset=estimator.offset_,
             typical=_typical_score(estimator) / len(contributions),
         )

@@ -200,3 +200,13 @@ def test_features_without_names_are_numbered():
     assert display.feature_names == [str(j) for j in range(12)]
     with pytest.raises(ValueError, match="got 1 names for 12 features"):
         FeatureScoreDisplay.from_estimator(model, rows()[0], feature_names=["a"])
+
+
+def test_missing_cells_have_no_bar():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((60, 4)) < 0.05, np.nan, rng.normal(size=(60, 4)))
+    detector = AutoencoderOutlierDetector(1, max_iter=1, random_state=0).fit(X)
+    display = FeatureScoreDisplay.from_estimator(detector, [1.0, np.nan, -2.0, 0.5])
+    assert display.feature_names == ["0", "2", "3"]
+    assert display.values.tolist() == [1.0, -2.0, 0.5]
+    assert len(display.bars_) == 3
