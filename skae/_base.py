@@ -35,7 +35,7 @@ from skae._training.options import read_options, with_layer_sizes
 from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
-from skae._validation import ValidatesSamples, check_directions, read_splits
+from skae._validation import ValidatesSamples, check_directions, check_values, read_splits
 from skae.losses import LOSSES
 from skae.metrics import explained_share, explained_variance
 
@@ -114,6 +114,7 @@ class _BaseAutoencoder(
             weights = self._validate_weights(sample_weight, X)
             if X_val is not None:
                 X_val = self._validate_like(X, X_val, "X_val")
+                check_values(X_val, "X_val")
                 names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
                 warn_of_another_scale(X_val, X if weights.all() else X[weights > 0], names)
             X_clean = None if X_clean is None else self._validate_paired(X, X_clean, "X_clean")

@@ -58,8 +58,6 @@ class ValidatesSamples:
             check_range(samples, self.loss)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
-        if not is_sparse(samples) and np.isnan(samples[:1]).all() and np.isnan(samples).all():
-            raise ValueError(f"{name} holds nothing but NaN.")
         return samples
 
     def _validate_paired(self, X, samples, name):
@@ -69,7 +67,14 @@ class ValidatesSamples:
             raise ValueError(
                 f"{name} must have as many samples as X: got {len(samples)}, expected {len(X)}."
             )
+        check_values(samples, name)
         return like(X, samples)
+
+
+def check_values(samples, name):
+    """Raise ValueError if samples hold no value but NaN."""
+    if not is_sparse(samples) and np.isnan(samples[:1]).all() and np.isnan(samples).all():
+        raise ValueError(f"{name} holds nothing but NaN.")
 
 
 def check_directions(X, network):
