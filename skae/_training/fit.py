@@ -55,9 +55,9 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
         result = _train_to_end(run, X_val, tasks)
     history = result.history
     message = unfinished_warning(history.record, history.latest_losses, trainer.options.solver)
-    # Without a best epoch the start is kept. The number of epochs of a detector, whose code has a
-    # bottleneck, is chosen by the outliers that it finds.
-    is_expected = not history.best_iter or trainer.options.network.bottleneck
+    # Without a best epoch the start is kept. The number of epochs of a detector is chosen by the
+    # outliers that it finds.
+    is_expected = not history.best_iter or trainer.options.network.is_detector
     if message is not None and not is_expected:
         trainer.warn(message)
     return result

@@ -68,6 +68,11 @@ class NetworkOptions:
     bottleneck: bool = False
 
     @property
+    def is_detector(self):
+        """Return whether the network is that of a detector: it alone standardizes each feature."""
+        return self.standardize
+
+    @property
     def is_share(self):
         """Return whether `n_components` is a share of the variance."""
         return not isinstance(self.n_components, Integral)

@@ -157,8 +157,8 @@ class Run:
         if self.resumed or self.options.solver.is_lbfgs or len(self.rows) > MAX_HALVED_ROWS:
             return False
         n_numbers = len(self.rows) * self.rows.X.shape[1]
-        if self.options.network.standardize and n_numbers > MAX_HALVED_NUMBERS:
-            return False  # a detector, whose density makes up for what the network leaves
+        if self.options.network.is_detector and n_numbers > MAX_HALVED_NUMBERS:
+            return False  # its density makes up for what the network leaves
         splitter = self.rows.splitter
         return splitter is not None and splitter.n_groups > 1 and not self.rows.splits
 
