@@ -228,8 +228,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     linear_weight : float in [0, inf], default=0.0
         Weight of a second loss, which keeps a code that linear models can read. It is the mean
         squared error, of scaled samples, that the nonlinear part of the code adds if the linear
-        path alone decodes it. With 0 the code bends as the reconstruction needs it. With 0.5 a
-        linear model reads about as much from it as from PCA's code; see the user guide for what
+        path alone decodes it. With 0 the code bends as the reconstruction needs it. With 1 a
+        linear model reads nearly as much from it as from PCA's code; see the user guide for what
         that costs. With ``numpy.inf`` the encoder is linear: the code is that of the linear path,
         in PCA's order, and only the decoder is nonlinear. Any other value than 0 needs a linear
         path and a linear code. Held-out samples are judged without this loss.
