@@ -135,7 +135,8 @@ class _BaseAutoencoder(
                 attributes = self._fitted_attributes(result, X, weights, trainer, tasks)
                 self._keep(attributes | self._sampling_attributes(result))
                 self._stream = None
-            self._record["seconds"] = perf_counter() - started
+            is_auto = self.activation == "auto"
+            self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
             tasks.end()
         self._print_report()
         return self

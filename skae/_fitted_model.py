@@ -175,13 +175,14 @@ class FittedModel:
         """Return lines on what happened in `fit`, as far as the file of a version has kept it."""
         fitted = vars(self)
         names = ("gain_over_pca_", "gain_over_pca_bound_")
-        gain, record = Gain(*(fitted.get(name) for name in names)), fitted.get("_record")
+        gain, record = Gain(*(fitted.get(name) for name in names)), fitted.get("_record") or {}
         activation = self.architecture_["activations"][0]
-        is_auto = self.activation == "auto" and self.architecture_["n_encoder_layers"] > 1
+        is_auto = record.get("is_auto_activation", self.activation == "auto")
+        is_auto = is_auto and self.architecture_["n_encoder_layers"] > 1
         return [
             *training_lines(record, self.n_iter_, self.best_iter_, activation if is_auto else None),
             *gain.lines(self.architecture_["loss"], self._start),
-            *time_lines(record or {}),
+            *time_lines(record),
         ]
 
     def _print_report(self):

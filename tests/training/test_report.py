@@ -126,3 +126,10 @@ def test_what_happens_on_the_way_is_announced(capsys):
         "No epoch is certain to improve on the start: training starts again, with "
         "activation='isru'."
     ]
+
+
+def test_a_parameter_set_after_fit_does_not_change_what_is_said_of_it():
+    parameters = SMALL | {"activation": "tanh", "early_stopping": False}
+    model = AutoencoderTransformer(**parameters).fit(rows(100))
+    before = model.summary()
+    assert model.set_params(activation="auto").summary() == before
