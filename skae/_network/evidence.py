@@ -40,14 +40,19 @@ class PosteriorPass:
         return mean, inputs[: len(X)] @ self.W + self.b
 
 
-def posterior_deviations(model, X):
-    """Return the standard deviations of each code, of the dtype of X."""
-    result = np.empty((len(X), model.network.n_components), X.dtype)
+def _posteriors(model, X):
+    """Yield (slice of rows, mean, log variance) of the codes, block by block."""
     n_rows = max(min(block_rows(X, BLOCK_ROWS), len(X)), 1)
     send = PosteriorPass(model, n_rows)
     for start in range(0, len(X), n_rows):
         block = slice(start, start + n_rows)
-        _, log_variance = send(X[block])
+        yield block, *send(X[block])
+
+
+def posterior_deviations(model, X):
+    """Return the standard deviations of each code, of the dtype of X."""
+    result = np.empty((len(X), model.network.n_components), X.dtype)
+    for block, _, log_variance in _posteriors(model, X):
         result[block] = np.exp(0.5 * log_variance)
     return result
 
@@ -56,11 +61,7 @@ def mean_divergences(model, X, weights=None):
     """Return the mean KL divergence of each column of the code from the prior, in nats."""
     total = np.zeros(model.network.n_components)
     shares = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
-    n_rows = max(min(block_rows(X, BLOCK_ROWS), len(X)), 1)
-    send = PosteriorPass(model, n_rows)
-    for start in range(0, len(X), n_rows):
-        block = slice(start, start + n_rows)
-        mean, log_variance = send(X[block])
+    for block, mean, log_variance in _posteriors(model, X):
         log_variance = log_variance.astype(np.float64)
         kl = 0.5 * (np.square(mean) + np.exp(log_variance) - log_variance - 1)
         total += shares[block] @ kl
