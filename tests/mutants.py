@@ -33,7 +33,19 @@ from mutation_operators import OPERATORS
 
 ROOT = Path(__file__).parents[1]
 COPIED = ["skae", "tests", "docs", "pyproject.toml", "conftest.py", "README.md"]
-PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-m",
+    "slow or not slow",
+    "-x",
+    "-q",
+    "-n",
+    "0",
+    "-p",
+    "no:cacheprovider",
+]
 NO_TESTS = 5  # pytest's exit code if it has collected none
 
 # Quick ones first: a mutant is done with the first test that fails.

@@ -228,6 +228,7 @@ def test_fit_twice_is_fit_once(Estimator):
     assert once.n_samples_seen_ == twice.n_samples_seen_
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("scale", [2.0**40, 2.0**-40])
 @pytest.mark.parametrize("shift", [0, 1000])
@@ -296,6 +297,7 @@ def test_a_sparse_code_is_refused_as_scikit_learn_does(Estimator):
 # ------------------------------------------------------------ copies
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -341,6 +343,7 @@ def test_fitted_state_is_plain():
         check(vars(Estimator(**SMALL).partial_fit(rows())))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
@@ -361,6 +364,7 @@ def test_coefs_are_views_of_theta(Estimator, configuration):
         assert_views(model.partial_fit(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_threads_may_share_a_model(Estimator):
     X = rows(4000)
@@ -431,6 +435,7 @@ def unusual_rows():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:All . components have collapsed")
 @pytest.mark.parametrize("linear_path", ["pca", None])
 @pytest.mark.parametrize("X", unusual_rows().values(), ids=unusual_rows())
@@ -456,6 +461,7 @@ def test_unusual_rows(Estimator, X, linear_path):
         assert model.score(X) > pca.explained_variance_ratio_.sum() - 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e12, -1e-12])
 @pytest.mark.parametrize("n_rows", [2, 30, 3000])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import validate_data
+from thoroughness import first_of
 from versions import is_older
 
 from skae import (
@@ -156,8 +157,9 @@ INDEPENDENT = {
 # Every check runs for the defaults, and for what is furthest from them: another loop than that
 # over mini-batches; no linear path, a penalty and several decoders; a code whose size trial fits
 # decide; noise that reads other rows; a threshold from the training rows.
+DEFAULTS = [Estimator() for Estimator in ESTIMATORS]
 FULL = [
-    *(Estimator() for Estimator in ESTIMATORS),
+    *DEFAULTS,
     AutoencoderTransformer(**CONFIGURATIONS["lbfgs"]),
     AutoencoderTransformer(**CONFIGURATIONS["nested, plain"]),
     DenoisingAutoencoder(**DENOISING_CONFIGURATIONS["share of held-out variance"]),
@@ -208,8 +210,16 @@ def run(check, estimator):
 OF_ALL_FORMATS = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 
 
-@parametrize_with_checks(FULL)
+@parametrize_with_checks(DEFAULTS)
 def test_checks(estimator, check):
+    if name_of(check) in OF_ALL_FORMATS:
+        estimator.set_params(max_iter=2)
+    run(check, estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(FULL[len(DEFAULTS) :])
+def test_checks_far_from_the_defaults(estimator, check):
     if name_of(check) in OF_ALL_FORMATS:
         estimator.set_params(max_iter=2)
     run(check, estimator)
@@ -217,12 +227,17 @@ def test_checks(estimator, check):
 
 QUICK_IMPUTER = {"mixture_sizes": (2,), "hidden_layer_sizes": (8,), "max_iter": 2}
 IMPUTERS = [
-    AutoencoderImputer(),
     AutoencoderImputer(add_indicator=True, sample_posterior=True, **QUICK_IMPUTER),
     AutoencoderImputer(missing_values=-1, keep_empty_features=True, **QUICK_IMPUTER),
 ]
 
 
+@parametrize_with_checks([AutoencoderImputer()])
+def test_checks_of_the_imputer(estimator, check):
+    run(check, estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(IMPUTERS)
 def test_checks_of_imputers(estimator, check):
     run(check, estimator)
@@ -233,6 +248,7 @@ def test_checks_of_the_search(estimator, check):
     run(check, estimator)
 
 
+@pytest.mark.slow
 @few_folds
 @parametrize(configured(), depends_on_the_configuration)
 def test_checks_that_depend_on_the_configuration(estimator, check):
@@ -282,6 +298,7 @@ def validate_and_squeeze(estimator, X, **options):
     return expit(validate_data(estimator, X, **options))
 
 
+@pytest.mark.slow
 @parametrize(
     [
         SqueezingTransformer(loss="log_loss", **SMALL),
@@ -326,7 +343,7 @@ LEFT_OUT = [
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
-@pytest.mark.parametrize("Estimator", [*ESTIMATORS, AutoencoderImputer])
+@pytest.mark.parametrize("Estimator", first_of([*ESTIMATORS, AutoencoderImputer]))
 def test_checks_left_out(Estimator, name):
     if is_older("scikit-learn", 1, 9) and not hasattr(estimator_checks, name):
         pytest.skip("a check that this scikit-learn does not have yet")

@@ -209,6 +209,7 @@ def test_one_ruler_for_frames_and_arrays(Estimator):
 # ------------------------------------------------------------ through a Pipeline
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", FRAMES)
 def test_there_and_back_through_a_pipeline(Estimator, library):
     """Two of them, so that one's columns are the other's features."""
@@ -246,6 +247,7 @@ def test_the_first_step_says_what_comes_back(library):
 # ------------------------------------------------------------ the page of the guide
 
 
+@pytest.mark.slow
 def test_the_page_runs():
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     found = doctest.testfile("../docs/frames_and_routing.rst", optionflags=flags)

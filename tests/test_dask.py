@@ -29,7 +29,8 @@ da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
 
-pytestmark = pytest.mark.xdist_group("cluster")  # one for all of them
+# One cluster for all of them; starting it takes longer than most files.
+pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.slow]
 
 ESTIMATORS = [
     AutoencoderTransformer,

@@ -72,6 +72,7 @@ def fitted():
     return fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("linear_path", ["pca", None])
 def test_reconstruction_of_a_noisy_row_is_nearer_the_clean_one(fitted, linear_path, noise):
@@ -309,6 +310,7 @@ def test_metadata_that_nobody_asked_for_are_refused():
             search.fit(X, X_clean=X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("level", [0.3, 1.0])
 def test_fifteen_samples_are_restored_no_worse_than_by_pca(level, dtype):

@@ -64,6 +64,7 @@ def test_values_of_parameters_are_taken(page):
         assert found <= set(inspect.signature(Estimator).parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if p.stem not in TESTED_ELSEWHERE], ids=lambda page: page.stem
 )

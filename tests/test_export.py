@@ -165,6 +165,7 @@ def test_docstrings_of_parts(name):
         assert test_docstrings.sections(method)["Returns"]
 
 
+@pytest.mark.slow
 def test_the_guide():
     for package in ("onnxruntime", "skl2onnx", "skops"):
         pytest.importorskip(package)

@@ -262,6 +262,7 @@ def climbing_calls(work):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("Estimator", "parameters"),
     [

@@ -32,6 +32,7 @@ def fitted():
     return imputer(add_indicator=True).fit(INCOMPLETE)
 
 
+@pytest.mark.slow
 def test_better_than_the_iterative_imputer():
     rng = np.random.default_rng(3)
     t = rng.uniform(-2, 2, (900, 2))
@@ -114,6 +115,7 @@ def test_all_features_empty():
     np.testing.assert_array_equal(model.transform(np.full((3, 2), np.nan)), np.zeros((3, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing_values", [-1, -1.0, 99])
 def test_missing_values_that_are_numbers(missing_values):
     given = np.where(GAPS, missing_values, X)
@@ -144,6 +146,7 @@ def test_frames_with_na():
     np.testing.assert_allclose(filled.to_numpy(), expected)
 
 
+@pytest.mark.slow
 def test_posterior_draws():
     model = imputer(sample_posterior=True).fit(INCOMPLETE)
     drawn = model.transform(INCOMPLETE)

@@ -53,6 +53,7 @@ def test_a_sample_of_nan_is_answered_by_the_mean(model):
     np.testing.assert_allclose(mean[0], np.nanmean(INCOMPLETE, axis=0), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_dtypes_and_missing_values_in_every_argument(Estimator, dtype):
@@ -214,6 +215,7 @@ def test_samples_of_nothing_but_nan_cannot_be_compared():
         model.score(nothing)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skae.ShiftedSamplesWarning")
 def test_incomplete_samples_that_move_to_another_level_are_followed():
     rng = np.random.default_rng(0)

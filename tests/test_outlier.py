@@ -90,6 +90,7 @@ def test_signs_and_dtypes(criterion, contamination, dtype):
     assert scores[:300].mean() > scores[300:].mean()
 
 
+@pytest.mark.slow
 def test_auto_flags_some_rows_of_many_kinds_and_not_all():
     rng = np.random.default_rng(0)
     for X in (
@@ -137,6 +138,7 @@ def test_so_few_rows_that_none_has_a_small_p_value():
     assert detector.predict(far) == [-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [2, 20])
 def test_false_alarms_are_as_stated_where_training_quantiles_are_not(n_features):
     found, of_training = [], []
@@ -190,6 +192,7 @@ def test_rows_that_say_when_to_stop_calibrate_and_make_no_mixtures(monkeypatch):
     assert abs(alarms - 0.05) < 0.033  # three deviations
 
 
+@pytest.mark.slow
 def test_no_training_rows_are_kept():
     detector = AutoencoderOutlierDetector(contamination=0.1, **QUICK)
     sizes = [len(pickle.dumps(detector.fit(normal_rows(n)))) for n in (2000, 4000)]
@@ -333,6 +336,7 @@ def test_in_place_of_isolation_forest():
     assert found[AutoencoderOutlierDetector] >= found[IsolationForest]
 
 
+@pytest.mark.slow
 def test_ones_among_digits():
     """Trained on ones, with their threshold. Many pixels are lit in few of them.
 
@@ -374,6 +378,7 @@ def test_weights_are_repetitions(contamination):
     assert_array_equal(weighted.predict(X), repeated.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize(
     ("method", "factor"),
@@ -400,6 +405,7 @@ def test_two_tight_clusters(n_samples):
     assert roc_auc_score(np.repeat([1, 0], 200), detector.score_samples(unseen)) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_samples", [400, 1200])
 @pytest.mark.parametrize(
     "parameters",
@@ -466,6 +472,7 @@ def test_the_score_is_a_density(novelty):
     assert density.sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.slow
 def test_parts_need_little_memory_beyond_the_data():
     X = np.random.default_rng(0).normal(size=(50_000, 20))  # 8 MB
     detector = AutoencoderOutlierDetector(**QUICK).partial_fit(X[:1000])
@@ -477,6 +484,7 @@ def test_parts_need_little_memory_beyond_the_data():
     assert peak < 19e6
 
 
+@pytest.mark.slow
 def test_the_first_part_needs_little_memory_beyond_the_data(monkeypatch):
     """As many samples train as have a million values; the others are scored, block by block."""
     monkeypatch.setattr("skae._outlier.MAX_PASS_NUMBERS", 2**15)
@@ -538,6 +546,7 @@ def test_default_score_prefers_normal_rows():
     assert detector.score(normal_rows(100, seed=4)) > detector.score(odd_rows(100))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 def test_grid_search_with_and_without_labels():
     X = np.vstack([normal_rows(100), odd_rows(20)])
@@ -595,6 +604,7 @@ def odd_data():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", odd_data())
 def test_odd_data_are_scored(criterion, name):
     X = odd_data()[name]

@@ -107,11 +107,12 @@ def test_continuous_integration_runs_what_contributors_run():
 
 
 def test_commands_of_continuous_integration_are_those_of_the_readme():
-    """`.ci/run` takes them from there, and measures coverage by an option of its own."""
+    """`.ci/run` takes them from there, adds the slow tests, and measures coverage."""
     readme = (ROOT / "README.md").read_text("utf-8")
     assert re.search(r"^    .*-m pytest.*$", readme, re.MULTILINE)
     assert re.search(r"^    .*-m sphinx.*$", readme, re.MULTILINE)
-    assert "--cov" in (ROOT / ".ci" / "run").read_text("utf-8")
+    run = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "-m 'slow or not slow' --cov" in run
     assert "--cov" not in readme
 
 

@@ -111,6 +111,7 @@ def test_clones_of_loaded_estimators(Estimator):
     assert_same(model, other.fit(rows()))
 
 
+@pytest.mark.slow
 def test_another_process(tmp_path):
     """All classes in one process: most of its time goes into starting it."""
     models = {f"{E.__name__}-{i}": fitted(E, d) for E in ESTIMATORS for i, d in enumerate(DTYPES)}
@@ -146,6 +147,7 @@ for path in folder.glob("*.pkl"):
 # ------------------------------------------------------------ skops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_skops_needs_one_name(Estimator, dtype):

@@ -17,6 +17,7 @@ spec.loader.exec_module(bench_promise)
 
 # Heavy tails, where a tenth of the samples does not show the largest losses, and samples that
 # depend on each other, where held-out samples can resemble those that were trained on.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("law", "n", "seed", "least"),
     [
@@ -33,6 +34,7 @@ def test_gains_on_fresh_samples(law, n, seed, least):
     assert found["bound"] is None or found["bound"] < found["gain"]
 
 
+@pytest.mark.slow
 def test_samples_that_a_network_reconstructs_better_are_used():
     options = SimpleNamespace(components=3, fresh=N_FRESH)
     found = bench_promise.measure("curved", 120, 0, options)

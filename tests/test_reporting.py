@@ -270,6 +270,7 @@ def test_reports_need_a_fitted_detector_and_valid_samples(detector, method):
 # ---------------------------------------------------------------- units and files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [60, 510])
 def test_a_changed_unit_deals_the_same_calibration_samples(n_rows):
     X = np.random.default_rng(0).normal(size=(n_rows, 4)) @ np.diag([1, 2, 3, 4])

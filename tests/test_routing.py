@@ -162,6 +162,7 @@ def test_groups_reach_the_step_that_asked(Estimator):
 # ------------------------------------------------------------ searches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_groups_of_a_search_are_those_of_its_splitter(Estimator):
     """The splitter of the search keeps groups whole, and so do the folds of each fit."""
@@ -193,6 +194,7 @@ def test_a_splitter_of_the_estimator_gets_the_groups_of_each_fold(Estimator):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_rows_to_watch_through_a_search(Estimator):
     pipeline = scaled(quick(Estimator), X_val=True)
@@ -298,6 +300,7 @@ def tables():
 TABLES = dict(tables())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("X", TABLES.values(), ids=TABLES)
 def test_rows_drawn_alike_raise_none(X):
     """Few rows or many, on either side, as they are or scaled."""

@@ -39,6 +39,7 @@ def rows(n_rows=400, dtype=np.float64):
     return X.astype(dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("Estimator", OTHERS)
 def test_moments(Estimator, dtype):
@@ -142,6 +143,7 @@ def test_degenerate_samples(X):
 # ---------------------------------------------------------------- some cells given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_given_cells_stay_and_the_others_follow_them(Estimator, dtype):

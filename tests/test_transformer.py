@@ -147,6 +147,7 @@ def test_learns_a_curve_that_pca_cannot(linear_path, solver):
     assert -model.score_samples(unseen).mean() < 0.5 * residual
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_defaults_on_unseen_rows_are_not_worse_than_pca():
     for X, n_components in [(load_iris().data, 2), (rows(60, noise=1.0), 2), (curve(), 1)]:
@@ -489,6 +490,7 @@ def test_top_k_codes_keep_their_share(linear_path, nested, dtype):
 # ------------------------------------------------------------ losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["log_loss", "poisson", "huber", "absolute_error"])
 @pytest.mark.parametrize("linear_path", ["pca", None])
 def test_every_loss_reconstructs(linear_path, loss):
@@ -518,6 +520,7 @@ def test_output_activation_is_in_the_units_of_the_rows(output_activation):
 # ------------------------------------------------------------ out of core
 
 
+@pytest.mark.slow
 def test_chunks_reach_what_fit_reaches():
     X = load_digits().data / 16
     parameters = {"n_components": 8, "hidden_layer_sizes": (64,), "random_state": 0}

@@ -99,6 +99,7 @@ def test_fitted_attributes_have_types(Estimator):
             assert "return" in attribute.fget.__annotations__, name
 
 
+@pytest.mark.slow
 def test_mypy(tmp_path, monkeypatch):
     pytest.importorskip("mypy")
     monkeypatch.setenv("MYPYPATH", str(SOURCE))

@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
     TimeSeriesSplit,
 )
+from thoroughness import first_of
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
 from skae._outliers import calibration
@@ -121,7 +122,7 @@ def test_labels_of_any_kind(labels):
         (np.array([1, "a", 2, "b"], object), TypeError, r"labels of one kind.*\['int', 'str'\]"),
     ],
 )
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_labels_that_are_none(Estimator, labels, error, message):
     X = np.random.default_rng(0).normal(size=(4, 3))
     model = Estimator(2, **QUICK).fit(X)
@@ -133,7 +134,7 @@ def test_labels_that_are_none(Estimator, labels, error, message):
     assert all(vars(model)[name] is before[name] for name in before if name != "early_stopping")
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_single_group_cannot_be_held_out(Estimator):
     X, groups = grouped(2, 20)
     weights = np.where(groups == 0, 0.0, 1.0)
@@ -148,9 +149,10 @@ def test_a_single_group_cannot_be_held_out(Estimator):
 # ---------------------------------------------------------------- groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("n_groups", "n_each"), [(2, 30), (12, 10), (30, 20), (40, 30)])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_groups_are_never_split(Estimator, n_groups, n_each, dtype, sides, scored):
     X, groups = grouped(n_groups, n_each, dtype)
     model = Estimator(2, **QUICK).fit(X, groups=groups)
@@ -193,7 +195,7 @@ def test_equal_samples_of_two_groups_are_not_merged(sides):
         assert [n.sum() for n in is_zero] == [8, 2]  # one in each group
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_weights_are_copies_in_their_group(Estimator):
     X, groups = grouped(8, 6)
     counts = np.random.default_rng(1).integers(0, 3, len(X))
@@ -340,7 +342,7 @@ def test_splits_must_keep_groups_whole():
 
 
 @pytest.mark.parametrize("value", ["abc", 3, KFold, 0.2])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_invalid_values(Estimator, value):
     with pytest.raises(ValueError, match=r"'validation_split' parameter .* a splitter"):
         Estimator(validation_split=value).fit(np.zeros((10, 3)))
@@ -363,9 +365,10 @@ def assert_same_samples(found, expected):
     assert_array_equal(np.unique(found, axis=0), np.unique(expected, axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_each", [10, 60])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_one_split_holds_its_samples_out(Estimator, n_each, dtype, sides, scored):
     X, _ = grouped(20, n_each, dtype)
     n = len(X)
@@ -384,8 +387,9 @@ def test_one_split_holds_its_samples_out(Estimator, n_each, dtype, sides, scored
     assert_array_equal(model.path_coefs_[0], start.path_coefs_[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_each", [10, 60])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_several_splits_are_a_cross_validation(Estimator, n_each, sides, scored):
     X, _ = grouped(20, n_each)
     splitter = TimeSeriesSplit(3, gap=5)
@@ -531,7 +535,8 @@ def test_splits_that_are_not_needed_are_not_read():
         clone(model).fit(X)
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.slow
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_splits_are_a_parameter_like_others(Estimator):
     X, _ = grouped(10, 10)
     splitter = ShuffleSplit(1, random_state=0)

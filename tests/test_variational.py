@@ -93,6 +93,7 @@ def test_training_does_not_leave_the_optimum_of_a_linear_network():
     assert abs(model.score(X) - expected) < 0.01 * abs(expected)
 
 
+@pytest.mark.slow
 def test_a_linear_model_is_never_better_than_the_truth():
     """The bound stays below log p(x), which is known here, and rises towards it."""
     X = rows(150)
@@ -113,6 +114,7 @@ def test_a_linear_model_is_never_better_than_the_truth():
     assert truth - means[3] < 0.02
 
 
+@pytest.mark.slow
 def test_it_is_better_than_probabilistic_pca_where_samples_are_curved():
     rng = np.random.default_rng(0)
     t = rng.normal(size=(800, 1))
@@ -212,6 +214,7 @@ def test_components_that_say_nothing_are_counted():
 # ------------------------------------------------------------ options
 
 
+@pytest.mark.slow
 def test_kl_weight_trades_rate_for_distortion():
     X = rows(600)
     models = [VariationalAutoencoder(2, kl_weight=w, random_state=0).fit(X) for w in (0.1, 1, 3)]
@@ -394,6 +397,7 @@ def test_grey_values_are_drawn_as_expectations():
     assert np.all((drawn >= 0) & (drawn <= 1))
 
 
+@pytest.mark.slow
 def test_cells_given_others_in_the_linear_case():
     """The conditional distribution of a normal distribution is known."""
     X = rows(500)

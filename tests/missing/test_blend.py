@@ -112,6 +112,7 @@ def test_merge_equal_adds_weights():
     assert len(merged) == 3
 
 
+@pytest.mark.slow
 def test_moments_and_draws_agree():
     blend, _, _ = blend_of(rows_of(clusters()))
     test = rows_of(clusters(4, seed=3), share=0.5, seed=8)

@@ -57,6 +57,7 @@ def test_the_dict_holds_everything():
     np.testing.assert_array_equal(filled, imputer.transform(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_intervals_of_draws_cover_the_truth(seed):
     X = table(800, seed)

@@ -225,6 +225,7 @@ def test_the_margin_is_three_times_the_greatest_error(linear_path, dtype):
     assert again != margin
 
 
+@pytest.mark.slow
 def test_samples_beyond_a_bound_are_exact_where_pca_is():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 6))

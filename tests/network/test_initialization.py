@@ -330,6 +330,7 @@ def starts():
                 yield loss_name, output, latent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "output", "latent"), list(starts()))
 def test_no_start_is_worse_than_the_mean(loss, output, latent):
     """The path may help: with a decoder of zeros the output is what starts from the mean."""

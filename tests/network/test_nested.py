@@ -541,6 +541,7 @@ def test_the_columns_stay_in_pca_s_order():
     assert_allclose(np.cumsum(ratios), explained, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_fit_beats_pca_at_every_size_on_unseen_samples():
     X = load_digits().data / 16
     model = AutoencoderTransformer(9, hidden_layer_sizes=(64,), max_iter=40, nested=True)
@@ -573,6 +574,7 @@ CURVED = {
 CURVED |= {"max_iter": 60, "random_state": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_rows", [300, 1500])
@@ -774,6 +776,7 @@ def test_losses_with_a_link_start_every_decoder_at_the_mean(loss, latent_activat
 # ---------------------------------------------------------------- a share of the variance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "n_rows"), [(0.8, 300), (0.6, 900), (0.9, 900)])
 def test_a_share_asks_for_the_fewest_columns(share, n_rows):
     """Cross-validated and with rows held out; what is left is the whole fit's, shortened."""

@@ -30,6 +30,7 @@ def loss(noise, variances, n_used, kl_weight):
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kl_weight", [0.5, 1.0, 1.7])
 @pytest.mark.parametrize("n_components", [1, 2, 5])
 def test_the_closed_form_is_the_optimum(n_components, kl_weight):

@@ -156,6 +156,7 @@ def test_gradient(loss, output, penalty, linear_path, encoder):
     assert by_gradient == pytest.approx(by_differences, rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linear_path", [False, True])
 @pytest.mark.parametrize("latent", ACTIVATIONS)
 @pytest.mark.parametrize("hidden", ACTIVATIONS)

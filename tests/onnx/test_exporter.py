@@ -116,6 +116,7 @@ def assert_detector_exported(model, X, opsets=(HIGHEST,)):
 # ------------------------------------------------------------ transformers
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(("dtype", "linear_path"), [(np.float32, None), (np.float64, "pca")])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -148,6 +149,7 @@ def test_rows_beyond_the_reach_of_the_layers(dtype):
     assert_exported(model, 30 * X, OPSETS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latent_activation", ACTIVATIONS)
 def test_every_latent_activation(latent_activation):
     X = rows()
@@ -155,6 +157,7 @@ def test_every_latent_activation(latent_activation):
     assert_exported(model.fit(X), X)
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("linear_path", ["pca", None])
 @pytest.mark.parametrize("output_activation", sorted(OUTPUT_ACTIVATIONS))
@@ -173,6 +176,7 @@ def test_every_loss(loss):
     assert_exported(AutoencoderTransformer(loss=loss, **SMALL).fit(X), X)
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(
     "more",
@@ -319,6 +323,7 @@ def detectors():
     return fitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linear_path", ["pca", None])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("criterion", ["likelihood", "reconstruction"])

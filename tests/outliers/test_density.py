@@ -130,6 +130,7 @@ def test_no_direction_is_narrower_than_the_rounding():
 # ---------------------------------------------------------------- the integral
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trust", ["all", None])
 @pytest.mark.parametrize("n_features", [1, 2])
 def test_the_integral_is_one(n_features, trust):

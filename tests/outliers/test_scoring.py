@@ -86,6 +86,7 @@ def test_the_score_is_the_log_density_of_the_straightened_sample(n_features):
     assert_allclose(scorer.score_samples(X), expected, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ellipsoid", [None, "all"])
 def test_a_trained_network_has_a_density_with_an_integral_of_one(ellipsoid):
     """Its unit is the standardised feature; wide layers that fit the samples change nothing."""

@@ -34,6 +34,7 @@ def axes_of(display):
 # ------------------------------------------------------------ matplotlib is optional
 
 
+@pytest.mark.slow
 def test_matplotlib_is_not_imported_before_drawing():
     code = (
         "import sys, skae; from skae.plotting import LossCurveDisplay, NetworkDisplay\n"
@@ -176,6 +177,7 @@ def test_every_keyword_parameter_is_tested():
             assert not parameter.endswith("_kwargs") or (name, parameter) in tested
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_lines_and_text_take_the_colours_of_the_style(name):
     """Plots are readable on a dark background."""

@@ -186,6 +186,7 @@ def test_bars_of_an_outlier_point_to_the_right():
     assert display.bars_[0].get_width() > 0
 
 
+@pytest.mark.slow
 def test_names_that_are_no_strings():
     for columns in (range(12), pd.MultiIndex.from_product([["a", "b"], range(6)])):
         X = pd.DataFrame(rows(), columns=columns)

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from thoroughness import first_of
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -115,7 +116,7 @@ def is_epoch(row):
 
 @quiet
 @pytest.mark.parametrize("parameters", [PLAIN, WATCHED, WAYS["lbfgs"]])
-@pytest.mark.parametrize("Estimator", TRANSFORMERS)
+@pytest.mark.parametrize("Estimator", first_of(TRANSFORMERS))
 def test_one_phase_is_the_fit_itself(Estimator, parameters):
     recorder = Recorder()
     X_val = X_many[:100] if parameters is WATCHED else None
@@ -129,7 +130,7 @@ def test_one_phase_is_the_fit_itself(Estimator, parameters):
     assert recorder.set_up == recorder.torn_down == 1
 
 
-@pytest.mark.parametrize("Estimator", TRANSFORMERS)
+@pytest.mark.parametrize("Estimator", first_of(TRANSFORMERS))
 def test_cross_validation_is_a_phase_and_the_refit_another(Estimator):
     recorder = Recorder()
     X = load_digits().data[:200, ::4] / 16
@@ -156,6 +157,7 @@ def doubtful_rows():
     return rows * np.exp(0.8 * rng.normal(size=(600, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 def test_halves_are_phases_that_may_follow_the_training():
     recorder, shown = Recorder(), []
@@ -212,8 +214,9 @@ def test_calibration_is_the_last_phase_of_a_detector():
 SOUGHT = QUICK | {"n_components": 0.6, "max_iter": 12, "learning_rate_init": 1e-2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [200, 600])
-@pytest.mark.parametrize("Estimator", TRANSFORMERS)
+@pytest.mark.parametrize("Estimator", first_of(TRANSFORMERS))
 def test_sizing_is_the_first_phase_where_a_share_is_asked_for(Estimator, n_rows):
     """The model that is found is then trained as any other, and is the same without callbacks."""
     recorder = Recorder()
@@ -242,7 +245,7 @@ def test_a_share_without_rows_to_judge_has_no_sizing():
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_no_epochs(Estimator):
     recorder = Recorder()
     quick(Estimator, **QUICK | {"max_iter": 0}).set_callbacks(recorder).fit(X)
@@ -278,7 +281,7 @@ def test_partial_fit_has_no_tasks():
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_the_model_as_it_stands(Estimator, way):
     """Ready to use, apart from the one that is trained, and another in every epoch."""
     seen = []
@@ -309,7 +312,7 @@ def test_the_model_as_it_stands(Estimator, way):
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_the_last_model_shown_is_the_one_that_fit_leaves(Estimator):
     """With every epoch kept, up to what a detector calibrates: order and signs included."""
     shown, final = [], []
@@ -401,7 +404,7 @@ def test_clean_rows_are_the_targets():
 
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_rows_of_frames_are_frames(Estimator, library):
     """With the names that the model shown knows, so that nothing warns of missing ones."""
     Frame = pytest.importorskip(library).DataFrame
@@ -422,10 +425,11 @@ def test_rows_of_frames_are_frames(Estimator, library):
 # ------------------------------------------------------------ scikit-learn's own callbacks
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_score_of_every_epoch(Estimator, way):
     found = monitor()
     model = quick(Estimator, 3, **WAYS[way]).set_callbacks(found).fit(X)
@@ -480,7 +484,7 @@ def test_bars_and_scores_inside_a_search(capsys):
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_bar_in_a_pipeline(Estimator, capsys):
     pytest.importorskip("rich")
     pipeline = Pipeline([("scale", StandardScaler()), ("encode", quick(Estimator, **QUICK))])
@@ -495,7 +499,7 @@ def test_a_bar_in_a_pipeline(Estimator, capsys):
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_callback_stops_training(Estimator, solver):
     stopper = Watcher(lambda context, *shown: context.task_id == 1)
     parameters = PLAIN | {"max_iter": 50, "solver": solver}
@@ -595,7 +599,7 @@ def without_callbacks(model):
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_nothing_is_left_on_the_estimator(Estimator):
     expected = vars(quick(Estimator, **QUICK).fit(X))
     model = quick(Estimator, **QUICK).set_callbacks(Recorder()).fit(X)
@@ -616,7 +620,7 @@ def interrupt(context, *shown):
 
 
 @pytest.mark.parametrize("fitted", [False, True])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_failing_callback_leaves_the_estimator_as_it_was(Estimator, fitted):
     watcher = Watcher(fail)
     model = quick(Estimator, **PLAIN).set_callbacks(watcher)
@@ -629,7 +633,7 @@ def test_a_failing_callback_leaves_the_estimator_as_it_was(Estimator, fitted):
     assert watcher.set_up == watcher.torn_down == 1
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_failing_fit_tears_down(Estimator):
     recorder = Recorder()
     model = quick(Estimator, **QUICK).set_callbacks(recorder)
@@ -677,7 +681,7 @@ def test_an_interrupt_in_the_sizing_ends_its_tasks():
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_clones_and_copies(Estimator):
     found = monitor()
     model = quick(Estimator, 3, **PLAIN).set_callbacks(found).fit(X)
@@ -718,10 +722,11 @@ def test_the_null_object_answers_whatever_tasks_are_asked():
 # ------------------------------------------------------------ verbose
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 @quiet
 @pytest.mark.parametrize("parameters", [PLAIN, QUICK, WATCHED, WAYS["lbfgs"]])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     model = quick(Estimator, **parameters).fit(X)
     assert capsys.readouterr() == ("", "")
@@ -738,7 +743,7 @@ def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     assert all(("validation loss" in line) == model.early_stopping for line in lines)
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_verbose_prints_a_line_for_each_partial_fit(Estimator, capsys):
     model = quick(Estimator, **QUICK).partial_fit(X)
     assert capsys.readouterr() == ("", "")
@@ -755,6 +760,7 @@ def test_verbose_and_callbacks_do_not_mind_each_other(capsys):
 # ------------------------------------------------------------ the page of the guide
 
 
+@pytest.mark.slow
 def test_the_page_runs():
     pytest.importorskip("rich")
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -765,7 +771,7 @@ def test_the_page_runs():
 
 @pytest.mark.parametrize("n_splits", [1, 3])
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_training_samples_of_given_splits(Estimator, n_splits):
     """Callbacks get the samples that the network of the first split is trained on."""
     splitter, seen = ShuffleSplit(n_splits, train_size=0.5, test_size=0.2, random_state=0), []

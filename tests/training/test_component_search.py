@@ -104,6 +104,7 @@ def test_guesses_that_lead_astray_give_way_to_halves():
 # ---------------------------------------------------------------- the model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "share"), [(300, 0.8), (900, 0.8)])
 @pytest.mark.parametrize("Estimator", TRANSFORMERS)
 def test_it_is_the_plain_model_of_the_fewest_columns_that_explain_it(

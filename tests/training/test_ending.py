@@ -20,6 +20,7 @@ def low_rank(n_samples=600, n_features=6, rank=2, seed=0):
 # ---------------------------------------------------------------- nothing in vain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "X",

@@ -12,6 +12,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from thoroughness import first_of
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -63,7 +64,7 @@ def pca_error(n_components, X, unseen):
 @quiet
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("parameters", RANDOM, ids=str)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_same_seed_same_bits(Estimator, parameters):
     X = rows()
     parameters = SMALL | parameters
@@ -96,7 +97,7 @@ def test_a_generator_is_drawn_from(make):
     assert not np.array_equal(first, model.fit(rows()).theta_)
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_global_random_state_is_left_alone_with_a_random_state(Estimator):
     X = rows()
     model = Estimator(**SMALL | {"random_state": 0, "linear_path": None})
@@ -107,7 +108,7 @@ def test_global_random_state_is_left_alone_with_a_random_state(Estimator):
     assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_without_a_random_state_the_global_one_decides(Estimator):
     X = rows()
     model = Estimator(**SMALL | {"random_state": None, "linear_path": None})
@@ -133,6 +134,7 @@ for name in ("AutoencoderTransformer", "DenoisingAutoencoder", "AutoencoderOutli
 """
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same_bits(capsys):
     exec(SCRIPT, {})
     here = capsys.readouterr().out
@@ -148,7 +150,7 @@ def test_another_process_finds_the_same_bits(capsys):
 @quiet
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("parameters", RANDOM, ids=str)
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_weights_are_repetitions_to_the_bit(Estimator, parameters):
     X = rows()
     weights = np.random.default_rng(2).integers(0, 4, len(X))
@@ -163,7 +165,7 @@ def test_weights_are_repetitions_to_the_bit(Estimator, parameters):
         assert_allclose(weighted.offset_, plain.offset_, rtol=1e-6)
 
 
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_a_row_of_weight_zero_may_hold_anything_finite(Estimator):
     X = rows()
     weights = np.ones(len(X))
@@ -264,7 +266,7 @@ def test_lbfgs_says_which_limit_it_met():
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
 def test_no_iteration_is_the_start(Estimator, solver):
     X = rows()
@@ -303,7 +305,7 @@ def test_fit_is_silent_and_verbose_is_a_line_an_epoch(capsys):
 
 
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_warm_start_goes_on(Estimator):
     X = rows()
     model = Estimator(**SMALL | {"warm_start": True, "linear_path": None, "max_iter": 30})
@@ -349,8 +351,9 @@ def test_another_network_cannot_go_on(parameters):
         assert pickle.dumps(model) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo"])
 def test_saving_and_loading_between_chunks_changes_nothing(Estimator, solver):
     X = rows()
@@ -446,10 +449,11 @@ def test_validation_samples_are_not_learned_from():
     assert_array_equal(model.theta_, alone.theta_)
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.usefixtures("two_calibration_folds")
 @pytest.mark.parametrize("solver", ["adam", "sgd", "shampoo", "lbfgs"])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_early_stopping_with_every_solver(Estimator, solver):
     X = rows(100)
     model = Estimator(**SMALL | {"early_stopping": True, "solver": solver}).fit(X)
@@ -482,7 +486,7 @@ def test_what_is_validated_is_what_is_trained(solver, given):
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 5, 8])
-@pytest.mark.parametrize("Estimator", ESTIMATORS)
+@pytest.mark.parametrize("Estimator", first_of(ESTIMATORS))
 def test_early_stopping_on_few_rows(Estimator, n_rows):
     model = Estimator(1, **SMALL | {"early_stopping": True})
     try:
@@ -703,6 +707,7 @@ def test_divergence_of_chunks(solver):
     assert model.score(X) > -1e6
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_calibration_folds")
 def test_a_rate_that_is_right_does_not_warn():
     X = load_digits().data[:200] / 16
@@ -734,6 +739,7 @@ def in_pieces(n_pieces, X, **parameters):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("way", WAYS_IN_PIECES)
@@ -749,6 +755,7 @@ def test_fits_of_one_epoch_are_as_one_fit(way, dtype):
         assert_allclose(pieces.reconstruct(X), once.reconstruct(X), atol=0.02 * X.std())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("parameters", "n_rows"),

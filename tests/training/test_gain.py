@@ -72,6 +72,7 @@ def test_a_certain_loss_has_a_negative_bound_and_no_samples_have_none():
     assert gain_lower_bound(np.ones(4), np.full(4, np.inf), shares(4)) == -math.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 60, 300])
 @pytest.mark.parametrize("law", ["gamma", "lognormal", "pareto"])
 def test_the_bound_holds_in_95_of_100_draws(law, n):

@@ -36,6 +36,7 @@ def score_of_pca():
     return explained_variance(X, pca.inverse_transform(pca.transform(X)), np.ones(len(X)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The first call of partial_fit has")
 @pytest.mark.parametrize(
     ("Estimator", "n_rows"),
@@ -50,6 +51,7 @@ def test_few_first_samples_do_no_harm(Estimator, n_rows):
     assert len(model.loss_curve_) == 1 + 2 * len(blocks(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [lambda X: X + 30, lambda X: 100 * X])
 def test_odd_first_samples_are_forgotten(change):
     with pytest.warns(ShiftedSamplesWarning) as warned:
@@ -91,6 +93,7 @@ def test_a_new_start_keeps_the_extent_of_earlier_samples():
     assert (norms <= model.reach_[0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [30, 300])
 def test_a_detector_follows_to_another_level(shift):
     rng = np.random.default_rng(1)
