@@ -13,7 +13,8 @@ from sklearn.base import OutlierMixin
 from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
-from skae._containers import Splits
+from skae._containers import Splits, column_names
+from skae._network.scaling import column_quantiles
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     Calibration,
@@ -32,6 +33,7 @@ from skae._outliers.robust import (
     weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
+from skae._outliers.shift import warn_of_shift
 from skae._reporting import OutlierReports
 from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
@@ -723,6 +725,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
             attributes["_record"]["n_calibration"] = len(calibration.indices)
+            attributes["_quantiles"] = column_quantiles(filled.X[weights > 0])
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
@@ -738,13 +741,21 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
-        return attributes | {"offset_": self._threshold(calibration, scores, weights)}
+        offset = self._threshold(calibration, scores, weights)
+        return attributes | {"offset_": offset, "_quantiles": None}  # of the first samples alone
 
     def _threshold(self, calibration, scores, weights):
         """Return the threshold: from the calibration, or as a quantile of the training scores."""
         if self.contamination == "auto":
             return calibration.threshold(FALSE_ALARM_RATE)
         return weighted_quantile(scores, weights, self.contamination)
+
+    def _warn_of_shift(self, is_flagged, X, filled):
+        """Warn if the samples as a whole differ from the training samples."""
+        rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
+        total = self._calibration.total
+        rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
+        warn_of_shift(is_flagged, rate, total, filled, getattr(self, "_quantiles", None), names)
 
     @property
     def _calibration(self):
@@ -879,5 +890,17 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             If the estimator is not fitted.
         ValueError
             If X is invalid.
+
+        Warns
+        -----
+        ShiftedSamplesWarning
+            If X, of 100 samples or more, differs as a whole from the training samples, and has three
+            features or more: most samples are flagged. Or if the middle nine tenths of a feature
+            are apart from those in training or far narrower, as after a change of units. The
+            features that moved are named.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        filled = self._validate_filled(X)
+        scores = expected_scores(self._scorer, filled.X, filled.missing)
+        is_flagged = scores < self.offset_
+        self._warn_of_shift(is_flagged, X, filled.X)
+        return np.where(is_flagged, -1, 1)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._outliers.explanation import explain, read_features, shares_of_blame
 from skae._outliers.robust import weighted_quantile
+from skae._outliers.scoring import expected_scores
 from skae._outliers.selection import (
     benjamini_hochberg,
     check_ratio,
@@ -110,6 +111,9 @@ class OutlierReports:
         -----
         UserWarning
             If no sample can be selected because the calibration samples are too few.
+        ShiftedSamplesWarning
+            If X differs as a whole from the training samples, as in `predict`, and no density ratio
+            is given.
 
         See Also
         --------
@@ -137,10 +141,12 @@ class OutlierReports:
         >>> bool(selected[:10].all()), bool(selected[10:].mean() < 0.05)
         (True, True)
         """
-        scores, fdr = self.score_samples(X), check_share(fdr, "fdr")
+        filled, fdr = self._validate_filled(X), check_share(fdr, "fdr")
+        scores = expected_scores(self._scorer, filled.X, filled.missing)
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
+            self._warn_of_shift(scores < self.offset_, X, filled.X)
             p_values = calibration.p_values(scores)
             selected = benjamini_hochberg(p_values, fdr)
         else:
