@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._compat import CallbackSupportMixin, root_context, take_rows
+from skae._compat import CallbackSupportMixin, SuggestsOptions, root_context, take_rows
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel, measured_samples
@@ -32,6 +32,7 @@ from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import read_options, with_layer_sizes
+from skae._training.report import scale_record
 from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
@@ -80,6 +81,7 @@ class _BaseAutoencoder(
     FittedModel,
     SampleDrawing,
     exporter.OnnxExport,
+    SuggestsOptions,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -137,9 +139,18 @@ class _BaseAutoencoder(
                 self._stream = None
             is_auto = self.activation == "auto"
             self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
+            self._record |= self._scale_record(samples[0].X, weights)
             tasks.end()
         self._print_report()
         return self
+
+    def _scale_record(self, X, weights):
+        """Return what `summary` has to say of the scales of features that share one scale."""
+        if is_sparse(X) or self.scale_.ndim:
+            return {}
+        X, _ = measured_samples(X[weights > 0], None, is_preview=True)
+        names = getattr(self, "feature_names_in_", None)
+        return scale_record(X, [f"x{j}" for j in range(X.shape[1])] if names is None else names)
 
     def _partial_fit(self, X, sample_weight, X_clean=None, groups=None):
         """Train for one pass, from a new start if there is no model yet."""

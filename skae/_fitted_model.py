@@ -16,7 +16,7 @@ from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 from skae._sampling import evenly_spaced
 from skae._training.gain import Gain
-from skae._training.report import time_lines, training_lines
+from skae._training.report import hint_lines, time_lines, training_lines
 
 STATE = (
     "architecture_",
@@ -183,6 +183,7 @@ class FittedModel:
             *training_lines(record, self.n_iter_, self.best_iter_, activation if is_auto else None),
             *gain.lines(self.architecture_["loss"], self._start),
             *time_lines(record),
+            *hint_lines(record),
         ]
 
     def _print_report(self):
@@ -198,7 +199,8 @@ class FittedModel:
             A table of the layers, and lines on the training: how many samples were trained on and
             how many were held out, epochs that were run and kept, why training stopped, the hidden
             activation if it was chosen automatically, the gain over PCA if it was measured (see
-            `gain_over_pca_`), and the time that `fit` took.
+            `gain_over_pca_`), and the time that `fit` took. Hints tell of fewer than 100 samples, and
+            of features whose scales differ by a factor of more than 1000 where these are not scaled.
 
         Raises
         ------
