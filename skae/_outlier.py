@@ -894,9 +894,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Warns
         -----
         ShiftedSamplesWarning
-            If X, of 100 samples or more, differs as a whole from the training samples, and has three
-            features or more: most samples are flagged. Or if the middle nine tenths of a feature
-            are apart from those in training or far narrower, as after a change of units. The
+            If X has 100 samples or more and differs as a whole from the training samples: the
+            middle nine tenths of a feature are apart from those in training or far narrower, as
+            after a change of units, or most samples are flagged, of three features or more. The
             features that moved are named.
         """
         filled = self._validate_filled(X)

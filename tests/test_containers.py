@@ -298,9 +298,9 @@ FLOATS = [1.0, 2.0, 4.0]
         (pd.DataFrame({"a": FLOATS, "age": DAYS - DAYS[0]}), ".dt.total_seconds()"),
         (
             pd.DataFrame({"day": [None, *DAYS.date[1:]], "city": [None, "Ulm", "Bonn"]}),
-            "hold dates: 'day' (such as '2026-01-03'). Turn them into numbers, such as the weekday, "
-            "the hour or the days since a fixed date (in pandas by .dt.dayofweek and the like), or "
-            "drop them. These columns of X are not numeric: 'city' (such as 'Ulm'). Encode",
+            "hold dates: 'day' (such as '2026-01-03'). Turn them into numbers, such as the "
+            "weekday, the hour or the days since a fixed date (in pandas by .dt.dayofweek and the "
+            "like), or drop them. These columns of X are not numeric: 'city' (such as 'Ulm').",
         ),
     ],
     ids=str,

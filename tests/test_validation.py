@@ -579,7 +579,7 @@ def test_a_line_about_splits_at_verbose(splitter, expected, capsys):
     ids=str,
 )
 def test_options_are_sorted_and_the_nearest_one_is_suggested(Estimator, parameters, ending):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=r"instead\.") as raised:
         Estimator(**parameters).fit(np.eye(4))
     text = str(raised.value)
     assert text.endswith(ending)

@@ -77,11 +77,12 @@ def hint_lines(record):
     """Return hints on the data: few samples, features on very different scales."""
     lines = []
     if record.get("way", "passes") != "passes" and record["n_train"] < FEW_SAMPLES:
-        text = f"Hint: {record['n_train']} samples are few. Below about {FEW_SAMPLES}, a network is "
-        text += "seldom certain to be better than PCA."
+        text = f"Hint: {record['n_train']} samples are few. Below about {FEW_SAMPLES}, a network "
+        text += "is seldom certain to be better than PCA."
         if "n_calibration" in record:
             n_scores = record["n_calibration"]
-            text += f" With {n_scores} held-out scores, no p-value is below {1 / (n_scores + 1):.2g}."
+            least = 1 / (n_scores + 1)
+            text += f" With {n_scores} held-out scores, no p-value is below {least:.2g}."
         lines.append(text)
     if "scale_ratio" in record:
         lines.append(
