@@ -14,7 +14,7 @@ from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
 from skae._containers import Splits, column_names
-from skae._network.scaling import column_quantiles
+from skae._network.scaling import COMPARED_ROWS, column_quantiles
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     Calibration,
@@ -35,6 +35,7 @@ from skae._outliers.robust import (
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
 from skae._outliers.shift import warn_of_shift
 from skae._reporting import OutlierReports
+from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
@@ -725,7 +726,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
             attributes["_record"]["n_calibration"] = len(calibration.indices)
-            attributes["_quantiles"] = column_quantiles(filled.X[weights > 0])
+            present = np.flatnonzero(weights)
+            present = present[evenly_spaced(len(present), COMPARED_ROWS)]
+            attributes["_quantiles"] = column_quantiles(filled.X[present])
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
