@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._compat import CallbackSupportMixin, SuggestsOptions, root_context, take_rows
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats
-from skae._fitted_model import MAX_PREVIEWED_ROWS, FittedModel, measured_samples
+from skae._fitted_model import FittedModel, measured_samples
 from skae._incomplete import FillsGaps
 from skae._missing.gaps import Filled
 from skae._network import inference
@@ -27,13 +27,11 @@ from skae._network.inference import FEW_ROWS
 from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
-from skae._sampling import evenly_spaced
 from skae._sample_drawing import SampleDrawing
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import read_options, with_layer_sizes
-from skae._training.report import scale_record
 from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
@@ -144,15 +142,6 @@ class _BaseAutoencoder(
             tasks.end()
         self._print_report()
         return self
-
-    def _scale_record(self, X, weights):
-        """Return what `summary` has to say of the scales of features that share one scale."""
-        if is_sparse(X) or self.scale_.ndim:
-            return {}
-        present = np.flatnonzero(weights)
-        X = X[present[evenly_spaced(len(present), MAX_PREVIEWED_ROWS)]]
-        names = getattr(self, "feature_names_in_", None)
-        return scale_record(X, [f"x{j}" for j in range(X.shape[1])] if names is None else names)
 
     def _partial_fit(self, X, sample_weight, X_clean=None, groups=None):
         """Train for one pass, from a new start if there is no model yet."""
