@@ -13,10 +13,11 @@ from sklearn.base import OutlierMixin
 from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
-from skae._containers import Splits, column_names
+from skae._containers import Splits
 from skae._network.scaling import COMPARED_ROWS, column_quantiles
 from skae._onnx import exporter
 from skae._outliers.calibration import (
+    FALSE_ALARM_RATE,
     Calibration,
     CalibrationSamples,
     calibrate,
@@ -33,7 +34,6 @@ from skae._outliers.robust import (
     weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
-from skae._outliers.shift import warn_of_shift
 from skae._reporting import OutlierReports
 from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
@@ -45,7 +45,6 @@ from skae.losses import Loss
 from skae.optimizers import Optimizer
 from skae.penalties import Penalty
 
-FALSE_ALARM_RATE = 0.05
 MAX_PASS_NUMBERS = 2**20  # of samples that the first pass of `partial_fit` trains on: 8 MiB
 MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
@@ -752,13 +751,6 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         if self.contamination == "auto":
             return calibration.threshold(FALSE_ALARM_RATE)
         return weighted_quantile(scores, weights, self.contamination)
-
-    def _warn_of_shift(self, is_flagged, X, filled):
-        """Warn if the samples as a whole differ from the training samples."""
-        rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
-        total = self._calibration.total
-        rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
-        warn_of_shift(is_flagged, rate, total, filled, getattr(self, "_quantiles", None), names)
 
     @property
     def _calibration(self):
