@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._compat import CallbackSupportMixin, root_context, take_rows
+from skae._compat import CallbackSupportMixin, SuggestsOptions, root_context, take_rows
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats
 from skae._fitted_model import FittedModel, measured_samples
@@ -80,6 +80,7 @@ class _BaseAutoencoder(
     FittedModel,
     SampleDrawing,
     exporter.OnnxExport,
+    SuggestsOptions,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -137,6 +138,7 @@ class _BaseAutoencoder(
                 self._stream = None
             is_auto = self.activation == "auto"
             self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
+            self._record |= self._scale_record(samples[0].X, weights)
             tasks.end()
         self._print_report()
         return self

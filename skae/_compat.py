@@ -1,6 +1,7 @@
 """What the package uses of scikit-learn that is private, or newer than its oldest version."""
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,9 +10,10 @@ from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
+    InvalidParameterError,
     MissingValues,
+    Options,
     RealNotInt,
-    StrOptions,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
@@ -34,6 +36,7 @@ __all__ = [
     "RealNotInt",
     "SplitterOrSplits",
     "StrOptions",
+    "SuggestsOptions",
     "check_sample_weight",
     "container_library",
     "count_samples",
@@ -45,10 +48,51 @@ __all__ = [
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+# What other libraries call some options.
+OTHER_NAMES = {"linear": "identity", "sigmoid": "logistic", "swish": "silu", "l_bfgs": "lbfgs"}
+OTHER_NAMES |= {"mse": "squared_error", "mean_squared_error": "squared_error"}
+OTHER_NAMES |= {"mae": "absolute_error", "bce": "log_loss"}
+OTHER_NAMES |= {"mean_absolute_error": "absolute_error", "binary_crossentropy": "log_loss"}
+OTHER_NAMES |= {"cross_entropy": "log_loss", "adamw": "adam", "l_bfgs_b": "lbfgs"}
+OTHER_NAMES |= {"normal": "gaussian", "dropout": "masking"}
+
 
 def validate_parameters(method: Method) -> Method:
     """Decorate `fit` or `partial_fit`: validate the parameters before, end callbacks after."""
     return _fit_context(prefer_skip_nested_validation=True)(method)
+
+
+class StrOptions(Options):
+    """Constraint: one of some strings, which errors list in alphabetical order."""
+
+    def __init__(self, options):
+        super().__init__(str, set(options))
+
+    def __str__(self):
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
+
+
+class SuggestsOptions:
+    """Mixin of estimators: an error for a string that is no option names the nearest option."""
+
+    def _validate_params(self):
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            raise InvalidParameterError(f"{error}{self._suggestion(str(error))}") from None
+
+    def _suggestion(self, message):
+        """Return a question that names the nearest option of the parameter in the message."""
+        name = message.partition("'")[2].partition("'")[0]
+        value = self.get_params(deep=False).get(name)
+        constraints = self._parameter_constraints.get(name, [])
+        options = {o for c in constraints if isinstance(c, StrOptions) for o in c.options}
+        found = []
+        if isinstance(value, str):
+            lowered = value.lower().strip().replace("-", "_").replace(" ", "_")
+            found = [OTHER_NAMES[lowered]] if OTHER_NAMES.get(lowered) in options else []
+            found = found or get_close_matches(lowered, sorted(options), n=1)
+        return f" Did you mean {found[0]!r}?" if found else ""
 
 
 class Offers(HasMethods):

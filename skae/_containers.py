@@ -1,6 +1,7 @@
 """Containers: dtypes of frames that come in, frames that go out, and types for annotations."""
 
 from collections.abc import Iterable
+from datetime import date, time, timedelta
 from importlib import import_module
 from numbers import Real
 from typing import Any, Protocol, TypeAlias
@@ -27,6 +28,9 @@ class Splitter(Protocol):
 Splits: TypeAlias = Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 FLOATS = [np.float64, np.float32]
+TIME_DTYPES = ("datetime64", "timedelta64", "period", "timestamp", "date32", "date64", "duration")
+TIME_DTYPES += ("Date", "Time", "Duration")  # of polars
+EXAMINED_ROWS = 1000  # of a column, for a value to show
 
 
 def floats(X):
@@ -41,24 +45,61 @@ def floats(X):
 
 
 def validate(estimator, X, **options):
-    """Validate samples as scikit-learn does; an error names the columns that hold no numbers."""
+    """Validate samples as scikit-learn does; an error names the columns that hold no numbers.
+
+    Dates and durations are refused too where NumPy would read them as numbers of nanoseconds.
+    """
     try:
+        if holds_times(X):
+            raise TypeError("X holds dates or durations")
         return validate_data(estimator, X, **options)
     except (TypeError, ValueError) as error:
         found = not_numeric(X)
         if not found:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        named = ", ".join(f"{name!r} (such as {str(value)!r})" for name, value in found[:5])
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise kind(
-            f"{str(error).rstrip('.')}. These columns of X are not numeric: {named}{more}. "
-            "Encode them first, say with OneHotEncoder in a ColumnTransformer, or drop them."
-        ) from error
+        reason = str(error).rstrip(".")
+        if "promoted" in reason:  # NumPy lists the dtypes of all columns
+            reason = "X has columns of kinds that have no common dtype"
+        sentences = [reason]
+        for noun, cure in CURES.items():
+            columns = [(name, value) for name, value in found if _noun(value) == noun]
+            named = ", ".join(f"{name!r} (such as {str(value)!r})" for name, value in columns[:5])
+            more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+            if columns:
+                sentences.append(f"These columns of X {noun}: {named}{more}. {cure}")
+        raise kind(". ".join(sentences) + ".") from error
+
+
+CURES = {
+    "hold dates": "Turn them into numbers, such as the weekday, the hour or the days since a fixed "
+    "date (in pandas by .dt.dayofweek and the like), or drop them",
+    "hold durations": "Turn them into numbers, such as seconds (in pandas by .dt.total_seconds()), "
+    "or drop them",
+    "are not numeric": "Encode them first, say with OneHotEncoder in a ColumnTransformer, or drop "
+    "them",
+}
+
+
+def _noun(value):
+    """Return what a column with this value holds: a key of CURES."""
+    is_numpy = isinstance(value, np.generic)
+    if isinstance(value, timedelta) or (is_numpy and value.dtype.kind == "m"):
+        return "hold durations"
+    is_date = isinstance(value, date | time) or (is_numpy and value.dtype.kind == "M")
+    return "hold dates" if is_date or type(value).__name__ == "Period" else "are not numeric"
+
+
+def holds_times(X):
+    """Return whether an array or a column of a frame has a dtype of dates or durations."""
+    dtypes = getattr(X, "dtypes", None)
+    if dtypes is None:
+        return getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m")
+    return any(str(dtype).startswith(TIME_DTYPES) for dtype in dtypes)
 
 
 def not_numeric(X):
-    """Return name and first value of each column that has no numbers, of a frame or an array."""
+    """Return name and a value of each column that has no numbers, of a frame or an array."""
     if hasattr(X, "columns"):
         columns = [(name, np.asarray(X[name])) for name in X.columns]
     else:
@@ -74,8 +115,14 @@ def not_numeric(X):
             except (TypeError, ValueError):
                 is_numeric = False
             if not is_numeric:
-                found.append((name, next((v for v in values if isinstance(v, str)), values[0])))
+                present = [value for value in values[:EXAMINED_ROWS] if not _is_missing(value)]
+                texts = [value for value in present if isinstance(value, str)]
+                found.append((name, [*texts, *present, values[0]][0]))
     return found
+
+
+def _is_missing(value):
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
 def features_in_container(estimator, values, X, like_X=False):

@@ -15,8 +15,9 @@ from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 from skae._sampling import evenly_spaced
+from skae._sparse import is_sparse
 from skae._training.gain import Gain
-from skae._training.report import time_lines, training_lines
+from skae._training.report import hint_lines, scale_record, time_lines, training_lines
 
 STATE = (
     "architecture_",
@@ -183,7 +184,17 @@ class FittedModel:
             *training_lines(record, self.n_iter_, self.best_iter_, activation if is_auto else None),
             *gain.lines(self.architecture_["loss"], self._start),
             *time_lines(record),
+            *hint_lines(record),
         ]
+
+    def _scale_record(self, X, weights):
+        """Return what `summary` has to say of the scales of features that share one scale."""
+        if is_sparse(X) or self.scale_.ndim:
+            return {}
+        present = np.flatnonzero(weights)
+        X = X[present[evenly_spaced(len(present), MAX_PREVIEWED_ROWS)]]
+        names = getattr(self, "feature_names_in_", None)
+        return scale_record(X, [f"x{j}" for j in range(X.shape[1])] if names is None else names)
 
     def _print_report(self):
         if self.verbose:
@@ -198,7 +209,9 @@ class FittedModel:
             A table of the layers, and lines on the training: how many samples were trained on and
             how many were held out, epochs that were run and kept, why training stopped, the hidden
             activation if it was chosen automatically, the gain over PCA if it was measured (see
-            `gain_over_pca_`), and the time that `fit` took.
+            `gain_over_pca_`), and the time that `fit` took. Hints tell of fewer than 100
+            samples, and of features whose scales differ by a factor of more than 1000 where these
+            are not scaled.
 
         Raises
         ------

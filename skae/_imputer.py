@@ -16,6 +16,7 @@ from skae._compat import (
     Interval,
     MissingValues,
     StrOptions,
+    SuggestsOptions,
     check_sample_weight,
     validate_parameters,
 )
@@ -75,7 +76,7 @@ def is_nan(value):
     return not (is_number or isinstance(value, str))
 
 
-class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill missing values by Gaussian mixtures and a denoising autoencoder.
 
     A missing cell is first filled by its mean given the observed cells of the sample, under a

@@ -14,8 +14,10 @@ from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
 from skae._containers import Splits
+from skae._network.scaling import COMPARED_ROWS, column_quantiles
 from skae._onnx import exporter
 from skae._outliers.calibration import (
+    FALSE_ALARM_RATE,
     Calibration,
     CalibrationSamples,
     calibrate,
@@ -33,6 +35,7 @@ from skae._outliers.robust import (
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
 from skae._reporting import OutlierReports
+from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
@@ -42,7 +45,6 @@ from skae.losses import Loss
 from skae.optimizers import Optimizer
 from skae.penalties import Penalty
 
-FALSE_ALARM_RATE = 0.05
 MAX_PASS_NUMBERS = 2**20  # of samples that the first pass of `partial_fit` trains on: 8 MiB
 MEMORY_SAMPLES = 1000  # scores, and samples of the mixtures, that `partial_fit` remembers
 
@@ -723,6 +725,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
             attributes["_record"]["n_calibration"] = len(calibration.indices)
+            present = np.flatnonzero(weights)
+            present = present[evenly_spaced(len(present), COMPARED_ROWS)]
+            attributes["_quantiles"] = column_quantiles(filled.X[present])
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
@@ -738,7 +743,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
-        return attributes | {"offset_": self._threshold(calibration, scores, weights)}
+        offset = self._threshold(calibration, scores, weights)
+        return attributes | {"offset_": offset, "_quantiles": None}  # of the first samples alone
 
     def _threshold(self, calibration, scores, weights):
         """Return the threshold: from the calibration, or as a quantile of the training scores."""
@@ -879,5 +885,17 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             If the estimator is not fitted.
         ValueError
             If X is invalid.
+
+        Warns
+        -----
+        ShiftedSamplesWarning
+            If X has 100 samples or more and differs as a whole from the training samples: the
+            middle nine tenths of a feature are apart from those in training or far narrower, as
+            after a change of units, or most samples are flagged, of three features or more. The
+            features that moved are named.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        filled = self._validate_filled(X)
+        scores = expected_scores(self._scorer, filled.X, filled.missing)
+        is_flagged = scores < self.offset_
+        self._warn_of_shift(is_flagged, X, filled.X)
+        return np.where(is_flagged, -1, 1)

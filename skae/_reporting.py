@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
+from skae._outliers.calibration import FALSE_ALARM_RATE
 from skae._outliers.explanation import explain, read_features, shares_of_blame
 from skae._outliers.robust import weighted_quantile
+from skae._outliers.scoring import expected_scores
 from skae._outliers.selection import (
     benjamini_hochberg,
     check_ratio,
@@ -19,6 +21,7 @@ from skae._outliers.selection import (
     shortage,
     weighted_selection,
 )
+from skae._outliers.shift import warn_of_shift
 
 
 class OutlierReports:
@@ -110,6 +113,9 @@ class OutlierReports:
         -----
         UserWarning
             If no sample can be selected because the calibration samples are too few.
+        ShiftedSamplesWarning
+            If X differs as a whole from the training samples, as in `predict`, and no density ratio
+            is given.
 
         See Also
         --------
@@ -137,10 +143,12 @@ class OutlierReports:
         >>> bool(selected[:10].all()), bool(selected[10:].mean() < 0.05)
         (True, True)
         """
-        scores, fdr = self.score_samples(X), check_share(fdr, "fdr")
+        filled, fdr = self._validate_filled(X), check_share(fdr, "fdr")
+        scores = expected_scores(self._scorer, filled.X, filled.missing)
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
+            self._warn_of_shift(scores < self.offset_, X, filled.X)
             p_values = calibration.p_values(scores)
             selected = benjamini_hochberg(p_values, fdr)
         else:
@@ -325,6 +333,13 @@ class OutlierReports:
         if index is not None:
             columns["sample"] = [index[i] for i in columns["sample"]]
         return table_in_container(self, columns, X)
+
+    def _warn_of_shift(self, is_flagged, X, filled):
+        """Warn if the samples as a whole differ from the training samples."""
+        rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
+        total = self._calibration.total
+        rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
+        warn_of_shift(is_flagged, rate, total, filled, getattr(self, "_quantiles", None), names)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

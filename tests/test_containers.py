@@ -264,10 +264,6 @@ def tables_with_text():
     return {
         "pandas": (pd.DataFrame(plain), "'city' (such as 'Ulm')"),
         "category": (pd.DataFrame(plain).astype({"city": "category"}), "'city' (such as 'Ulm')"),
-        "dates": (
-            pd.DataFrame({"a": [1.0, 2.0], "day": pd.to_datetime(["2026-01-02", "2026-01-03"])}),
-            "'day' (such as '2026-01-02",
-        ),
         "polars": (pl.DataFrame(plain), "'city' (such as 'Ulm')"),
         "objects": (array, "1 (such as 'Ulm')"),
         "list": (array.tolist(), "1 (such as 'Ulm')"),
@@ -286,6 +282,42 @@ def test_errors_name_columns_that_are_not_numeric(X, named):
                 method(X)
         assert f"These columns of X are not numeric: {named}" in str(caught.value)
         assert "OneHotEncoder" in str(caught.value)
+
+
+DAYS = pd.to_datetime(["2026-01-02", "2026-01-03", "2026-01-05"])
+FLOATS = [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("X", "text"),
+    [
+        (pd.DataFrame({"a": FLOATS, "day": DAYS}), "hold dates: 'day' (such as '2026-01-02"),
+        (pd.DataFrame({"day": DAYS}), "hold dates: 'day' (such as '2026-01-02"),
+        (pd.DataFrame({"a": FLOATS, "day": DAYS.date}), "hold dates: 'day' (such as '2026-01-02'"),
+        (pd.DataFrame({"day": DAYS.to_period("D")}), "hold dates: 'day' (such as '2026-01-02'"),
+        (pl.DataFrame({"a": FLOATS, "day": list(DAYS.date)}), "hold dates: 'day'"),
+        (np.array(DAYS)[:, None], "hold dates: 0 (such as '2026-01-02"),
+        (pd.DataFrame({"a": FLOATS, "age": DAYS - DAYS[0]}), ".dt.total_seconds()"),
+        (
+            pd.DataFrame({"day": [None, *DAYS.date[1:]], "city": [None, "Ulm", "Bonn"]}),
+            "hold dates: 'day' (such as '2026-01-03'). Turn them into numbers, such as the "
+            "weekday, the hour or the days since a fixed date (in pandas by .dt.dayofweek and the "
+            "like), or drop them. These columns of X are not numeric: 'city' (such as 'Ulm').",
+        ),
+    ],
+    ids=str,
+)
+def test_errors_name_columns_of_dates_and_durations(X, text):
+    """NumPy would read some of them as numbers of nanoseconds."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        AutoencoderTransformer(1, max_iter=1).fit(X)
+    assert text in str(caught.value)
+
+
+def test_booleans_categories_of_numbers_and_strings_of_numbers_are_numeric():
+    X = pd.DataFrame({"a": [True, False, True], "b": pd.Categorical([3, 1, 2]), "c": list("123")})
+    model = AutoencoderTransformer(1, max_iter=0).fit(X)
+    assert_array_equal(model.mean_, X.astype(float).mean())
 
 
 def test_other_errors_stay_as_they_are():

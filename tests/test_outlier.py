@@ -337,6 +337,7 @@ def test_in_place_of_isolation_forest():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skae.ShiftedSamplesWarning")  # most test samples are outliers
 def test_ones_among_digits():
     """Trained on ones, with their threshold. Many pixels are lit in few of them.
 

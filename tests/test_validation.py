@@ -22,7 +22,12 @@ from sklearn.model_selection import (
 )
 from thoroughness import first_of
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, DenoisingAutoencoder
+from skae import (
+    AutoencoderImputer,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+)
 from skae._outliers import calibration
 from skae._outliers.calibration import subsample_weights
 from skae._training import validation
@@ -565,3 +570,23 @@ def test_a_line_about_splits_at_verbose(splitter, expected, capsys):
     X, _ = grouped(10, 10)
     AutoencoderTransformer(2, verbose=1, validation_split=splitter, **QUICK).fit(X)
     assert capsys.readouterr().out.splitlines()[0].startswith(f"validation_split: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "parameters", "ending"),
+    [
+        (AutoencoderTransformer, {"activation": "Rellu"}, " Did you mean 'relu'?"),
+        (AutoencoderTransformer, {"activation": "sigmoid"}, " Did you mean 'logistic'?"),
+        (AutoencoderTransformer, {"n_components": "auto"}, "Got 'auto' instead."),
+        (AutoencoderImputer, {"solver": "nothing like it"}, "Got 'nothing like it' instead."),
+        (AutoencoderImputer, {"solver": "AdamW"}, " Did you mean 'adam'?"),
+    ],
+    ids=str,
+)
+def test_options_are_sorted_and_the_nearest_one_is_suggested(Estimator, parameters, ending):
+    with pytest.raises(ValueError, match=r"instead\.") as raised:
+        Estimator(**parameters).fit(np.eye(4))
+    text = str(raised.value)
+    assert text.endswith(ending)
+    options = text.partition("among {")[2].partition("}")[0].split(", ")
+    assert options == sorted(options)

@@ -203,16 +203,22 @@ def columns_on_another_scale(X, other):
     """
     if min(len(X), len(other)) < MIN_COMPARED_ROWS:
         return np.arange(0)
-    low, lower, upper, high = _quantiles(X)
-    other_low, other_lower, other_upper, other_high = _quantiles(other)
+    quantiles = column_quantiles(X)
+    columns = np.flatnonzero(are_on_another_scale(quantiles, column_quantiles(other)))
+    n_varying = np.sum(quantiles[3] > quantiles[0])
+    return columns if 4 * len(columns) >= n_varying else columns[:0]
+
+
+def are_on_another_scale(quantiles, others):
+    """Return for each column whether others of its quantiles show another level or scale."""
+    low, lower, upper, high = quantiles
+    other_low, other_lower, other_upper, other_high = others
     with np.errstate(over="ignore", invalid="ignore"):
         width, other_width = high - low, other_high - other_low
         beyond = (other_lower > high + width / 4) | (other_upper < low - width / 4)
         wider = other_upper - other_lower > 1.5 * width
         narrower = (upper - lower > 1.5 * other_width) & (other_width > 0)
-    varies = width > 0
-    columns = np.flatnonzero(varies & (beyond | wider | narrower))
-    return columns if 4 * len(columns) >= varies.sum() else columns[:0]
+    return (width > 0) & (beyond | wider | narrower)
 
 
 def warn_of_another_scale(X_val, X, names):
@@ -230,8 +236,11 @@ def warn_of_another_scale(X_val, X, names):
     )
 
 
-def _quantiles(X):
-    """Return the quantiles that bound the middle nine tenths and the middle half of each column."""
+def column_quantiles(X):
+    """Return the quantiles that bound the middle nine tenths and the middle half of each column.
+
+    The order is 5 %, 25 %, 75 %, 95 %. Of many samples evenly spaced ones are used.
+    """
     X, shares = X[evenly_spaced(len(X), COMPARED_ROWS)], [0.05, 0.25, 0.75, 0.95]
     blocks = [np.quantile(block, shares, axis=0) for _, block in column_blocks(X)]
     return np.concatenate(blocks, axis=1)

@@ -15,6 +15,7 @@ from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
 
+FALSE_ALARM_RATE = 0.05  # at the threshold with contamination="auto"
 N_FOLDS = 5
 N_FOLDS_OF_SMALL, MAX_SMALL_WEIGHT = 10, 250  # folds of small data, by the sum of the weights
 MIN_CALIBRATION_WEIGHT = 500  # of held-out samples; with less, models of folds score more

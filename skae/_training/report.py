@@ -5,9 +5,13 @@ The record is a dict. `way` tells how the epoch was selected: by "held-out" samp
 `n_validation` count samples. `ending` is why training ended: see `ending`.
 """
 
+import numpy as np
+
 from skae._training.ending import EXACT, SENTENCES
 
 MIN_FALL = 0.02  # of the loss in the last epochs, for training to count as unfinished
+FEW_SAMPLES = 100  # below which a gain over PCA is seldom certain
+MAX_SCALE_RATIO = 1000  # of the deviations of the features of one table
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
 NUMBERS |= {9: "nine", 10: "ten"}
 
@@ -50,6 +54,42 @@ def training_lines(record, n_iter, best_iter, activation=None):
     lines = [f"Samples: {_samples(record)}", f"Epochs: {_epochs(record, n_iter, best_iter)}"]
     if activation is not None and best_iter:
         lines.append(f'Hidden activation: {activation}, chosen by activation="auto".')
+    return lines
+
+
+def scale_record(X, names):
+    """Return what there is to say of features on very different scales; an empty dict if nothing.
+
+    Constant features do not count.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        variances = np.var(X, axis=0, dtype=np.float64)
+    varying = variances[variances > 0]
+    largest = np.argmax(variances)
+    if len(varying) < 2 or not varying.max() > MAX_SCALE_RATIO**2 * varying.min():
+        return {}
+    share = float(variances[largest] / varying.sum())
+    ratio = float(np.sqrt(varying.max() / varying.min()))
+    return {"scale_ratio": ratio, "largest": str(names[largest]), "largest_share": share}
+
+
+def hint_lines(record):
+    """Return hints on the data: few samples, features on very different scales."""
+    lines = []
+    if record.get("way", "passes") != "passes" and record["n_train"] < FEW_SAMPLES:
+        text = f"Hint: {record['n_train']} samples are few. Below about {FEW_SAMPLES}, a network "
+        text += "is seldom certain to be better than PCA."
+        if "n_calibration" in record:
+            n_scores = record["n_calibration"]
+            least = 1 / (n_scores + 1)
+            text += f" With {n_scores} held-out scores, no p-value is below {least:.2g}."
+        lines.append(text)
+    if "scale_ratio" in record:
+        lines.append(
+            f"Hint: scales of the features differ by a factor of {record['scale_ratio']:,.0f}; "
+            f"{record['largest']!r} has {_percent(record['largest_share'], 1)} of the variance and "
+            "decides what is reconstructed. If units differ, put a StandardScaler in front."
+        )
     return lines
 
 

@@ -32,7 +32,10 @@ MAX_ODD_WEIGHT = 500.0  # of samples on another level, after which they are the 
 
 
 class ShiftedSamplesWarning(UserWarning):
-    """Warning that samples of `partial_fit` are on another level or scale than those before."""
+    """Warning that samples are on another level or scale than those before, or sorted.
+
+    `partial_fit` issues it, and `predict` of an outlier detector.
+    """
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,13 @@ from sklearn.utils.validation import column_or_1d
 
 from skae._sampling import generator
 from skae.metrics import check_reducer, reconstruction_score
-from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes_row, readable_colormap
+from skae.plotting._drawing import (
+    add_colorbar,
+    cycle_colors,
+    merge_keywords,
+    prepare_axes_row,
+    readable_colormap,
+)
 from skae.plotting._validation import Indices, check_components, final_step
 
 if TYPE_CHECKING:
@@ -20,10 +26,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_CLASSES = 20
+ROW_SHARE = 0.7  # of the height of a row, over which points are spread
 
 
 class CodeDisplay:
     """Two components of a latent code as a scatter plot, beside the same two of PCA.
+
+    Of a code with one component the points are spread over the height of the plot at random, each
+    class in a row of its own.
 
     The titles give the share of the variance that all components together explain:
     :func:`skae.metrics.reconstruction_score` of the estimator and of PCA.
@@ -32,14 +42,14 @@ class CodeDisplay:
 
     Parameters
     ----------
-    codes : dict of {str: ndarray of shape (n_samples, 2)}
-        The two components of each latent code, by the name in the title.
+    codes : dict of {str: ndarray of shape (n_samples, 2) or (n_samples, 1)}
+        The two components of each latent code, or the only one, by the name in the title.
     scores : dict of {str: float}
         Share of the variance that all components of each code explain.
     y : ndarray of shape (n_samples,), default=None
         Classes or numbers that colour the points. Up to 20 distinct values are classes.
     columns : tuple of int, default=(0, 1)
-        Indices of the two components.
+        Indices of the two components, or of one.
 
     Attributes
     ----------
@@ -76,7 +86,7 @@ class CodeDisplay:
         scores: dict[str, float],
         *,
         y: NDArray[Any] | None = None,
-        columns: tuple[int, int] = (0, 1),
+        columns: tuple[int, ...] = (0, 1),
     ) -> None:
         self.codes = codes
         self.scores = scores
@@ -115,7 +125,8 @@ class CodeDisplay:
             components as the estimator has and after the other steps of a Pipeline. This
             favours PCA if the estimator was not trained on X.
         columns : tuple of int, default=(0, 1)
-            Indices of the two components to plot.
+            Indices of the two components to plot, or of one. The default is (0,) if the code has
+            one component.
         subsample : int, float or None, default=1000
             Maximum number of samples to plot, or a fraction of them in (0, 1), chosen at
             random. None plots all. The scores are always computed on all samples.
@@ -146,13 +157,15 @@ class CodeDisplay:
         """
         check_reducer(estimator, cls.__name__)
         code = np.asarray(estimator.transform(X))
-        columns = _check_two_components(columns, code.shape[1])
+        is_default = isinstance(columns, tuple) and columns == (0, 1)
+        columns = (0,) if code.shape[1] == 1 and is_default else columns
+        columns = _check_columns(columns, code.shape[1])
         if pca is None:
             pca = _fit_pca(estimator, X, code.shape[1])
         else:
             check_reducer(pca, f"pca of {cls.__name__}")
         pca_code = np.asarray(pca.transform(X))
-        _check_two_components(columns, pca_code.shape[1], "PCA's code")
+        _check_columns(columns, pca_code.shape[1], "PCA's code")
         name, pca_name = (type(final_step(reducer)).__name__ for reducer in (estimator, pca))
         if name == pca_name:
             name, pca_name = f"{name} (estimator)", f"{pca_name} (pca)"
@@ -208,18 +221,23 @@ class CodeDisplay:
         classes = self._classes()
         self.scatters_ = []
         for ax, (name, code) in zip(axes, self.codes.items()):
+            code = code if code.shape[1] == 2 else self._with_heights(code, classes)
             if classes is None:
                 colors = {} if self.y is None else {"c": self.y, "cmap": readable_colormap(ax)}
                 self.scatters_.append([ax.scatter(*code.T, **colors | keywords)])
             else:
                 self.scatters_.append(self._scatter_classes(ax, code, classes, keywords))
             ax.set_title(f"{name}\n{self.scores[name]:.1%} of the variance", fontsize="medium")
-            ax.set(xlabel=f"component {self.columns[0]}", ylabel=f"component {self.columns[1]}")
+            ax.set_xlabel(f"component {self.columns[0]}")
+            if len(self.columns) == 2:
+                ax.set_ylabel(f"component {self.columns[1]}")
+            else:
+                ax.set(yticks=[], ylabel="points spread at random")
         if classes is not None:
             position = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "markerscale": 1.5}
             axes[-1].legend(**position | merge_keywords("legend_kwargs", legend_kwargs))
         elif self.y is not None:
-            axes[0].figure.colorbar(self.scatters_[-1][0], ax=list(axes), label="y")
+            add_colorbar(self.scatters_[-1][0], axes, label="y")
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
 
@@ -230,6 +248,13 @@ class CodeDisplay:
         classes = np.unique(self.y)
         return classes if len(classes) <= MAX_CLASSES else None
 
+    def _with_heights(self, code, classes):
+        """Return a code of one component with random heights; each class has a row of its own."""
+        heights = np.random.default_rng(0).uniform(-ROW_SHARE / 2, ROW_SHARE / 2, len(code))
+        if classes is not None:
+            heights += np.searchsorted(classes, self.y)
+        return np.column_stack([code, heights])
+
     def _scatter_classes(self, ax, code, classes, keywords):
         """Draw the points of each class in a colour of its own."""
         return [
@@ -238,11 +263,11 @@ class CodeDisplay:
         ]
 
 
-def _check_two_components(columns, n_components, code_name="the latent code"):
+def _check_columns(columns, n_components, code_name="the latent code"):
     indices = check_components(columns, n_components, code_name)
-    if len(indices) != 2:
+    if len(indices) not in (1, 2):
         raise ValueError(
-            f"columns must be indices of two components of {code_name}, got {columns!r}."
+            f"columns must be indices of one or two components of {code_name}, got {columns!r}."
         )
     return indices
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
 MAX_LABELLED_SIZES = 12
 MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor ticks are labelled
+MAX_LABEL_LENGTH = 40  # of a line beside an axis
 
 
 class DistortionDisplay:
@@ -321,7 +322,9 @@ class DistortionDisplay:
         ax.set_xticks(labelled, [str(size) for size in labelled])
         ax.set_xticks([], minor=True)
         scale = _scale_error_axis(ax, [curve["errors"] for curve in self.curves.values()])
-        ax.set(xlabel="n_components (log scale)", ylabel=f"{self.error_name}{scale}")
+        separator = "\n" if len(self.error_name + scale) > MAX_LABEL_LENGTH else " "
+        ylabel = f"{self.error_name}{separator}{scale}".rstrip()
+        ax.set(xlabel="n_components (log scale)", ylabel=ylabel)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -363,11 +366,11 @@ def _scale_error_axis(ax, errors):
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter("")
-        return " (log scale)"
+        return "(log scale)"
     if largest > 0:
         ax.set_yscale("symlog", linthresh=linear_below)
         ax.set_ylim(-0.2 * linear_below, 2 * largest)
-        return f" (log scale, linear below {linear_below:.0e})"
+        return f"(log scale, linear below {linear_below:.0e})"
     return ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+BAR_INCHES, GEOMETRY = 0.15, ("shrink", "aspect")  # of colour bars
 DARK_BRIGHTNESS = 0.5  # mean of red, green and blue below which a background counts as dark
 
 
@@ -40,6 +41,23 @@ def prepare_axes_row(display, axes, n_axes, figsize):
     if len(flat_axes) != n_axes or not all(isinstance(ax, plt.Axes) for ax in flat_axes):
         raise ValueError(f"axes must be {n_axes} matplotlib Axes, got {axes!r}.")
     return flat_axes
+
+
+def add_colorbar(mappable, axes, **keywords):
+    """Draw a colour bar beside some Axes, of which the last ones are on the right.
+
+    In a figure with constrained layout it is an inset: Matplotlib allows no later `tight_layout`
+    after any other colour bar.
+    """
+    figure, shrink = axes[0].figure, keywords.get("shrink", 1.0)
+    layout = figure.get_layout_engine()
+    if layout is None or layout.colorbar_gridspec:
+        beside = axes[0] if len(axes) == 1 else list(axes)  # a list is unknown to tight_layout
+        return figure.colorbar(mappable, ax=beside, **keywords)
+    box = [1.02, (1 - shrink) / 2, BAR_INCHES / axes[-1].get_position().width, shrink]
+    box[2] /= figure.get_figwidth()
+    keywords = {name: value for name, value in keywords.items() if name not in GEOMETRY}
+    return figure.colorbar(mappable, cax=axes[-1].inset_axes(box), **keywords)
 
 
 def merge_keywords(name, kwargs, artist=None, **defaults):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from skae.plotting._drawing import merge_keywords, prepare_axes
+from skae.plotting._drawing import add_colorbar, merge_keywords, prepare_axes
 from skae.plotting._validation import check_feature_names, check_image_shape
 
 MAX_NAMED_FEATURES = 40  # in a heatmap
@@ -80,7 +80,7 @@ class ImageGrid:
         self._label_axes(ax, groups)
         residuals = [line[0] for group, line in zip(groups, images) if group.is_residual]
         if residuals and style.colorbar:
-            ax.figure.colorbar(residuals[0], ax=ax, label="residual", shrink=0.8, aspect=12)
+            add_colorbar(residuals[0], [ax], label="residual", shrink=0.8, aspect=12)
         return images
 
     @property
@@ -193,7 +193,7 @@ class Heatmap:
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         if style.colorbar:
-            ax.figure.colorbar(images[0][0], ax=ax, label="standard deviations of the feature")
+            add_colorbar(images[0][0], [ax], label="standard deviations of the feature")
         return images
 
     def _standardised(self, groups):

@@ -168,7 +168,8 @@ class RateDistortionDisplay:
             ax.annotate(f"{weight:g}", point, (5, 5), textcoords="offset points")
             for weight, *point in zip(np.asarray(self.kl_weights)[order], rates, distortions)
         ]
+        ax.margins(0.1)  # room for the numbers
         ax.set(xlabel="rate (nats)", ylabel=self.distortion_name)
-        ax.set_title("numbers: kl_weight", fontsize="medium")
+        ax.set_title("numbers beside points: kl_weight", fontsize="medium")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skae.plotting._drawing import merge_keywords, prepare_axes
+from skae.plotting._drawing import add_colorbar, merge_keywords, prepare_axes
 from skae.plotting._image_grid import (
     GAP_SHARE,
     MAX_IMAGE_INCHES,
@@ -232,7 +232,7 @@ class WeightsDisplay:
         limit = np.abs(self.weights).max() or 1.0
         defaults = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
         image = ax.imshow(self.weights, **merge_keywords("im_kwargs", im_kwargs, **defaults))
-        ax.figure.colorbar(image, ax=ax, label="weight of a scaled feature")
+        add_colorbar(image, [ax], label="weight of a scaled feature")
         hint = image_hint(names)
         if n_features <= MAX_NAMED_FEATURES:
             ax.set_xticks(np.arange(n_features), names)

@@ -81,7 +81,7 @@ def test_colours_of_numbers_are_visible_on_the_background(background):
         display = CodeDisplay.from_estimator(autoencoder(), rows(), rows()[:, 0])
     (points,) = display.scatters_[0]
     assert_array_equal(points.get_array(), rows()[:, 0])
-    assert len(display.figure_.axes) == 3
+    assert display.scatters_[1][0].colorbar.ax.get_ylabel() == "y"
     brightness = points.get_cmap()(np.linspace(0, 1, 50))[:, :3].mean(axis=1)
     assert np.abs(brightness - np.mean(to_rgb(background))).min() > 0.2
 
@@ -117,12 +117,12 @@ def test_components_that_do_not_exist_raise():
     with pytest.raises(ValueError, match=r"of PCA's code, from 0 to 1, got \[0, 2\]"):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 2), pca=PCA(2).fit(rows()))
     with pytest.raises(
-        ValueError, match="columns must be indices of two components of the latent code"
+        ValueError, match="columns must be indices of one or two components of the latent code"
     ):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 1, 2))
     one = AutoencoderTransformer(1, **SMALL).fit(rows())
-    with pytest.raises(ValueError, match=r"from 0 to 0, got \(0, 1\)"):
-        CodeDisplay.from_estimator(one, rows())
+    with pytest.raises(ValueError, match=r"from 0 to 0, got \(0, 2\)"):
+        CodeDisplay.from_estimator(one, rows(), columns=(0, 2))
 
 
 def test_too_many_classes_raise():
@@ -134,3 +134,17 @@ def test_too_many_classes_raise():
 def test_wrong_length_of_y_raises():
     with pytest.raises(ValueError, match="y must have one value per sample, got 59 values for 60"):
         CodeDisplay.from_estimator(autoencoder(), rows(), classes()[1:])
+
+
+def test_a_code_with_one_component_has_a_row_for_each_class():
+    display = CodeDisplay.from_estimator(autoencoder(), rows(), classes(), columns=(2,))
+    code = autoencoder().transform(rows())[:, 2]
+    for k, points in enumerate(display.scatters_[0]):
+        across, up = points.get_offsets().T
+        assert_allclose(across, code[classes() == k])
+        assert np.abs(up - k).max() < 0.5
+    model = AutoencoderTransformer(1, **SMALL).fit(rows())
+    display = CodeDisplay.from_estimator(model, rows())
+    assert display.columns == (0,)
+    assert_allclose(display.scatters_[0][0].get_offsets()[:, :1], model.transform(rows()))
+    plt.close("all")

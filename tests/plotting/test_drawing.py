@@ -1,5 +1,7 @@
 """Axes, keyword arguments and colours."""
 
+import warnings
+
 from matplotlib import colors
 from matplotlib.lines import Line2D
 import matplotlib.pyplot as plt
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 from skae.plotting._drawing import (
+    add_colorbar,
     cycle_colors,
     import_pyplot,
     merge_keywords,
@@ -77,3 +80,19 @@ def test_colour_map_is_visible_on_the_background(background):
     ax = plt.figure().add_subplot(facecolor=background)
     brightness = readable_colormap(ax)(np.linspace(0, 1, 50))[:, :3].mean(axis=1)
     assert np.abs(brightness - np.mean(colors.to_rgb(background))).min() > 0.2
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight", None])
+def test_colour_bars_stand_beside_the_axes_and_allow_tight_layout(layout):
+    figure, axes = plt.subplots(1, 2, layout=layout)
+    images = [ax.imshow([[0, 1]], aspect="auto") for ax in axes]
+    bar = add_colorbar(images[1], axes[1:], label="name", shrink=0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the layout has changed
+        figure.tight_layout()
+    figure.canvas.draw()
+    box, last = bar.ax.get_window_extent(), axes[1].get_window_extent()
+    assert box.x0 > last.x1
+    assert box.height < 0.6 * last.height
+    assert bar.ax.get_ylabel() == "name"
+    plt.close(figure)

@@ -8,6 +8,7 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._training.options import read_options
 from skae._training.report import (
     relative_fall,
+    scale_record,
     time_lines,
     training_lines,
     unfinished_warning,
@@ -133,3 +134,24 @@ def test_a_parameter_set_after_fit_does_not_change_what_is_said_of_it():
     model = AutoencoderTransformer(**parameters).fit(rows(100))
     before = model.summary()
     assert model.set_params(activation="auto").summary() == before
+
+
+def test_hints_of_few_samples_and_of_unequal_scales(capsys):
+    options = SMALL | {"early_stopping": False, "max_iter": 1, "verbose": 1}
+    X = rows(30, 3)
+    X[:, 2] *= 1e4
+    model = AutoencoderTransformer(**options | {"n_components": 1}).fit(X)
+    few, scales = [line for line in capsys.readouterr().out.splitlines() if "Hint" in line]
+    assert few.startswith("Hint: 30 samples are few.")
+    assert "'x2' has 100.0 % of the variance" in scales
+    assert f"{few}\n{scales}" in model.summary()
+    text = AutoencoderOutlierDetector(**options).fit(X).summary()  # scales each feature itself
+    assert "no p-value is below 0.032" in text
+    assert "factor" not in text
+
+
+def test_scales_are_compared_without_constant_features():
+    X = rows(200, 3)
+    assert scale_record(np.c_[X, np.full(200, 1e9)], list("abcd")) == {}
+    assert scale_record(X, list("abc")) == scale_record(np.ones((5, 2)), list("ab")) == {}
+    assert scale_record(X * [1, 1, 1e4], list("abc"))["largest"] == "c"
