@@ -211,7 +211,7 @@ class _BaseAutoencoder(
         samples are scored.
         """
         model = result.model
-        X, weights = measured_samples(X, weights, is_preview=trainer is None)
+        X, weights = measured_samples(model, X, weights, is_preview=trainer is None)
         return {
             "theta_": model.parameters.flat,
             "architecture_": model.spec,

@@ -35,12 +35,12 @@ STATE = (
 MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # on which attributes are measured
 
 
-def measured_samples(X, weights, is_preview):
+def measured_samples(model, X, weights, is_preview):
     """Return the samples that fitted attributes are measured on, and their weights.
 
     Of many they are evenly spaced. The weights are None if all of these are zero.
     """
-    max_rows = MAX_PREVIEWED_ROWS if is_preview else MAX_MEASURED_ROWS
+    max_rows = MAX_PREVIEWED_ROWS if is_preview else model.n_measured(MAX_MEASURED_ROWS)
     if len(X) <= max_rows:
         return X, weights
     chosen = evenly_spaced(len(X), max_rows)

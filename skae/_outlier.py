@@ -316,7 +316,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         The detector has none.
     explained_variance_ : ndarray of shape (n_components,)
         Variance of each component of the code over the training samples, before whitening. With
-        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
+        network.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -334,7 +335,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         out together. The user guide says how often it was right in simulations.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features. With
-        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
+        network.
     loss_ : float or None
         Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None

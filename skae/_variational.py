@@ -227,7 +227,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)
         Variance of each component of the code over the training samples, before whitening. With
-        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
+        network.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -237,8 +238,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         ``loss="squared_error"``.
     kl_divergence_ : ndarray of shape (n_components,)
         Divergence of each component from the prior, averaged over the training samples, in nats.
-        With more than 10,000 samples, it is computed on 10,000 evenly spaced ones. The sum is the
-        rate at which codes tell samples apart.
+        With many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a
+        large network. The sum is the rate at which codes tell samples apart.
     n_active_components_ : int
         Number of components whose mean varies over the training samples, with a variance above
         0.01. The others have collapsed onto the prior and say nothing.
@@ -249,7 +250,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         None, like the gain.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features. With
-        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
+        network.
     loss_ : float or None
         Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None
@@ -508,7 +510,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         """Return the fitted attributes by name: see the base class."""
         fitted = super()._fitted_attributes(result, X, weights, trainer, tasks)
         model = result.model
-        X, weights = measured_samples(X, weights, is_preview=trainer is None)
+        X, weights = measured_samples(model, X, weights, is_preview=trainer is None)
         fitted["kl_divergence_"] = evidence.mean_divergences(model, X, weights)
         is_active = result.explained_variance > MIN_ACTIVE_VARIANCE
         fitted["n_active_components_"] = int(np.sum(is_active))

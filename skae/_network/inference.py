@@ -73,6 +73,15 @@ class Model:
         """Return whether it is faster to send rows through the model in threads."""
         return self.parameters.flat.size > MANY_PARAMETERS
 
+    def n_measured(self, n_most):
+        """Return how many of n_most samples to measure a fitted model on.
+
+        A sample costs as much time as the network has parameters: there are fewer for a large one,
+        but at least a tenth.
+        """
+        n_affordable = n_most * MANY_PARAMETERS // self.parameters.flat.size
+        return min(n_most, max(n_affordable, n_most // 10))
+
     def code_scale_of(self, size):
         """Return the scale of the first `size` columns of the code."""
         return self.code_scale[:size] if self.code_scale.ndim else self.code_scale

@@ -13,7 +13,8 @@ def with_code_scale(run, model, explained, max_rows):
     The total variance of a linear code is the variance of the samples that it explains, as in PCA:
     `explained` are the shares of its columns. PCA's own code, which a linear encoder has too, a
     code with another activation or a penalty, a code without variance and a variational one, which
-    has that of its prior, keep their scale. At most `max_rows` samples are measured.
+    has that of its prior, keep their scale. At most `max_rows` samples are measured, fewer with a
+    large network.
     """
     variances, total = _measure(run, model, max_rows)
     share, is_linear = float(explained.sum()), model.network.latent_activation.is_identity
@@ -40,7 +41,7 @@ def running_variances(run, model, max_rows):
 
 def _measure(run, model, max_rows):
     """Return the variances of the code's columns and the total variance of the scaled samples."""
-    X, weights = run.rows.target, run.rows.weights
+    X, weights, max_rows = run.rows.target, run.rows.weights, model.n_measured(max_rows)
     if len(X) > max_rows:
         chosen = evenly_spaced(len(X), max_rows)
         X, weights = X[chosen], weights[chosen]

@@ -7,6 +7,7 @@ import numpy as np
 from skae._network import code_order, nested
 from skae._network.code_order import MAX_DECODED_NUMBERS
 from skae._network.inference import Model
+from skae._parallel import run_sequentially
 from skae._training import extent
 from skae._training.batches import TrainingRows
 from skae._training.code_scale import running_variances, with_code_scale
@@ -142,14 +143,13 @@ def _finish(run, state, model, limits, in_order=True):
 def _explained_variance_ratios(run, model, max_decoded):
     """Return the share of the variance that each column of the code explains.
 
-    Large networks are measured on half as many samples, in threads.
+    Large networks are measured on fewer samples, in threads.
     """
     module = nested if model.network.nested else code_order
-    X, weights = run.rows.target, run.rows.weights
-    if not model.is_large:
-        return module.explained_variance_ratios(model, X, weights, max_decoded)
-    run_jobs = run.trainer.run_jobs
-    return module.explained_variance_ratios(model, X, weights, max_decoded // 2, run_jobs)
+    max_decoded = model.n_measured(max_decoded)
+    run_jobs = run.trainer.run_jobs if model.is_large else run_sequentially
+    given = run.rows.target, run.rows.weights, max_decoded, run_jobs
+    return module.explained_variance_ratios(model, *given)
 
 
 def _result(run, model, optimizer, decoder_weights, explained):

@@ -33,6 +33,15 @@ ESTIMATORS = [
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 3, "early_stopping": False, "random_state": 0}
 
 
+def test_large_networks_are_measured_on_fewer_samples(monkeypatch):
+    network, _ = make_network((50, 40))
+    model = make_model(network, make_parameters(network, np.random.default_rng(0)))
+    n_parameters = model.parameters.flat.size
+    for share, expected in ((2, 1000), (1, 1000), (0.5, 500), (0.01, 100)):
+        monkeypatch.setattr(inference, "MANY_PARAMETERS", int(share * n_parameters))
+        assert abs(model.n_measured(1000) - expected) < 20
+
+
 # ---------------------------------------------------------------- blocks
 
 
