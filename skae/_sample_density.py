@@ -1,48 +1,133 @@
-"""The density of whole samples, to draw from: a mixture of normal distributions.
+"""The density of whole samples, to draw from: kernels around the training samples.
 
-Columns are mapped to their normal scores, and a mixture is fitted to these. With one component this
-is a Gaussian copula, with more of them groups and curved dependences remain (Rajan & Bhattacharya,
-2016, AAAI, "Dependency clustering of mixed data with Gaussian mixture copulas"). Continuous columns
-are standardised instead if held-out samples are more likely so. Cells are drawn given others from
-the conditional distribution of the mixture, as in imputation. In wide samples the mixture is one of
-the leading principal components of the scores, and the rest of each column is independent.
+Columns are mapped to their normal scores, and a mixture of normal distributions is fitted to these.
+With one component this is a Gaussian copula, with more of them groups and curved dependences remain
+(Rajan & Bhattacharya, 2016, AAAI, "Dependency clustering of mixed data with Gaussian mixture
+copulas"). Continuous columns are standardised instead if held-out samples are more likely so. In
+wide samples the mixture is one of the leading principal components of the scores.
+
+What the mixture misses is kept by kernels: a draw is a training sample, moved towards the mean of
+its component, plus normal noise with the covariance of the component (the smoothed bootstrap that
+leaves variances as they are; Silverman & Young, 1987, Biometrika 74). The bandwidth runs from the
+mixture itself down to the training samples. It is the one with which draws are as far from the
+training samples as held-out samples are, so that draws are no copies.
 """
 
 from dataclasses import dataclass, replace
 import math
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.spatial.distance import cdist
 
 from skae._missing.mixture import Mixture
 from skae._network.marginals import Marginals, measure_marginals
 from skae._outliers.mixture import fit_mixture
+from skae._sampling import evenly_spaced
 
 SIZES, MIN_ROWS_PER_COMPONENT = (1, 2, 4, 8, 16, 32), 8
 MAX_PRODUCTS = 3 * 10**7  # n_rows n_columns**2 n_components: of an iteration
+BANDWIDTHS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3, 0.2)
 N_FOLDS = 3
 MIN_SCORE_VARIANCE = 1e-3  # of a component along a column
-MIN_DISTINCT_SHARE = 0.9  # of the samples, in a continuous column
+MAX_TIED_SHARE = 0.02  # of the weight, of each value of a continuous column
 MAX_COLUMNS, N_AXES = 64, 50  # a mixture has the columns themselves up to so many, else the axes
-BLOCK_ROWS = 4096
+MAX_JOINT_NUMBERS = 2**22  # of given samples times kernels, at a time
+N_MEASURED, N_SCORE_KNOTS = 20_000, 401  # draws that measure the scores; quantiles kept of these
+MAX_MEASURED_NUMBERS = 2**20
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Kernels around scores: p(z) = sum_ij w_i r_ij N(z; m_j + s (z_i - m_j), h^2 C_j).
+
+    h is the `bandwidth` and s^2 = 1 - h^2. The responsibilities r_ij, the means and the covariances
+    are those of a mixture, which p is for h = 1.
+    """
+
+    mixture: Mixture
+    scores: np.ndarray
+    weights: np.ndarray
+    responsibilities: np.ndarray
+    bandwidth: float = 1.0
+
+    def draw(self, n_samples, rng):
+        """Return independent draws, and the numbers of the samples that they are drawn around."""
+        around = rng.choice(len(self.scores), n_samples, p=self.weights)
+        cumulative = np.cumsum(self.responsibilities, axis=1)
+        component = _draw_columns(cumulative[around], rng)
+        noise = rng.standard_normal((n_samples, self.scores.shape[1]))
+        for j, root in enumerate(np.linalg.cholesky(self.mixture.covariances)):
+            mine = component == j
+            noise[mine] = noise[mine] @ root.T
+        return self._pull(self.scores[around], component) + self.bandwidth * noise, around
+
+    def _pull(self, scores, component):
+        """Move scores towards the mean of a component, or each of them to that of its own."""
+        means = self.mixture.means[component]
+        return means + math.sqrt(1 - self.bandwidth**2) * (scores - means)
+
+    def complete(self, Z, missing, rng):
+        """Return scores whose missing cells are drawn, given the others."""
+        if self.bandwidth == 1:
+            return self.mixture.draw(Z, missing, rng)
+        completed = Z.copy()
+        patterns, member = np.unique(missing, axis=0, return_inverse=True)
+        n_together = max(MAX_JOINT_NUMBERS // self.responsibilities.size, 1)
+        for k in range(len(patterns)):
+            rows = np.flatnonzero(member.ravel() == k)
+            for start in range(0, len(rows), n_together):
+                some = rows[start : start + n_together]
+                completed[some] = self._complete_alike(Z[some], patterns[k], rng)
+        return completed
+
+    def _complete_alike(self, Z, missing, rng):
+        """Complete samples with the same missing cells."""
+        observed = ~missing
+        covariances = self.bandwidth**2 * self.mixture.covariances
+        whiteners = np.linalg.cholesky(np.linalg.inv(covariances[:, observed][:, :, observed]))
+        shares = np.log(np.maximum(self.weights[:, None] * self.responsibilities, 1e-300))
+        seen, member = np.unique(Z[:, observed], axis=0, return_inverse=True)
+        joint = np.empty((len(seen), *shares.T.shape))
+        for j, whitener in enumerate(whiteners):
+            centers = self._pull(self.scores, j)[:, observed]
+            distances = cdist(seen @ whitener, centers @ whitener, "sqeuclidean")
+            log_det = np.log(np.diagonal(whitener)).sum()
+            joint[:, j] = shares[:, j] - 0.5 * distances + log_det
+        joint = joint.reshape(len(seen), -1)
+        joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+        drawn = _draw_columns(np.cumsum(joint, axis=1)[member.ravel()], rng)
+        component, around = np.divmod(drawn, len(self.scores))
+        completed = Z.copy()
+        for j in np.unique(component):
+            mine = component == j
+            centers = self._pull(self.scores[around[mine]], j)
+            across = covariances[j][np.ix_(observed, missing)]
+            slopes = whiteners[j] @ (whiteners[j].T @ across)
+            rest = covariances[j][np.ix_(missing, missing)] - across.T @ slopes
+            noise = rng.standard_normal((mine.sum(), missing.sum()))
+            drawn = centers[:, missing] + noise @ np.linalg.cholesky(rest).T
+            drawn += (Z[mine][:, observed] - centers[:, observed]) @ slopes
+            completed[np.ix_(mine, missing)] = drawn
+        return completed
 
 
 @dataclass(frozen=True)
 class SampleDensity:
-    """A mixture of the scores of samples, and what the scores of each column are.
+    """Kernels around the scores of samples, and what the scores of each column are.
 
     They are normal scores, or (x - center) / scale in the columns that `is_standardised` marks. In
-    wide samples the mixture is that of scores @ `axes`, which are orthonormal, and `rest` are the
-    variances of the columns across the axes.
+    wide samples the kernels are those of scores @ `axes`, which are orthonormal, and `rest` are the
+    scores of the training samples across the axes. `score_quantiles` are those of drawn scores.
     """
 
     marginals: Marginals
     is_standardised: np.ndarray
     center: np.ndarray
     scale: np.ndarray
-    mixture: Mixture | None = None
+    kernels: Kernels | None = None
     axes: np.ndarray | None = None
-    rest: np.ndarray | float = 0.0
+    rest: np.ndarray | None = None
+    score_quantiles: np.ndarray | None = None
 
     def scores(self, X):
         """Return the scores of samples."""
@@ -51,68 +136,94 @@ class SampleDensity:
 
     def draw(self, n_samples, rng):
         """Return independent samples."""
-        mixture = self.mixture
-        component = rng.choice(len(mixture.shares), n_samples, p=mixture.shares)
-        scores = rng.standard_normal((n_samples, mixture.means.shape[1]))
-        for j, root in enumerate(np.linalg.cholesky(mixture.covariances)):
-            mine = component == j
-            scores[mine] = scores[mine] @ root.T + mixture.means[j]
-        if self.axes is not None:
-            scores = scores @ self.axes.T
-            scores += np.sqrt(self.rest) * rng.standard_normal(scores.shape)
-        return self._values(scores)
+        return self._values(self.draw_scores(n_samples, rng))
+
+    def draw_scores(self, n_samples, rng):
+        """Return the scores of independent samples."""
+        scores, around = self.kernels.draw(n_samples, rng)
+        if self.axes is None:
+            return scores
+        h = self.kernels.bandwidth
+        rest = math.sqrt(1 - h**2) * self.rest[around]
+        deviations = np.sqrt(self.kernels.weights @ np.square(self.rest))
+        rest += h * deviations * rng.standard_normal(rest.shape)
+        return scores @ self.axes.T + rest
 
     def complete(self, X, missing, rng):
         """Return samples whose missing cells are drawn, given the others."""
         scores = self.scores(np.where(missing, 0, X))
-        for start in range(0, len(X), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scores[rows] = self.mixture.draw(scores[rows], missing[rows], rng)
-        return np.where(missing, self._values(scores), X)
+        return np.where(missing, self._values(self.kernels.complete(scores, missing, rng)), X)
 
     def _values(self, scores):
         """Return the samples with these scores.
 
-        Normal scores are mapped so that a column has its own distribution, as its distribution in
-        the mixture is only nearly standard normal.
+        Normal scores are mapped so that a column has its own distribution, as drawn scores are only
+        nearly standard normal.
         """
-        mixture = self.mixture
-        means, covariances = mixture.means, mixture.covariances
-        if self.axes is None:
-            variances = np.diagonal(covariances, axis1=1, axis2=2)
-        else:
-            variances = np.einsum("ia,kab,ib->ki", self.axes, covariances, self.axes, optimize=True)
-            means, variances = means @ self.axes.T, variances + self.rest
-        probabilities = np.zeros(scores.shape)
-        for share, mean, variance in zip(mixture.shares, means, variances):
-            probabilities += share * ndtr((scores - mean) / np.sqrt(variance))
+        levels = np.linspace(0, 1, N_SCORE_KNOTS)
+        columns = zip(scores.T, self.score_quantiles.T, strict=True)
+        probabilities = np.stack([np.interp(z, q, levels) for z, q in columns], axis=1)
         standardised = scores * self.scale + self.center
         return np.where(self.is_standardised, standardised, self.marginals.quantiles(probabilities))
 
 
 def fit_sample_density(X, weights, seed):
-    """Fit the density; held-out samples choose the kind of scores and the number of components."""
+    """Fit the density; held-out samples choose the scores, the mixture and the bandwidth."""
+    weights = weights / math.fsum(weights) * len(weights)
     folds = np.random.default_rng(seed).permutation(len(X)) % N_FOLDS
-    marginals, standardisation = measure_marginals(X, weights), _standardisation(X, weights)
-    kinds = np.zeros((1, X.shape[1]), bool)
-    is_continuous = np.zeros(X.shape[1], bool)
-    if X.shape[1] <= MAX_COLUMNS:
-        least = max(MIN_DISTINCT_SHARE * len(X), 3)
-        is_continuous = np.array([len(np.unique(column)) >= least for column in X.T])
-        kinds = np.unique([kinds[0], is_continuous], axis=0)
     best = None
-    for is_standardised in kinds:
-        density = SampleDensity(marginals, is_standardised, *standardisation)
-        constant = _log_slopes(density, X, is_continuous) @ weights
+    for density in _kinds_of_scores(X, weights):
+        penalised = _log_slopes(density, X, weights)
         scores, density = _along_axes(density, X, weights)
-        for size in _sizes(scores, weights):
-            found = _held_out_likelihood(scores, weights, size, folds) + constant
+        for size in _sizes(scores):
+            mixtures = _without_folds(scores, weights, size, folds)
+            found = penalised + _held_out_likelihood(mixtures, scores, weights, folds)
             if best is None or found > best[0]:
-                best = found, size, scores, density
-    _, size, scores, density = best
-    found = _fit(scores, weights, size)
-    shares = found.shares / math.fsum(found.shares)
-    return replace(density, mixture=Mixture(shares, found.means, found.covariances))
+                best = found, size, mixtures, scores, density
+    _, size, mixtures, scores, density = best
+    kernels = _kernels(_fit(scores, weights, size), scores, weights)
+    bandwidth = _bandwidth(mixtures, scores, weights, folds)
+    density = replace(density, kernels=replace(kernels, bandwidth=bandwidth))
+    n_measured = min(N_MEASURED, max(MAX_MEASURED_NUMBERS // X.shape[1], N_SCORE_KNOTS))
+    measured = density.draw_scores(n_measured, np.random.default_rng(seed))
+    measured.sort(axis=0)
+    return replace(density, score_quantiles=measured[evenly_spaced(n_measured, N_SCORE_KNOTS)])
+
+
+def _kinds_of_scores(X, weights):
+    """Yield densities whose scores are normal scores, or standardised in continuous columns."""
+    center = np.average(X, axis=0, weights=weights)
+    scale = np.sqrt(np.average(np.square(X - center), axis=0, weights=weights))
+    scale = np.where(scale > 0, scale, 1.0)
+    none = np.zeros(X.shape[1], bool)
+    density = SampleDensity(measure_marginals(X, weights), none, center, scale)
+    yield density
+    is_continuous = _continuous_columns(X)
+    if X.shape[1] <= MAX_COLUMNS and is_continuous.any():
+        yield replace(density, is_standardised=is_continuous)
+
+
+def _continuous_columns(X):
+    """Return which columns have no value that many samples share."""
+    most = max(MAX_TIED_SHARE * len(X), 1)
+    counts = [np.unique(column, return_counts=True)[1].max() for column in X.T]
+    return (np.array(counts) <= most) & (len(X) > 2)
+
+
+def _log_slopes(density, X, weights):
+    """Return the sum of the log derivatives of the scores, over samples and continuous columns.
+
+    A derivative is that of a function fitted to the samples, and too high by one for each of its
+    parameters (Akaike, 1974, IEEE Transactions on Automatic Control 19).
+    """
+    total = 0.0
+    for j in np.flatnonzero(_continuous_columns(X)):
+        if density.is_standardised[j]:
+            total -= weights.sum() * math.log(density.scale[j]) + 2
+        else:
+            total += weights @ density.marginals.log_slopes(X[:, j], j)
+            total -= len(density.marginals.values[j]) - 1
+    return total
 
 
 def _along_axes(density, X, weights):
@@ -123,14 +234,13 @@ def _along_axes(density, X, weights):
     root = np.sqrt(weights / weights.sum())[:, None]
     axes = np.linalg.svd(root * scores, full_matrices=False)[2][:N_AXES].T
     along = scores @ axes
-    rest = np.average(np.square(scores - along @ axes.T), axis=0, weights=weights)
-    return along, replace(density, axes=axes, rest=rest)
+    return along, replace(density, axes=axes, rest=scores - along @ axes.T)
 
 
-def _sizes(scores, weights):
+def _sizes(scores):
     """Return the numbers of components to compare."""
     n_rows, n_columns = scores.shape
-    most = MAX_PRODUCTS / (n_rows * n_columns**2), weights.sum() / MIN_ROWS_PER_COMPONENT, n_rows
+    most = MAX_PRODUCTS / (n_rows * n_columns**2), n_rows / MIN_ROWS_PER_COMPONENT
     return [size for size in SIZES if size <= max(min(most), 1)]
 
 
@@ -139,29 +249,62 @@ def _fit(scores, weights, size):
     return fit_mixture(scores, weights, size, np.random.default_rng(0), floor)
 
 
-def _held_out_likelihood(scores, weights, size, folds):
+def _kernels(mixture, scores, weights):
+    """Return the kernels of a fitted mixture, of bandwidth 1."""
+    joint = mixture.log_joint(scores)
+    responsibilities = np.exp(joint - joint.max(axis=1, keepdims=True))
+    responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+    weights = weights / math.fsum(weights)
+    shares = mixture.shares / math.fsum(mixture.shares)
+    plain = Mixture(shares, mixture.means, mixture.covariances)
+    return Kernels(plain, scores, weights, responsibilities)
+
+
+def _without_folds(scores, weights, size, folds):
+    """Return the mixtures of the samples without each fold; none of very few samples."""
+    others = [folds != k for k in range(N_FOLDS if len(scores) > N_FOLDS else 0)]
+    return [_fit(scores[i], weights[i], min(size, int(i.sum()))) for i in others]
+
+
+def _held_out_likelihood(mixtures, scores, weights, folds):
     """Return the sum of the log densities of the samples, each without its fold."""
-    total = 0.0
-    for k in range(N_FOLDS if len(scores) > N_FOLDS else 0):
-        others = folds != k
-        mixture = _fit(scores[others], weights[others], min(size, int(others.sum())))
-        total += weights[~others] @ mixture.log_density(scores[~others])
-    return total
+    parts = [(mixture, folds == k) for k, mixture in enumerate(mixtures)]
+    return sum(weights[i] @ mixture.log_density(scores[i]) for mixture, i in parts)
 
 
-def _log_slopes(density, X, is_continuous):
-    """Return the log of the derivative of the scores of each sample, over continuous columns."""
-    total = np.zeros(len(X))
-    for j in np.flatnonzero(is_continuous):
-        if density.is_standardised[j]:
-            total -= math.log(density.scale[j])
-        else:
-            total += density.marginals.log_slopes(X[:, j], j)
-    return total
+def _bandwidth(mixtures, scores, weights, folds):
+    """Return the bandwidth with which draws are as far from samples as held-out samples are.
+
+    The distance is the median one to the nearest sample. Cells of columns with repeated values are
+    moved to the nearest of these first.
+    """
+    distances = np.zeros((len(BANDWIDTHS), len(scores)))
+    held_out = np.zeros(len(scores))
+    for k, mixture in enumerate(mixtures):
+        mine, others = folds == k, folds != k
+        kernels = _kernels(mixture, scores[others], weights[others])
+        held_out[mine] = cdist(scores[mine], kernels.scores).min(axis=1)
+        for of_bandwidth, bandwidth in zip(distances, BANDWIDTHS, strict=True):
+            drawn, _ = replace(kernels, bandwidth=bandwidth).draw(
+                int(mine.sum()), np.random.default_rng(0)
+            )
+            _move_to_repeated(drawn, kernels.scores)
+            of_bandwidth[mine] = cdist(drawn, kernels.scores).min(axis=1)
+    order = np.argsort(held_out)
+    middle = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    median = held_out[order[min(middle, len(order) - 1)]]
+    return BANDWIDTHS[int(np.argmin(np.abs(np.median(distances, axis=1) - median)))]
 
 
-def _standardisation(X, weights):
-    """Return the mean and the standard deviation of each column, 1 if it is constant."""
-    mean = np.average(X, axis=0, weights=weights)
-    scale = np.sqrt(np.average(np.square(X - mean), axis=0, weights=weights))
-    return mean, np.where(scale > 0, scale, 1.0)
+def _move_to_repeated(drawn, scores):
+    """Move draws to the nearest scores in columns whose values repeat, twice or more on average."""
+    for j, column in enumerate(scores.T):
+        values = np.unique(column)
+        if 2 * len(values) <= len(column):
+            drawn[:, j] = values[np.searchsorted((values[1:] + values[:-1]) / 2, drawn[:, j])]
+
+
+def _draw_columns(cumulative, rng):
+    """Return a column for each row of cumulative weights, drawn by its weight."""
+    below = rng.random(len(cumulative)) * cumulative[:, -1]
+    return (below[:, None] > cumulative[:, :-1]).sum(axis=1)

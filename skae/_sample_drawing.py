@@ -40,12 +40,13 @@ class SampleDrawing:
     ) -> FloatArray:
         """Draw samples that resemble the training samples.
 
-        Values stay in the range of the training samples; those of a discrete feature are among its
-        values. Samples are drawn from a mixture of normal distributions of the normal scores of the
-        features, which the first call fits to at most 1,000 training samples that the estimator
-        keeps. A detector keeps none: it draws codes and residuals from a mixture that `fit` has
-        fitted to them, and decodes the codes. A variational autoencoder draws codes from the
-        standard normal distribution, and noise as its `loss` says.
+        Values stay in the range of the training samples. Those of a discrete feature are among its
+        values, and those of a rounded one have as many decimals. Samples are drawn from kernels
+        around at most 1,000 training samples, which the estimator keeps; the first call chooses
+        the shape and the bandwidth of the kernels by held-out samples. A detector keeps none: it
+        draws codes and residuals from a mixture that `fit` has fitted to them, and decodes the
+        codes. A variational autoencoder draws codes from the standard normal distribution, and
+        noise as its `loss` says.
 
         Parameters
         ----------

@@ -659,5 +659,6 @@ class VariationalAutoencoder(_BaseAutoencoder):
             X[...] = rng.poisson(X)
         else:  # grey values have no distribution: they stay expectations
             for j, values in enumerate(self._column_values["values"]):
-                if values is not None and set(values) <= {0, 1}:
+                is_listed = not (values is None or isinstance(values, int))
+                if set(values) <= {0, 1} if is_listed else values == 0:
                     X[:, j] = rng.random(len(X)) < X[:, j]

@@ -8,14 +8,15 @@ from skae._sparse import is_sparse
 COUNTED_ROWS = 4096
 MAX_VALUES = 256  # of a discrete column
 MIN_REPEATS = 10  # samples for each value of a discrete column, on average
+MAX_DECIMALS = 4  # of a column that is rounded
 
 
 def measure_column_values(X):
     """Return a plain dict: "range", ndarray of shape (2, n_features), and "values" of each column.
 
     The values of a column are those that it takes if it is discrete: each occurs ten times or more
-    on average. They are None if it is continuous, and "integers" if it takes many values that are
-    all integers.
+    on average. If it takes more values, they are the number of decimals to which all are rounded,
+    0 for integers, or None if there are more than four.
     """
     sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
     extremes = np.stack([X.min(axis=0), X.max(axis=0)])
@@ -30,7 +31,7 @@ def measure_column_values(X):
 
 
 def _values(column, n_rows):
-    """Return the values of a discrete column of n_rows samples, "integers", or None.
+    """Return the values of a discrete column of n_rows samples, its decimals, or None.
 
     Of equal values `column` may hold only one.
     """
@@ -40,16 +41,17 @@ def _values(column, n_rows):
         distinct = np.unique(column)
         if len(distinct) <= n_most:
             return distinct
-    return "integers" if np.all(column == np.rint(column)) else None
+    decimals = range(MAX_DECIMALS + 1)
+    return next((n for n in decimals if np.array_equal(np.round(column, n), column)), None)
 
 
 def restore_column_values(X, column_values):
-    """Move samples into the range of each column and, in discrete ones, to the nearest value."""
+    """Move samples into the range of each column, to its nearest value, or round them as it is."""
     lowest, highest = column_values["range"]
     np.clip(X, lowest, highest, out=X)
     for j, values in enumerate(column_values["values"]):
-        if isinstance(values, str):
-            np.rint(X[:, j], out=X[:, j])
+        if isinstance(values, int):
+            np.round(X[:, j], values, out=X[:, j])
         elif values is not None:
             middles = (values[1:] + values[:-1]) / 2
             X[:, j] = values[np.searchsorted(middles, X[:, j])]

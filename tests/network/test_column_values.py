@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.testing import assert_array_equal
+import pytest
 
 from skae._network.column_values import measure_column_values, restore_column_values
 
@@ -23,9 +24,21 @@ def test_kinds_of_columns():
     continuous, discrete, integers, constant = found["values"]
     assert continuous is None
     assert_array_equal(discrete, [-1.5, 0.25, 4.0])
-    assert integers == "integers"
+    assert integers == 0
     assert_array_equal(constant, [7.0])
     assert_array_equal(found["range"], [columns().min(axis=0), columns().max(axis=0)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_that_are_rounded_stay_so(dtype):
+    X = np.random.default_rng(0).normal(size=(500, 3)).astype(dtype)
+    X[:, 0], X[:, 1] = np.round(X[:, 0], 2), np.round(10 * X[:, 1], 1)
+    values = measure_column_values(X)
+    assert values["values"] == [2, 1, None]
+    drawn = np.random.default_rng(1).normal(size=(300, 3)).astype(dtype)
+    restore_column_values(drawn, values)
+    assert_array_equal(drawn[:, 1], np.round(drawn[:, 1], 1))
+    assert_array_equal(drawn[:, 0], np.round(drawn[:, 0], 2))
 
 
 def test_values_of_few_samples_are_continuous_unless_repeated():
