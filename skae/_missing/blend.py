@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
+from skae._missing.normal_scores import ScoreMixture, fit_scores
 from skae._training.early_stopping import sum_groups
 from skae._training.splitting import FoldSplitter
 
@@ -196,24 +197,19 @@ class Candidates:
     errors: list = field(default_factory=list)
     last_fits: list = field(default_factory=list)
 
-    def add(self, make_start, prior_count, n_iterations=N_ITERATIONS):
-        """Fit a mixture to all samples and without each fold, and measure its error.
+    def add(self, fit_density):
+        """Fit a density to all samples and without each fold, and measure its error.
 
-        `make_start(chosen)` returns the mixture to start with, given a boolean array of samples.
-        None starts with the last candidate.
+        `fit_density(chosen, last)` returns it, given a boolean array of samples and the last
+        candidate that was fitted to these, or None.
         """
         rows, trials = self.rows, self.trials
-
-        def fit(k, chosen):
-            start = self.last_fits[k] if make_start is None else make_start(chosen)
-            part = rows.part(chosen)
-            return fit_mixture(part.X, part.missing, part.weights, start, prior_count, n_iterations)
-
-        fits = [fit(0, np.ones(len(rows), bool))]
+        last_fits = self.last_fits or [None] * (trials.n_folds + 1)
+        fits = [fit_density(np.ones(len(rows), bool), last_fits[0])]
         filled = np.empty(trials.X.shape)
         for k in range(trials.n_folds):
             others = trials.fold_of_row != k
-            fits.append(fit(k + 1, others) if others.any() else fits[0])
+            fits.append(fit_density(others, last_fits[k + 1]) if others.any() else fits[0])
             chosen = trials.in_fold(k)
             means = fits[-1].conditional_means(trials.X[chosen], trials.missing[chosen])
             filled[chosen] = np.clip(means, *self.bounds)
@@ -233,18 +229,42 @@ def fit_blend(rows, trials, sizes, rng):
     n_features = rows.X.shape[1]
     candidates = Candidates(rows, trials, observed_range(rows))
     for shrinkage in SHRINKAGES:
-        prior_count = max(shrinkage * n_features, 1.0)
-        make_start = None if candidates.mixtures else lambda chosen: standard_normal(n_features)
-        candidates.add(make_start, prior_count)
+        candidates.add(partial(_fit_gaussian, rows, max(shrinkage * n_features, 1.0)))
     single = int(np.argmin(candidates.errors))
-    gaussian = candidates.mixtures[1]
-    filled = gaussian.conditional_means(rows.X, rows.missing)
+    filled = candidates.mixtures[1].conditional_means(rows.X, rows.missing)
     for size in sizes:
         if size * MIN_SAMPLES_PER_COMPONENT <= rows.weights.sum() and 2 * size <= len(rows):
             seed = int(rng.integers(2**31))
-            make_start = partial(_clustered, rows, filled, gaussian.covariances[0], size, seed)
-            candidates.add(make_start, MIXTURE_PRIOR * n_features, N_MIXTURE_ITERATIONS)
+            candidates.add(partial(_fit_clusters, rows, filled, size, seed))
+            candidates.add(partial(_fit_scores, rows, filled, size, seed))
     return _blended(candidates, single)
+
+
+def _fit_gaussian(rows, prior_count, chosen, last):
+    """Return a Gaussian, from the last one or from independent features."""
+    start = standard_normal(rows.X.shape[1]) if last is None else last
+    return _fit_from(start, rows.part(chosen), prior_count)
+
+
+def _fit_clusters(rows, filled, size, seed, chosen, last):
+    """Return a mixture of samples."""
+    part = rows.part(chosen)
+    start = _clustered(filled[chosen], part.weights, size, seed)
+    return _fit_from(start, part, MIXTURE_PRIOR * rows.X.shape[1], N_MIXTURE_ITERATIONS)
+
+
+def _fit_scores(rows, filled, size, seed, chosen, last):
+    """Return a mixture of the normal scores of samples."""
+    part = rows.part(chosen)
+    maps = fit_scores(part.X, part.missing, part.weights)
+    start = _clustered(maps.forward(filled[chosen], False), part.weights, size, seed)
+    part = replace(part, X=maps.forward(part.X, part.missing))
+    mixture = _fit_from(start, part, MIXTURE_PRIOR * rows.X.shape[1], N_MIXTURE_ITERATIONS)
+    return ScoreMixture(**mixture.asdict(), knots=maps.knots)
+
+
+def _fit_from(start, rows, prior_count, n_iterations=N_ITERATIONS):
+    return fit_mixture(rows.X, rows.missing, rows.weights, start, prior_count, n_iterations)
 
 
 def observed_range(rows):
@@ -258,18 +278,20 @@ def observed_range(rows):
     return np.where(is_empty, 0, [lowest, highest])
 
 
-def _clustered(rows, filled, covariance, size, seed, chosen):
+def _clustered(filled, weights, size, seed):
     """Return the mixture to start with: k-means on filled samples, and one covariance for all."""
     from sklearn.cluster import KMeans  # takes long to import
 
-    filled, weights = filled[chosen], rows.weights[chosen]
     kmeans = KMeans(size, n_init=1, random_state=seed)
     labels = kmeans.fit_predict(filled, sample_weight=weights)
     counts = np.bincount(labels, weights, minlength=size)
     means = kmeans.cluster_centers_
+    deviations = filled - np.average(filled, axis=0, weights=weights)
+    total = weights @ np.square(deviations)
     within = weights @ np.square(filled - means[labels])
-    total = weights @ np.square(filled - filled.mean(axis=0))
     share = max(within.sum() / max(total.sum(), 1e-12), MIN_WITHIN_SHARE)
+    covariance = (deviations * weights[:, None]).T @ deviations / weights.sum()
+    covariance[np.diag_indices(len(covariance))] += MIN_WITHIN_SHARE
     covariances = np.repeat(share * covariance[None], size, axis=0)
     return Mixture((counts + 1) / (counts.sum() + size), means, covariances)
 

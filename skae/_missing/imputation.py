@@ -13,6 +13,7 @@ from skae._missing.blend import (
 )
 from skae._missing.correction import Correction, fit_correction
 from skae._missing.mixture import Mixture
+from skae._missing.normal_scores import ScoreMixture
 from skae._training.trainer import Trainer
 
 MAX_DENSITY_ROWS = 3000
@@ -53,7 +54,9 @@ class Imputation:
     @classmethod
     def from_dict(cls, state):
         """Return the imputation that `asdict` has turned into a dict."""
-        mixtures = [Mixture(**m) for m in state["mixtures"]]
+        mixtures = [
+            ScoreMixture(**m) if "knots" in m else Mixture(**m) for m in state["mixtures"]
+        ]
         blend = Blend(mixtures, state["weights"], state["bounds"])
         correction = state["correction"]
         correction = None if correction is None else Correction(**correction)

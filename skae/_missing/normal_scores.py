@@ -1,0 +1,143 @@
+"""Mixtures of normal scores, for features that are skewed, heavy-tailed or discrete.
+
+Each feature is mapped to normal scores by the ranks of its values, and a mixture of Gaussians
+describes the scores. With one component this is the Gaussian copula, or nonparanormal distribution
+(Liu, Lafferty & Wasserman, 2009, JMLR 10), which Zhao & Udell (2020, KDD) fill missing values with.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtri
+
+from skae._missing.mixture import Mixture, blocks, responsibilities
+
+MAX_KNOTS = 200
+NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
+NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
+MIN_PROBABILITY = 1e-3  # of a component for a sample, to count in its moments
+
+
+@dataclass(frozen=True)
+class NormalScores:
+    """Piecewise linear maps of features to normal scores and back.
+
+    `knots` holds for each feature its values and their scores, both in ascending order. Values
+    beyond those of training have the score of the nearest one.
+    """
+
+    knots: list
+
+    def forward(self, X, missing):
+        """Return the scores of samples, zero for missing cells."""
+        scores = [np.interp(column, *pair) for column, pair in zip(X.T, self.knots, strict=True)]
+        return np.where(missing, 0, np.column_stack(scores))
+
+    def backward(self, scores, columns):
+        """Return the values of scores; `columns` holds the feature of each row of `scores`."""
+        values = np.empty_like(scores)
+        for j in np.unique(columns):
+            chosen = columns == j
+            values[chosen] = np.interp(scores[chosen], *self.knots[j][::-1])
+        return values
+
+
+def fit_scores(X, missing, weights):
+    """Return the NormalScores of the observed cells of samples.
+
+    The score of a value is the normal quantile of its weighted mid-rank. Scores are standardised:
+    those of discrete features vary less than a normal variable.
+    """
+    knots = []
+    for column, gaps in zip(X.T, missing.T):
+        if gaps.all():
+            knots.append((np.zeros(1), np.zeros(1)))
+            continue
+        values, member = np.unique(column[~gaps], return_inverse=True)
+        shares = np.bincount(member.ravel(), weights[~gaps])
+        shares /= shares.sum()
+        scores = ndtri(np.cumsum(shares) - shares / 2)
+        scores -= shares @ scores
+        deviation = np.sqrt(shares @ np.square(scores))
+        scores /= deviation if deviation > 0 else 1
+        chosen = np.unique(np.linspace(0, len(values) - 1, MAX_KNOTS).round().astype(int))
+        knots.append((values[chosen], scores[chosen]))
+    return NormalScores(knots)
+
+
+@dataclass(frozen=True)
+class ScoreMixture:
+    """A mixture of Gaussians of normal scores, with the moments of the values.
+
+    `knots` are those of NormalScores.
+    """
+
+    shares: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    knots: list
+
+    asdict = asdict
+
+    @cached_property
+    def mixture(self):
+        """Return the mixture of the scores."""
+        return Mixture(self.shares, self.means, self.covariances)
+
+    @cached_property
+    def maps(self):
+        """Return the maps between values and scores."""
+        return NormalScores(self.knots)
+
+    def conditional_means(self, X, missing):
+        """Return samples with their missing cells replaced by the conditional means."""
+        filled = np.array(X, np.float64)
+        np.copyto(filled, self._moments(X, missing)[0], where=missing)
+        return filled
+
+    def conditional_variances(self, X, missing):
+        """Return the conditional variance of each missing cell, zero for observed cells."""
+        mean, square = self._moments(X, missing)
+        return np.maximum(square - np.square(mean), 0)
+
+    def _moments(self, X, missing):
+        """Return the first two conditional moments of the missing cells, zero for observed ones.
+
+        They are integrals over normal scores, by Gauss-Hermite quadrature.
+        """
+        cells, shares, centers, deviations = self._conditional_scores(X, missing)
+        columns = cells % X.shape[1]
+        values = self.maps.backward(centers[:, None] + deviations[:, None] * NODES, columns)
+        moments = values @ NODE_WEIGHTS, np.square(values) @ NODE_WEIGHTS
+        sums = [np.bincount(cells, shares * moment, minlength=X.size) for moment in moments]
+        return [total.reshape(X.shape) for total in sums]
+
+    def _conditional_scores(self, X, missing):
+        """Return the conditional distribution of the scores of the missing cells.
+
+        It is a list of Gaussians: the cell that each belongs to, as an index into the flat array,
+        its share, its mean and its standard deviation.
+        """
+        scores, found = self.maps.forward(X, missing), []
+        for rows, columns in blocks(missing, len(self.shares)):
+            log_joint, means, covariances = self.mixture.condition(scores[rows], columns)
+            shares, _ = responsibilities(log_joint)
+            shares[shares < MIN_PROBABILITY] = 0
+            shares /= shares.sum(axis=1, keepdims=True)
+            row, j = np.nonzero(shares)
+            cells = rows[row] * X.shape[1] + columns[row].T
+            variances = np.einsum("ppij->pij", covariances)[:, row, j]
+            repeated = np.broadcast_to(shares[row, j], cells.shape)
+            found.append((cells, repeated, means[:, row, j], np.sqrt(variances)))
+        if not found:
+            return np.zeros(0, int), *np.zeros((3, 0))
+        return [np.concatenate([part.ravel() for part in parts]) for parts in zip(*found)]
+
+    def draw(self, X, missing, rng):
+        """Return samples with missing cells drawn from their joint conditional distribution."""
+        filled = np.array(X, np.float64)
+        scores = self.mixture.draw(self.maps.forward(X, missing), missing, rng)
+        columns = np.nonzero(missing)[1]
+        filled[missing] = self.maps.backward(scores[missing], columns)
+        return filled
