@@ -227,7 +227,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)
         Variance of each component of the code over the training samples, before whitening. With
-        more than 10,000 samples, it is computed on 10,000 evenly spaced ones.
+        more than 10,000 samples, it is computed on 10,000 evenly spaced ones. In
+        `partial_fit` the variances of all calls are pooled, each measured after its call.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
