@@ -32,14 +32,15 @@ class CodeDisplay:
 
     Parameters
     ----------
-    codes : dict of {str: ndarray of shape (n_samples, 2)}
-        The two components of each latent code, by the name in the title.
+    codes : dict of {str: ndarray of shape (n_samples, 2) or (n_samples, 1)}
+        The two components of each latent code, by the name in the title. A single component is
+        drawn along the horizontal axis, and the vertical position of each point is random.
     scores : dict of {str: float}
         Share of the variance that all components of each code explain.
     y : ndarray of shape (n_samples,), default=None
         Classes or numbers that colour the points. Up to 20 distinct values are classes.
     columns : tuple of int, default=(0, 1)
-        Indices of the two components.
+        Indices of the two components, or of the only one.
 
     Attributes
     ----------
@@ -115,7 +116,8 @@ class CodeDisplay:
             components as the estimator has and after the other steps of a Pipeline. This
             favours PCA if the estimator was not trained on X.
         columns : tuple of int, default=(0, 1)
-            Indices of the two components to plot.
+            Indices of the two components to plot. If the estimator has one component, that one is
+            plotted.
         subsample : int, float or None, default=1000
             Maximum number of samples to plot, or a fraction of them in (0, 1), chosen at
             random. None plots all. The scores are always computed on all samples.
@@ -146,13 +148,18 @@ class CodeDisplay:
         """
         check_reducer(estimator, cls.__name__)
         code = np.asarray(estimator.transform(X))
-        columns = _check_two_components(columns, code.shape[1])
+        if code.shape[1] > 1:
+            columns = _check_two_components(columns, code.shape[1])
+        else:
+            is_default = isinstance(columns, tuple) and columns == (0, 1)
+            columns = check_components(0 if is_default else columns, 1)
         if pca is None:
             pca = _fit_pca(estimator, X, code.shape[1])
         else:
             check_reducer(pca, f"pca of {cls.__name__}")
         pca_code = np.asarray(pca.transform(X))
-        _check_two_components(columns, pca_code.shape[1], "PCA's code")
+        if len(columns) == 2:
+            _check_two_components(columns, pca_code.shape[1], "PCA's code")
         name, pca_name = (type(final_step(reducer)).__name__ for reducer in (estimator, pca))
         if name == pca_name:
             name, pca_name = f"{name} (estimator)", f"{pca_name} (pca)"
@@ -208,13 +215,20 @@ class CodeDisplay:
         classes = self._classes()
         self.scatters_ = []
         for ax, (name, code) in zip(axes, self.codes.items()):
+            if code.shape[1] == 1:
+                heights = np.random.default_rng(0).random(code.shape)
+                code = np.column_stack([code, heights])
             if classes is None:
                 colors = {} if self.y is None else {"c": self.y, "cmap": readable_colormap(ax)}
                 self.scatters_.append([ax.scatter(*code.T, **colors | keywords)])
             else:
                 self.scatters_.append(self._scatter_classes(ax, code, classes, keywords))
             ax.set_title(f"{name}\n{self.scores[name]:.1%} of the variance", fontsize="medium")
-            ax.set(xlabel=f"component {self.columns[0]}", ylabel=f"component {self.columns[1]}")
+            ax.set_xlabel(f"component {self.columns[0]}")
+            if len(self.columns) == 2:
+                ax.set_ylabel(f"component {self.columns[1]}")
+            else:
+                ax.set_yticks([])
         if classes is not None:
             position = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "markerscale": 1.5}
             axes[-1].legend(**position | merge_keywords("legend_kwargs", legend_kwargs))

@@ -29,6 +29,18 @@ def test_default_pca_is_fitted_to_the_same_samples():
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 2", "component 0")
 
 
+def test_a_single_component_is_drawn_along_a_line():
+    reducer = PCA(1).fit(rows())
+    display = CodeDisplay.from_estimator(reducer, rows(), pca=PCA(2).fit(rows()))
+    assert display.columns == (0,)
+    for ax, (points,), code in zip(display.axes_, display.scatters_, display.codes.values()):
+        assert_allclose(points.get_offsets()[:, 0], code[:, 0])
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 0", "")
+        assert not ax.get_yticks().size
+    with pytest.raises(ValueError, match=r"from 0 to 0, got \[0, 1\]"):
+        CodeDisplay.from_estimator(reducer, rows(), columns=[0, 1])
+
+
 def test_pca_can_be_passed():
     other = PCA(2).fit(rows()[:20])
     display = CodeDisplay.from_estimator(autoencoder(), rows(), pca=other)
@@ -121,8 +133,8 @@ def test_components_that_do_not_exist_raise():
     ):
         CodeDisplay.from_estimator(autoencoder(), rows(), columns=(0, 1, 2))
     one = AutoencoderTransformer(1, **SMALL).fit(rows())
-    with pytest.raises(ValueError, match=r"from 0 to 0, got \(0, 1\)"):
-        CodeDisplay.from_estimator(one, rows())
+    with pytest.raises(ValueError, match=r"from 0 to 0, got \(0, 2\)"):
+        CodeDisplay.from_estimator(one, rows(), columns=(0, 2))
 
 
 def test_too_many_classes_raise():
