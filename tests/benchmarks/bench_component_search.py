@@ -91,9 +91,12 @@ def main():
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--max-rows", type=int, default=5000)
     parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--earlier", type=Path, help="output of an earlier run, to go on from")
     options = parser.parse_args()
-    cases = []
+    cases = json.loads(options.earlier.read_text()) if options.earlier else []
     for name in options.tables:
+        if name in [case["table"] for case in cases]:
+            continue
         X = TABLES[name]()[: options.max_rows]
         cv = KFold(options.folds, shuffle=True, random_state=0)
         case = {"table": name, "rows": len(X), "sizes": options.sizes}
@@ -116,8 +119,8 @@ def main():
             flush=True,
         )
         cases.append(case)
-        if options.output:
-            options.output.write_text(json.dumps(cases, indent=1))
+    if options.output:
+        options.output.write_text(json.dumps(cases, indent=1))
 
 
 if __name__ == "__main__":
