@@ -18,8 +18,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._compat import HasMethods, Interval, count_samples, take_rows, validate_parameters
+from skae._training.run import MAX_CROSS_VALIDATED_ROWS
 
 MAX_DEFAULT_SIZE = 64
+# Of a difference between two sizes on one fold that others cannot make up for, in errors, and the
+# error of training, as a share of the gain over PCA.
+N_CLEAR_ERRORS, MAX_TRAINING_NOISE = 3.0, 0.03
+N_FOLDS_OF_ONE = 3  # on which a size is trained if all others are clearly worse
 MAX_ROUNDING, MAX_FLOAT32 = 1e-3, 1e12  # in deviations of a feature; of values to be squared
 
 
@@ -77,10 +82,11 @@ def _has(name):
     return check
 
 
-def _fit_sizes(search, fold, sizes, scorer):
+def _fit_sizes(search, fold, sizes, scorer, **options):
     """Return an array of scores and fit times, of shape (n_sizes, 2), of one fold.
 
-    `fold` holds X, y and the indices of the training and the test samples.
+    `fold` holds X, y and the indices of the training and the test samples. `options` are set on the
+    autoencoder. The test samples of folds with few training samples stop the training as well.
     """
     from sklearn.pipeline import Pipeline
 
@@ -99,12 +105,12 @@ def _fit_sizes(search, fold, sizes, scorer):
     for size in sizes:
         start = perf_counter()
         _, autoencoder = _autoencoder_of(clone(search.estimator))
-        autoencoder.set_params(n_components=size)
-        validation = {"X_val": B} if autoencoder.early_stopping else {}
+        autoencoder.set_params(n_components=size, **options)
+        is_validated = autoencoder.early_stopping and len(train) <= MAX_CROSS_VALIDATED_ROWS
         with warnings.catch_warnings():
             # Folds of sorted samples differ; whether that is meant is for `cv` to say.
             warnings.filterwarnings("ignore", message="X_val is on another scale")
-            fitted = autoencoder.fit(A, **validation)
+            fitted = autoencoder.fit(A, **({"X_val": B} if is_validated else {}))
         if step is not None:
             name, after = estimator.steps[step][0], clone(estimator).steps[step + 1 :]
             if after:
@@ -116,16 +122,62 @@ def _fit_sizes(search, fold, sizes, scorer):
     return np.array(results)
 
 
+def _fit_all(search, folds, sizes, scorer):
+    """Return scores and fit times, of shape (n_sizes, n_folds), and which of them are estimates.
+
+    Folds with many training samples are trained one after the other as far as they are needed: all
+    sizes on the first, then those that are not clearly worse there; a single one on
+    `N_FOLDS_OF_ONE` in all. On other folds the score is estimated by that of PCA, an autoencoder
+    without training, plus the mean difference between both on the folds that were trained.
+    """
+    run, train = Parallel(n_jobs=search.n_jobs), delayed(_fit_sizes)
+    autoencoder = _autoencoder_of(search.estimator)[1]
+    n_train = min(len(fold[2]) for fold in folds)
+    can_skip = n_train > MAX_CROSS_VALIDATED_ROWS and len(folds) > 1 and len(sizes) > 1
+    if not can_skip or getattr(autoencoder, "linear_path", None) is None:
+        scores, seconds = np.array(run(train(search, fold, sizes, scorer) for fold in folds)).T
+        return scores, seconds, np.zeros(scores.shape, bool)
+    jobs = [train(search, fold, sizes, scorer, max_iter=0) for fold in folds]
+    first, *untrained = run([train(search, folds[0], sizes, scorer), *jobs])
+    pca = np.array(untrained)[..., 0].T
+    results = np.full((2, *pca.shape), np.nan)
+    results[:, :, 0] = first.T
+    chosen = ~_clearly_worse(first[:, 0], pca)
+    others = folds[1:] if chosen.sum() > 1 else folds[1:N_FOLDS_OF_ONE]
+    contenders = [size for size, is_chosen in zip(sizes, chosen) if is_chosen]
+    trained = np.array(run(train(search, fold, contenders, scorer) for fold in others))
+    results[:, chosen, 1 : len(others) + 1] = trained.T
+    scores, seconds = results
+    is_estimate = np.isnan(seconds)
+    gains = np.nanmean(np.where(is_estimate, np.nan, scores - pca), axis=1, keepdims=True)
+    return np.where(is_estimate, pca + gains, scores), seconds, is_estimate
+
+
+def _clearly_worse(scores, pca):
+    """Return which sizes have a score on one fold that no other fold is going to make up for.
+
+    `pca` are the scores of PCA, of shape (n_sizes, n_folds). How much the differences between sizes
+    vary over the folds is taken from them, and a share of the gain is added for the training.
+    """
+    best = scores.argmax()
+    gains = np.abs(scores - pca[:, 0])
+    errors = np.std(pca[best] - pca, axis=1, ddof=1), MAX_TRAINING_NOISE * (gains + gains[best])
+    limit = np.std(pca[best], ddof=1) / math.sqrt(pca.shape[1])
+    return scores[best] - scores > limit + N_CLEAR_ERRORS * np.hypot(*errors)
+
+
 class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Search for the number of components of an autoencoder by cross-validation.
 
-    GridSearchCV does the same, but each of its fits holds samples out once more, to stop early.
-    Here the fold that judges a size also stops its training, so that one network is trained for
-    each size and fold, on all samples of the other folds. With up to 500 samples, where a fit
-    alone is a cross-validation, this takes about a fifth of the time. Steps of a Pipeline before
-    the autoencoder are fitted once a fold. Arrays of float64 are trained on in float32 where that
-    changes nothing but rounding errors. The smallest code within one standard error of the best
-    one is then trained as usual, on all samples as they are.
+    GridSearchCV does the same in more time. With up to 500 training samples in a fold, where a fit
+    alone is a cross-validation, the fold that judges a size also stops its training, so that one
+    network is trained for each size and fold. With more, all sizes are trained on the first fold,
+    and on the others only those that are not clearly worse there: by more than differences between
+    sizes vary over the folds, which PCA tells, and by more than training varies. If a single size
+    is left, it is trained on three folds. Steps of a Pipeline before the autoencoder are fitted
+    once a fold. Arrays of float64 are trained on in float32 where that changes nothing but rounding
+    errors. The smallest code within one standard error of the best one is then trained as usual, on
+    all samples as they are.
 
     Parameters
     ----------
@@ -157,14 +209,16 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     best_index_ : int
         Index of the chosen number of components in `cv_results_`.
     best_score_ : float
-        Its mean score on held-out samples. These samples also stopped the training, so that the
-        score may be slightly too high, alike for all sizes.
+        Its mean score on held-out samples. With up to 500 training samples in a fold they also
+        stopped the training, so that the score may be slightly too high, alike for all sizes.
     best_params_ : dict
         The parameter that was chosen, by its name.
     cv_results_ : dict of ndarray
         Results for each number of components, named as in GridSearchCV: "param_n_components",
         "params", "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score",
-        "mean_fit_time" and "std_fit_time".
+        "mean_fit_time" and "std_fit_time". The score is NaN in folds on which a size was not
+        trained. For the mean it is then estimated: by PCA's score on this fold plus the mean
+        difference between autoencoder and PCA on the folds that were trained.
     standard_errors_ : ndarray of shape (n_sizes,)
         Standard errors of the mean scores: deviations over the folds with divisor K - 1, divided by
         the square root of the number K of folds.
@@ -273,12 +327,10 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         n_train = min(indices[train].size for train, _ in splits)
         sizes = self._sizes(min(getattr(self, "n_features_in_", 1), n_train))
         scorer = check_scoring(self.estimator, scoring=self.scoring)
-        run = Parallel(n_jobs=self.n_jobs)
         folds = [(X, y, train, test) for train, test in splits]
-        results = run(delayed(_fit_sizes)(self, fold, sizes, scorer) for fold in folds)
-        scores, seconds = np.moveaxis(np.array(results), 0, -1).swapaxes(0, 1)
         prefix = "" if step is None else f"{self.estimator.steps[step][0]}__"
-        self._set_results(sizes, scores, seconds, f"{prefix}n_components")
+        results = _fit_all(self, folds, sizes, scorer)
+        self._set_results(sizes, results, f"{prefix}n_components")
         self.n_splits_ = len(splits)
         best = clone(self.estimator).set_params(**self.best_params_)
         self.best_estimator_ = best.fit(X) if y is None else best.fit(X, y)
@@ -296,8 +348,9 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             )
         return [int(size) for size in np.unique(sizes)]
 
-    def _set_results(self, sizes, scores, seconds, name):
-        """Set the attributes that follow from scores and times, of shape (n_sizes, n_splits)."""
+    def _set_results(self, sizes, results, name):
+        """Set the attributes that follow from the results of `_fit_all`."""
+        scores, seconds, is_estimate = results
         n_splits = scores.shape[1]
         if not np.isfinite(scores).all():
             raise ValueError(f"The scores must be finite, got {scores.tolist()}.")
@@ -309,13 +362,14 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if self.one_standard_error:
             best = int(np.flatnonzero(means >= means[best] - errors[best])[0])
         results = {f"param_{name}": np.array(sizes), "params": [{name: size} for size in sizes]}
-        results |= {f"split{i}_test_score": scores[:, i] for i in range(n_splits)}
+        measured = np.where(is_estimate, np.nan, scores)
+        results |= {f"split{i}_test_score": measured[:, i] for i in range(n_splits)}
         results |= {
             "mean_test_score": means,
             "std_test_score": scores.std(axis=1),
             "rank_test_score": rankdata(-means, method="min").astype(np.int32),
-            "mean_fit_time": seconds.mean(axis=1),
-            "std_fit_time": seconds.std(axis=1),
+            "mean_fit_time": np.nanmean(seconds, axis=1),
+            "std_fit_time": np.nanstd(seconds, axis=1),
         }
         self.cv_results_, self.standard_errors_ = results, errors
         self.best_index_, self.best_score_ = best, float(means[best])

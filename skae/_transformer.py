@@ -254,7 +254,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
     explained_variance_ : ndarray of shape (n_components,)
         Variance of each component of the code over the training samples, before whitening. With
         many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network.
+        network. In `partial_fit` the variances of all calls are pooled, each measured after its
+        call.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the

@@ -21,7 +21,7 @@ from skae import (
     ComponentSearchCV,
     VariationalAutoencoder,
 )
-from skae._search import _as_float32
+from skae._search import _as_float32, _clearly_worse
 from skae.metrics import reconstruction_score
 
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
@@ -96,13 +96,50 @@ def test_training_in_float32_only_where_rounding_changes_nothing(table, is_round
 def test_the_fewest_components_within_one_standard_error():
     search = ComponentSearchCV(autoencoder(), [1, 2, 3, 4])
     scores = np.array([[0.5, 0.5], [0.88, 0.8], [0.8, 0.9], [0.81, 0.85]])
-    search._set_results([1, 2, 3, 4], scores, np.zeros((4, 2)), "n_components")
+    results = scores, np.zeros((4, 2)), np.zeros((4, 2), bool)
+    search._set_results([1, 2, 3, 4], results, "n_components")
     assert search.cv_results_["mean_test_score"].argmax() == 2
     assert (search.n_components_, search.best_index_) == (2, 1)
     search.set_params(one_standard_error=False)
-    search._set_results([1, 2, 3, 4], scores, np.zeros((4, 2)), "n_components")
+    search._set_results([1, 2, 3, 4], results, "n_components")
     assert search.n_components_ == 3
     assert_array_equal(search.cv_results_["rank_test_score"], [4, 2, 1, 3])
+
+
+def test_with_many_samples_clearly_worse_sizes_are_trained_on_the_first_fold_alone(monkeypatch):
+    """The limit is lowered here, so that few samples are many."""
+    monkeypatch.setattr("skae._search.MAX_CROSS_VALIDATED_ROWS", 50)
+    Z, sizes = StandardScaler().fit_transform(X).astype(np.float32), [1, 8, 9]
+    search = ComponentSearchCV(autoencoder(), sizes, cv=FOLDS).fit(Z)
+    results = search.cv_results_
+    assert_array_equal(np.isnan([results[f"split{j}_test_score"][0] for j in range(3)]), [0, 1, 1])
+    pca = np.empty((3, 3))
+    for j, (train, test) in enumerate(FOLDS.split(Z)):
+        for i, size in enumerate(sizes):
+            found = results[f"split{j}_test_score"][i]
+            if np.isfinite(found):
+                model = autoencoder(n_components=size).fit(Z[train])
+                assert found == pytest.approx(model.score(Z[test]), abs=1e-6)
+            start = autoencoder(n_components=size, max_iter=0).fit(Z[train])
+            pca[i, j] = start.score(Z[test])
+    expected = results["split0_test_score"][0] + np.mean(pca[0] - pca[0, 0])
+    assert results["mean_test_score"][0] == pytest.approx(expected, abs=1e-6)
+    assert np.isfinite(search.standard_errors_).all()
+    assert np.isfinite(results["mean_fit_time"]).all()
+    assert search.n_components_ in (8, 9)
+
+
+@pytest.mark.parametrize(
+    ("scores", "pca", "expected"),
+    [
+        ([0.5, 0.9], [[0.4, 0.41, 0.4], [0.8, 0.81, 0.8]], [True, False]),
+        ([0.88, 0.9], [[0.88, 0.89, 0.88], [0.9, 0.91, 0.9]], [True, False]),
+        ([0.88, 0.9], [[0.88, 0.93, 0.88], [0.9, 0.91, 0.9]], [False, False]),  # folds disagree
+        ([0.88, 0.9], [[0.6, 0.61, 0.6], [0.6, 0.61, 0.6]], [False, False]),  # a gain is uncertain
+    ],
+)
+def test_what_other_folds_cannot_make_up_for(scores, pca, expected):
+    assert_array_equal(_clearly_worse(np.array(scores), np.array(pca)), expected)
 
 
 def test_a_score_of_the_users_and_pca_as_a_limit():

@@ -345,33 +345,85 @@ def laws(cells):
 
 
 def downstream(results):
-    """Mean differences to PCA behind each reader, and how often they are better and worse."""
+    """Mean differences to PCA behind each reader, and how often they are better and worse.
+
+    A search is compared with the search over PCA alone.
+    """
+    baselines = ("PCA", "search over PCA")
     cases = results["cases"]
-    of_pca = {(c["table"], c["k"]): c for c in cases if c["reducer"] == "PCA"}
+    of_pca = {(c["table"], c["k"]): c for c in cases if c["reducer"] in baselines}
     n_tables = len({case["table"] for case in cases})
     folds, max_rows = results["folds"], results["max_rows"]
     yield f"{n_tables} tables, {folds} folds, at most {max_rows} rows of a table."
     yield ""
-    reducers = [r for r in dict.fromkeys(case["reducer"] for case in cases) if r != "PCA"]
+    reducers = [r for r in dict.fromkeys(c["reducer"] for c in cases) if r not in baselines]
+    kinds = [(task, reader) for task in UNITS for reader in READERS]
     for is_real, title in ((True, "real tables"), (False, "generated")):
+        found = [case for case in cases if (case["kind"] != "generated") == is_real]
         rows = []
-        for task, unit in (("classes", "accuracy"), ("numbers", "R²")):
-            for reader in ("line", "neighbours", "trees"):
-                for reducer in reducers:
-                    differences = [
-                        case[reader] - of_pca[case["table"], case["k"]][reader]
-                        for case in cases
-                        if case["reducer"] == reducer
-                        and case["task"] == task
-                        and (case["kind"] != "generated") == is_real
-                        and (case["table"], case["k"]) in of_pca
-                        and reader in case
-                    ]
-                    if differences:
-                        rows.append([f"{unit} behind {reader}", reducer, *against_pca(differences)])
-        header = [title, "reducer", "against PCA", "better", "worse", "cases"]
+        for task, reader in kinds:
+            for reducer in reducers:
+                differences = differences_to(of_pca, found, reducer, task, reader)
+                if differences:
+                    name = f"{UNITS[task]} behind {READERS[reader]}"
+                    rows.append([name, reducer, *against_pca(differences)])
         if rows:
-            yield from table(header, rows)
+            yield from table([title, "reducer", "against PCA", "better", "worse", "cases"], rows)
+    yield from downstream_by_size(cases, of_pca)
+    yield from downstream_gains(cases, of_pca)
+
+
+UNITS = {"classes": "accuracy", "numbers": "R²"}
+READERS = {"line": "a line", "neighbours": "neighbours", "trees": "trees"}
+SHOWN_BY_SIZE = ("AutoencoderTransformer", "linear_weight=0.1", "linear_weight=1")
+
+
+def differences_to(of_pca, cases, reducer, task, reader):
+    """The differences of the scores of a reducer to those of PCA."""
+    return [
+        case[reader] - of_pca[case["table"], case["k"]][reader]
+        for case in cases
+        if case["reducer"] == reducer and case["task"] == task and reader in case
+        if (case["table"], case["k"]) in of_pca
+    ]
+
+
+def downstream_by_size(cases, of_pca):
+    """The same for each number of components."""
+    rows = []
+    sizes = sorted({case["k"] for case in cases if case["k"]})
+    for task, unit in UNITS.items():
+        for reader in ("line", "neighbours"):
+            for reducer in SHOWN_BY_SIZE:
+                row = [f"{unit} behind {READERS[reader]}", reducer]
+                for k in sizes:
+                    found = [case for case in cases if case["k"] == k]
+                    found = differences_to(of_pca, found, reducer, task, reader)
+                    if found:
+                        change, better, worse, _ = against_pca(found)
+                        row.append(f"{change} ({better}, {worse})")
+                if len(row) == 2 + len(sizes):
+                    rows.append(row)
+    header = [f"k = {k}: against PCA (better, worse)" for k in sizes]
+    if rows:
+        yield from table(["number of components", "reducer", *header], rows)
+
+
+def downstream_gains(cases, of_pca):
+    """The median share of PCA's reconstruction error that each reducer removes."""
+    rows = []
+    for reducer in dict.fromkeys(case["reducer"] for case in cases):
+        pairs = [
+            (case["unexplained"], of_pca[case["table"], case["k"]]["unexplained"])
+            for case in cases
+            if case["reducer"] == reducer != "PCA" and "unexplained" in case
+        ]
+        gains = [100 * (1 - error / pca) for error, pca in pairs if pca]
+        if gains:
+            rows.append([reducer, f"{median(gains):+.1f} %", f"{mean(gains):+.1f} %", len(gains)])
+    header = ["reducer", "median gain of reconstruction over PCA", "mean gain", "cases"]
+    if rows:
+        yield from table(header, rows)
 
 
 def against_pca(differences):
@@ -380,6 +432,18 @@ def against_pca(differences):
     yield f"{100 * mean(differences):+.1f}"
     yield from (f"{n / len(differences):.0%}" for n in (n_better, n_worse))
     yield len(differences)
+
+
+def component_search(results):
+    """The time and the choice of ComponentSearchCV against those of GridSearchCV."""
+    rows = []
+    for case in results:
+        row = [case["table"], case["rows"], f"{case['share_of_time']:.2f}", case["grid_size"]]
+        row += [case["fast_size"], f"{case['difference']:.1f}", f"{max(case['differences']):.1f}"]
+        rows.append(row)
+    header = ["table", "rows", "time over GridSearchCV's", "its choice", "choice"]
+    header += ["scores there differ by standard errors", "at all sizes by up to"]
+    yield from table(header, rows)
 
 
 def imputation(results):
@@ -444,6 +508,7 @@ def sparse(results):
 
 
 SHOWN = {
+    "bench_component_search.py": component_search,
     "bench_downstream.py": downstream,
     "bench_imputation.py": imputation,
     "bench_imputation_pipeline.py": imputation_pipeline,

@@ -94,9 +94,9 @@ def explained_variance_ratios(
 
 
 def code_variances(model, X, weights):
-    """Return the variance of each column of the code, and the total variance of the samples.
+    """Return the variance and the mean of each column of the code, and the samples' total variance.
 
-    Both are weighted means of squares, of the network's own code and of scaled samples.
+    All are weighted means, of the network's own code and of scaled samples.
     """
     n_columns = model.network.n_components + X.shape[1]
     sums, shares = np.zeros((2, n_columns)), weights / weights.sum()
@@ -110,7 +110,8 @@ def code_variances(model, X, weights):
         block -= center
         sums += shares[rows] @ block, shares[rows] @ np.square(block)
     variances = np.maximum(sums[1] - sums[0] ** 2, 0)
-    return variances[: -X.shape[1]], float(variances[-X.shape[1] :].sum())
+    means, n_components = sums[0] + center, model.network.n_components
+    return variances[:n_components], means[:n_components], float(variances[n_components:].sum())
 
 
 def reorder(network, parameters, order):

@@ -3,7 +3,10 @@
 from dataclasses import replace
 import math
 
+import numpy as np
+
 from skae._network.code_order import code_variances
+from skae._network.inference import blocks
 from skae._sampling import evenly_spaced
 
 
@@ -16,7 +19,7 @@ def with_code_scale(run, model, explained, max_rows):
     has that of its prior, keep their scale. At most `max_rows` samples are measured, fewer with a
     large network.
     """
-    variances, total = _measure(run, model, max_rows)
+    variances, _, total = _measure(run, model, max_rows)
     share, is_linear = float(explained.sum()), model.network.latent_activation.is_identity
     is_free = is_linear and run.options.penalty is None and run.options.bound is None
     has_linear_encoder = run.state.fixed_encoder or run.options.has_linear_encoder
@@ -30,17 +33,50 @@ def with_code_scale(run, model, explained, max_rows):
 
 
 def running_variances(run, model, max_rows):
-    """Return the variance of each column of the code over all samples of all passes."""
-    variances = _unbiased(run, model, _measure(run, model, max_rows)[0])
-    before = run.previous.explained_variance if run.resumed else None
+    """Return the variance of each column of the code over the samples of all passes.
+
+    Variances and means of the passes are pooled (Chan, Golub & LeVeque, 1983, The American
+    Statistician 37), each measured with the model after its pass. The mean so far is kept in the
+    optimizer's memory; after `fit`, it is the code of the mean sample.
+    """
+    variances, means, _ = _measure(run, model, max_rows)
+    variances, means = _unbiased(run, model, variances), means * float(model.code_scale)
+    memory, before = run.state.optimizer, run.previous.explained_variance if run.resumed else None
     if before is None:
+        memory["code_mean"] = means
         return variances
-    share = run.rows.n_given / (run.rows.n_given + run.previous.n_samples_seen)
-    return share * variances + (1 - share) * before
+    n_new, n_before = run.rows.n_given, run.previous.n_samples_seen
+    n_all = n_before + n_new
+    mean_before = memory.get("code_mean")
+    if mean_before is None:
+        mean_before = _code_of_mean(model) * float(model.code_scale)
+    shift = means - mean_before
+    memory["code_mean"] = mean_before + n_new / n_all * shift
+    squares = (n_before - 1) * before + max(n_new - 1, 0) * variances
+    return (squares + n_before * n_new / n_all * np.square(shift)) / (n_all - 1)
+
+
+def start_variances(model, moments):
+    """Return the variance and the mean of each column of a code that is PCA's.
+
+    The samples have these moments.
+    """
+    scaling, encoder, code_scale = model.scaling, model.parameters.path[0], model.code_scale
+    unbiased = max(moments.weight - 1, 1.0)
+    squares = np.square(moments.factor / scaling.scale @ encoder).sum(axis=0)
+    means = (moments.mean - scaling.mean) / scaling.scale @ encoder
+    return squares / unbiased * float(code_scale) ** 2, means * float(code_scale)
+
+
+def _code_of_mean(model):
+    """Return the network's own code of the mean sample."""
+    sample = model.scaling.mean.reshape(1, -1)
+    (_, code), *_ = blocks(sample, model, "encode", raw=True)
+    return code[0].astype(np.float64)
 
 
 def _measure(run, model, max_rows):
-    """Return the variances of the code's columns and the total variance of the scaled samples."""
+    """Return variances and means of the code's columns, and the scaled samples' total variance."""
     X, weights, max_rows = run.rows.target, run.rows.weights, model.n_measured(max_rows)
     if len(X) > max_rows:
         chosen = evenly_spaced(len(X), max_rows)

@@ -11,6 +11,7 @@ from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.batches import validation_rows
 from skae._training.callbacks import NULL_TASKS
+from skae._training.code_scale import start_variances
 from skae._training.early_stopping import Patience
 from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
@@ -80,8 +81,12 @@ def partial_fit(trainer, rows, previous=None, change=None):
     run = _start(trainer, rows, previous and previous.forget_training())
     if run.resumed and change is not None and should_restart(run, change):
         announce(run, "Training starts anew from PCA of all samples of earlier calls.")
-        run.state = restarted_state(run, change)
-        run.previous = replace(run.previous, explained_variance=None)  # of another code
+        run.state, variances = restarted_state(run, change), None
+        if not change.is_shifted:
+            variances, run.state.optimizer["code_mean"] = start_variances(
+                run.state.model, change.earlier
+            )
+        run.previous = replace(run.previous, explained_variance=variances)
         if run.state.model.network.nested:
             _weigh_decoders(run, None)
     state, history = run.state, run.history

@@ -20,9 +20,11 @@ from functools import partial
 import json
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
 import warnings
 
+from joblib import Memory
 import numpy as np
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 from sklearn import datasets
@@ -38,9 +40,13 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder
 
 SIZES = (2, 4, 8)
 TIE = 0.005
+N_TREES = 30  # a class; few, as the tables are small
 READERS = ("line", "neighbours", "trees")
 LEAST_SCORE = -0.2  # R2 of a reader that is worse than the mean counts as no worse than this
-SEARCH = "search over PCA and autoencoder"
+SEARCHES = {
+    "search over PCA": [PCA()],
+    "search over PCA and autoencoder": [PCA(), AutoencoderTransformer(random_state=0)],
+}
 
 # ---------------------------------------------------------------- tables
 
@@ -137,6 +143,7 @@ def make_reducers(wanted):
     made = {
         "PCA": PCA,
         "AutoencoderTransformer": partial(AutoencoderTransformer, random_state=0),
+        "linear_weight=0.1": partial(AutoencoderTransformer, linear_weight=0.1, random_state=0),
         "linear_weight=1": partial(AutoencoderTransformer, linear_weight=1.0, random_state=0),
         "linear encoder": partial(AutoencoderTransformer, linear_weight=np.inf, random_state=0),
         "swap noise": partial(DenoisingAutoencoder, noise="swap", noise_level=0.15, random_state=0),
@@ -150,13 +157,13 @@ def make_readers(y, wanted):
     made = {
         "line": Ridge(),
         "neighbours": KNeighborsRegressor(),
-        "trees": HistGradientBoostingRegressor(random_state=0),
+        "trees": HistGradientBoostingRegressor(max_iter=N_TREES, random_state=0),
     }
     if y.dtype.kind == "i":
         made = {
             "line": LogisticRegression(max_iter=2000),
             "neighbours": KNeighborsClassifier(),
-            "trees": HistGradientBoostingClassifier(random_state=0),
+            "trees": HistGradientBoostingClassifier(max_iter=N_TREES, random_state=0),
         }
     return {name: reader for name, reader in made.items() if name in wanted}
 
@@ -187,20 +194,23 @@ def scores_of_reducer(make, X, y, splits, wanted):
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def scores_of_search(X, y, splits, sizes, wanted):
-    """Return the scores if a grid search chooses between PCA and autoencoder, and the size."""
-    reducers = [PCA(), AutoencoderTransformer(random_state=0)]
+def scores_of_search(reducers, sizes, X, y, splits, wanted):
+    """Return the scores if a grid search chooses the reducer and the size.
+
+    Each search has two folds of its own. The readers share the fits of the reducers.
+    """
     grid = [{"reduce": [r], "reduce__n_components": sizes} for r in reducers]
-    found = {"seconds": 0.0}
-    for name, reader in make_readers(y, wanted).items():
-        scores, start = [], process_time()
-        for train, test in splits:
-            pipe = Pipeline([("scale", StandardScaler()), ("reduce", PCA()), ("read", reader)])
-            search = GridSearchCV(pipe, grid, cv=3).fit(X[train], y[train])
-            scores.append(max(search.score(X[test], y[test]), LEAST_SCORE))
-        found[name] = float(np.mean(scores))
-        found["seconds"] += (process_time() - start) / len(splits)
-    return found
+    found, start = {}, process_time()
+    for train, test in splits:
+        with TemporaryDirectory() as folder:
+            memory = Memory(folder, verbose=0)
+            for name, reader in make_readers(y, wanted).items():
+                steps = [("scale", StandardScaler()), ("reduce", PCA()), ("read", reader)]
+                search = GridSearchCV(Pipeline(steps, memory=memory), grid, cv=2)
+                score = search.fit(X[train], y[train]).score(X[test], y[test])
+                found.setdefault(name, []).append(max(score, LEAST_SCORE))
+    found = {name: float(np.mean(values)) for name, values in found.items()}
+    return found | {"seconds": (process_time() - start) / len(splits)}
 
 
 def run_cases(options, done):
@@ -209,25 +219,18 @@ def run_cases(options, done):
     for name, kind, X, y in tables(options):
         splits = splits_of(y, options.folds)
         sizes = [k for k in options.components if k < X.shape[1]]
+        reducers = make_reducers(options.reducers).items()
         jobs = [
-            (
-                reducer,
-                k,
-                partial(scores_of_reducer, partial(make, k), X, y, splits, options.readers),
-            )
-            for k in sizes
-            for reducer, make in make_reducers(options.reducers).items()
+            (n, k, scores_of_reducer, (partial(make, k),)) for k in sizes for n, make in reducers
         ]
-        if SEARCH in options.reducers and sizes:
-            jobs.append(
-                (SEARCH, 0, partial(scores_of_search, X, y, splits, sizes, options.readers))
-            )
-        for reducer, k, run in jobs:
+        searched = {name: SEARCHES[name] for name in options.reducers if name in SEARCHES and sizes}
+        jobs += [(n, 0, scores_of_search, (chosen, sizes)) for n, chosen in searched.items()]
+        for reducer, k, run, arguments in jobs:
             if (name, k, reducer) in known:
                 continue
             case = {"table": name, "kind": kind, "rows": len(X), "features": X.shape[1], "k": k}
             case |= {"reducer": reducer, "task": "classes" if y.dtype.kind == "i" else "numbers"}
-            case |= run()
+            case |= run(*arguments, X, y, splits, options.readers)
             numbers = "  ".join(f"{reader} {case[reader]:.3f}" for reader in options.readers)
             print(f"{name:42}{k:2}  {reducer:32}{numbers}  {case['seconds']:.1f} s", flush=True)
             yield case
@@ -237,25 +240,22 @@ def run_cases(options, done):
 
 
 def compare_with_pca(cases, reader, task, kinds):
-    """Return lines: the mean difference to PCA, and how often each reducer is better and worse."""
-    of_pca, lines = {}, []
+    """Return lines: the mean difference to PCA, and how often each reducer is better and worse.
+
+    A search is compared with the search over PCA alone.
+    """
+    baselines = ("PCA", next(iter(SEARCHES)))
     chosen = [case for case in cases if case["task"] == task and case["kind"] in kinds]
     chosen = [case for case in chosen if reader in case]
-    for case in chosen:
-        if case["reducer"] == "PCA":
-            of_pca[case["table"], case["k"]] = case[reader]
-    best = {}
-    for (table, _), score in of_pca.items():
-        best[table] = max(score, best.get(table, LEAST_SCORE))
+    of_pca = {(c["table"], c["k"]): c[reader] for c in chosen if c["reducer"] in baselines}
+    lines = []
     for reducer in dict.fromkeys(case["reducer"] for case in chosen):
         differences = [
-            case[reader] - (best[case["table"]] if not case["k"] else key_score)
+            case[reader] - of_pca[case["table"], case["k"]]
             for case in chosen
-            if case["reducer"] == reducer
-            for key_score in [of_pca.get((case["table"], case["k"]))]
-            if key_score is not None or not case["k"]
+            if case["reducer"] == reducer and (case["table"], case["k"]) in of_pca
         ]
-        if reducer != "PCA" and differences:
+        if reducer not in baselines and differences:
             differences = np.array(differences)
             better, worse = (100 * np.mean(s * differences > TIE) for s in (1, -1))
             lines.append(
@@ -289,7 +289,7 @@ def readers_of(cases):
 
 
 def mean_ranks(cases, reader):
-    """Return the mean rank of each reducer, the critical difference and Friedman's p-value."""
+    """Return a dict: the mean rank of each reducer, the critical difference, Friedman's p-value."""
     table = {}
     for case in cases:
         if case["k"] and reader in case:
@@ -301,7 +301,12 @@ def mean_ranks(cases, reader):
     quantile = studentized_range.ppf(0.95, n_names, math.inf) / math.sqrt(2)
     difference = quantile * math.sqrt(n_names * (n_names + 1) / (6 * n_cases))
     p_value = friedmanchisquare(*rows.T).pvalue if n_names > 2 else math.nan
-    return dict(zip(names, ranks, strict=True)), difference, p_value
+    return {
+        "mean_ranks": dict(zip(names, ranks.tolist(), strict=True)),
+        "critical_difference": float(difference),
+        "p_value": float(p_value),
+        "n_cases": n_cases,
+    }
 
 
 def print_summary(cases):
@@ -318,11 +323,14 @@ def print_summary(cases):
         print("\nmedian gain of reconstruction, real tables")
         print("\n".join(lines))
     for reader in readers_of(cases):
-        ranks, difference, p_value = mean_ranks(cases, reader)
-        ordered = sorted(ranks.items(), key=lambda item: item[1])
+        found = mean_ranks(cases, reader)
+        ordered = sorted(found["mean_ranks"].items(), key=lambda item: item[1])
         text = ", ".join(f"{name} {rank:.2f}" for name, rank in ordered)
         print(f"\nmean ranks behind {reader}: {text}")
-        print(f"critical difference {difference:.2f}, Friedman's p = {p_value:.2g}")
+        print(
+            f"critical difference {found['critical_difference']:.2f}, "
+            f"Friedman's p = {found['p_value']:.2g}"
+        )
 
 
 def plot_ranks(cases, path):
@@ -333,7 +341,8 @@ def plot_ranks(cases, path):
     size = (8, 2 * len(readers))
     figure, axes = plt.subplots(len(readers), figsize=size, layout="constrained", squeeze=False)
     for ax, reader in zip(axes[:, 0], readers, strict=True):
-        ranks, difference, _ = mean_ranks(cases, reader)
+        found = mean_ranks(cases, reader)
+        ranks, difference = found["mean_ranks"], found["critical_difference"]
         ordered = sorted(ranks.items(), key=lambda item: item[1])
         for i, (name, rank) in enumerate(ordered):
             ax.plot([rank, rank], [0, -1 - i], color="0.5", lw=1)
@@ -361,7 +370,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [*make_reducers(_Everything()), SEARCH]
+    names = [*make_reducers(_Everything()), *SEARCHES]
     parser.add_argument("--tables", type=Path, help="folder of .npz files with X and y")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these tables")
     parser.add_argument("--reducers", nargs="+", choices=names, default=names, metavar="NAME")
@@ -376,7 +385,7 @@ def main():
     options = parser.parse_args()
     if options.quick:
         options.folds, options.max_rows = 2, 300
-        options.reducers = [name for name in options.reducers if name != SEARCH]
+        options.reducers = [name for name in options.reducers if name not in SEARCHES]
     cases = []
     for path in (options.earlier, options.output):
         if path and path.exists() and not cases:
@@ -386,6 +395,7 @@ def main():
     for case in run_cases(options, list(cases)):
         cases.append(case)
         write(options.output, described)
+    described["ranks"] = {reader: mean_ranks(cases, reader) for reader in readers_of(cases)}
     write(options.output, described)
     print_summary(cases)
     if options.plot:
