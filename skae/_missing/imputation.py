@@ -54,9 +54,7 @@ class Imputation:
     @classmethod
     def from_dict(cls, state):
         """Return the imputation that `asdict` has turned into a dict."""
-        mixtures = [
-            ScoreMixture(**m) if "knots" in m else Mixture(**m) for m in state["mixtures"]
-        ]
+        mixtures = [ScoreMixture(**m) if "knots" in m else Mixture(**m) for m in state["mixtures"]]
         blend = Blend(mixtures, state["weights"], state["bounds"])
         correction = state["correction"]
         correction = None if correction is None else Correction(**correction)
