@@ -119,6 +119,8 @@ def main():
             flush=True,
         )
         cases.append(case)
+        if options.output:
+            options.output.write_text(json.dumps(cases, indent=1))
     if options.output:
         options.output.write_text(json.dumps(cases, indent=1))
 
