@@ -1,5 +1,7 @@
 """Reports of a fitted outlier detector: p-values, selections, contributions and explanations."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
