@@ -153,8 +153,8 @@ def test_other_groups_have_tuples_as_values():
 def test_expected_values_lie_within_the_values_of_the_training_samples():
     box = np.array([[-1.5, -9, 0], [0.5, 9, 1], [0, 0, 0], [0, 0, 0]])
     region = Region.of(SimpleNamespace(scaling=SCALING, box=box))
-    assert_allclose(region.lowest, [-0.5, -3, 3])
-    assert_allclose(region.highest, [1.5, 7, 5])
+    assert_allclose(region.lowest, [-0.5, -7, 3])
+    assert_allclose(region.highest, [1.5, 11, 5])
     for rising, expected in ((1, 1.5), (-1, -0.5)):
         found = most_likely(
             lambda X, sign=rising: sign * X[:, 0],
