@@ -55,7 +55,7 @@ for ax, j in zip(axes, (0, 5, 9), strict=True):
     ax.plot(ends, ends, color="0.6", zorder=0)
     ax.set(title=names[j], xlabel="true value")
 axes[0].set_ylabel("filled value, 90 % interval")
-fig.suptitle("Nearly all intervals reach the line on which filled values are true")
+fig.suptitle("About nine in ten intervals reach the line, where filled values are true")
 plt.show()
 
 # %%
