@@ -74,7 +74,7 @@ reducers = {
 }
 three, eight = X_test[y_test == 3][0], X_test[y_test == 8][0]
 display = InterpolationDisplay.from_estimator(reducers, three, eight, image_shape=(8, 8))
-display.figure_.suptitle("The paths look alike: their largest steps, printed below, tell them apart")
+display.figure_.suptitle("The paths look alike: their largest steps, in the table, tell them apart")
 
 threes, eights = (np.repeat(X_test[y_test == k][:10], 10, axis=0) for k in (3, 8))
 eights = eights.reshape(10, 10, 64).transpose(1, 0, 2).reshape(100, 64)
