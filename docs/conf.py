@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "benchmark_tables",
+    "folded",
     "inventories",
     "parameter_groups",
 ]

@@ -36,7 +36,10 @@ for name, reducer in reducers.items():
 # %%
 # The test samples on both maps, coloured by class:
 
-CodeDisplay.from_estimator(
+display = CodeDisplay.from_estimator(
     reducers["autoencoder"], X_test, y_test, pca=reducers["PCA"], scatter_kwargs={"s": 25}
+)
+display.figure_.suptitle(
+    "With the same two numbers, the autoencoder keeps the digits further apart"
 )
 plt.show()

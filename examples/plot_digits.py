@@ -26,6 +26,7 @@ for digit, column in enumerate(axes.T):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
     column[0].set_title(f"digit {digit}", fontsize=11)
+fig.suptitle("Digits of one class differ in slant, width and thickness")
 
 # %%
 # The pixels

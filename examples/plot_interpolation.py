@@ -32,9 +32,10 @@ reducers = {
 # A 3 and an 8 from the test set, interpolated in the pixels, in PCA's code and in the autoencoder's
 # code:
 
-InterpolationDisplay.from_estimator(
+display = InterpolationDisplay.from_estimator(
     reducers, threes[2], eights[2], image_shape=(8, 8), im_kwargs={"cmap": "gray_r"}
 )
+display.figure_.suptitle("One pair of digits shows little difference between the three ways")
 
 # %%
 # The rows look alike, and one pair proves little. For all pairs of a 3 and an 8 in the test set,

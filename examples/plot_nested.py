@@ -78,4 +78,5 @@ for ax, image in zip(axes[:, -1], X_test):
 axes[0, -1].set_title("original", fontsize=9)
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
+fig.suptitle("One code, cut off after d components: more of them, sharper images")
 plt.show()

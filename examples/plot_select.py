@@ -84,5 +84,6 @@ for sample, feature, value, expected, share in rows:
 # %%
 # All features of one parcel; the longer the bar, the more a feature is to blame:
 
-FeatureScoreDisplay.from_estimator(detector, new_columns[0], feature_names=NAMES)
+display = FeatureScoreDisplay.from_estimator(detector, new_columns[0], feature_names=NAMES)
+display.ax_.set_title(f"The {NAMES[display.order[0]]} does not suit the rest of the parcel")
 plt.show()

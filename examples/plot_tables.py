@@ -50,5 +50,6 @@ print(f"flagged: {display.flagged_shares['samples']:.1%} of {len(X)} wines")
 
 least_likely = detector.score_samples(X).argmin()
 display = FeatureScoreDisplay.from_estimator(detector, X[least_likely], feature_names=names)
+display.ax_.set_title(f"Mostly the {names[display.order[0]]} make this wine the least likely")
 print(f"wine {least_likely}: {names[display.order[0]]} contributes most to its score")
 plt.show()

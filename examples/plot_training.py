@@ -69,11 +69,12 @@ fig.suptitle("Training starts at PCA's loss and removes much of it, for each cod
 # explained share of the variance over the whole test set, as returned by `score`.
 
 one_of_each = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     {f"d = {size}": autoencoder for size, autoencoder in zip(sizes, autoencoders)},
     X_test,
     image_shape=(8, 8),
     samples=one_of_each,
     im_kwargs={"cmap": "gray_r"},
 )
+display.figure_.suptitle("Eight components suffice to tell the digits, 32 to restore them")
 plt.show()

@@ -24,11 +24,15 @@ X = X.astype("float32") / 16
 
 start = X[y == 3][0]
 reducers = {"PCA": PCA(4).fit(X), "autoencoder": AutoencoderTransformer(4, random_state=0).fit(X)}
+MESSAGES = {
+    "PCA": "A component of PCA adds the same pattern to the image, wherever it starts",
+    "autoencoder": "A component of the autoencoder changes the shape of the digit",
+}
 for name, reducer in reducers.items():
     display = TraversalDisplay.from_estimator(
         reducer, X, x=start, image_shape=(8, 8), im_kwargs={"cmap": "gray_r"}
     )
-    display.ax_.set_title(name)
+    display.figure_.suptitle(MESSAGES[name])
     shares = ", ".join(f"{share:.1%}" for share in reducer.explained_variance_ratio_)
     print(f"{name:12} variance explained by each component: {shares}")
 

@@ -32,14 +32,18 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_
 # but sufficient model. What `sample` draws includes its noise.
 
 model = VariationalAutoencoder(8, max_iter=100, random_state=0).fit(X_train)
-SampleDisplay.from_estimator(model, X_test, n_samples=20, random_state=0, image_shape=(8, 8))
+display = SampleDisplay.from_estimator(
+    model, X_test, n_samples=20, random_state=0, image_shape=(8, 8)
+)
+display.figure_.suptitle("Most drawn images resemble digits, with noise in every pixel")
 
 # %%
 # With two components, the latent space can be shown as a whole. The quantiles of the standard
 # normal distribution cover it evenly.
 
 plane = VariationalAutoencoder(2, max_iter=100, random_state=0).fit(X_train)
-LatentGridDisplay.from_estimator(plane, n_steps=12, image_shape=(8, 8))
+display = LatentGridDisplay.from_estimator(plane, n_steps=12, image_shape=(8, 8))
+display.figure_.suptitle("Digits change into each other without gaps")
 
 # %%
 # The lower half of each digit is drawn three times, given the upper half.
@@ -57,6 +61,7 @@ ax.imshow(
 )
 ax.set_yticks(10 * np.arange(5) + 4.5, ["digit", "given", "drawn", "drawn", "drawn"])
 ax.set_xticks([])
+ax.set_title("The drawn lower halves suit the given upper halves")
 
 # %%
 # A path from a 3 to an 8 should change the image evenly. Its largest step, relative to the mean
@@ -68,7 +73,8 @@ reducers = {
     "variational": model,
 }
 three, eight = X_test[y_test == 3][0], X_test[y_test == 8][0]
-InterpolationDisplay.from_estimator(reducers, three, eight, image_shape=(8, 8))
+display = InterpolationDisplay.from_estimator(reducers, three, eight, image_shape=(8, 8))
+display.figure_.suptitle("The paths look alike: their largest steps, in the table, tell them apart")
 
 threes, eights = (np.repeat(X_test[y_test == k][:10], 10, axis=0) for k in (3, 8))
 eights = eights.reshape(10, 10, 64).transpose(1, 0, 2).reshape(100, 64)
@@ -80,5 +86,8 @@ for name, reducer in reducers.items():
 # `kl_weight` trades what the code says (the rate) for the error of the reconstruction.
 
 swept = VariationalAutoencoder(8, max_iter=40, random_state=0)
-RateDistortionDisplay.from_estimator(swept, X_train, X_test, kl_weights=[0.1, 0.3, 1, 2, 4])
+display = RateDistortionDisplay.from_estimator(
+    swept, X_train, X_test, kl_weights=[0.1, 0.3, 1, 2, 4]
+)
+display.ax_.set_title("A larger kl_weight, beside each point, costs accuracy")
 plt.show()

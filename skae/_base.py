@@ -1,5 +1,7 @@
 """Base class of the autoencoders: validation, fitted state, and public methods."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial

@@ -54,6 +54,9 @@ def validate(estimator, X, **options):
             raise TypeError("X holds dates or durations")
         return validate_data(estimator, X, **options)
     except (TypeError, ValueError) as error:
+        if getattr(X, "ndim", 2) > 2:
+            cure = "Flatten the samples, such as images, by X.reshape(len(X), -1)."
+            raise ValueError(f"{error} {cure}") from error
         found = not_numeric(X)
         if not found:
             raise

@@ -1,5 +1,7 @@
 """AutoencoderImputer."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
@@ -132,7 +134,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         Determines the hidden cells, the starts of mixtures, the initial weights and the draws. Pass
         an int for reproducible results.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch, and why training ended.
+        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch
+        and why training ended.
 
     Attributes
     ----------

@@ -1,5 +1,7 @@
 """Incomplete samples: how the estimators fill missing cells, in training and afterwards."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

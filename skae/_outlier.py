@@ -1,5 +1,7 @@
 """AutoencoderOutlierDetector."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -151,8 +153,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
         are any.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch, restarts, and at the end what `summary` says of
-        the training.
+        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch,
+        restarts, and at the end what `summary` says of the training.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9

@@ -1,5 +1,7 @@
 """Reports of a fitted outlier detector: p-values, selections, contributions and explanations."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -10,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._outliers.calibration import FALSE_ALARM_RATE
-from skae._outliers.explanation import explain, read_features, shares_of_blame
+from skae._outliers.explanation import Region, explain, read_features, shares_of_blame
 from skae._outliers.robust import weighted_quantile
 from skae._outliers.scoring import expected_scores
 from skae._outliers.selection import (
@@ -262,7 +264,9 @@ class OutlierReports:
 
         The expected value of a feature given the others is the one with which the sample would
         score highest, if the other features stayed as they are: the mode of the conditional
-        density. It is sought within five `scale_` of `mean_`.
+        density. It is sought within five `scale_` of `mean_`, and with a linear path within the
+        values of the training samples. It may be the value that a feature has: then no other value
+        fits better to the other features, and one of these is likely to be wrong.
 
         Parameters
         ----------
@@ -327,8 +331,8 @@ class OutlierReports:
         calibration, scorer = self._calibration, self._scorer
         typical = weighted_quantile(calibration.scores, calibration.weights, 0.5)
         shares = shares_of_blame(scorer.score_features(samples), typical, features)
-        scaling = self._model.scaling
-        columns = explain(scorer.score_samples, samples, shares, features, n_features, scaling)
+        region = Region.of(self._model)
+        columns = explain(scorer.score_samples, samples, shares, features, n_features, region)
         index = getattr(X, "index", None) if hasattr(X, "columns") else None
         if index is not None:
             columns["sample"] = [index[i] for i in columns["sample"]]

@@ -1,5 +1,7 @@
 """Samples drawn from a fitted autoencoder, all cells of them or those that are missing."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from weakref import WeakKeyDictionary
 

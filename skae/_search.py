@@ -1,5 +1,7 @@
 """ComponentSearchCV."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 import math

@@ -1,5 +1,7 @@
 """AutoencoderTransformer."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Literal, Self
@@ -91,8 +93,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
         are any.
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch, restarts, and at the end what `summary` says of
-        the training.
+        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch,
+        restarts, and at the end what `summary` says of the training.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9

@@ -1,5 +1,7 @@
 """Methods of a fitted autoencoder as transformers, for export to ONNX or for a Pipeline."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 

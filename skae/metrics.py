@@ -1,5 +1,7 @@
 """Scores and errors of reconstructions, for every reducer with `inverse_transform`."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import Any
 

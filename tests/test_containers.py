@@ -314,6 +314,11 @@ def test_errors_name_columns_of_dates_and_durations(X, text):
     assert text in str(caught.value)
 
 
+def test_errors_say_how_to_flatten_images():
+    with pytest.raises(ValueError, match=r"dim 3.* by X\.reshape\(len\(X\), -1\)\."):
+        AutoencoderTransformer().fit(np.ones((5, 8, 8)))
+
+
 def test_booleans_categories_of_numbers_and_strings_of_numbers_are_numeric():
     X = pd.DataFrame({"a": [True, False, True], "b": pd.Categorical([3, 1, 2]), "c": list("123")})
     model = AutoencoderTransformer(1, max_iter=0).fit(X)

@@ -8,8 +8,12 @@ from math import inf
 from pathlib import Path
 from statistics import geometric_mean, mean, median, stdev
 
+from docutils import nodes
 from docutils.statemachine import StringList
+from folded import fold
 from sphinx.util.docutils import SphinxDirective
+
+MAX_SHOWN_ROWS = 15  # of a table; longer ones open on a click
 
 
 def runs(folder, script):
@@ -531,6 +535,12 @@ SHOWN = {
 }
 
 
+def folded_if_long(node):
+    """Return a node, inside of a details element if it is a table with many rows."""
+    n_rows = len(list(node.findall(nodes.row))) - 1 if isinstance(node, nodes.table) else 0
+    return fold(f"Table of {n_rows} rows", [node]) if n_rows > MAX_SHOWN_ROWS else [node]
+
+
 class Benchmark(SphinxDirective):
     """The kept runs of a script, each with its command."""
 
@@ -546,7 +556,8 @@ class Benchmark(SphinxDirective):
             lines += [*SHOWN[script](found["results"]), *circumstances(found)]
         if not lines:
             lines = ["No run of it is kept."]
-        return self.parse_text_to_nodes("\n".join(StringList(lines, source=script)))
+        found = self.parse_text_to_nodes("\n".join(StringList(lines, source=script)))
+        return [shown for node in found for shown in folded_if_long(node)]
 
 
 def setup(app):

@@ -95,7 +95,7 @@ def text_for(Estimator):
         if members:
             inside = "\n".join(f"   {line}" for line in table(members, Estimator).splitlines())
             text += f"\n.. dropdown:: {title}\n\n{inside}\n"
-    return text + "\nFull descriptions of all parameters follow.\n"
+    return text + "\nThe full descriptions of all parameters are below.\n"
 
 
 class Parameters(Directive):

@@ -20,6 +20,28 @@ class Feature:
     labels: list | None = None
 
 
+@dataclass(frozen=True)
+class Region:
+    """Where values are sought: around the mean, and within the values of the training samples."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+
+    @classmethod
+    def of(cls, model):
+        """Return the region of a model; without a box it has no limits."""
+        mean, scale = (a.astype(np.float64) for a in (model.scaling.mean, model.scaling.scale))
+        box = np.array([[-np.inf], [np.inf]]) if model.box is None else model.box[:2]
+        return cls(mean, scale, *(mean + scale * box))
+
+    def values(self, column, centre, step, n_steps):
+        """Return equally spaced values about each centre, inside of the region."""
+        values = np.add.outer(centre, step * np.arange(-n_steps, n_steps + 1))
+        return np.clip(values, self.lowest[column], self.highest[column])
+
+
 def read_features(names, groups):
     """Return the features: one for each item of `groups`, and one for each other column.
 
@@ -69,7 +91,7 @@ def shares_of_blame(contributions, typical, features):
     return np.divide(blame, total, out=np.zeros_like(blame), where=total > 0)
 
 
-def explain(score_samples, X, shares, features, n_leading, scaling):
+def explain(score_samples, X, shares, features, n_leading, region):
     """Return a table of the features with the largest shares, as {name of a column: list}.
 
     `shares` has a row for each sample and a column for each feature.
@@ -79,7 +101,7 @@ def explain(score_samples, X, shares, features, n_leading, scaling):
     for number, feature in enumerate(features):
         rows, ranks = np.nonzero(leading == number)
         if len(rows):
-            likely = most_likely(score_samples, X[rows], feature, scaling)
+            likely = most_likely(score_samples, X[rows], feature, region)
             with_labels = is_one_hot(X[rows], feature)
             for place, value, other in zip(
                 zip(rows, ranks, strict=True),
@@ -118,11 +140,11 @@ def describe(X, feature, with_labels):
     return [" + ".join(labels) or "none" for labels in chosen]
 
 
-def most_likely(score_samples, X, feature, scaling):
+def most_likely(score_samples, X, feature, region):
     """Return the samples with the feature changed to the value at which they score highest.
 
     The other features stay as they are. Of a one-hot feature each category is tried, of a column
-    the values within five scales of the mean, in steps that are refined, and the one it has.
+    the values inside of the region, in steps that are refined, and the one it has or its limit.
     """
     result = X.copy()
     if is_one_hot(X, feature):
@@ -132,14 +154,14 @@ def most_likely(score_samples, X, feature, scaling):
         return result
     for _ in range(N_SWEEPS if len(feature.columns) > 1 else 1):
         for j in feature.columns:
-            step = SPACING * scaling.scale[j]
-            n_steps = int(RADIUS / SPACING)
-            values = scaling.mean[j] + step * np.arange(-n_steps, n_steps + 1)
-            values = np.column_stack([np.tile(values, (len(X), 1)), result[:, j]])
+            step = SPACING * region.scale[j]
+            centres = np.full(len(X), region.mean[j])
+            values = region.values(j, centres, step, int(RADIUS / SPACING))
+            values = np.column_stack([values, region.values(j, result[:, j], 0, 0)])
             result[:, [j]] = _best(score_samples, result, [j], values[:, :, None])
             for _ in range(N_REFINEMENTS):
                 step = step / N_STEPS
-                values = result[:, [j]] + step * np.arange(-N_STEPS, N_STEPS + 1)
+                values = region.values(j, result[:, j], step, N_STEPS)
                 result[:, [j]] = _best(score_samples, result, [j], values[:, :, None])
     return result
 

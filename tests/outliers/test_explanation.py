@@ -1,5 +1,7 @@
 """Explanations: groups of columns, shares of blame, and values that a density expects."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from skae._network.scaling import Scaling
 from skae._outliers.explanation import (
     Feature,
+    Region,
     describe,
     explain,
     is_one_hot,
@@ -18,6 +21,8 @@ from skae._outliers.explanation import (
 NAMES = ["size", "colour_red", "colour_blue", "x", "y"]
 COVARIANCE = np.array([[1.0, 0.8, 0], [0.8, 1, 0.3], [0, 0.3, 4]])
 SCALING = Scaling(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 2.0]))
+
+REGION = Region.of(SimpleNamespace(scaling=SCALING, box=None))
 
 
 def gaussian(X):
@@ -81,7 +86,7 @@ def test_explain_puts_the_largest_share_first():
     X = np.array([[1.0, 2.0, 9.0], [7.0, 2.0, 3.0]])
     features = read_features(["a", "b", "c"], {})
     shares = np.array([[0.2, 0.1, 0.7], [0.5, 0.5, 0.0]])
-    table = explain(gaussian, X, shares, features, 2, SCALING)
+    table = explain(gaussian, X, shares, features, 2, REGION)
     assert table["sample"] == [0, 0, 1, 1]
     assert table["rank"] == [1, 2, 1, 2]
     assert table["feature"] == ["c", "a", "a", "b"]
@@ -93,7 +98,7 @@ def test_explain_puts_the_largest_share_first():
 
 def test_no_more_features_are_named_than_there_are():
     features = read_features(["a", "b", "c"], {})
-    table = explain(gaussian, np.ones((4, 3)), np.ones((4, 3)) / 3, features, 10, SCALING)
+    table = explain(gaussian, np.ones((4, 3)), np.ones((4, 3)) / 3, features, 10, REGION)
     assert table["feature"] == ["a", "b", "c"] * 4
 
 
@@ -106,7 +111,7 @@ def test_of_a_gaussian_the_conditional_mean_is_expected(n_samples, dtype):
     X = (np.random.default_rng(0).normal(size=(n_samples, 3)) + SCALING.mean).astype(dtype)
     before = X.copy()
     for j in range(3):
-        found = most_likely(gaussian, X, Feature(j, np.array([j])), SCALING)
+        found = most_likely(gaussian, X, Feature(j, np.array([j])), REGION)
         assert found.dtype == dtype
         assert_array_equal(np.delete(found, j, axis=1), np.delete(X, j, axis=1))
         expected = [conditional_mean(x, j) for x in X.astype(float)]
@@ -116,13 +121,13 @@ def test_of_a_gaussian_the_conditional_mean_is_expected(n_samples, dtype):
 
 def test_a_value_beyond_the_range_is_kept_if_nothing_scores_higher():
     X = np.array([[40.0, 2.0, 3.0]])
-    found = most_likely(lambda X: X[:, 0], X, Feature("a", np.array([0])), SCALING)
+    found = most_likely(lambda X: X[:, 0], X, Feature("a", np.array([0])), REGION)
     assert found[0, 0] >= 40
 
 
 def test_columns_of_a_group_are_sought_together():
     X = np.array([[5.0, -3.0, 3.0]])
-    found = most_likely(gaussian, X, Feature("both", np.array([0, 1]), ["a", "b"]), SCALING)
+    found = most_likely(gaussian, X, Feature("both", np.array([0, 1]), ["a", "b"]), REGION)
     assert gaussian(found) > -0.05
     assert found[0, 2] == 3
 
@@ -131,7 +136,7 @@ def test_of_a_one_hot_feature_the_best_category_is_expected():
     X = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
     feature = Feature("colour", np.array([1, 2]), ["red", "blue"])
     assert is_one_hot(X, feature)
-    found = most_likely(lambda X: X[:, 1] * X[:, 0] + 0.5 * X[:, 2], X, feature, SCALING)
+    found = most_likely(lambda X: X[:, 1] * X[:, 0] + 0.5 * X[:, 2], X, feature, REGION)
     assert_array_equal(found, [[0, 0, 1], [1, 1, 0]])
     assert describe(X, feature, True) == ["red + blue", "none"]
     assert describe(found, feature, True) == ["blue", "red"]
@@ -143,3 +148,18 @@ def test_other_groups_have_tuples_as_values():
     assert not is_one_hot(X, feature)
     assert describe(X, feature, False) == [(0.5, 1.0)]
     assert not is_one_hot(np.ones((2, 3)), Feature("size", np.array([0])))
+
+
+def test_expected_values_lie_within_the_values_of_the_training_samples():
+    box = np.array([[-1.5, -9, 0], [0.5, 9, 1], [0, 0, 0], [0, 0, 0]])
+    region = Region.of(SimpleNamespace(scaling=SCALING, box=box))
+    assert_allclose(region.lowest, [-0.5, -7, 3])
+    assert_allclose(region.highest, [1.5, 11, 5])
+    for rising, expected in ((1, 1.5), (-1, -0.5)):
+        found = most_likely(
+            lambda X, sign=rising: sign * X[:, 0],
+            np.array([[9.0, 0, 0], [-9, 0, 0], [1.2, 0, 0]]),
+            Feature("a", np.array([0])),
+            region,
+        )
+        assert_allclose(found[:, 0], expected)
