@@ -70,11 +70,11 @@ def test_residuals_and_colorbar_are_optional():
         pca(), rows(), image_shape=SHAPE, residuals=False, samples=None
     )
     assert [len(images) for images in display.images_] == [60, 60]
-    assert len(display.figure_.axes) == 1
+    assert not display.figure_.axes[0].child_axes
     display.plot(residuals=True, colorbar=False)
-    assert len(display.figure_.axes) == 1
+    assert not display.figure_.axes[0].child_axes
     display.plot(residuals=True)
-    assert len(display.figure_.axes) == 2
+    assert len(display.figure_.axes[0].child_axes) == 1
 
 
 @pytest.mark.parametrize(
