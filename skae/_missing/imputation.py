@@ -19,7 +19,8 @@ from skae._training.trainer import Trainer
 MAX_DENSITY_ROWS = 3000
 MIN_TRIALS, MAX_REPEATS = 2000, 4  # hidden cells are drawn so often for each sample
 BLOCK_ROWS = 4096
-MEASURED_TRIALS, MEASURED_DRAWS = 300, 40  # for the spread of draws
+MEASURED_TRIALS, MEASURED_DRAWS = 1000, 40  # for the spread of draws
+MAX_DRAWN_NUMBERS = 4_000_000
 INTERVAL, MIN_DEVIATION = 0.9, 1e-6
 PRIOR_CELLS = 50  # as many cells pull the spread of a feature towards that of all
 
@@ -54,9 +55,7 @@ class Imputation:
     @classmethod
     def from_dict(cls, state):
         """Return the imputation that `asdict` has turned into a dict."""
-        mixtures = [
-            ScoreMixture(**m) if "knots" in m else Mixture(**m) for m in state["mixtures"]
-        ]
+        mixtures = [ScoreMixture(**m) if "knots" in m else Mixture(**m) for m in state["mixtures"]]
         blend = Blend(mixtures, state["weights"], state["bounds"])
         correction = state["correction"]
         correction = None if correction is None else Correction(**correction)
@@ -86,9 +85,8 @@ class Imputation:
         if self.correction is not None:
             filled += self.correction(filled, missing)
         if rng is not None:
-            centre, _ = self.blend.moments(Z, missing)
             drawn = self.blend.draw(Z, missing, rng)
-            filled += self.spread * (drawn - centre)
+            filled += self.spread * (drawn - self.blend.centres(Z, missing))
         np.clip(filled, *self.blend.bounds, out=filled)
         return filled * self.scale + self.mean
 
@@ -153,15 +151,14 @@ def measure_spread(blend, filled, trials, rng):
     The intervals are those between quantiles of draws, about the filled values.
     """
     n_features = trials.X.shape[1]
-    chosen = rng.permutation(len(trials.X))[:MEASURED_TRIALS]
+    n_trials = min(MEASURED_TRIALS, MAX_DRAWN_NUMBERS // (MEASURED_DRAWS * n_features) + 1)
+    chosen = rng.permutation(len(trials.X))[:n_trials]
     hidden, X, missing = trials.hidden[chosen], trials.X[chosen], trials.missing[chosen]
     if not hidden.any():
         return np.ones(n_features)
-    copies = np.repeat(np.arange(len(chosen)), MEASURED_DRAWS)
-    draws = blend.draw(X[copies], missing[copies], rng)
-    deviations = draws.reshape(len(chosen), MEASURED_DRAWS, n_features)
-    deviations = deviations - blend.moments(X, missing)[0][:, None]
-    low, high = np.quantile(deviations, [0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2], axis=1)
+    draws = blend.draws(X, missing, MEASURED_DRAWS, rng)
+    deviations = draws - blend.centres(X, missing)
+    low, high = np.quantile(deviations, [0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2], axis=0)
     errors = X - filled[chosen]
     limits = np.where(errors > 0, np.maximum(high, MIN_DEVIATION), np.minimum(low, -MIN_DEVIATION))
     ratios = errors / limits
