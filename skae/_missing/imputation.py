@@ -109,7 +109,7 @@ def standardisation(X, missing, weights):
 
 
 def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
-    """Return the Imputation of samples, and the losses of its correction after each epoch.
+    """Return the Imputation, the losses of its correction by epoch, and the errors of features.
 
     `samples` are IncompleteRows in their own units. At most 3000 of them determine the densities,
     `max_samples` the correction. `sizes` are the numbers of components of the mixtures to try.
@@ -142,7 +142,15 @@ def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
         added = correction(np.where(trials.missing, filled, trials.X), trials.missing)
         filled = np.clip(filled + added, *blend.bounds)
     spread = measure_spread(blend, filled, trials, rng)
-    return Imputation(mean, scale, blend, correction, spread), curve
+    return Imputation(mean, scale, blend, correction, spread), curve, hidden_errors(filled, trials)
+
+
+def hidden_errors(filled, trials):
+    """Return the root mean squared error of the hidden cells of each feature; NaN without any."""
+    shares = np.where(trials.hidden, trials.weights[:, None], 0)
+    squares = np.einsum("ij,ij->j", shares, np.square(filled - trials.X))
+    totals = shares.sum(axis=0)
+    return np.sqrt(np.where(totals > 0, squares, np.nan) / np.where(totals > 0, totals, 1))
 
 
 def measure_spread(blend, filled, trials, rng):
