@@ -24,7 +24,7 @@ from skae._constraints import CONSTRAINTS
 from skae._containers import FloatArray, floats, validate
 from skae._missing.blend import IncompleteRows
 from skae._missing.imputation import Imputation, fit_imputation
-from skae._missing.report import density_table, error_lines, fit_lines, record_of
+from skae._missing.report import record_of, summary_text
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
 from skae._training.options import check_range, read_options
@@ -336,6 +336,11 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _validate(self, X, reset=False):
         """Return samples and which of their cells are missing; missing cells are 0 in them."""
         takes_nan = is_nan(self.missing_values)
+        if isinstance(self.missing_values, str):
+            raise ValueError(
+                f"missing_values must be a number, NaN, None or pandas.NA, as X is numeric; got "
+                f"{self.missing_values!r}."
+            )
         X = validate(
             self,
             X,
@@ -529,15 +534,10 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If the imputer is not fitted.
         """
         check_is_fitted(self)
-        noun = "feature" if self.n_features_in_ == 1 else "features"
-        lines = [f"AutoencoderImputer: {self.n_features_in_} {noun}", ""]
-        if self.imputation_:
-            is_corrected = self.imputation_["correction"] is not None
-            lines += [*density_table(self.imputation_), ""]
-            names = super().get_feature_names_out()
-            lines += fit_lines(self._record, self.n_iter_, is_corrected)
-            lines += error_lines(self.feature_errors_, names)
-        return "\n".join(lines).rstrip()
+        names = super().get_feature_names_out()
+        return summary_text(
+            self.imputation_, self._record, self.n_iter_, self.feature_errors_, names
+        )
 
     def onnx_parser(self) -> None:
         """Raise TypeError: skl2onnx calls this method first, and an imputer cannot be converted.

@@ -213,6 +213,8 @@ def test_constant_features():
     constant = np.column_stack([INCOMPLETE, np.where(GAPS[:, 0], np.nan, 7.5)])
     filled = imputer().fit_transform(constant)
     np.testing.assert_allclose(filled[:, 4], 7.5, rtol=1e-3)
+    nothing_else = imputer(mixture_sizes=(3,)).fit_transform(np.where(GAPS, np.nan, 5.0))
+    np.testing.assert_allclose(nothing_else, 5)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +226,7 @@ def test_constant_features():
         ({"solver": "lbfgs"}, "solver"),
         ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
         ({"max_samples": 1}, "max_samples"),
+        ({"missing_values": "NA"}, "missing_values must be a number.*got 'NA'"),
     ],
     ids=str,
 )

@@ -261,9 +261,14 @@ def _fit_clusters(rows, filled, size, seed, chosen, last):
     from sklearn.cluster import KMeans  # takes long to import
 
     part, filled = rows.part(chosen), filled[chosen]
-    kmeans = KMeans(size, n_init=1, random_state=seed)
+    kmeans = KMeans(min(size, count_distinct(filled)), n_init=1, random_state=seed)
     start = _clustered(filled, part.weights, kmeans.fit_predict(filled, sample_weight=part.weights))
     return _fit_from(start, part, MIXTURE_PRIOR * filled.shape[1], N_MIXTURE_ITERATIONS)
+
+
+def count_distinct(X):
+    """Return the number of distinct samples, by their projections on one direction."""
+    return len(np.unique((X @ np.cos(np.arange(1, X.shape[1] + 1))).round(9)))
 
 
 def _fit_scores(rows, filled, chosen, last):

@@ -16,6 +16,17 @@ def record_of(missing):
     }
 
 
+def summary_text(state, record, n_iter, feature_errors, names):
+    """Return the text of `summary`; `state` is the imputation as a dict, empty without features."""
+    noun = "feature" if len(names) == 1 else "features"
+    lines = [f"AutoencoderImputer: {len(names)} {noun}"]
+    if state:
+        lines += ["", *density_table(state), ""]
+        lines += fit_lines(record, n_iter, state["correction"] is not None)
+        lines += error_lines(feature_errors, names)
+    return "\n".join(lines)
+
+
 def overall_error(feature_errors):
     """Return the root mean square of the errors of all features that have one, else NaN."""
     known = feature_errors[~np.isnan(feature_errors)]

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from skae._missing.report import density_table, error_lines, fit_lines, overall_error, record_of
+from skae._missing.report import (
+    density_table,
+    error_lines,
+    fit_lines,
+    overall_error,
+    record_of,
+    summary_text,
+)
 
 
 def test_densities_are_listed_by_weight():
@@ -34,3 +41,7 @@ def test_errors_name_the_extreme_features():
     assert "0.71 standard deviations, from 0.60 (a) to 0.80 (c)" in line
     (line,) = error_lines(np.full(2, np.nan), ["a", "b"])
     assert "unknown" in line
+
+
+def test_without_features_there_is_a_title():
+    assert summary_text({}, {}, 0, np.full(1, np.nan), ["a"]) == "AutoencoderImputer: 1 feature"
