@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 import warnings
 
@@ -26,6 +27,7 @@ from skae._constraints import CONSTRAINTS
 from skae._containers import FloatArray, floats, validate
 from skae._missing.blend import IncompleteRows
 from skae._missing.imputation import Imputation, fit_imputation
+from skae._missing.report import record_of, summary_text
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
 from skae._training.options import check_range, read_options
@@ -143,6 +145,9 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         What was learned, as arrays and plain containers: mean and standard deviation of each
         feature, mixtures with their weights, the correction by networks or None, and the factor by
         which draws are spread.
+    feature_errors_ : ndarray of shape (n_features,)
+        Root mean squared error of the hidden cells of each feature, in standard deviations: 1 is
+        the error of filling in the mean. NaN for features without a hidden cell.
     validation_loss_curve_ : list of float
         Mean squared error of the hidden cells, standardised, after each epoch of the autoencoder.
     n_iter_ : int
@@ -187,6 +192,7 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
     }
 
     imputation_: dict[str, Any]
+    feature_errors_: FloatArray
     validation_loss_curve_: list[float]
     n_iter_: int
     n_features_in_: int
@@ -279,6 +285,7 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         TypeError
             If `groups` mixes labels that cannot be compared. The imputer is then unchanged.
         """
+        started = perf_counter()
         with _BaseAutoencoder._restored_on_error(self):
             X, missing = self._validate(X, reset=True)
             weights = np.ones(len(X))
@@ -294,10 +301,13 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
                 trainer = Trainer(options, weights.sum(), run_jobs, warn_convergence)
                 samples = np.ascontiguousarray(X[:, kept]), missing[:, kept], weights
                 samples = IncompleteRows(*samples, numbers.groups)
-                imputation, curve = None, []
+                state, curve, errors = {}, [], np.zeros(0)
                 if len(kept):
-                    imputation, curve = fit_imputation(samples, sizes, self.max_samples, trainer)
-            self.imputation_ = {} if imputation is None else imputation.asdict()
+                    fitted = fit_imputation(samples, sizes, self.max_samples, trainer)
+                    state, curve, errors = fitted[0].asdict(), *fitted[1:]
+            self.imputation_ = state
+            self.feature_errors_ = np.full(len(is_empty), np.nan)
+            self.feature_errors_[kept] = errors
             self._kept, self._is_empty = kept, is_empty
             self._draw_seed = int(options.seeds.samples)
             self.validation_loss_curve_, self.n_iter_ = curve, len(curve)
@@ -307,6 +317,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
 
                 self.indicator_ = MissingIndicator(error_on_new=False)
                 self.indicator_.fit(np.where(missing, np.nan, X))
+            seconds = perf_counter() - started
+            self._record = record_of(missing[weights > 0]) | {"seconds": seconds}
         return self
 
     def _sizes(self):
@@ -328,6 +340,11 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
     def _validate(self, X, reset=False):
         """Return samples and which of their cells are missing; missing cells are 0 in them."""
         takes_nan = is_nan(self.missing_values)
+        if isinstance(self.missing_values, str):
+            raise ValueError(
+                f"missing_values must be a number, NaN, None or pandas.NA, as X is numeric; got "
+                f"{self.missing_values!r}."
+            )
         X = validate(
             self,
             X,
@@ -505,6 +522,26 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
             return kept
         marked = [f"missingindicator_{name}" for name in names[self.indicator_.features_]]
         return np.concatenate([kept, np.array(marked, dtype=object)])
+
+    def summary(self) -> str:
+        """Return a description of the fitted imputer as text.
+
+        Returns
+        -------
+        text : str
+            A table of the densities with their weights, and lines on the samples, the errors of
+            hidden cells (see `feature_errors_`), the autoencoder, and the time that `fit` took.
+
+        Raises
+        ------
+        NotFittedError
+            If the imputer is not fitted.
+        """
+        check_is_fitted(self)
+        names = super().get_feature_names_out()
+        return summary_text(
+            self.imputation_, self._record, self.n_iter_, self.feature_errors_, names
+        )
 
     def onnx_parser(self) -> None:
         """Raise TypeError: skl2onnx calls this method first, and an imputer cannot be converted.

@@ -46,6 +46,27 @@ def test_better_than_the_iterative_imputer():
     assert errors[0] < 0.75 * errors[1]
 
 
+def test_feature_errors_and_summary():
+    """The errors of hidden cells are those of new samples; NaN where nothing could be hidden."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=(1200, 1)) * [1, 2, -1] + [[0.4, 0.8, 0.5]] * rng.normal(size=(1200, 3))
+    truth = np.column_stack([truth, 9 + rng.normal(size=1200), np.full(1200, np.nan)])
+    incomplete = np.where(rng.random(truth.shape) < 0.3, np.nan, truth)
+    model = imputer().fit(incomplete[:600])
+    with pytest.warns(UserWarning, match="Skipping"):
+        filled = model.transform(incomplete[600:])
+    squares = np.square(filled - truth[600:, :4])
+    gaps = np.isnan(incomplete[600:, :4])
+    expected = np.sqrt([column[gap].mean() for column, gap in zip(squares.T, gaps.T)])
+    expected /= np.nanstd(incomplete[:600, :4], axis=0)
+    np.testing.assert_allclose(model.feature_errors_[:4], expected, rtol=0.15, atol=0.03)
+    assert np.isnan(model.feature_errors_[4])
+    text = model.summary()
+    assert text.startswith("AutoencoderImputer: 5 features\n\ndensity")
+    assert "Samples: 600, 600 of them incomplete; 44." in text
+    assert f"{model.feature_errors_[3]:.2f} (x3)" in text
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_observed_cells_and_dtype_are_kept(dtype):
     given = INCOMPLETE.astype(dtype)
@@ -195,6 +216,8 @@ def test_constant_features():
     constant = np.column_stack([INCOMPLETE, np.where(GAPS[:, 0], np.nan, 7.5)])
     filled = imputer().fit_transform(constant)
     np.testing.assert_allclose(filled[:, 4], 7.5, rtol=1e-3)
+    nothing_else = imputer(mixture_sizes=(3,)).fit_transform(np.where(GAPS, np.nan, 5.0))
+    np.testing.assert_allclose(nothing_else, 5)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +229,7 @@ def test_constant_features():
         ({"solver": "lbfgs"}, "solver"),
         ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
         ({"max_samples": 1}, "max_samples"),
+        ({"missing_values": "NA"}, "missing_values must be a number.*got 'NA'"),
     ],
     ids=str,
 )

@@ -437,3 +437,15 @@ def test_the_table_of_layers_names_the_head():
     assert "log variance of code" in html
     assert "noise variance" in html
     assert f"{model.theta_.size:,}" in html
+
+
+def test_missing_cells_of_training_samples_have_no_loss():
+    """The noise is that of the observed cells, not of filled ones, which are on the plane."""
+    X, gaps = rows(1000), np.random.default_rng(1).random((1000, 5)) < 0.3
+    model = VariationalAutoencoder(2, **SMALL | {"max_iter": 60, "tol": 0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that training diverged
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(np.where(gaps, np.nan, X))
+    assert model.n_iter_ > 20
+    assert_allclose(model.noise_variance_, 1, rtol=0.2)

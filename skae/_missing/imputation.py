@@ -19,7 +19,8 @@ from skae._training.trainer import Trainer
 MAX_DENSITY_ROWS = 3000
 MIN_TRIALS, MAX_REPEATS = 2000, 4  # hidden cells are drawn so often for each sample
 BLOCK_ROWS = 4096
-MEASURED_TRIALS, MEASURED_DRAWS = 300, 40  # for the spread of draws
+MEASURED_TRIALS, MEASURED_DRAWS = 1000, 40  # for the spread of draws
+MAX_DRAWN_NUMBERS = 4_000_000
 INTERVAL, MIN_DEVIATION = 0.9, 1e-6
 PRIOR_CELLS = 50  # as many cells pull the spread of a feature towards that of all
 
@@ -84,9 +85,8 @@ class Imputation:
         if self.correction is not None:
             filled += self.correction(filled, missing)
         if rng is not None:
-            centre, _ = self.blend.moments(Z, missing)
             drawn = self.blend.draw(Z, missing, rng)
-            filled += self.spread * (drawn - centre)
+            filled += self.spread * (drawn - self.blend.centres(Z, missing))
         np.clip(filled, *self.blend.bounds, out=filled)
         return filled * self.scale + self.mean
 
@@ -109,7 +109,7 @@ def standardisation(X, missing, weights):
 
 
 def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
-    """Return the Imputation of samples, and the losses of its correction after each epoch.
+    """Return the Imputation, the losses of its correction by epoch, and the errors of features.
 
     `samples` are IncompleteRows in their own units. At most 3000 of them determine the densities,
     `max_samples` the correction. `sizes` are the numbers of components of the mixtures to try.
@@ -142,7 +142,15 @@ def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
         added = correction(np.where(trials.missing, filled, trials.X), trials.missing)
         filled = np.clip(filled + added, *blend.bounds)
     spread = measure_spread(blend, filled, trials, rng)
-    return Imputation(mean, scale, blend, correction, spread), curve
+    return Imputation(mean, scale, blend, correction, spread), curve, hidden_errors(filled, trials)
+
+
+def hidden_errors(filled, trials):
+    """Return the root mean squared error of the hidden cells of each feature; NaN without any."""
+    shares = np.where(trials.hidden, trials.weights[:, None], 0)
+    squares = np.einsum("ij,ij->j", shares, np.square(filled - trials.X))
+    totals = shares.sum(axis=0)
+    return np.sqrt(np.where(totals > 0, squares, np.nan) / np.where(totals > 0, totals, 1))
 
 
 def measure_spread(blend, filled, trials, rng):
@@ -151,15 +159,14 @@ def measure_spread(blend, filled, trials, rng):
     The intervals are those between quantiles of draws, about the filled values.
     """
     n_features = trials.X.shape[1]
-    chosen = rng.permutation(len(trials.X))[:MEASURED_TRIALS]
+    n_trials = min(MEASURED_TRIALS, MAX_DRAWN_NUMBERS // (MEASURED_DRAWS * n_features) + 1)
+    chosen = rng.permutation(len(trials.X))[:n_trials]
     hidden, X, missing = trials.hidden[chosen], trials.X[chosen], trials.missing[chosen]
     if not hidden.any():
         return np.ones(n_features)
-    copies = np.repeat(np.arange(len(chosen)), MEASURED_DRAWS)
-    draws = blend.draw(X[copies], missing[copies], rng)
-    deviations = draws.reshape(len(chosen), MEASURED_DRAWS, n_features)
-    deviations = deviations - blend.moments(X, missing)[0][:, None]
-    low, high = np.quantile(deviations, [0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2], axis=1)
+    draws = blend.draws(X, missing, MEASURED_DRAWS, rng)
+    deviations = draws - blend.centres(X, missing)
+    low, high = np.quantile(deviations, [0.5 - INTERVAL / 2, 0.5 + INTERVAL / 2], axis=0)
     errors = X - filled[chosen]
     limits = np.where(errors > 0, np.maximum(high, MIN_DEVIATION), np.minimum(low, -MIN_DEVIATION))
     ratios = errors / limits

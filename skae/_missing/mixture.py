@@ -78,6 +78,11 @@ class Mixture:
         log_joint = constants - 0.5 * (distances + log_dets)
         return log_joint, self.means[components, by_cell] - steps, covariances
 
+    def labels(self, X):
+        """Return the most probable component of each complete sample."""
+        log_joint, _, _ = self.condition(X, np.zeros((len(X), 0), int))
+        return log_joint.argmax(axis=1)
+
     def conditional_means(self, X, missing):
         """Return samples with their missing cells replaced by the conditional means."""
         filled = np.array(X, np.float64)
@@ -87,30 +92,24 @@ class Mixture:
             filled[rows[:, None], columns] = np.einsum("ij,pij->ip", shares, means)
         return filled
 
-    def conditional_variances(self, X, missing):
-        """Return the conditional variance of each missing cell, zero for observed cells."""
-        variances = np.zeros(X.shape)
-        for rows, columns in blocks(missing, len(self.shares)):
-            log_joint, means, covariances = self.condition(X[rows], columns)
-            shares, _ = responsibilities(log_joint)
-            mean = np.einsum("ij,pij->pi", shares, means)
-            within = np.einsum("ppij->pij", covariances)
-            squares = within + np.square(means - mean[:, :, None])
-            variances[rows[:, None], columns] = np.einsum("ij,pij->ip", shares, squares)
-        return variances
+    def draws(self, X, missing, n_draws, rng):
+        """Return copies of samples, of shape (n_draws, n_samples, n_features).
 
-    def draw(self, X, missing, rng):
-        """Return samples with missing cells drawn from their joint conditional distribution."""
-        filled = np.array(X, np.float64)
+        Their missing cells are drawn from the joint conditional distribution.
+        """
+        filled = np.repeat(np.array(X, np.float64)[None], n_draws, axis=0)
         for rows, columns in blocks(missing, len(self.shares)):
             log_joint, means, covariances = self.condition(X[rows], columns)
             cumulative = np.cumsum(responsibilities(log_joint)[0], axis=1)
-            drawn = (rng.random((len(rows), 1)) * cumulative[:, -1:] > cumulative).sum(axis=1)
+            levels = rng.random((n_draws, len(rows), 1)) * cumulative[:, -1:]
+            drawn = (levels > cumulative).sum(axis=2)
             each = np.arange(len(rows))
-            factors = np.linalg.cholesky(covariances[:, :, each, drawn].transpose(2, 0, 1))
-            noise = rng.standard_normal(columns.shape)
-            steps = np.einsum("ipq,iq->ip", factors, noise)
-            filled[rows[:, None], columns] = means[:, each, drawn].T + steps
+            pairs, member = np.unique(each * len(self.shares) + drawn, return_inverse=True)
+            used = covariances[:, :, *np.divmod(pairs, len(self.shares))]
+            factors = np.linalg.cholesky(used.transpose(2, 0, 1))[member.reshape(drawn.shape)]
+            noise = rng.standard_normal((n_draws, *columns.shape))
+            steps = np.einsum("kipq,kiq->kip", factors, noise)
+            filled[:, rows[:, None], columns] = means[:, each, drawn].transpose(1, 2, 0) + steps
         return filled
 
 

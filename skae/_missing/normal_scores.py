@@ -16,7 +16,7 @@ from skae._missing.mixture import Mixture, blocks, responsibilities
 MAX_KNOTS = 200
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
-MIN_PROBABILITY = 1e-3  # of a component for a sample, to count in its moments
+MIN_PROBABILITY = 1e-3  # of a component for a sample, to count in its conditional mean
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def fit_scores(X, missing, weights):
 
 @dataclass(frozen=True)
 class ScoreMixture:
-    """A mixture of Gaussians of normal scores, with the moments of the values.
+    """A mixture of Gaussians of the normal scores of samples.
 
     `knots` are those of NormalScores.
     """
@@ -91,27 +91,15 @@ class ScoreMixture:
         return NormalScores(self.knots)
 
     def conditional_means(self, X, missing):
-        """Return samples with their missing cells replaced by the conditional means."""
-        filled = np.array(X, np.float64)
-        np.copyto(filled, self._moments(X, missing)[0], where=missing)
-        return filled
+        """Return samples with their missing cells replaced by the conditional means.
 
-    def conditional_variances(self, X, missing):
-        """Return the conditional variance of each missing cell, zero for observed cells."""
-        mean, square = self._moments(X, missing)
-        return np.maximum(square - np.square(mean), 0)
-
-    def _moments(self, X, missing):
-        """Return the first two conditional moments of the missing cells, zero for observed ones.
-
-        They are integrals over normal scores, by Gauss-Hermite quadrature.
+        These are integrals over normal scores, by Gauss-Hermite quadrature.
         """
         cells, shares, centers, deviations = self._conditional_scores(X, missing)
         columns = cells % X.shape[1]
         values = self.maps.backward(centers[:, None] + deviations[:, None] * NODES, columns)
-        moments = values @ NODE_WEIGHTS, np.square(values) @ NODE_WEIGHTS
-        sums = [np.bincount(cells, shares * moment, minlength=X.size) for moment in moments]
-        return [total.reshape(X.shape) for total in sums]
+        means = np.bincount(cells, shares * (values @ NODE_WEIGHTS), minlength=X.size)
+        return np.where(missing, means.reshape(X.shape), X)
 
     def _conditional_scores(self, X, missing):
         """Return the conditional distribution of the scores of the missing cells.
@@ -134,10 +122,10 @@ class ScoreMixture:
             return np.zeros(0, int), *np.zeros((3, 0))
         return [np.concatenate([part.ravel() for part in parts]) for parts in zip(*found)]
 
-    def draw(self, X, missing, rng):
-        """Return samples with missing cells drawn from their joint conditional distribution."""
-        filled = np.array(X, np.float64)
-        scores = self.mixture.draw(self.maps.forward(X, missing), missing, rng)
+    def draws(self, X, missing, n_draws, rng):
+        """Return copies of samples whose missing cells are drawn, as `Mixture.draws` does."""
+        scores = self.mixture.draws(self.maps.forward(X, missing), missing, n_draws, rng)
         columns = np.nonzero(missing)[1]
-        filled[missing] = self.maps.backward(scores[missing], columns)
+        filled = np.repeat(np.array(X, np.float64)[None], n_draws, axis=0)
+        filled[:, missing] = self.maps.backward(scores[:, missing].T, columns).T
         return filled

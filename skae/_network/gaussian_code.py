@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from skae._kernels import clear_missing
 from skae._network.workspace import DecoderBatch, TrainingWorkspace, leading_rows, product
 
 MIN_NOISE_VARIANCE = 1e-6  # of scaled samples, whose mean variance is 1
@@ -121,10 +122,12 @@ class GaussianWorkspace:
         yield np.multiply, noise, std[:, None], z
         yield np.add, z, mean[:, None], z
 
-    def decode(self, target, losses):
+    def decode(self, target, losses, incomplete=False):
         """Yield the calls that decode the draws; `losses` gets -log p(target | z) of each.
 
-        Constants that depend on the target alone are left out.
+        Constants that depend on the target alone are left out. Cells of an `incomplete` target that
+        are NaN have no density: the bound is that of the observed cells (Mattei & Frellsen, 2019,
+        ICML, equation 3).
         """
         network, decoder = self.network, self.decoder
         loss, code, last = network.loss, network.n_encoder_layers, network.n_layers
@@ -142,10 +145,34 @@ class GaussianWorkspace:
             yield from self._noise()
             yield np.multiply, errors, self.noise["precision"], errors
             yield np.multiply, delta, self.noise["precision"], delta
+        if incomplete:
+            yield clear_missing, target, errors
+            yield clear_missing, target, delta
         n_features = network.widths[-1]
         yield errors.dot, np.ones(n_features, errors.dtype), losses
-        if network.n_noise_variances:
+        if network.n_noise_variances and incomplete:
+            yield from self._observed_constants(target, losses)
+        elif network.n_noise_variances:
             yield np.add, losses, self.noise["constant"], losses
+
+    def _observed_constants(self, target, losses):
+        """losses += sum_j (log v_j + log 2 pi) / 2, over the observed features of each sample."""
+        halves = self._observed_halves(len(target))
+        logs, constants = np.empty(halves.shape[1], losses.dtype), np.empty_like(losses)
+        yield np.add, self.noise["log"].reshape(-1), LOG_2_PI, logs
+        yield np.add, np.zeros_like(halves), 0.5, halves
+        yield clear_missing, target, halves
+        yield halves.dot, logs, constants
+        yield np.add, losses, constants, losses
+
+    def _observed_halves(self, n_drawn):
+        """Return the array that holds 1 / 2 for each observed cell of the target and 0 for others.
+
+        It is made when the calls of the first incomplete batch are bound.
+        """
+        if "observed" not in self.noise:
+            self.noise["observed"] = np.empty_like(self.decoder.errors)
+        return self.noise["observed"][:n_drawn]
 
     def _noise(self):
         """Yield the calls that compute the noise variances, and the constant of the density."""
@@ -160,12 +187,14 @@ class GaussianWorkspace:
         yield noise["log"].reshape(-1).dot, noise["halves"], constant
         yield np.add, constant, 0.5 * self.network.widths[-1] * LOG_2_PI, constant
 
-    def decode_backward(self, column):
+    def decode_backward(self, column, incomplete=False):
         """Yield the calls that go back to the draws; `column` holds the weight of each draw.
 
         It has shape (n_rows * n_draws, 1).
         """
-        if self.network.n_noise_variances:
+        if self.network.n_noise_variances and incomplete:
+            yield from self._observed_noise_backward(column.reshape(-1))
+        elif self.network.n_noise_variances:
             yield from self._noise_backward(column.reshape(-1))
         yield from self.decoder.decode_backward(DecoderBatch(slice(0, len(column))), column)
 
@@ -183,6 +212,20 @@ class GaussianWorkspace:
         else:
             yield np.add, errors, 0, scratch
         yield np.subtract, gradient, scratch, gradient
+        yield np.multiply, gradient, noise["slope"].reshape(-1), gradient
+
+    def _observed_noise_backward(self, weights):
+        """As `_noise_backward`, but cells that are missing count neither way."""
+        noise, halves = self.noise, self._observed_halves(len(weights))
+        gradient = self.gradient.layers[self.network.n_layers + 1][1]
+        errors, counts = noise["errors"], np.empty_like(noise["errors"])
+        yield weights.dot, halves, counts
+        yield weights.dot, self.decoder.errors[: len(weights)], errors
+        yield np.subtract, counts, errors, counts
+        if len(gradient) == 1:
+            yield counts.dot, np.ones(len(counts), counts.dtype), gradient.reshape(())
+        else:
+            yield np.add, counts, 0, gradient
         yield np.multiply, gradient, noise["slope"].reshape(-1), gradient
 
     def encode_backward(self, X, noise):

@@ -85,10 +85,11 @@ class NoiseSampler:
         self.rng.standard_normal(out=out, dtype=out.dtype)
 
 
-def bind_bound(bound, workspace, slot, n_batch, backward=True):
+def bind_bound(bound, workspace, slot, n_batch, backward=True, incomplete=False):
     """Return the calls of a batch, the functions of the parts of its loss, and sample losses.
 
-    The batch may be a part of one with n_batch rows. `workspace` is a GaussianWorkspace.
+    The batch may be a part of one with n_batch rows. `workspace` is a GaussianWorkspace. Cells of
+    an `incomplete` target that are NaN have no loss.
     """
     X, target, weights, noise = slot
     n_rows, n_features = target.shape
@@ -100,14 +101,15 @@ def bind_bound(bound, workspace, slot, n_batch, backward=True):
     calls = [] if weights is None else bind([(np.divide, weights, n_batch, shares)])
     calls.append(partial(bound.set_weight, weight))
     calls += bind(workspace.encode(X, noise))
-    calls += bind(workspace.decode(target, nats))
+    calls += bind(workspace.decode(target, nats, incomplete))
     column = np.empty((n_rows, 1), dtype)
     calls += bind([(np.divide, shares[:, None], n_features, column)])
     parts = [partial(shares.dot, losses)]
     if bound.n_draws > 1:
         calls += bind(_importance_weighted(workspace, noise, nats, weight, losses))
         if backward:
-            calls += bind(_importance_weighted_backward(workspace, column, nats, weight))
+            arrays = column, nats, weight
+            calls += bind(_importance_weighted_backward(workspace, *arrays, incomplete))
     else:
         kl = _divergences(workspace, nats, weight, losses)
         if bound.free_bits and backward:
@@ -117,7 +119,7 @@ def bind_bound(bound, workspace, slot, n_batch, backward=True):
             parts.append(total.item)
         calls += bind(kl)
         if backward:
-            calls += bind(workspace.decode_backward(column))
+            calls += bind(workspace.decode_backward(column, incomplete))
             calls += bind(_divergences_backward(workspace, column, weight))
     calls += bind([(np.divide, losses, n_features, losses)])
     if backward:
@@ -207,13 +209,13 @@ def _softmin(values, losses):
     losses[...] = (lowest - np.log(totals))[:, 0] + math.log(values.shape[1])
 
 
-def _importance_weighted_backward(workspace, column, nats, weight):
+def _importance_weighted_backward(workspace, column, nats, weight, incomplete):
     """Each draw counts by its share in the sum (arXiv 1509.00519, equation 13)."""
     n_rows = len(column)
     n_draws = workspace.n_draws
     of_draws = np.empty((n_rows * n_draws, 1), nats.dtype)
     yield np.multiply, nats.reshape(n_rows, n_draws), column, of_draws.reshape(n_rows, n_draws)
-    yield from workspace.decode_backward(of_draws)
+    yield from workspace.decode_backward(of_draws, incomplete)
     z, scratch = workspace.draws("z", n_rows), workspace.draws("scratch", n_rows)
     delta = workspace.draws("delta", n_rows)
     yield np.multiply, z, of_draws.reshape(n_rows, n_draws, 1), scratch

@@ -221,7 +221,8 @@ class Objective:
     def _bind_part(self, workspace, n_batch, slot):
         """Return the BoundBatch of a part of a batch of n_batch rows; jobs are lists of calls."""
         if self.plan.bound is not None:
-            bound = bind_bound(self.plan.bound, workspace, slot, n_batch, self.plan.backward)
+            options = self.plan.backward, self.loader.rows.is_incomplete
+            bound = bind_bound(self.plan.bound, workspace, slot, n_batch, *options)
             calls, losses, sample_losses = bound
             return BoundBatch(calls, [[]], [], losses, [sample_losses])
         inputs, targets, weights, sizes = slot

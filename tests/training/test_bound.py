@@ -1,5 +1,6 @@
 """The bound of variational networks: its value, its gradient, and its noise."""
 
+from dataclasses import replace
 import math
 
 import gradients
@@ -61,6 +62,48 @@ def test_gradient_of_weighted_samples(bound):
     objective, _ = make("normal, shared", bound, weights=weights)
     expected, found = gradients.slopes(objective, np.random.default_rng(2))
     assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def make_incomplete(decoder, bound, missing):
+    """Return an objective whose target lacks cells, and one of the same complete rows."""
+    complete, X = make(decoder, bound)
+    rows = replace(complete.loader.rows, missing=missing, target=X.copy())
+    network, parameters = complete.workspace.network, complete.workspace.parameters
+    return gradients.make_objective(network, parameters, rows, bound=bound), complete
+
+
+@pytest.mark.parametrize("bound", [ONE_DRAW, Bound(n_draws=3)], ids=["one draw", "three draws"])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_missing_cells_have_no_density(decoder, bound):
+    """The loss loses what they add to it, and the gradient is that of the loss."""
+    missing = np.random.default_rng(5).random((N_ROWS, 5)) < 0.4
+    objective, complete = make_incomplete(decoder, bound, missing)
+    expected, found = gradients.slopes(objective, np.random.default_rng(2))
+    assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+    nothing, _ = make_incomplete(decoder, bound, np.zeros_like(missing))
+    for each in (nothing, complete):
+        gradients.fill(each)
+    assert_allclose(nothing(0, N_ROWS), complete(0, N_ROWS), rtol=1e-12)
+    gradient = complete.workspace.gradient.trained
+    assert_allclose(nothing.workspace.gradient.trained, gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_the_density_of_observed_cells():
+    """It has the noise variances of these alone."""
+    missing = np.zeros((N_ROWS, 5), bool)
+    missing[:, 3] = True
+    objective, complete = make_incomplete("normal, per feature", ONE_DRAW, missing)
+    losses = []
+    for each in (objective, complete):
+        gradients.fill(each)
+        each(0, N_ROWS)
+        losses.append(5 * each.sample_losses[0])
+    workspace = complete.workspace
+    outputs = workspace.decoder.layers.outputs[workspace.network.n_layers][:N_ROWS, 3]
+    variance = noise_variances(workspace.parameters.layers[-1][1])[3]
+    squares = np.square(outputs - complete.loader.targets[:, 3])
+    log_density = -0.5 * (np.log(2 * np.pi * variance) + squares / variance)
+    assert_allclose(losses[1] - losses[0], -log_density)
 
 
 @pytest.mark.parametrize("encoder", [(5, 2), (5, 4, 3, 2)])
