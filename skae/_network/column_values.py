@@ -50,6 +50,8 @@ def restore_column_values(X, column_values):
     lowest, highest = column_values["range"]
     np.clip(X, lowest, highest, out=X)
     for j, values in enumerate(column_values["values"]):
+        if isinstance(values, str):  # "integers", in files of 0.3.0
+            values = 0
         if isinstance(values, int):
             np.round(X[:, j], values, out=X[:, j])
         elif values is not None:
