@@ -20,8 +20,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from skae._missing.mixture import Mixture
-from skae._network.marginals import Marginals, measure_marginals
 from skae._outliers.mixture import fit_mixture
+from skae._sample_marginals import SampleMarginals, measure_sample_marginals
 from skae._sampling import evenly_spaced
 
 SIZES, MIN_ROWS_PER_COMPONENT = (1, 2, 4, 8, 16, 32), 8
@@ -29,7 +29,6 @@ MAX_PRODUCTS = 3 * 10**7  # n_rows n_columns**2 n_components: of an iteration
 BANDWIDTHS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3, 0.2)
 N_FOLDS = 3
 MIN_SCORE_VARIANCE = 1e-3  # of a component along a column
-MAX_TIED_SHARE = 0.02  # of the weight, of each value of a continuous column
 MAX_COLUMNS, N_AXES = 64, 50  # a mixture has the columns themselves up to so many, else the axes
 MAX_JOINT_NUMBERS = 2**22  # of given samples times kernels, at a time
 N_MEASURED, N_SCORE_KNOTS = 20_000, 401  # draws that measure the scores; quantiles kept of these
@@ -120,7 +119,7 @@ class SampleDensity:
     scores of the training samples across the axes. `score_quantiles` are those of drawn scores.
     """
 
-    marginals: Marginals
+    marginals: SampleMarginals
     is_standardised: np.ndarray
     center: np.ndarray
     scale: np.ndarray
@@ -196,18 +195,11 @@ def _kinds_of_scores(X, weights):
     scale = np.sqrt(np.average(np.square(X - center), axis=0, weights=weights))
     scale = np.where(scale > 0, scale, 1.0)
     none = np.zeros(X.shape[1], bool)
-    density = SampleDensity(measure_marginals(X, weights), none, center, scale)
+    density = SampleDensity(measure_sample_marginals(X, weights), none, center, scale)
     yield density
-    is_continuous = _continuous_columns(X)
+    is_continuous = np.array([len(atoms) == 0 for atoms in density.marginals.atoms])
     if X.shape[1] <= MAX_COLUMNS and is_continuous.any():
         yield replace(density, is_standardised=is_continuous)
-
-
-def _continuous_columns(X):
-    """Return which columns have no value that many samples share."""
-    most = max(MAX_TIED_SHARE * len(X), 1)
-    counts = [np.unique(column, return_counts=True)[1].max() for column in X.T]
-    return (np.array(counts) <= most) & (len(X) > 2)
 
 
 def _log_slopes(density, X, weights):
@@ -217,10 +209,10 @@ def _log_slopes(density, X, weights):
     parameters (Akaike, 1974, IEEE Transactions on Automatic Control 19).
     """
     total = 0.0
-    for j in np.flatnonzero(_continuous_columns(X)):
+    for j, atoms in enumerate(density.marginals.atoms):
         if density.is_standardised[j]:
             total -= weights.sum() * math.log(density.scale[j]) + 2
-        else:
+        elif len(atoms) == 0:
             total += weights @ density.marginals.log_slopes(X[:, j], j)
             total -= len(density.marginals.values[j]) - 1
     return total

@@ -18,7 +18,7 @@ FLOORS = [
     ["_network"],
     ["_training", "_outliers"],
     ["_compat", "_constraints", "_containers", "_missing", "_onnx", "_persistence", "metrics"],
-    ["_sample_density", "_validation"],
+    ["_sample_density", "_sample_marginals", "_validation"],
     ["_sample_drawing"],
     ["_base", "_denoising", "_fitted_model", "_imputer", "_incomplete", "_outlier"]
     + ["_reporting", "_search", "_transformer"],

@@ -383,6 +383,8 @@ def test_samples_of_binary_features_and_of_counts():
     drawn = model.sample(500, random_state=0)
     assert set(np.unique(drawn)) == {0.0, 1.0}
     assert np.abs(drawn.mean(axis=0) - X.mean(axis=0)).max() < 0.2
+    few = VariationalAutoencoder(1, loss="log_loss", **SMALL | {"max_iter": 0}).fit(X[:3])
+    assert set(np.unique(few.sample(50, random_state=0))) == {0.0, 1.0}
     counts = np.random.default_rng(0).poisson(3.0, size=(200, 4)).astype(float)
     model = VariationalAutoencoder(1, loss="poisson", **SMALL | {"max_iter": 0}).fit(counts)
     drawn = model.sample(500, random_state=0)

@@ -255,6 +255,48 @@ def smoothness(results):
     yield from table(["data", "model", "R2", "mean jump", "largest jump"], rows)
 
 
+def sampling(results):
+    """AUC with which drawn rows are told from real ones, and accuracies; or times."""
+    if all("fit" in found for found in results.values()):
+        names = ("fit", "first", "second")
+        rows = [[name, *(f"{found[n]:.2f} s" for n in names)] for name, found in results.items()]
+        yield from table(["processor time", "fit", "first 10,000", "next 10,000"], rows)
+        return
+    names = list(next(iter(results.values()))["models"])
+    rows, distances = [], {name: [] for name in names}
+    for title, found in results.items():
+        aucs = {name: mean(found["models"][name]["auc"]) for name in names}
+        for name in names:
+            distances[name].append(abs(aucs[name] - 0.5))
+        ratios = found["models"][names[0]]["nearest"]
+        ratio = "" if None in ratios else f"{mean(ratios):.2f}"
+        shape = f"{found['n_rows']} x {found['n_features']}"
+        rows.append([title, shape, *(f"{aucs[name]:.3f}" for name in names), ratio])
+    rows.append(["mean distance from .5", "", *(f"{mean(distances[n]):.3f}" for n in names), ""])
+    yield from table(["AUC", "rows", *names, "nearest"], rows)
+    peers = [distances[name] for name in ("mixture", "copula")]
+    best = [min(each) for each in zip(*peers, strict=True)]
+    ahead = sum(ours <= theirs for ours, theirs in zip(distances[names[0]], best, strict=True))
+    yield f"{names[0]} is nearer to .5 than mixture and copula on {ahead} of {len(best)} tables."
+    yield ""
+    labelled = {t: found["accuracies"] for t, found in results.items() if "accuracies" in found}
+    if labelled:
+        kinds = [name for name in next(iter(labelled.values())) if name != "real"]
+        rows = []
+        for title, found in labelled.items():
+            differences = [
+                [a - b for a, b in zip(found[kind], found["real"], strict=True)] for kind in kinds
+            ]
+            cells = [f"{100 * mean(d):+.1f} ± {error(d):.1f}" for d in differences]
+            rows.append([title, f"{100 * mean(found['real']):.1f} %", *cells])
+        yield from table(["accuracy", "real", *kinds], rows)
+
+
+def error(differences):
+    """The standard error of a mean, in percentage points."""
+    return 100 * stdev(differences) / len(differences) ** 0.5
+
+
 def time_to_quality(results):
     """How soon each solver is where PCA is, and where PyTorch ends."""
     for result in results:
@@ -521,6 +563,7 @@ SHOWN = {
     "bench_mnist.py": mnist,
     "bench_mnist_vae.py": mnist_vae,
     "bench_smoothness.py": smoothness,
+    "bench_sampling.py": sampling,
     "bench_time_to_quality.py": time_to_quality,
     "bench_features.py": features,
     "bench_reconstruction.py": reconstruction,

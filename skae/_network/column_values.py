@@ -6,17 +6,17 @@ from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 
 COUNTED_ROWS = 4096
-MAX_VALUES = 256  # of a discrete column
-MIN_REPEATS = 10  # samples for each value of a discrete column, on average
-MAX_DECIMALS = 4  # of a column that is rounded
+MAX_VALUES = 1024  # of a discrete column
+MIN_REPEATS = 2  # samples for each value of a discrete column, on average
+MAX_DECIMALS = 6  # of a column that is rounded
 
 
 def measure_column_values(X):
     """Return a plain dict: "range", ndarray of shape (2, n_features), and "values" of each column.
 
-    The values of a column are those that it takes if it is discrete: each occurs ten times or more
-    on average. If it takes more values, they are the number of decimals to which all are rounded,
-    0 for integers, or None if there are more than four.
+    The values of a column are those that it takes if it is discrete: each occurs twice or more on
+    average. If it takes more values, they are the number of decimals to which all are rounded,
+    0 for integers, or None if there are more than six.
     """
     sample = X[evenly_spaced(len(X), COUNTED_ROWS)]
     extremes = np.stack([X.min(axis=0), X.max(axis=0)])
@@ -50,6 +50,8 @@ def restore_column_values(X, column_values):
     lowest, highest = column_values["range"]
     np.clip(X, lowest, highest, out=X)
     for j, values in enumerate(column_values["values"]):
+        if isinstance(values, str):  # "integers", in files of 0.3.0
+            values = 0
         if isinstance(values, int):
             np.round(X[:, j], values, out=X[:, j])
         elif values is not None:

@@ -1,18 +1,21 @@
 """Samples drawn from the estimators, beside a Gaussian mixture and a Gaussian copula.
 
-Two measures on numeric tables, both on rows that no model was fitted to:
+Three measures on numeric tables, all on rows that no model was fitted to:
 
-- AUC of a gradient boosting classifier, cross-validated, that tells real rows from drawn ones: .5
-  is as good as real.
+- AUC of a gradient boosting classifier, cross-validated, that tells held-out real rows from as many
+  drawn ones: .5 is as good as real.
+- "nearest": the median distance of drawn rows to the nearest training row, over that of held-out
+  rows, in standard deviations. Copies would have 0; 1 is as far as new rows are.
 - With labels: accuracy on real rows of a classifier that was trained on drawn rows, of a model for
-  each class, beside that of one trained on real rows.
+  each class, minus that of one trained on real rows. "5 x" are five times as many drawn rows.
 
     python bench_sampling.py --output sampling.json
 
-The tables are those of scikit-learn and generated ones; `--data FOLDER` adds archives with an array
-`X` of at most 40 columns, without the rows whose label `y` is one. The mixture has up to 16
-components, as the BIC chooses. "sample 10,000" is the second call; the first one also fits the
-density, and is part of "fit and first".
+The tables are those of scikit-learn and generated ones; `--data FOLDER` adds archives with rows `X`
+without those whose label `y` is one, or with rows `X_train`. At most 40 columns and 2,000 rows, of
+which half are for training. The mixture has up to 16 components, as the BIC chooses. What an
+AutoencoderTransformer draws does not depend on its networks, which are therefore not trained here.
+`--times` measures processor time instead: of fits of 2,000 rows, and of two epochs on 60,000 rows.
 """
 
 import argparse
@@ -36,13 +39,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_predict, train_test_split
+from sklearn.neighbors import NearestNeighbors
 
 from skae import AutoencoderTransformer, VariationalAutoencoder
 
-MAX_ROWS = 2000
+MAX_ROWS, MAX_COLUMNS, MIN_ROWS = 2000, 40, 60
 
 
-def tables(folder):
+def tables(folder, max_tables):
     """Return tables by name: rows, and labels or None."""
     rng = np.random.default_rng(0)
     loaders = load_iris, load_wine, load_breast_cancer, load_diabetes
@@ -57,11 +61,16 @@ def tables(folder):
     found["counts"] = counts.astype(float), None
     heavy = rng.standard_t(3, size=(1500, 2)) @ rng.normal(size=(2, 5))
     found["heavy tails"] = heavy + 0.3 * rng.normal(size=heavy.shape), None
+    n_added = 0
     for path in sorted(Path(folder).glob("*.npz")) if folder else ():
         with np.load(path) as archive:
-            X = archive["X"][archive["y"] == 0].astype(float)
-        if X.ndim == 2 and X.shape[1] <= 40:
-            found[path.stem] = X, None
+            is_split = "X_train" in archive
+            X = archive["X_train"] if is_split else archive["X"][archive["y"] == 0]
+        is_usable = X.ndim == 2 and X.shape[1] <= MAX_COLUMNS and len(X) >= MIN_ROWS
+        if is_usable and n_added != max_tables:
+            n_added += 1
+            X = X.astype(float)
+            found[path.stem] = X[:, X.std(axis=0) > 0], None
     return found
 
 
@@ -72,7 +81,7 @@ class BicMixture:
         """Fit mixtures of standardised rows; keep the best."""
         self.mean, self.scale = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-9)
         Z = (X - self.mean) / self.scale
-        sizes = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if n <= len(X) // 10]
+        sizes = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if n <= max(len(X) // 10, 1)]
         mixtures = [GaussianMixture(n, random_state=0, reg_covar=1e-4).fit(Z) for n in sizes]
         self.mixture = min(mixtures, key=lambda mixture: mixture.bic(Z))
         return self
@@ -89,9 +98,10 @@ class Copula:
     def fit(self, X):
         """Fit the correlation of normal scores."""
         self.X = np.sort(X, axis=0)
-        ranks = stats.rankdata(X, axis=0) / (len(X) + 1)
-        self.correlation = np.atleast_2d(np.corrcoef(stats.norm.ppf(ranks).T))
-        self.correlation = np.nan_to_num(self.correlation) + 1e-9 * np.eye(X.shape[1])
+        scores = stats.norm.ppf(stats.rankdata(X, axis=0) / (len(X) + 1))
+        scores -= scores.mean(axis=0)
+        scores /= np.maximum(scores.std(axis=0), 1e-9)
+        self.correlation = scores.T @ scores / len(X) + 1e-9 * np.eye(X.shape[1])
         return self
 
     def sample(self, n_samples, random_state):
@@ -106,7 +116,7 @@ class Copula:
 def models():
     """Return the models by name, as functions of the number of features."""
     return {
-        "transformer": lambda d: AutoencoderTransformer(max(min(d // 2, 8), 1), random_state=0),
+        "transformer": lambda d: AutoencoderTransformer(1, max_iter=0, random_state=0),
         "variational": lambda d: VariationalAutoencoder(
             max(min(d // 2, 8), 1), noise_variance="per_feature", random_state=0
         ),
@@ -115,53 +125,121 @@ def models():
     }
 
 
+def classifier():
+    """Return the classifier of both measures."""
+    return HistGradientBoostingClassifier(max_iter=50, random_state=0)
+
+
 def auc(real, drawn):
     """Return the AUC with which a classifier tells real rows from drawn ones."""
     X = np.concatenate([real, drawn])
     y = np.r_[np.ones(len(real)), np.zeros(len(drawn))]
     shuffled = np.random.default_rng(0).permutation(len(X))
-    classifier = HistGradientBoostingClassifier(max_iter=50, random_state=0)
-    scores = cross_val_predict(classifier, X[shuffled], y[shuffled], cv=5, method="predict_proba")
-    return float(roc_auc_score(y[shuffled], scores[:, 1]))
+    y = y[shuffled]
+    scores = cross_val_predict(classifier(), X[shuffled], y, cv=5, method="predict_proba")
+    return float(roc_auc_score(y, scores[:, 1]))
 
 
-def accuracy(make, X, y, X_test, y_test):
-    """Return the accuracy of a classifier trained on drawn rows, a model for each class."""
-    rows, labels = [], []
-    for label in np.unique(y):
-        chosen = X[y == label]
-        rows.append(make(X.shape[1]).fit(chosen).sample(len(chosen), random_state=0))
-        labels.append(np.full(len(chosen), label))
-    classifier = HistGradientBoostingClassifier(max_iter=50, random_state=0)
-    return float(classifier.fit(np.concatenate(rows), np.concatenate(labels)).score(X_test, y_test))
+def nearest(train, drawn, held_out):
+    """Return the median distance of drawn rows to training rows, over that of held-out rows."""
+    scale = np.where(train.std(axis=0) > 0, train.std(axis=0), 1)
+    neighbours = NearestNeighbors(n_neighbors=1).fit(train / scale)
+    ours, theirs = (np.median(neighbours.kneighbors(X / scale)[0]) for X in (drawn, held_out))
+    return float(ours / theirs) if theirs > 0 else None
 
 
-def run(name, X, y, with_labels):
-    """Return the record of a table."""
-    chosen = np.random.default_rng(0).permutation(len(X))[:MAX_ROWS]
-    X, y = X[chosen], None if y is None else y[chosen]
-    parts = train_test_split(X, np.zeros(len(X)) if y is None else y, random_state=0, test_size=0.5)
-    X_train, X_test, y_train, y_test = parts
-    record = {"n_rows": len(X_train), "n_features": X.shape[1]}
-    if y is not None and with_labels:
-        real = HistGradientBoostingClassifier(max_iter=50, random_state=0).fit(X_train, y_train)
-        record["accuracy of real rows"] = float(real.score(X_test, y_test))
-    for model_name, make in models().items():
-        start = process_time()
-        model = make(X.shape[1]).fit(X_train)
-        fitted = process_time()
-        drawn = model.sample(len(X_test), random_state=0)
-        found = {"fit": fitted - start, "fit and first": process_time() - start}
-        again = process_time()
-        model.sample(10_000, random_state=1)
-        found["sample 10,000"] = process_time() - again
-        found["auc"] = auc(X_test, drawn)
-        if y is not None and with_labels:
-            found["accuracy"] = accuracy(make, X_train, y_train, X_test, y_test)
-        record[model_name] = found
-        text = "  ".join(f"{key} {value:.3f}" for key, value in found.items())
-        print(f"{name:15} {model_name:12} {text}", flush=True)
+def tell_apart(X, chosen, n_splits):
+    """Return what the classifier makes of the models, mean over the splits."""
+    record = {name: {"auc": [], "nearest": []} for name in chosen}
+    for seed in range(n_splits):
+        train, held_out = train_test_split(X, random_state=seed, test_size=0.5)
+        for name, make in chosen.items():
+            drawn = make(X.shape[1]).fit(train).sample(len(held_out), random_state=seed)
+            record[name]["auc"].append(auc(held_out, drawn))
+            record[name]["nearest"].append(nearest(train, drawn, held_out))
     return record
+
+
+def accuracies(X, y, chosen, n_repeats):
+    """Return the accuracies of classifiers of real rows, and of drawn ones by model."""
+    names = [f"{name}{times}" for name in chosen for times in ("", " 5 x")]
+    found = {"real": [], **{name: [] for name in names}}
+    for seed in range(n_repeats):
+        parts = train_test_split(X, y, random_state=seed, test_size=0.5, stratify=y)
+        X_train, X_test, y_train, y_test = parts
+        found["real"].append(classifier().fit(X_train, y_train).score(X_test, y_test))
+        for name, make in chosen.items():
+            labels, counts = np.unique(y_train, return_counts=True)
+            fitted = [make(X.shape[1]).fit(X_train[y_train == label]) for label in labels]
+            for times, title in ((1, name), (5, f"{name} 5 x")):
+                drawn = [
+                    model.sample(times * int(n), random_state=seed)
+                    for model, n in zip(fitted, counts, strict=True)
+                ]
+                model = classifier().fit(np.concatenate(drawn), np.repeat(labels, times * counts))
+                found[title].append(model.score(X_test, y_test))
+    return found
+
+
+def compare(options):
+    """Run the models on all tables; return the record."""
+    chosen = {name: make for name, make in models().items() if name in options.models}
+    record = {}
+    for name, (X, y) in tables(options.data, options.max_tables).items():
+        if options.tables and name not in options.tables:
+            continue
+        kept = np.random.default_rng(0).permutation(len(X))[:MAX_ROWS]
+        X, y = X[kept], None if y is None else y[kept]
+        record[name] = {"n_rows": len(X), "n_features": X.shape[1]}
+        record[name]["models"] = found = tell_apart(X, chosen, options.splits)
+        text = "  ".join(f"{key} {np.mean(value['auc']):.3f}" for key, value in found.items())
+        print(f"{name:30} AUC: {text}", flush=True)
+        if y is not None and options.repeats:
+            labelled = {key: make for key, make in chosen.items() if key != "variational"}
+            record[name]["accuracies"] = found = accuracies(X, y, labelled, options.repeats)
+            text = "  ".join(f"{key} {np.mean(value):.3f}" for key, value in found.items())
+            print(f"{name:30} accuracy: {text}", flush=True)
+        write(record, options)
+    summarise(record)
+
+
+def summarise(record):
+    """Print on how many tables the transformer's AUC is nearest to .5."""
+    distances = [
+        {name: abs(np.mean(found["auc"]) - 0.5) for name, found in table["models"].items()}
+        for table in record.values()
+    ]
+    for name in distances[0] if distances else ():
+        mean = np.mean([each[name] for each in distances])
+        n_nearest = sum(each[name] == min(each.values()) for each in distances)
+        print(f"{name:12} mean distance of the AUC from .5: {mean:.3f}, nearest on {n_nearest}")
+
+
+def measure_times(options):
+    """Measure processor time of fit and `sample`; the first call fits the density."""
+    record = {}
+    for n_rows in (2000, 60_000):
+        rng = np.random.default_rng(0)
+        X = np.tanh(rng.normal(size=(n_rows, 8)) @ rng.normal(size=(8, 30)))
+        X += 0.1 * rng.normal(size=X.shape)
+        for Estimator in (AutoencoderTransformer, VariationalAutoencoder):
+            max_iter = 200 if n_rows == 2000 else 2
+            moments = [process_time()]
+            model = Estimator(8, max_iter=max_iter, random_state=0).fit(X)
+            for seed in (0, 1):
+                moments.append(process_time())
+                model.sample(10_000, random_state=seed)
+            moments.append(process_time())
+            times = dict(zip(("fit", "first", "second"), np.diff(moments).tolist(), strict=True))
+            record[f"{Estimator.__name__}, {n_rows:,} x 30"] = times
+            print(n_rows, Estimator.__name__, {key: round(t, 3) for key, t in times.items()})
+            write(record, options)
+
+
+def write(record, options):
+    """Write the JSON file, if one is asked for."""
+    if options.output:
+        Path(options.output).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def main():
@@ -170,20 +248,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", help="folder with archives")
+    parser.add_argument("--max-tables", type=int, help="number of archives to use; all by default")
     parser.add_argument("--tables", nargs="*", help="names of tables; all by default")
-    parser.add_argument("--no-labels", action="store_true", help="leave out the accuracies")
+    parser.add_argument("--models", nargs="*", default=list(models()), help="all by default")
+    parser.add_argument("--splits", type=int, default=2, help="splits for each AUC (2)")
+    parser.add_argument("--repeats", type=int, default=10, help="splits for accuracies (10)")
+    parser.add_argument("--times", action="store_true", help="measure processor time instead")
     parser.add_argument("--output", help="file for the record")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    record = {}
-    for name, (X, y) in tables(options.data).items():
-        if not options.tables or name in options.tables:
-            record[name] = run(name, X, y, not options.no_labels)
-            if options.output:
-                Path(options.output).write_text(json.dumps(record, indent=1), encoding="utf-8")
-    for model_name in models() if record else ():
-        distances = [abs(found[model_name]["auc"] - 0.5) for found in record.values()]
-        print(f"{model_name:12} mean distance of the AUC from .5: {np.mean(distances):.3f}")
+    measure_times(options) if options.times else compare(options)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ def test_columns_that_are_rounded_stay_so(dtype):
     restore_column_values(drawn, values)
     assert_array_equal(drawn[:, 1], np.round(drawn[:, 1], 1))
     assert_array_equal(drawn[:, 0], np.round(drawn[:, 0], 2))
+    restore_column_values(drawn, values | {"values": ["integers", 1, None]})  # a file of 0.3.0
+    assert_array_equal(drawn[:, 0], np.rint(drawn[:, 0]))
 
 
 def test_values_of_few_samples_are_continuous_unless_repeated():
