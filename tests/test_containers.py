@@ -319,6 +319,12 @@ def test_errors_say_how_to_flatten_images():
         AutoencoderTransformer().fit(np.ones((5, 8, 8)))
 
 
+def test_a_row_of_a_frame_is_refused_as_scikit_learn_refuses_it():
+    model = AutoencoderTransformer(1, max_iter=0).fit(np.eye(3))
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container but got"):
+        model.transform(pd.DataFrame(np.eye(3)).iloc[0])
+
+
 def test_booleans_categories_of_numbers_and_strings_of_numbers_are_numeric():
     X = pd.DataFrame({"a": [True, False, True], "b": pd.Categorical([3, 1, 2]), "c": list("123")})
     model = AutoencoderTransformer(1, max_iter=0).fit(X)
