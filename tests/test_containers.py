@@ -288,6 +288,7 @@ DAYS = pd.to_datetime(["2026-01-02", "2026-01-03", "2026-01-05"])
 FLOATS = [1.0, 2.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:np.find_common_type is deprecated")  # older pandas calls it
 @pytest.mark.parametrize(
     ("X", "text"),
     [
