@@ -95,10 +95,9 @@ def _noun(value):
 
 def holds_times(X):
     """Return whether an array or a column of a frame has a dtype of dates or durations."""
-    dtypes = getattr(X, "dtypes", None)
-    if dtypes is None:
+    if not hasattr(X, "columns"):
         return getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m")
-    return any(str(dtype).startswith(TIME_DTYPES) for dtype in dtypes)
+    return any(str(dtype).startswith(TIME_DTYPES) for dtype in getattr(X, "dtypes", ()))
 
 
 def not_numeric(X):

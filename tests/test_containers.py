@@ -288,6 +288,7 @@ DAYS = pd.to_datetime(["2026-01-02", "2026-01-03", "2026-01-05"])
 FLOATS = [1.0, 2.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:np.find_common_type is deprecated")  # older pandas calls it
 @pytest.mark.parametrize(
     ("X", "text"),
     [
@@ -317,6 +318,12 @@ def test_errors_name_columns_of_dates_and_durations(X, text):
 def test_errors_say_how_to_flatten_images():
     with pytest.raises(ValueError, match=r"dim 3.* by X\.reshape\(len\(X\), -1\)\."):
         AutoencoderTransformer().fit(np.ones((5, 8, 8)))
+
+
+def test_a_row_of_a_frame_is_refused_as_scikit_learn_refuses_it():
+    model = AutoencoderTransformer(1, max_iter=0).fit(np.eye(3))
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container but got"):
+        model.transform(pd.DataFrame(np.eye(3)).iloc[0])
 
 
 def test_booleans_categories_of_numbers_and_strings_of_numbers_are_numeric():

@@ -136,5 +136,8 @@ def test_class_pages_begin_with_six_parameters_and_list_methods(page_and_address
         ".map(a => a.textContent.trim())"
     )
     assert any(name.startswith("inverse_transform") for name in names)
+    assert page.evaluate("document.documentElement.scrollHeight") < 10_000
+    page.evaluate("document.querySelector('details.folded').open = true")
+    assert page.evaluate("document.querySelector('details.folded dl').offsetHeight") > 1000
     page.open(f"{address}/index.html")
     assert page.evaluate("document.querySelectorAll('button.copybtn').length") > 2

@@ -20,4 +20,5 @@ for averaging, color, label in (
     curve = autoencoder.fit(X_train, X_val=X_val).validation_loss_curve_
     ax.plot(range(1, len(curve) + 1), curve, color=color, label=label)
 ax.set(xlabel="epoch", ylabel="validation loss")
+ax.set_title("Averaged parameters end at a lower validation loss", fontsize="medium")
 ax.legend()

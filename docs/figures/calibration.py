@@ -26,7 +26,8 @@ for key, color, marker, label in (
 ):
     ax.plot(places, found[key][order], marker, color=color, markersize=4, label=label)
 ax.set_xticks(places, found["data"][order], rotation=90, fontsize=7)
-ax.set(ylabel="share of false alarms", xlim=(-1, len(order)))
+ax.set(ylabel="share of false alarms\n(log scale above 0.1)", xlim=(-1, len(order)))
+ax.set_title("Only thresholds from held-out scores keep the stated rate", fontsize="medium")
 ax.set_yscale("symlog", linthresh=0.1)
 ax.set_ylim(0, 1)
 ax.set_yticks([0, 0.05, 0.1, 0.2, 0.5, 1], ["0", "0.05", "0.1", "0.2", "0.5", "1"])

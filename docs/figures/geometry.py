@@ -13,7 +13,7 @@ panels = {
     "each feature standardised": X / X.std(axis=0),
 }
 
-fig, axes = plt.subplots(1, 3, figsize=(7, 2.8))
+fig, axes = plt.subplots(1, 3, figsize=(7, 3.1))
 for ax, (title, samples) in zip(axes, panels.items()):
     ax.scatter(*samples.T, s=5, color="#0072B2", alpha=0.4)
     pca = PCA(2).fit(samples)
@@ -23,3 +23,4 @@ for ax, (title, samples) in zip(axes, panels.items()):
     limit = 1.1 * np.abs(samples).max()
     ax.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set_title(title, fontsize=10)
+fig.suptitle("One scale for all features keeps the directions of PCA", fontsize="medium")

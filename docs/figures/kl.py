@@ -11,3 +11,4 @@ for target, color in ((0.05, "#0072B2"), (0.2, "#D55E00")):
     ax.plot(target, 0, "o", color=color)
 ax.set(xlabel="mean activation", ylabel="penalty", ylim=(-0.03, 1.2))
 ax.legend()
+ax.set_title("The penalty is zero at the target and grows on both sides", fontsize="medium")

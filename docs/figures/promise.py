@@ -21,5 +21,8 @@ for i, law in enumerate(laws):
     ax.plot(np.maximum(gains, LOWEST), np.full(len(gains), i), "|", color=color, markersize=8)
 ax.axvline(0, color="black", linewidth=0.8)
 ax.axvspan(LOWEST, -1, color="#999999", alpha=0.2, linewidth=0)
+draws = np.concatenate([cell["gain"] for cell in cells])
+title = f"Of {len(draws)} models, {np.sum(draws < -1)} are more than 1 % below PCA on fresh samples"
+ax.set_title(title, fontsize="medium")
 ax.set(xlabel="gain over PCA on fresh samples, %", xlim=(LOWEST, 100), ylim=(len(laws) - 0.5, -0.5))
 ax.set_yticks(range(len(laws)), [law.replace("_", " ") for law in laws], fontsize=8)

@@ -27,5 +27,6 @@ for samples, color, label in (
     shares = np.full(len(samples), 1 / len(samples))
     ax.hist(p_values, bins, weights=shares, color=color, alpha=0.6, label=name)
 ax.axhline(0.05, color="black", linewidth=0.8, linestyle=":")
-ax.set(xlabel="p-value", ylabel="share of the samples", yscale="log", xlim=(0, 1))
+ax.set(xlabel="p-value", ylabel="share of the samples (log scale)", yscale="log", xlim=(0, 1))
 ax.legend()
+ax.set_title("P-values of normal samples are uniform, those of outliers small", fontsize="medium")

@@ -10,7 +10,7 @@ from skae import AutoencoderTransformer
 X = load_digits().data.astype("float32") / 16
 fig, (left, right) = plt.subplots(1, 2)
 for offset, reducer, color in (
-    (-0.2, PCA(8), "#999999"),
+    (-0.2, PCA(8), "black"),
     (0.2, AutoencoderTransformer(8, random_state=0), "#0072B2"),
 ):
     ratios = reducer.fit(X).explained_variance_ratio_
@@ -20,3 +20,4 @@ for offset, reducer, color in (
 left.set(xlabel="component", ylabel="explained_variance_ratio_")
 right.set(xlabel="number of components", ylabel="cumulative share", ylim=(0, 1))
 right.legend(loc="lower right")
+fig.suptitle("Each component explains more than the same one of PCA", fontsize="medium")

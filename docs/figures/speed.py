@@ -9,11 +9,11 @@ AXES = {
     "rows": "samples",
     "batch": "samples in a batch",
     "width": "units in the widest layer",
-    "hidden": "hidden layers of the encoder",
+    "hidden": "hidden layers",
 }
 
 run = json.loads(Path("../benchmarks/speed_sweeps.json").read_text(encoding="utf-8"))
-fig, axes = plt.subplots(1, 4, figsize=(9, 2.6), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(9, 3), sharey=True, layout="constrained")
 for ax, (axis, label) in zip(axes, AXES.items(), strict=True):
     points = []
     for result in run["results"]:
@@ -28,4 +28,6 @@ for ax, (axis, label) in zip(axes, AXES.items(), strict=True):
     ax.set_xticks([n for n, _ in points], [f"{n:,}" for n, _ in points], fontsize=8)
     ax.minorticks_off()
 axes[0].set(yscale="log", ylabel="times as fast as PyTorch")
+fig.supxlabel("all scales are logarithmic", fontsize="small")
+fig.suptitle("The lead over PyTorch shrinks as batches and layers grow", fontsize="medium")
 axes[0].set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])

@@ -32,3 +32,6 @@ ax.annotate(f"kept: epoch {best}", (best, bounds[best]), xytext=(6, 6),
             textcoords="offset points")  # fmt: skip
 ax.set(xlabel="epoch", ylabel="gain over PCA, held-out samples", xlim=(0, len(means) - 1))
 ax.legend()
+ax.set_title(
+    "The epoch that is kept has the largest gain after doubt is taken off", fontsize="medium"
+)

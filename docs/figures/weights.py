@@ -24,3 +24,4 @@ ax.contour(grid[..., 0], grid[..., 1], around, levels=[0.999], colors="black", l
 points = ax.scatter(*X.T, c=weight(X), cmap="cividis_r", vmin=0, vmax=1, s=16, edgecolors="none")
 fig.colorbar(points, label="weight in training")
 ax.set(aspect="equal")
+ax.set_title("Samples far outside of the bulk count little", fontsize="medium")
