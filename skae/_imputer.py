@@ -84,18 +84,19 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
     """Fill missing values by Gaussian mixtures and a denoising autoencoder.
 
     A missing cell is first filled by its mean given the observed cells of the sample, under a
-    Gaussian density fitted to incomplete samples by expectation maximisation. Mixtures of Gaussians
-    and an autoencoder then correct this value, as far as cells that were observed and have been
-    hidden gain from it. Samples are filled in one pass, with values between the minimum and the
-    maximum of the feature in `fit`.
+    Gaussian density fitted to incomplete samples by expectation maximisation. Mixtures of
+    Gaussians, of the values and of their normal scores, and an autoencoder then correct this value,
+    as far as cells that were observed and have been hidden gain from it. Samples are filled in one
+    pass, with values between the minimum and the maximum of the feature in `fit`.
 
     Parameters
     ----------
     missing_values : int, float, None or pandas.NA, default=np.nan
         What stands for a missing value. NaN, None and pandas.NA mean the same.
     mixture_sizes : sequence of int, default=(3, 8, 20)
-        Numbers of components of the mixtures to try besides single Gaussians. A mixture needs 15
-        samples a component. `()` leaves only single Gaussians.
+        Numbers of components of the mixtures to try besides single Gaussians: for each number one
+        of the values and one of their normal scores. A mixture needs 15 samples a component. `()`
+        leaves only single Gaussians.
     n_components : int or None, default=None
         Number of components of the autoencoder's code. None is as many as there are features, at
         most 32.

@@ -17,12 +17,17 @@ def record_of(missing):
 
 
 def summary_text(state, record, n_iter, feature_errors, names):
-    """Return the text of `summary`; `state` is the imputation as a dict, empty without features."""
+    """Return the text of `summary`.
+
+    `state` is the imputation as a dict, empty without features; `record` is empty if the fit is
+    that of an earlier version.
+    """
     noun = "feature" if len(names) == 1 else "features"
     lines = [f"AutoencoderImputer: {len(names)} {noun}"]
     if state:
-        lines += ["", *density_table(state), ""]
-        lines += fit_lines(record, n_iter, state["correction"] is not None)
+        lines += ["", *density_table(state)]
+    if record and state:
+        lines += ["", *fit_lines(record, n_iter, state["correction"] is not None)]
         lines += error_lines(feature_errors, names)
     return "\n".join(lines)
 
