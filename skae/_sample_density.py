@@ -128,10 +128,14 @@ class SampleDensity:
     rest: np.ndarray | None = None
     score_quantiles: np.ndarray | None = None
 
-    def scores(self, X):
-        """Return the scores of samples."""
+    def scores(self, X, rng=None):
+        """Return the scores of samples; with an rng, those of values that repeat are spread."""
         standardised = (X - self.center) / self.scale
-        return np.where(self.is_standardised, standardised, self.marginals.scores(X))
+        return np.where(self.is_standardised, standardised, self.marginals.scores(X, rng))
+
+    def along_axes(self, scores):
+        """Return the scores that the kernels are about."""
+        return scores if self.axes is None else scores @ self.axes
 
     def draw(self, n_samples, rng):
         """Return independent samples."""
@@ -173,14 +177,18 @@ def fit_sample_density(X, weights, seed):
     best = None
     for density in _kinds_of_scores(X, weights):
         penalised = _log_slopes(density, X, weights)
-        scores, density = _along_axes(density, X, weights)
-        for size in _sizes(scores):
-            mixtures = _without_folds(scores, weights, size, folds)
-            found = penalised + _held_out_likelihood(mixtures, scores, weights, folds)
+        density = _with_axes(density, X, weights)
+        # A component at a score that repeats would be as likely as it is narrow: so none repeats.
+        spread = density.along_axes(density.scores(X, np.random.default_rng(seed)))
+        for size in _sizes(spread):
+            mixtures = _without_folds(spread, weights, size, folds)
+            found = penalised + _held_out_likelihood(mixtures, spread, weights, folds)
             if best is None or found > best[0]:
-                best = found, size, mixtures, scores, density
-    _, size, mixtures, scores, density = best
+                best = found, size, density
+    _, size, density = best
+    scores = density.along_axes(density.scores(X))
     kernels = _kernels(_fit(scores, weights, size), scores, weights)
+    mixtures = _without_folds(scores, weights, size, folds)
     bandwidth = _bandwidth(mixtures, scores, weights, folds)
     density = replace(density, kernels=replace(kernels, bandwidth=bandwidth))
     n_measured = min(N_MEASURED, max(MAX_MEASURED_NUMBERS // X.shape[1], N_SCORE_KNOTS))
@@ -218,15 +226,14 @@ def _log_slopes(density, X, weights):
     return total
 
 
-def _along_axes(density, X, weights):
-    """Return the scores that the mixture is fitted to, and the density with the axes, if any."""
-    scores = density.scores(X)
+def _with_axes(density, X, weights):
+    """Return the density with axes if the samples are wide."""
     if X.shape[1] <= MAX_COLUMNS:
-        return scores, density
+        return density
+    scores = density.scores(X)
     root = np.sqrt(weights / weights.sum())[:, None]
     axes = np.linalg.svd(root * scores, full_matrices=False)[2][:N_AXES].T
-    along = scores @ axes
-    return along, replace(density, axes=axes, rest=scores - along @ axes.T)
+    return replace(density, axes=axes, rest=scores - scores @ axes @ axes.T)
 
 
 def _sizes(scores):

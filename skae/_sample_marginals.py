@@ -19,25 +19,32 @@ KEPT_SHARES = np.sort([*np.linspace(0, 1, N_KNOTS // 2 + 1), *ndtr(np.linspace(-
 class SampleMarginals:
     """Points of the distribution function of each column: ascending `values` and `shares` below.
 
-    A column jumps at its `atoms`, where two points have the same value; `middles` are the shares
-    half-way up. No sample has a share below `least`, or above 1 - `least`.
+    A column jumps at its `atoms`, where two points have the same value, from the shares `below` to
+    those `up_to` them. No sample has a share below `least`, or above 1 - `least`.
     """
 
     values: list
     shares: list
     atoms: list
-    middles: list
+    below: list
+    up_to: list
     least: float
 
-    def scores(self, X):
-        """Return the normal scores of samples: an atom has one in the middle of its jump."""
+    def scores(self, X, rng=None):
+        """Return the normal scores of samples.
+
+        An atom has one in the middle of its jump, or random ones anywhere in it if there is a
+        generator of random numbers.
+        """
         result = np.empty(X.shape)
         for j, column in enumerate(X.T):
             result[:, j] = np.interp(column, self.values[j], self.shares[j])
             if len(self.atoms[j]):
-                k = np.searchsorted(self.atoms[j][1:], column)
+                k = np.searchsorted(self.atoms[j][1:], column, side="right")
                 is_atom = self.atoms[j][k] == column
-                result[is_atom, j] = self.middles[j][k[is_atom]]
+                height = 0.5 if rng is None else rng.random(is_atom.sum())
+                below, up_to = self.below[j][k[is_atom]], self.up_to[j][k[is_atom]]
+                result[is_atom, j] = below + height * (up_to - below)
         return ndtri(np.clip(result, self.least, 1 - self.least))
 
     def log_slopes(self, column, j):
@@ -61,7 +68,7 @@ def measure_sample_marginals(X, weights):
 
 
 def _of_column(column, weights):
-    """Return values, shares, atoms and middles of a column: see `SampleMarginals`."""
+    """Return values, shares, atoms, below and up_to of a column: see `SampleMarginals`."""
     values, member = np.unique(column, return_inverse=True)
     share = np.bincount(member.ravel(), weights)
     up_to = np.minimum(np.cumsum(share), 1)
@@ -78,7 +85,7 @@ def _of_column(column, weights):
     points = np.r_[edges[is_kept], jumps, jumps]
     shares = np.r_[at_edges[is_kept], below[is_atom], up_to[is_atom]]
     order = np.lexsort((points, shares))
-    return points[order], shares[order], jumps, (below + up_to)[is_atom] / 2
+    return points[order], shares[order], jumps, below[is_atom], up_to[is_atom]
 
 
 def _are_peaks(counts):

@@ -60,7 +60,11 @@ def test_values_that_repeat_keep_their_shares():
         assert_allclose(np.mean(np.round(new[:, 2], 1) == value), share, atol=0.015)
     scores = marginals.scores(X)
     assert np.isfinite(scores).all()
-    assert len(np.unique(scores[:, 1])) == 3
+    shares = [np.mean(X[:, 1] == value) for value in (-1, 0.5, 7)]
+    middles = stats.norm.ppf(np.cumsum(shares) - np.array(shares) / 2)
+    assert_allclose(np.unique(scores[:, 1]), middles)
+    spread = marginals.scores(X, rng)  # over the jumps, as scores of continuous columns are
+    assert stats.kstest(spread[:, 1], "norm").statistic < 0.05
 
 
 def test_weights_count():
