@@ -23,7 +23,7 @@ from skae._outliers.selection import (
     shortage,
     weighted_selection,
 )
-from skae._outliers.shift import warn_of_shift
+from skae._outliers.shift import MIN_ROWS, warn_of_shift
 
 
 class OutlierReports:
@@ -340,6 +340,8 @@ class OutlierReports:
 
     def _warn_of_shift(self, is_flagged, X, filled):
         """Warn if the samples as a whole differ from the training samples."""
+        if len(filled) < MIN_ROWS:
+            return
         rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
         total = self._calibration.total
         rate, names = max(rate, 1 / (1 + total)), column_names(self, X)

@@ -39,10 +39,9 @@ def are_apart(quantiles, others):
 def warn_of_shift(is_flagged, rate, n_calibration, X, quantiles, names):
     """Warn if most samples are flagged, or if a column is on a level unknown from training.
 
+    X should have MIN_ROWS rows or more, with fewer chance would decide.
     `quantiles` are those of the columns in training, or None if they are not known.
     """
-    if len(X) < MIN_ROWS:
-        return
     most_flagged = X.shape[1] > MAX_GRID_COLUMNS and is_shifted(is_flagged, rate, n_calibration)
     columns, others = np.arange(0), None
     if quantiles is not None:

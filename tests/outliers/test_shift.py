@@ -55,12 +55,11 @@ def test_a_column_that_is_apart_or_shrunk_is_named_though_few_samples_are_flagge
         warn_of_shift(flagged(15, 300), 0.05, 500, X[900:] * factors, quantiles, NAMES)
 
 
-def test_nothing_is_said_of_like_samples_of_few_or_of_a_part_of_the_range():
+def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
     quantiles = column_quantiles(X[:900])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_shift(flagged(30, 300), 0.05, 500, X[900:], quantiles, NAMES)
-        warn_of_shift(flagged(99, 99), 0.05, 500, 1000 * X[:99], quantiles, NAMES)
         grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 20)] * 2), axis=-1).reshape(-1, 2)
         two = column_quantiles(X[:900, 1:2] * [1, 1])
         warn_of_shift(flagged(380, 400), 0.05, 500, grid, two, NAMES)
@@ -78,6 +77,7 @@ def test_the_detector_warns_in_predict_and_select_and_forgets_quantiles_of_a_str
     with pytest.warns(ShiftedSamplesWarning, match="'x2'"):
         detector.select(moved)
     assert (detector.predict(X[900:]) == 1).mean() > 0.9  # without a warning
+    assert (detector.predict(moved[:99]) == -1).mean() > 0.9  # too few to tell
     detector.select(moved, density_ratio=np.ones(300), calibration_density_ratio=np.ones(300))
     detector.partial_fit(X[300:600])
     with pytest.warns(ShiftedSamplesWarning, match="samples would be.$"):
