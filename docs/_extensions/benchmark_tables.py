@@ -517,6 +517,19 @@ def imputation(results):
     yield from table([*header, "forest over IterativeImputer", "ahead of the forest on"], rows)
 
 
+def imputation_time(results):
+    """Processor time to fit imputers and to fill the samples."""
+    methods = dict.fromkeys(method for case in results.values() for method in case)
+    names = {"skae": "AutoencoderImputer", "iterative": "IterativeImputer"}
+    names |= {"forest": "IterativeImputer with ExtraTreesRegressor"}
+    rows = []
+    for n_rows, case in results.items():
+        found = [f"{case[m]['cpu_seconds']:.1f}" if m in case else "" for m in methods]
+        rows.append([f"{int(n_rows):,}", *found])
+    header = ["samples, 30 features", *(f"{names.get(m, m)}, s" for m in methods)]
+    yield from table(header, rows)
+
+
 def incomplete_outliers(results):
     """Detection with missing cells, beside complete rows and rows that are filled first."""
     names = {"complete": "no cell missing", "incomplete": "NaN left in"}
@@ -581,6 +594,7 @@ SHOWN = {
     "bench_downstream.py": downstream,
     "bench_imputation.py": imputation,
     "bench_imputation_pipeline.py": imputation_pipeline,
+    "bench_imputation_time.py": imputation_time,
     "bench_incomplete_outliers.py": incomplete_outliers,
     "bench_sparse.py": sparse,
     "bench_promise.py": promise,
