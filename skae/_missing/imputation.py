@@ -20,7 +20,7 @@ MAX_DENSITY_ROWS = 3000
 MIN_TRIALS, MAX_REPEATS = 2000, 4  # hidden cells are drawn so often for each sample
 BLOCK_ROWS = 4096
 MEASURED_TRIALS, MEASURED_DRAWS = 1000, 40  # for the spread of draws
-MAX_DRAWN_NUMBERS = 4_000_000
+MAX_DRAWN_NUMBERS = 400_000
 INTERVAL, MIN_DEVIATION = 0.9, 1e-6
 PRIOR_CELLS = 50  # as many cells pull the spread of a feature towards that of all
 
