@@ -3,8 +3,8 @@
 A detector is fitted to normal rows and scores other rows, normal ones and outliers. "complete" sees
 all cells. The others see the same rows without a fifth of the cells: "incomplete" takes NaN as it
 is; "mean", "knn" and "iterative" fill it with SimpleImputer, KNNImputer or IterativeImputer, which
-are fitted to the training rows. Two figures count: the area under the ROC curve, and the share of
-normal new rows that raise an alarm (`contamination` is 0.05).
+are fitted to the training rows. Two figures count: the area under the ROC curve and, without an
+imputer, the share of normal new rows that raise an alarm, which is 5 % by design.
 
 `--data` takes folders of .npz files with X and y (1 for outliers), of which a random half of the
 normal rows trains, or with X_train, X_test and y_test. Results in `--output` are not computed
@@ -62,7 +62,10 @@ def remove(X, share, rng):
 
 
 def measure(method, pairs, y, seed):
-    """Return AUC and share of false alarms; `pairs` holds complete and incomplete rows."""
+    """Return the AUC and, without an imputer, the share of false alarms.
+
+    `pairs` holds complete and incomplete rows.
+    """
     train, test = pairs[0] if method == "complete" else pairs[1]
     if method in IMPUTERS:
         imputer = IMPUTERS[method](seed).fit(train)
