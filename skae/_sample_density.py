@@ -68,7 +68,7 @@ class Kernels:
     def complete(self, Z, missing, rng):
         """Return scores whose missing cells are drawn, given the others."""
         if self.bandwidth == 1:
-            return self.mixture.draw(Z, missing, rng)
+            return self.mixture.draws(Z, missing, 1, rng)[0]
         completed = Z.copy()
         patterns, member = np.unique(missing, axis=0, return_inverse=True)
         n_together = max(MAX_JOINT_NUMBERS // self.responsibilities.size, 1)

@@ -123,7 +123,7 @@ class SampleDrawing:
             return self._sample_density.complete(X, missing, rng)
         gaussian = self._gaussian
         Z = np.where(missing, 0, (X - gaussian.mean) / gaussian.scale)
-        return gaussian.mixture.draw(Z, missing, rng) * gaussian.scale + gaussian.mean
+        return gaussian.mixture.draws(Z, missing, 1, rng)[0] * gaussian.scale + gaussian.mean
 
     @property
     def _sample_density(self):

@@ -6,8 +6,8 @@ Three measures on numeric tables, all on rows that no model was fitted to:
   drawn ones: .5 is as good as real.
 - "nearest": the median distance of drawn rows to the nearest training row, over that of held-out
   rows, in standard deviations. Copies would have 0; 1 is as far as new rows are.
-- With labels: accuracy on real rows of a classifier that was trained on drawn rows, of a model for
-  each class, minus that of one trained on real rows. "5 x" are five times as many drawn rows.
+- With labels: accuracy on real rows of a classifier that was trained on rows drawn from the
+  transformer, one for each class, and of one trained on real rows. "5 x" are five times as many.
 
     python bench_sampling.py --output sampling.json
 
@@ -195,7 +195,7 @@ def compare(options):
         text = "  ".join(f"{key} {np.mean(value['auc']):.3f}" for key, value in found.items())
         print(f"{name:30} AUC: {text}", flush=True)
         if y is not None and options.repeats:
-            labelled = {key: make for key, make in chosen.items() if key != "variational"}
+            labelled = {key: make for key, make in chosen.items() if key == "transformer"}
             record[name]["accuracies"] = found = accuracies(X, y, labelled, options.repeats)
             text = "  ".join(f"{key} {np.mean(value):.3f}" for key, value in found.items())
             print(f"{name:30} accuracy: {text}", flush=True)
