@@ -496,7 +496,7 @@ def test_so_many_epochs_fall_back_where_they_diverge():
 @pytest.mark.parametrize("n_rows", [120, 600])
 @pytest.mark.parametrize("is_exact", [False, True])
 def test_float64_is_trained_in_float32_where_errors_of_pca_are_large(n_rows, is_exact, monkeypatch):
-    """The model that is kept has the exact path of PCA and the loss that is stated."""
+    """The model that is kept is float64 and has the exact path of PCA."""
     trained, real = [], Trainer.objective
 
     def objective(self, state, rows):
