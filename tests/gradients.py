@@ -81,7 +81,8 @@ def make_loader(rows, batch_size=None, scaling=None, **options):
     """Return a BatchLoader of all rows in one batch, unscaled, unless said otherwise."""
     scaling = identity_scaling(rows.X.shape[1], rows.X.dtype) if scaling is None else scaling
     batch_size = len(rows) if batch_size is None else batch_size
-    model = SimpleNamespace(scaling=scaling, target_scaling=scaling)
+    parameters = SimpleNamespace(flat=np.empty(0, scaling.mean.dtype))
+    model = SimpleNamespace(scaling=scaling, target_scaling=scaling, parameters=parameters)
     return BatchLoader(rows, model, batch_size, **options)
 
 

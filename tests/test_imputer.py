@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -147,6 +146,7 @@ def test_missing_values_that_are_numbers(missing_values):
 
 
 def test_frames_with_na():
+    pl = pytest.importorskip("polars")
     expected = imputer().fit_transform(INCOMPLETE)
     columns = list("abcd")
     frame = pd.DataFrame(INCOMPLETE, columns=columns)

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.testing import assert_array_equal
 import pandas as pd
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import (
@@ -33,6 +32,11 @@ from skae._outliers.calibration import subsample_weights
 from skae._training import validation
 from skae._training.splitting import GivenSplits
 from skae._validation import MAX_SPLITS, number_groups, read_splits
+
+try:
+    import polars as pl
+except ImportError:  # there are no wheels of it for Python without a global interpreter lock
+    pl = pd
 
 ESTIMATORS = [AutoencoderTransformer, DenoisingAutoencoder, AutoencoderOutlierDetector]
 QUICK = {"hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0}

@@ -344,7 +344,10 @@ def concurrency(results):
     """Seconds of several fits, one after the other and at once."""
     ways = list(results[0]["seconds"])
     rows = [
-        [f"{r['data']}, {r['dtype']}", *(f"{r['seconds'][way]:.2f}" for way in ways)]
+        [
+            f"{r['data']}, {r['dtype']}",
+            *(f"{r['seconds'][way]:.2f}" if way in r["seconds"] else "" for way in ways),
+        ]
         for r in results
     ]
     yield from table(["eight fits, seconds", *ways], rows)

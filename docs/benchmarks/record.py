@@ -2,8 +2,12 @@
 
     python docs/benchmarks/record.py speed -- tests/benchmarks/bench_speed.py --rounds 5
 
-writes docs/benchmarks/speed.json: what the script wrote, the command, the versions, the
-machine and how busy that was. The page shows every such file that is there.
+writes docs/benchmarks/speed.json. Without a script the command that the file holds is repeated:
+
+    python docs/benchmarks/record.py speed
+
+A file has what the script wrote, the command, the versions, the machine and how busy that was. The
+page shows every such file that is there.
 """
 
 import argparse
@@ -69,12 +73,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", help="the file to write is NAME.json")
-    parser.add_argument("script", help="a script of tests/benchmarks, after --")
+    parser.add_argument("script", nargs="?", help="a script of tests/benchmarks, after --")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="and its arguments")
     options = parser.parse_args()
-    found = record(options.script, options.arguments)
-    text = json.dumps(found, indent=1) + "\n"
-    FOLDER.joinpath(f"{options.name}.json").write_text(text, encoding="utf-8")
+    path = FOLDER / f"{options.name}.json"
+    command = [options.script, *options.arguments]
+    if options.script is None:
+        kept = json.loads(path.read_text(encoding="utf-8"))["command"]
+        command = shlex.split(kept)[1:]
+    found = record(command[0], command[1:])
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

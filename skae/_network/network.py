@@ -60,6 +60,10 @@ class Parameters:
         """Return parameters of the same values around a vector of their own."""
         return Parameters(self.shapes, self.path_shapes, self.flat.copy())
 
+    def cast(self, dtype):
+        """Return parameters around a vector of their own in this dtype."""
+        return Parameters(self.shapes, self.path_shapes, self.flat.astype(dtype))
+
 
 def count_parameters(shapes, path_shapes):
     """Return the length of the vector: (n_in + 1) n_out for each layer, n_in n_out for each P."""

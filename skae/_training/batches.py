@@ -229,23 +229,28 @@ class BatchLoader:
 
     A slot is the place of a batch in the chunk. `slot(k, n_rows)` returns the arrays of the k-th
     batch of the chunk. They are the same after each `fill`, so that calls can be bound to them.
+    `gathered` holds the arrays that samples are copied to: those of the slots, unless the network
+    has another dtype than the samples.
     With `defers=True`, `fill` leaves gathering to callers of `gather`. `sampler` draws numbers for
     each sample: the sizes of a nested code, or the noise of a Gaussian one.
     """
 
     def __init__(self, rows, model, batch_size, sampler=None, defers=False):
-        n_features, dtype = rows.X.shape[1], model.scaling.mean.dtype
+        n_features, dtype = rows.X.shape[1], model.parameters.flat.dtype
         self.rows = rows
-        self.scaling, self.target_scaling = model.scaling, model.target_scaling
+        self.scalings = model.scaling, model.target_scaling
         self.batch_size = min(batch_size, len(rows))
         self.defers = defers
         batch_bytes = self.batch_size * n_features * dtype.itemsize
         n_batches = min(max(CHUNK_BYTES // batch_bytes, 1), MAX_CHUNK_BATCHES)
         n_rows = min(n_batches * self.batch_size, len(rows))
         self.inputs = self.targets = np.empty((n_rows, n_features), dtype)
-        is_incomplete = rows.is_incomplete
-        if rows.is_noisy or is_incomplete or self.target_scaling is not self.scaling:
+        if rows.is_noisy or rows.is_incomplete or model.target_scaling is not model.scaling:
             self.targets = np.empty((n_rows, rows.target.shape[1]), dtype)
+        self.gathered = self.inputs, self.targets
+        if model.scaling.mean.dtype != dtype:
+            wide = model.scaling.mean.dtype
+            self.gathered = tuple(np.empty(array.shape, wide) for array in self.gathered)
         weights = rows.weights[rows.index]
         self.all_weights = self.weights = None
         if not np.all(weights == weights[0]):
@@ -270,7 +275,8 @@ class BatchLoader:
     def gather(self, view, rng=None):
         """Copy the loaded samples in a slice of the chunk to their slots, scaled."""
         rows, row_numbers = self.rows, self.row_numbers[view]
-        inputs, targets = self.inputs[view], self.targets[view]
+        scaling, target_scaling = self.scalings
+        inputs, targets = (array[view] for array in self.gathered)
         source, has_targets = inputs, self.targets is not self.inputs
         if has_targets:
             np.take(rows.target, row_numbers, axis=0, out=targets, mode="clip")
@@ -280,11 +286,15 @@ class BatchLoader:
             source = targets
         else:
             np.take(rows.X, row_numbers, axis=0, out=inputs, mode="clip")
-        self.scaling.apply(source, out=inputs)
-        if has_targets and not self.target_scaling.is_identity:
-            self.target_scaling.apply(targets, out=targets)
+        scaling.apply(source, out=inputs)
+        if has_targets and not target_scaling.is_identity:
+            target_scaling.apply(targets, out=targets)
+        if self.inputs is not self.gathered[0]:
+            np.copyto(self.inputs[view], inputs, casting="same_kind")
+            if has_targets:
+                np.copyto(self.targets[view], targets, casting="same_kind")
         if rows.is_incomplete:
-            np.copyto(targets, np.nan, where=rows.missing[row_numbers])
+            np.copyto(self.targets[view], np.nan, where=rows.missing[row_numbers])
 
     def slots(self, n_rows):
         """Yield (index, number of rows) of each batch of n_rows loaded samples."""

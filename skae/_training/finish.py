@@ -105,7 +105,7 @@ def preview(run, state):
 
     Fewer samples determine the order of the code, which would otherwise take longer than an epoch.
     """
-    parameters = (state.averaged or state.parameters).copy()
+    parameters = state.restored((state.averaged or state.parameters).copy())
     model = replace(state.model, parameters=parameters)
     return _finish(run, state, model, (PREVIEW_DECODED_NUMBERS, PREVIEW_ROWS))
 

@@ -42,7 +42,8 @@ class TrainingState:
     `fixed_encoder` only the decoders are trained. `explained_by_pca` holds the shares of the
     variance that PCA explains with 1, 2, ... components if a share is asked for, else None.
     `n_steps_before` is the number of steps before a warm start. `is_unfinished` tells whether
-    training ended because no epochs were left.
+    training ended because no epochs were left. `before_cast` are the parameters that the state was
+    cast from, if it was.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class TrainingState:
     averaged: Parameters | None = None
     n_steps_before: int = 0
     is_unfinished: bool = False
+    before_cast: Parameters | None = None
     best: Parameters = field(init=False)
     previous_best: Parameters = field(init=False)
 
@@ -131,6 +133,30 @@ class TrainingState:
         self.parameters.flat[...] = self.best.flat
         self.averaged, self.is_unfinished = None, False
         self.forget_steps()
+
+    def cast(self, dtype):
+        """Return a state with the best parameters in another dtype, at the start of training."""
+        model = replace(self.model, parameters=self.best.cast(dtype))
+        optimizer, before = self.optimizer.copy(), self.best.copy()
+        return TrainingState(
+            model, optimizer, self.decoder_weights, self.fixed_encoder, before_cast=before
+        )
+
+    def restored(self, parameters):
+        """Return parameters in the dtype before `cast`, with the exact path; or the same object."""
+        if self.before_cast is None:
+            return parameters
+        restored = self.before_cast.copy()
+        restored.trained[...] = parameters.trained
+        return restored
+
+    def adopt(self, other):
+        """Make the best parameters of another state, of any dtype, the best of this one.
+
+        The path stays as it is, as it is not trained.
+        """
+        self.best.trained[...] = other.best.trained
+        self.parameters.flat[...] = self.best.flat
 
     def forget_steps(self):
         """Forget the optimizer's memory except for the number of steps."""

@@ -268,9 +268,10 @@ class Trainer:
     def validation_losses(self, state, rows, of_best=False):
         """Return a function that computes the loss of each sample with the averaged parameters.
 
-        With `of_best`, with the best parameters.
+        With `of_best`, with the best parameters. Those of a state that was cast are restored.
         """
-        parameters = state.best if of_best else state.averaged or state.parameters
+        trained = state.best if of_best else state.averaged or state.parameters
+        parameters = state.restored(trained)
         model = replace(state.model, parameters=parameters)
         seed, bound, sampler = self.options.seeds.split, self.options.bound, None
         if bound is not None:
@@ -282,6 +283,8 @@ class Trainer:
         objective = Objective(model, loader, plan, self.options.penalty)
 
         def losses():
+            if parameters is not trained:
+                parameters.trained[...] = trained.trained
             if bound is not None:
                 sampler.restart()
             return sample_losses(objective, np.random.default_rng(seed))

@@ -1,6 +1,6 @@
 """Training with validation samples: held out once, or in each fold of a cross-validation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from skae.losses import SquaredError
 # on held-out samples if only decoders are trained, or if training resumes.
 N_ERRORS, N_ERRORS_OF_FOLDS, N_ERRORS_OF_DECODERS = 2.25, 2.5, 1.0
 N_HALVES = 2
+MIN_ROUNDED_LOSS = 1e-6  # of scaled samples, for training in single precision
 FEW_GROUPS = 30  # of noisy samples: with fewer, the lower bound of the gain must be positive
 MIN_EVIDENCE = 1.0  # standard errors of the best mean gain, for halves to be worth a training
 N_TRIAL_EPOCHS = 3  # in which samples that look normally distributed must show a gain
@@ -57,20 +58,42 @@ def hold_out(run, validation, excluded=None):
     is better than the start, halves of all samples decide: see `_train_halves`.
     """
     members = [Member(run.state, run.trained_rows, validation)]
+    if _may_round(run, members):
+        members = [replace(members[0], state=run.state.cast(np.float32))]
+    trained = members[0].state
     way = "validation set" if excluded is None else "held-out"
     run.history.record |= {"way": way, "n_validation": len(validation)}
     while run.n_left > 0:
         run.validation_pairs = [(run.state, validation)]
-        begin_phase(run, "training", run.n_left, run.state, excluded)
+        begin_phase(run, "training", run.n_left, trained, excluded)
         n_errors = N_ERRORS
         if run.state.fixed_encoder or run.resumed:
             n_errors = N_ERRORS_OF_DECODERS
-        selector = _train_validated(run, members, n_errors)
+        try:
+            selector = _train_validated(run, members, n_errors)
+        finally:
+            run.state.optimizer["steps"] = trained.optimizer["steps"]
+            if run.history.best_iter and trained is not run.state:
+                run.state.adopt(trained)
         if excluded is not None and _is_doubtful(run, selector):
             _train_halves(run)
             return
         if not _restart_unless_improved(run, members, selector):
             return
+
+
+def _may_round(run, members):
+    """Return whether members are trained in float32 where X is float64.
+
+    An epoch then takes little more than half the time. PCA must leave errors that are large beside
+    rounding errors. What warm starts continue from, and L-BFGS, keep the dtype of X.
+    """
+    options = run.options
+    may_continue = run.resumed or (options.warm_start and len(members) == 1)
+    if may_continue or options.solver.is_lbfgs:
+        return False
+    is_double = run.state.parameters.flat.dtype == np.float64
+    return is_double and bool(np.mean(_validation_losses(run, members)()) > MIN_ROUNDED_LOSS)
 
 
 def train_folds(run, splits, n_errors=N_ERRORS_OF_FOLDS):
@@ -120,6 +143,8 @@ def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):
         elif activation != hidden_activation(fold_state.model.spec):
             fold_state.restart(activation)
         members.append(Member(fold_state, rows, run.rows.part(held_out), held_out))
+    if _may_round(run, members):
+        members = [replace(each, state=each.state.cast(np.float32)) for each in members]
     excluded = run.marks_given(~splits[0][0])
     begin_phase(run, "cross-validation", run.n_left, members[0].state, excluded)
     run.validation_pairs = [(member.state, member.validation) for member in members]

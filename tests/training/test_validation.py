@@ -11,11 +11,13 @@ import pytest
 from runs import make_run, previous_of
 from scipy import stats
 
+from skae import AutoencoderTransformer
 from skae._network.nested import validated_sizes
 from skae._training import validation
 from skae._training.early_stopping import DecoderEpochSelector, EpochSelector
 from skae._training.gain import Gain, gain_lower_bound
 from skae._training.state import start_state
+from skae._training.trainer import Trainer
 from skae._training.validation import (
     cross_validate,
     hold_out,
@@ -33,6 +35,12 @@ OPTIONS = {
     "n_iter_no_change": 30,
     "tol": 0,
 }
+
+
+@pytest.fixture
+def in_float64(monkeypatch):
+    """Train in float64, as the plain loops do that results are compared with."""
+    monkeypatch.setattr(validation, "MIN_ROUNDED_LOSS", np.inf)
 
 
 def make_held_out_run(n_rows=600, **options):
@@ -88,6 +96,7 @@ def best_epoch(losses, n_errors=2.25):
 # ---------------------------------------------------------------- selection
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize(("rate", "averaging"), [(0.01, 0.9), (0.03, 0.0), (0.03, 0.99)])
 def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     run, validation = make_held_out_run(learning_rate_init=rate, averaging=averaging)
@@ -110,6 +119,7 @@ def test_held_out_samples_select_the_epoch_of_a_plain_loop(rate, averaging):
     assert history.gain.lower_bound == gain_lower_bound(before, after, shares, validation.groups)
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("keeps_fold_models", [False, True])
 @pytest.mark.parametrize(
     ("rate", "n_samples", "is_certain"), [(0.03, 400, True), (0.001, 120, False)]
@@ -322,6 +332,7 @@ def test_without_a_good_epoch_training_restarts_with_another_activation(
     assert history.n_before < history.n_iter == len(history.loss_curve) <= 30
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_a_restart_begins_where_a_fit_with_that_activation_does():
     X = noise_of(100)
     options = OPTIONS | {
@@ -477,3 +488,31 @@ def test_so_many_epochs_fall_back_where_they_diverge():
         assert not train_for(run, 4)
     assert len(told) == 1
     assert np.isfinite(run.state.best.flat).all()
+
+
+# ---------------------------------------------------------------- dtypes
+
+
+@pytest.mark.parametrize("n_rows", [120, 600])
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_float64_is_trained_in_float32_where_errors_of_pca_are_large(n_rows, is_exact, monkeypatch):
+    """The model that is kept is float64 and has the exact path of PCA."""
+    trained, real = [], Trainer.objective
+
+    def objective(self, state, rows):
+        trained.append(state.parameters.flat.dtype.name)
+        return real(self, state, rows)
+
+    monkeypatch.setattr(Trainer, "objective", objective)
+    X = curved_rows(n_rows)
+    if is_exact:
+        X = X[:, :3] @ np.ones((3, 5)).cumsum(1) ** [[1], [2], [3]] + 1e-5 * X[:, 3:]
+    options = OPTIONS | {"max_iter": 20, "random_state": 0}
+    model = AutoencoderTransformer(3, **options).fit(X)
+    start = AutoencoderTransformer(3, **options | {"max_iter": 0}).fit(X)
+    assert trained[0] == ("float64" if is_exact else "float32")
+    assert trained[-1] == ("float32" if n_rows == 600 and not is_exact else "float64")
+    assert model.theta_.dtype == model.transform(X).dtype == np.float64
+    assert is_exact or model.best_iter_ > 0
+    components = np.abs(start.components_ @ model.components_.T)
+    assert_allclose(np.sort(components.max(axis=1)), np.ones(3), rtol=1e-12)
