@@ -300,3 +300,9 @@ def test_quoted_names_exist():
             assert quoted in names, f"{Estimator.__name__}: {quoted}"
         for quoted in re.findall(r"``(\w+)=", text):
             assert quoted in names, f"{Estimator.__name__}: {quoted}"
+
+
+@pytest.mark.parametrize("Estimator", ESTIMATORS, ids=lambda E: E.__name__)
+def test_signatures_name_types_instead_of_spelling_them_out(Estimator):
+    for function in (Estimator.__init__, Estimator.fit):
+        assert "numpy._typing" not in str(inspect.signature(function))
