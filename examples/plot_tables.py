@@ -50,6 +50,7 @@ print(f"flagged: {display.flagged_shares['samples']:.1%} of {len(X)} wines")
 
 least_likely = detector.score_samples(X).argmin()
 display = FeatureScoreDisplay.from_estimator(detector, X[least_likely], feature_names=names)
-display.ax_.set_title(f"Mostly the {names[display.order[0]]} make this wine the least likely")
+display.figure_.suptitle(f"Why this wine is the least likely: its {names[display.order[0]]}")
+display.ax_.set_title("")
 print(f"wine {least_likely}: {names[display.order[0]]} contributes most to its score")
 plt.show()
