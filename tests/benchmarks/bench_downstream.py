@@ -289,12 +289,16 @@ def readers_of(cases):
 
 
 def mean_ranks(cases, reader):
-    """Return a dict: the mean rank of each reducer, the critical difference, Friedman's p-value."""
+    """Return a dict: the mean rank of each reducer, the critical difference, Friedman's p-value.
+
+    A reducer that was run on fewer than nine of ten cases is left out.
+    """
     table = {}
     for case in cases:
         if case["k"] and reader in case:
             table.setdefault((case["table"], case["k"]), {})[case["reducer"]] = case[reader]
-    names = list(dict.fromkeys(case["reducer"] for case in cases if case["k"]))
+    names = dict.fromkeys(case["reducer"] for case in cases if case["k"])
+    names = [n for n in names if sum(n in row for row in table.values()) >= 0.9 * len(table)]
     rows = np.array([[row[n] for n in names] for row in table.values() if len(row) == len(names)])
     n_cases, n_names = rows.shape
     ranks = np.array([rankdata(-row) for row in rows]).mean(axis=0)
