@@ -424,7 +424,7 @@ def downstream(results):
 
 UNITS = {"classes": "accuracy", "numbers": "R²"}
 READERS = {"line": "a line", "neighbours": "neighbours", "trees": "trees"}
-SHOWN_BY_SIZE = ("AutoencoderTransformer", "linear_weight=0.1", "linear_weight=1")
+SHOWN_BY_SIZE = ("AutoencoderTransformer", "linear_weight=1")
 
 
 def differences_to(of_pca, cases, reducer, task, reader):
