@@ -14,6 +14,7 @@ from scipy.special import ndtri
 from skae._missing.mixture import Mixture, blocks, responsibilities
 
 MAX_KNOTS = 200
+BLOCK_CELLS = 2**17  # of samples that are filled together
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
 MIN_PROBABILITY = 1e-3  # of a component for a sample, to count in its conditional mean
@@ -95,11 +96,21 @@ class ScoreMixture:
 
         These are integrals over normal scores, by Gauss-Hermite quadrature.
         """
+        filled = np.array(X, np.float64)
+        n_rows = max(BLOCK_CELLS // X.shape[1], 1)
+        for start in range(0, len(X), n_rows):
+            rows = slice(start, start + n_rows)
+            means = self._expected_values(X[rows], missing[rows])
+            np.copyto(filled[rows], means, where=missing[rows])
+        return filled
+
+    def _expected_values(self, X, missing):
+        """Return the conditional means of missing cells, zero for observed ones."""
         cells, shares, centers, deviations = self._conditional_scores(X, missing)
         columns = cells % X.shape[1]
         values = self.maps.backward(centers[:, None] + deviations[:, None] * NODES, columns)
         means = np.bincount(cells, shares * (values @ NODE_WEIGHTS), minlength=X.size)
-        return np.where(missing, means.reshape(X.shape), X)
+        return means.reshape(X.shape)
 
     def _conditional_scores(self, X, missing):
         """Return the conditional distribution of the scores of the missing cells.

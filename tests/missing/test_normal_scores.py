@@ -58,7 +58,7 @@ def test_moments_of_a_lognormal_feature():
     np.testing.assert_allclose(quantiles, 0.6 * norm.ppf([[0.1] * 3, [0.9] * 3]), atol=0.06)
 
 
-def test_several_components_count_by_their_probability():
+def test_several_components_count_by_their_probability(monkeypatch):
     rng = np.random.default_rng(0)
     covariances = np.repeat(np.array([[[1, 0.5], [0.5, 1]]]), 2, axis=0)
     arrays = np.array([0.3, 0.7]), rng.normal(size=(2, 2)), covariances
@@ -69,6 +69,8 @@ def test_several_components_count_by_their_probability():
     expected = Mixture(*arrays)
     found = mixture.conditional_means(X, missing)
     np.testing.assert_allclose(found, expected.conditional_means(X, missing), atol=2e-3)
+    monkeypatch.setattr("skae._missing.normal_scores.BLOCK_CELLS", 7)
+    np.testing.assert_allclose(mixture.conditional_means(X, missing), found, rtol=1e-12)
 
 
 def test_samples_without_missing_cells():
