@@ -187,8 +187,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         `n_samples` times as long.
     noise_variance : {"shared", "per_feature"}, default="shared"
         Whether all features have one noise variance or each has its own. It applies to
-        ``loss="squared_error"``. With "per_feature", training starts as factor analysis instead of
-        probabilistic PCA.
+        ``loss="squared_error"``. With "per_feature", features are standardised, and training starts
+        as factor analysis instead of probabilistic PCA.
     n_samples_bound : int, default=100
         Number of codes that `score_samples` draws for each sample.
 
@@ -211,8 +211,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples.
-    scale_ : ndarray of shape ()
-        Root mean square of the centred training samples, by which centred samples are divided.
+    scale_ : ndarray of shape () or (n_features,)
+        Root mean square of the centred training samples, by which centred samples are divided. It
+        is that of each feature with ``noise_variance="per_feature"``.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
         the code. The networks add a nonlinear part, which they do not show. There is no such
@@ -497,16 +498,18 @@ class VariationalAutoencoder(_BaseAutoencoder):
         plain |= {"sparsity": None, "sparsity_target": 0.5}
         options = read_options(self._parameters() | plain, searches_components=False)
         n_epochs = options.solver.n_iter_no_change + self.kl_warm_up
+        noise_per_feature = self.noise_variance == "per_feature"
+        standardize = noise_per_feature and self.loss == "squared_error"
         return replace(
             options,
-            network=replace(options.network, clips=False),
+            network=replace(options.network, clips=False, standardize=standardize),
             solver=replace(options.solver, n_iter_no_change=n_epochs),
             bound=BoundOptions(
                 kl_weight=float(self.kl_weight),
                 kl_warm_up=int(self.kl_warm_up),
                 free_bits=float(self.free_bits),
                 n_draws=int(self.n_samples),
-                noise_per_feature=self.noise_variance == "per_feature",
+                noise_per_feature=noise_per_feature,
             ),
         )
 

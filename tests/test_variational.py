@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pandas as pd
 import pytest
 from scipy.linalg import subspace_angles
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -375,6 +376,30 @@ def test_samples_cover_new_samples():
     for share in (0.1, 0.5, 0.9):
         below = np.mean(new < np.quantile(drawn, share, axis=0), axis=0)
         assert_allclose(below, share, atol=0.05)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_of_different_units_have_noise_of_their_own(dtype):
+    """The least variance of the noise is a share of that of the feature, not of all of them."""
+    rng = np.random.default_rng(0)
+    units = np.array([1, 1e4, 1e-3, 1])
+    X = ((rng.normal(size=(400, 1)) @ [[1, 2, 1, 1]] + rng.normal(size=(400, 4))) * units).astype(
+        dtype
+    )
+    model = VariationalAutoencoder(1, noise_variance="per_feature", **SMALL | {"max_iter": 0}).fit(
+        X
+    )
+    assert_allclose(np.sqrt(model.noise_variance_) / units, 1, atol=0.15)
+    drawn = model._draw(4000, rng)
+    assert_allclose(drawn.std(axis=0) / X.std(axis=0), 1, atol=0.1)
+    reference = FactorAnalysis(1).fit(X / units).score(X / units) - np.log(units).sum()
+    assert_allclose(model.score(X), reference, atol=0.01)
+    sparse = VariationalAutoencoder(1, noise_variance="per_feature", **SMALL | {"max_iter": 0})
+    assert_allclose(sparse.fit(csr_matrix(X)).score(csr_matrix(X)), model.score(X), rtol=1e-3)
+    for level in (0, 5):
+        for _ in range(6):
+            model.partial_fit(X + (level * units).astype(dtype))
+    assert np.isfinite(model.score(X))
 
 
 def test_samples_of_binary_features_and_of_counts():

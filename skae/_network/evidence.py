@@ -203,7 +203,8 @@ def _constants(model, X):
     """Return the part of log p(x) that depends on the sample alone, and on its units."""
     network = model.network
     if network.n_noise_variances:
-        return -X.shape[1] * math.log(float(model.scaling.scale))
+        scale = model.scaling.scale.astype(np.float64)
+        return -float(np.broadcast_to(np.log(scale), X.shape[1]).sum())
     if network.loss.lowest == 0 and network.loss.highest == np.inf:
         if is_sparse(X):  # the constant of a zero is zero
             constants = np.zeros(len(X))

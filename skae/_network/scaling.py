@@ -79,7 +79,9 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
     is_constant = np.sqrt(variance) <= np.maximum(rounding, np.finfo(X.dtype).tiny)
     variance = np.where(is_constant, 0.0, variance)
-    if per_feature:
+    if per_feature and is_sparse(X):
+        scale = np.where(is_constant, 1.0, np.sqrt(variance))
+    elif per_feature:
         scale = _by_columns(_scales_of_rare_values, X, weights)
         scale = np.maximum(np.maximum(np.sqrt(variance), scale), rounding_errors(X, weights))
         scale = np.where(is_constant, 1.0, scale)

@@ -69,8 +69,8 @@ class NetworkOptions:
 
     @property
     def is_detector(self):
-        """Return whether the network is that of a detector: it alone standardizes each feature."""
-        return self.standardize
+        """Return whether the network is that of a detector: it alone has a bottleneck."""
+        return self.bottleneck
 
     @property
     def is_share(self):

@@ -24,7 +24,7 @@ def should_restart(run, change):
         return True
     network, options = run.state.model.network, run.options
     can_compare = network.linear_path and network.latent_activation.is_identity
-    if change.earlier is None or not can_compare or options.network.standardize:
+    if change.earlier is None or not can_compare or options.network.is_detector:
         return False
     seed = [options.seeds.samples, run.state.optimizer["steps"], 3]
     n_rows = measured_rows(run.rows.X, MAX_COMPARED_ROWS)
@@ -93,13 +93,14 @@ def _widen(model, before):
     if before.input_radius is None:
         return
     shift = (before.scaling.mean - model.scaling.mean) / model.scaling.scale
-    ratio = float(before.scaling.scale / model.scaling.scale)
+    ratios = before.scaling.scale / model.scaling.scale
+    ratio = float(np.max(ratios))
     encoder, encoder_before = model.parameters.path[0], before.parameters.path[0]
     code_ratio = ratio * np.linalg.norm(encoder) / (np.linalg.norm(encoder_before) or 1.0)
     radius = before.input_radius * [ratio, code_ratio]
     radius += np.linalg.norm(shift), np.linalg.norm(shift @ encoder)
     model.input_radius = radius.astype(before.input_radius.dtype)
     if before.box is not None:
-        box = before.box * ratio + shift
+        box = before.box * ratios + shift
         box[::2], box[1::2] = np.minimum(box[::2], 0), np.maximum(box[1::2], 0)
         model.box = box.astype(before.box.dtype)
