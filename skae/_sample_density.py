@@ -274,8 +274,8 @@ def _held_out_likelihood(mixtures, scores, weights, folds):
 def _bandwidth(mixtures, scores, weights, folds):
     """Return the bandwidth with which draws are as far from samples as held-out samples are.
 
-    The distance is the median one to the nearest sample. Cells of columns with repeated values are
-    moved to the nearest of these first.
+    The distance is the median one to the nearest sample, or the mean one if most samples have
+    copies. Cells of columns with repeated values are moved to the nearest of these first.
     """
     distances = np.zeros((len(BANDWIDTHS), len(scores)))
     held_out = np.zeros(len(scores))
@@ -292,7 +292,11 @@ def _bandwidth(mixtures, scores, weights, folds):
     order = np.argsort(held_out)
     middle = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
     median = held_out[order[min(middle, len(order) - 1)]]
-    return BANDWIDTHS[int(np.argmin(np.abs(np.median(distances, axis=1) - median)))]
+    if median > 0:
+        gaps = np.median(distances, axis=1) - median
+    else:
+        gaps = distances.mean(axis=1) - np.average(held_out, weights=weights)
+    return BANDWIDTHS[int(np.argmin(np.abs(gaps)))]
 
 
 def _move_to_repeated(drawn, scores):

@@ -43,7 +43,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
     decode to new samples, and samples have a likelihood.
 
     The linear case is probabilistic PCA, at which training starts. Samples are centred and divided
-    by one number before they enter the networks; reconstructions are in the units of X.
+    by one number, or features by one each if they have a noise variance each, before they enter the
+    networks; reconstructions are in the units of X.
 
     Parameters
     ----------
@@ -211,9 +212,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples.
-    scale_ : ndarray of shape () or (n_features,)
-        Root mean square of the centred training samples, by which centred samples are divided. It
-        is that of each feature with ``noise_variance="per_feature"``.
+    scale_ : ndarray of shape ()
+        Root mean square of the centred training samples, by which centred samples are divided.
+        With ``noise_variance="per_feature"`` it is that of each feature, of shape (n_features,).
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
         the code. The networks add a nonlinear part, which they do not show. There is no such
