@@ -99,6 +99,11 @@ class FillsGaps:
         loss = loss_of(self.loss)
         return self._gaussian.fill(X, missing, (loss.lowest, loss.highest))
 
+    def _refill(self, X, missing, weights):
+        """Return samples filled by the Gaussian of those that have a weight."""
+        loss = loss_of(self.loss)
+        return fit_gaussian(X, missing, weights).fill(X, missing, (loss.lowest, loss.highest))
+
     def _filled(self, X):
         """Return validated samples as Filled."""
         missing = missing_cells(X)

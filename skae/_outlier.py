@@ -726,7 +726,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         if trainer is not None:
             max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
             given = filled.X, weights, result.rows.left_out, max_samples, filled.missing
-            samples = CalibrationSamples(*given)
+            samples = CalibrationSamples(*given, self._refill)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
             attributes["_record"]["n_calibration"] = len(calibration.indices)

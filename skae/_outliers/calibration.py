@@ -1,5 +1,6 @@
 """Calibration: conformal p-values and thresholds from scores of held-out samples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 import math
 from numbers import Integral
@@ -107,7 +108,8 @@ def subsample_weights(weights, max_samples, seed):
 class CalibrationSamples:
     """The samples of a fit; the boolean array `left_out` marks those that were not drawn for it.
 
-    Cells that `missing` marks are filled in X; it is None if there are none.
+    Cells that `missing` marks are filled in X; it is None if there are none. The function `refill`
+    fills those of X, given X, `missing` and the weights of the samples that tell how.
     """
 
     X: np.ndarray
@@ -115,6 +117,18 @@ class CalibrationSamples:
     left_out: np.ndarray
     max_samples: int
     missing: np.ndarray | None = None
+    refill: Callable | None = None
+
+    def filled_by(self, chosen):
+        """Return the samples with missing cells filled by what the chosen samples tell alone.
+
+        Samples that help to fill their own cells are nearer to the model than new ones.
+        """
+        if self.missing is None or not len(chosen):
+            return self
+        weights = np.zeros_like(self.weights)
+        weights[chosen] = self.weights[chosen]
+        return replace(self, X=self.refill(self.X, self.missing, weights))
 
     def scores(self, scorer, chosen):
         """Return the scores of the chosen samples by a scorer."""
@@ -196,16 +210,20 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     folds[is_atom] = np.arange(is_atom.sum()) % n_folds  # atoms are in all folds
     folds[held_out] = HELD_OUT
     chosen = [np.flatnonzero(folds == HELD_OUT)]
-    scores = [samples.scores(scorer, present[chosen[0]])]
+    scores = []
+    if len(chosen[0]):
+        part = samples.filled_by(present[folds != HELD_OUT])
+        scores.append(part.scores(scorer, present[chosen[0]]))
     n_scored = _count_folds(weights, is_atom, weights[chosen[0]].sum(), n_folds)
     calibration_tasks = tasks.calibration(n_scored)
     for k in range(n_folds - 1, n_folds - 1 - n_scored, -1):
-        in_fold = folds == k
-        rows = prepared_rows(X[~in_fold], weights[~in_fold], divides_frequent=True)
-        rows = samples.with_missing(rows, present[~in_fold], result.rows.spread)
+        in_fold, others = folds == k, present[folds != k]
+        part = samples.filled_by(others)
+        rows = prepared_rows(part.X[others], weights[~in_fold], divides_frequent=True)
+        rows = part.with_missing(rows, others, result.rows.spread)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         chosen.append(np.flatnonzero(in_fold & ~is_atom))
-        scores.append(samples.scores(fold_scorer, present[chosen[-1]]))
+        scores.append(part.scores(fold_scorer, present[chosen[-1]]))
     chosen = np.concatenate(chosen)
     if not len(chosen):
         return _calibration(scorer, samples, present)
@@ -226,22 +244,23 @@ def _calibrate_on_splits(samples, result, scorer, trainer, tasks):
     used this split alone. The weight of a sample is divided among the splits that hold it out.
     """
     present, member = result.rows.given, result.rows.member
-    X, weights = samples.X[present], samples.weights[present]
+    weights = samples.weights[present]
     splits = [(trained[member], np.flatnonzero(out[member])) for trained, out in result.rows.splits]
     is_trained = [np.array_equal(trained, ~result.held_out) for trained, _ in splits]
     calibration_tasks = tasks.calibration(len(splits) - sum(is_trained))
     scores = []
     for (trained, held_out), is_result in zip(splits, is_trained):
-        split_scorer = scorer
+        split_scorer, others = scorer, present[trained]
+        part = samples.filled_by(others)
         if not is_result:
-            rows = prepared_rows(X[trained], weights[trained], divides_frequent=True)
-            rows = samples.with_missing(rows, present[trained], result.rows.spread)
+            rows = prepared_rows(part.X[others], weights[trained], divides_frequent=True)
+            rows = part.with_missing(rows, others, result.rows.spread)
             split_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
-        scores.append(samples.scores(split_scorer, present[held_out]))
+        scores.append(part.scores(split_scorer, present[held_out]))
     chosen = np.concatenate([held_out for _, held_out in splits])
     return Calibration(
         np.concatenate(scores),
-        (weights / np.maximum(np.bincount(chosen, minlength=len(X)), 1))[chosen],
+        (weights / np.maximum(np.bincount(chosen, minlength=len(present)), 1))[chosen],
         tie_tolerance(scorer.model.parameters.flat.dtype),
         present[chosen],
     )

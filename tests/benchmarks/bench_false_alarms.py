@@ -13,6 +13,7 @@ the attainable one.
     python bench_false_alarms.py                          # all kinds, 50 to 1000 rows
     python bench_false_alarms.py --n-rows 3000 12000 --draws 4
     python bench_false_alarms.py --kinds binary ratings --output found.json
+    python bench_false_alarms.py --missing 0.2            # a fifth of the cells removed at random
 """
 
 import argparse
@@ -148,10 +149,15 @@ def attainable(scores, rate):
     return below / len(ordered)
 
 
-def measure(kind, n_rows, draw):
-    """Return the share of new rows that is flagged, and what belongs to it."""
+def measure(kind, n_rows, draw, missing=0.0):
+    """Return the share of new rows that is flagged, and what belongs to it.
+
+    `missing` is the share of the cells of all rows that are removed at random.
+    """
     rng = np.random.default_rng([draw, n_rows])
     X, X_new = KINDS[kind](n_rows, rng), KINDS[kind](N_NEW, rng)
+    for rows in (X, X_new) if missing else ():
+        rows[rng.random(rows.shape) < missing] = np.nan
     started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -191,6 +197,7 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--n-rows", nargs="+", type=int, default=[50, 100, 300, 1000])
     parser.add_argument("--draws", type=int, default=5, help="number of draws (5)")
+    parser.add_argument("--missing", type=float, default=0.0, help="share of missing cells (0)")
     parser.add_argument("--output", type=Path, help="JSON file to write, after each line")
     arguments = parser.parse_args()
     results = []
@@ -200,7 +207,9 @@ def main():
     )
     for kind in arguments.kinds:
         for n_rows in arguments.n_rows:
-            draws = [measure(kind, n_rows, draw) for draw in range(arguments.draws)]
+            draws = [
+                measure(kind, n_rows, draw, arguments.missing) for draw in range(arguments.draws)
+            ]
             found = summarise(kind, n_rows, draws)
             results.append(found)
             print(
