@@ -36,6 +36,7 @@ from skae._outliers.robust import (
     weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
+from skae._outliers.shift import latest_quantiles
 from skae._reporting import OutlierReports
 from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
@@ -699,6 +700,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             left_out = (drawn == 0) & (weights > 0) & splits.are_independent
             return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
         rows = super()._training_rows(filled, weights, None, options)
+        self._warn_of_shift(np.zeros(len(filled.X), bool), filled.X, filled)
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
         self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
@@ -748,8 +750,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
-        offset = self._threshold(calibration, scores, weights)
-        return attributes | {"offset_": offset, "_quantiles": None}  # of the first samples alone
+        attributes["offset_"] = self._threshold(calibration, scores, weights)
+        attributes["_quantiles"] = latest_quantiles(self._filled(X).X, self._quantiles)
+        return attributes
 
     def _threshold(self, calibration, scores, weights):
         """Return the threshold: from the calibration, or as a quantile of the training scores."""
@@ -897,10 +900,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             If X has 100 samples or more and differs as a whole from the training samples: the
             middle nine tenths of a feature are apart from those in training or far narrower, as
             after a change of units, or most samples are flagged, of three features or more. The
-            features that moved are named.
+            features that moved are named. Also if most cells of a feature are missing that was
+            complete in training.
         """
         filled = self._validate_filled(X)
         scores = expected_scores(self._scorer, filled.X, filled.missing)
         is_flagged = scores < self.offset_
-        self._warn_of_shift(is_flagged, X, filled.X)
+        self._warn_of_shift(is_flagged, X, filled)
         return np.where(is_flagged, -1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import math
 from numbers import Integral
 from typing import Any
 import warnings
@@ -12,7 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._outliers.calibration import FALSE_ALARM_RATE
-from skae._outliers.explanation import Region, explain, read_features, shares_of_blame
+from skae._outliers.explanation import (
+    Region,
+    explain,
+    missing_in_features,
+    read_features,
+    shares_of_blame,
+)
 from skae._outliers.robust import weighted_quantile
 from skae._outliers.scoring import expected_scores
 from skae._outliers.selection import (
@@ -23,11 +30,13 @@ from skae._outliers.selection import (
     shortage,
     weighted_selection,
 )
-from skae._outliers.shift import MIN_ROWS, warn_of_shift
+from skae._outliers.shift import MIN_ROWS, warn_of_gaps, warn_of_shift
 
 
 class OutlierReports:
     """Mixin with what a detector says of new samples beyond scores and labels."""
+
+    _quantiles = None  # in files of version 0.3
 
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
@@ -96,7 +105,7 @@ class OutlierReports:
             Density of normal new samples divided by that of the training samples, at each sample of
             X, up to a common factor. Greater than zero. None stands for equal laws.
         calibration_density_ratio : array-like of shape (n_held_out,), default=None
-            The same ratio at each calibration sample, which is ``X_train[calibration_indices_]``.
+            The same ratio at each calibration sample, the rows `calibration_indices_` of X_train.
             Either both ratios are given or none.
 
         Returns
@@ -150,7 +159,7 @@ class OutlierReports:
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
-            self._warn_of_shift(scores < self.offset_, X, filled.X)
+            self._warn_of_shift(scores < self.offset_, X, filled)
             p_values = calibration.p_values(scores)
             selected = benjamini_hochberg(p_values, fdr)
         else:
@@ -288,7 +297,8 @@ class OutlierReports:
             - "rank": 1 for the feature with the largest share;
             - "feature": its name;
             - "value" and "expected": its value, and the expected one. Of a one-hot group these are
-              category names, without the name of the group; of another group tuples of floats;
+              category names, without the name of the group; of another group tuples of floats. The
+              value of a missing cell is NaN;
             - "share": its share of the blame, in [0, 1]. If no feature of a sample is to blame, all
               shares are zero.
 
@@ -321,8 +331,8 @@ class OutlierReports:
         >>> bool(2 < explanation["expected"][0] < 4)
         True
         """
-        samples = self._validate(X)
-        names = column_names(self, X)
+        filled = self._validate_filled(X)
+        samples, names = filled.X, column_names(self, X)
         if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
             raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
         if not isinstance(groups, Mapping | None):
@@ -333,6 +343,11 @@ class OutlierReports:
         shares = shares_of_blame(scorer.score_features(samples), typical, features)
         region = Region.of(self._model)
         columns = explain(scorer.score_samples, samples, shares, features, n_features, region)
+        if filled.missing is not None:
+            places = zip(columns["sample"], columns["feature"], strict=True)
+            is_missing = missing_in_features(filled.missing, features)
+            values = zip(columns["value"], (is_missing[place] for place in places), strict=True)
+            columns["value"] = [math.nan if is_gap else value for value, is_gap in values]
         index = getattr(X, "index", None) if hasattr(X, "columns") else None
         if index is not None:
             columns["sample"] = [index[i] for i in columns["sample"]]
@@ -340,12 +355,14 @@ class OutlierReports:
 
     def _warn_of_shift(self, is_flagged, X, filled):
         """Warn if the samples as a whole differ from the training samples."""
-        if len(filled) < MIN_ROWS:
+        if len(filled.X) < MIN_ROWS:
             return
         rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
         total = self._calibration.total
         rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
-        warn_of_shift(is_flagged, rate, total, filled, getattr(self, "_quantiles", None), names)
+        warn_of_shift(is_flagged, rate, total, filled.X, self._quantiles, names)
+        if filled.missing is not None and self.gaussian_ is None:
+            warn_of_gaps(filled.missing, names)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+import warnings
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -60,7 +61,8 @@ class SampleDrawing:
             Samples with NaN in the cells to draw, given the other cells, which stay as they are. A
             variational autoencoder draws codes from their distribution given the observed cells. A
             detector, and other estimators with more than 64 features, draw from the normal
-            distribution by which missing cells of new samples are filled.
+            distribution by which missing cells of new samples are filled: discrete features then do
+            not depend on each other as categories do.
 
         Returns
         -------
@@ -121,9 +123,24 @@ class SampleDrawing:
         """Return samples with missing cells drawn, whose values may still be out of range."""
         if self._sampling_rows is not None and X.shape[1] <= MAX_COLUMNS:
             return self._sample_density.complete(X, missing, rng)
+        if self._sampling_rows is not None:
+            self._warn_of_discrete(missing)
         gaussian = self._gaussian
         Z = np.where(missing, 0, (X - gaussian.mean) / gaussian.scale)
         return gaussian.mixture.draws(Z, missing, 1, rng)[0] * gaussian.scale + gaussian.mean
+
+    def _warn_of_discrete(self, missing):
+        """Warn if cells of discrete features are drawn from a normal distribution."""
+        kinds = self._column_values["values"]
+        is_discrete = np.array([not (kind is None or isinstance(kind, int)) for kind in kinds])
+        n_drawn = np.count_nonzero(is_discrete & missing.any(axis=0))
+        if n_drawn:
+            warnings.warn(
+                f"given has missing cells in {n_drawn} discrete features. As X has more than "
+                f"{MAX_COLUMNS} features, they are drawn from a normal distribution and rounded to "
+                "training values: columns of one category may be all zero, or several of them 1.",
+                stacklevel=4,
+            )
 
     @property
     def _sample_density(self):

@@ -190,6 +190,10 @@ def test_explain_names_the_feature_that_does_not_suit(detector):
     changed = X.copy()
     changed[0, 1] = found["expected"][0]
     assert detector.score_samples(changed)[0] > detector.score_samples(X)[0]
+    changed[0, 1] = np.nan
+    found = detector.explain(changed[:1], n_features=3)
+    assert np.isnan(found["value"][found["feature"] == "x1"]).all()
+    assert np.isfinite(found["value"][found["feature"] != "x1"]).all()
 
 
 @pytest.mark.usefixtures("two_calibration_folds")

@@ -191,3 +191,7 @@ def test_many_features():
     given[:, 35:] = np.nan
     completed = model.sample(given=given, random_state=0)
     assert np.corrcoef(completed[:, 35:].ravel(), X[:, 35:].ravel())[0, 1] > 0.9
+    X[:, 60] = X[:, 60] > 0
+    given[:, 60] = np.nan
+    with pytest.warns(UserWarning, match="missing cells in 1 discrete features"):
+        AutoencoderTransformer(3, **SMALL).fit(X).sample(given=given[:2], random_state=0)

@@ -66,6 +66,7 @@ def test_names_and_values_are_those_of_grid_search_where_training_is_the_same():
     assert search.best_params_ == grid.best_params_
     assert search.best_score_ == pytest.approx(grid.best_score_, abs=0.02)
     assert_array_equal(search.predict_proba(X), grid.predict_proba(X))
+    assert_array_equal(search.decision_function(X), grid.decision_function(X))
     assert_array_equal(search.classes_, grid.classes_)
     assert is_classifier(search)
     assert search.score(X, y) == grid.score(X, y)

@@ -47,6 +47,7 @@ REASONS = {
     "n_iter_no_change": "noisy validation losses need more patience",
     "loss": "the reconstruction error, in the scale of X",
 }
+OF_AUTO = {"hidden_layer_sizes", "learning_rate_init"}  # reasons of the default "auto"
 
 
 def first_sentences(Estimator):
@@ -68,7 +69,8 @@ def rows(names, Estimator):
     for name in names:
         default, note = ours[name].default, ""
         if name in theirs and theirs[name].default != default:
-            reason = REASONS.get(name)
+            is_fixed = name in OF_AUTO and default != "auto"
+            reason = None if is_fixed else REASONS.get(name)
             note = f" In MLPRegressor ``{theirs[name].default!r}``"
             note += f"; here {reason}." if reason else "."
         yield f"   * - ``{name}``\n     - ``{default!r}``\n     - {sentences[name]}{note}"

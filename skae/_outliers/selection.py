@@ -153,6 +153,7 @@ def shortage(n_calibration, p_values, fdr):
         return ""
     return (
         f"fdr={fdr!r} needs at least {n_needed} calibration samples, but there are "
-        f"{n_calibration:.6g}: {found}. Fit to more samples, or choose a larger fdr. Outliers "
-        "among the training samples raise all p-values: leave out those that are known."
+        f"{n_calibration:.6g}: {found}. Hold out more by validation_fraction, fit to more samples, "
+        "or choose a larger fdr. Outliers among the training samples raise all p-values: leave out "
+        "those that are known, but none because the detector flags it."
     )

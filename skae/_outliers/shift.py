@@ -14,6 +14,7 @@ MIN_FLAGGED_SHARE = 0.5
 MIN_DEVIATIONS = 5  # of the share that is flagged from the expected one, in standard deviations
 MIN_SHRINKAGE = 20
 MAX_NAMES = 5
+MAX_MISSING_SHARE = 0.5
 
 
 def is_shifted(is_flagged, rate, n_calibration):
@@ -34,6 +35,11 @@ def are_apart(quantiles, others):
     width = others[3] - others[0]
     shrunk = (width > 0) & (MIN_SHRINKAGE * width < quantiles[2] - quantiles[1])
     return (others[0] > quantiles[3]) | (others[3] < quantiles[0]) | shrunk
+
+
+def latest_quantiles(X, before):
+    """Return the quantiles of the columns of X, or those before if X has few rows."""
+    return column_quantiles(X) if len(X) >= MIN_ROWS else before
 
 
 def warn_of_shift(is_flagged, rate, n_calibration, X, quantiles, names):
@@ -70,6 +76,20 @@ def warn_of_shift(is_flagged, rate, n_calibration, X, quantiles, names):
             "or depend on each other in another way."
         )
     warnings.warn(text.strip(), ShiftedSamplesWarning, stacklevel=4)
+
+
+def warn_of_gaps(missing, names):
+    """Warn if most cells of a feature are missing, of samples after complete training samples."""
+    columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
+    if len(columns):
+        listed = ", ".join(repr(str(names[j])) for j in columns[:MAX_NAMES])
+        more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
+        warnings.warn(
+            f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
+            f"were complete in training: {listed}{more}. Samples are judged by the others alone.",
+            ShiftedSamplesWarning,
+            stacklevel=4,
+        )
 
 
 def _comparison(j, quantiles, others, names):

@@ -66,7 +66,7 @@ def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
         warn_of_shift(flagged(0, 300), 0.05, 500, 0.4 * X[900:] + [40, 0, 3], quantiles, NAMES)
 
 
-def test_the_detector_warns_in_predict_and_select_and_forgets_quantiles_of_a_stream():
+def test_the_detector_warns_in_predict_select_and_partial_fit():
     options = {"max_iter": 3, "early_stopping": False, "criterion": "reconstruction"}
     detector = AutoencoderOutlierDetector(1, random_state=0, **options).fit(X[:300])
     moved = X[900:] * [1, 1, 100]
@@ -79,6 +79,13 @@ def test_the_detector_warns_in_predict_and_select_and_forgets_quantiles_of_a_str
     assert (detector.predict(X[900:]) == 1).mean() > 0.9  # without a warning
     assert (detector.predict(moved[:99]) == -1).mean() > 0.9  # too few to tell
     detector.select(moved, density_ratio=np.ones(300), calibration_density_ratio=np.ones(300))
-    detector.partial_fit(X[300:600])
-    with pytest.warns(ShiftedSamplesWarning, match="samples would be.$"):
+    gaps = X[900:].copy()
+    gaps[:, 1] = np.nan
+    with pytest.warns(ShiftedSamplesWarning, match="in 1 of 3 features, .* in training: 'x1'"):
+        detector.predict(gaps)
+    detector.partial_fit(X[300:600]).partial_fit(X[600:900])  # without a warning
+    with pytest.warns(ShiftedSamplesWarning, match="'x2'"):
         detector.predict(moved)
+    with pytest.warns(ShiftedSamplesWarning, match="1 of 3 features: 'x2'"):
+        detector.partial_fit(moved)
+    detector.partial_fit(moved)  # the last samples were like these
