@@ -37,7 +37,7 @@ def reconstruction_score(
     estimator : object
         Fitted, with `transform` and `inverse_transform`.
     X : array-like of shape (n_samples, n_features)
-        Samples to reconstruct.
+        Samples to reconstruct. Cells with NaN do not count, if the estimator takes them.
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -86,7 +86,7 @@ def reconstruction_scores(
     estimator : object
         Fitted, with `transform` and `inverse_transform`.
     X : array-like of shape (n_samples, n_features)
-        Samples to reconstruct.
+        Samples to reconstruct. Cells with NaN do not count, if the estimator takes them.
     y : Ignored
         Not used, present so that the function is a scorer.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -119,10 +119,10 @@ def reconstruction_scores(
     {'reconstruction_score': 0.995, 'neg_mean_squared_error': -0.006}
     """
     check_reducer(estimator, "reconstruction_scores")
-    X, reconstruction, weights = _reconstruct(estimator, X, sample_weight)
+    X, reconstruction, weights, missing = _reconstruct(estimator, X, sample_weight)
     return {
-        "reconstruction_score": explained_variance(X, reconstruction, weights),
-        "neg_mean_squared_error": -mean_squared_error(X, reconstruction, weights),
+        "reconstruction_score": explained_variance(X, reconstruction, weights, missing),
+        "neg_mean_squared_error": -mean_squared_error(X, reconstruction, weights, missing),
     }
 
 
@@ -388,15 +388,24 @@ def _pca_reconstructions(estimator, X, sizes):
 
 
 def _reconstruct(estimator, X, sample_weight):
-    """Return X as an array, its reconstruction, and the weights of the samples."""
+    """Return X as an array, its reconstruction, the weights of the samples, and missing cells.
+
+    The latter are None if there are none, and zero in X.
+    """
     reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
-    X, weights = _check_samples(X, sample_weight)
-    return X, reconstruction, weights
+    X, weights = _check_samples(X, sample_weight, takes_nan=True)
+    missing = np.isnan(X)
+    if not missing.any():
+        return X, reconstruction, weights, None
+    if missing.all():
+        raise ValueError("X holds nothing but NaN: there is no value to compare.")
+    return np.where(missing, 0, X), reconstruction, weights, missing
 
 
-def _check_samples(X, sample_weight):
+def _check_samples(X, sample_weight, takes_nan=False):
     """Return X as an array, and the weights of the samples, which are ones by default."""
-    X = check_array(X, dtype=[np.float64, np.float32])
+    finite = "allow-nan" if takes_nan else True
+    X = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=finite)
     weights = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, X)
     return X, weights
 
@@ -429,10 +438,15 @@ def check_nested(estimator, caller):
         )
 
 
-def mean_squared_error(X, reconstruction, weights):
-    """Return the mean of (x - x_hat)**2 over features, and over samples by weight."""
-    errors = np.square(X - reconstruction, dtype=np.float64).mean(axis=1)
-    return float(np.average(errors, weights=weights))
+def mean_squared_error(X, reconstruction, weights, missing=None):
+    """Return the mean of (x - x_hat)**2 over features, and over samples by weight.
+
+    Cells that `missing` marks do not count.
+    """
+    errors = np.square(X - reconstruction, dtype=np.float64)
+    if missing is None:
+        return float(np.average(errors.mean(axis=1), weights=weights))
+    return float(np.average(errors, weights=weights[:, None] * ~missing))
 
 
 def explained_variance(X, reconstruction, weights, missing=None):

@@ -34,6 +34,7 @@ from skae.metrics import (
     kl_weight_curve,
     rate_distortion,
     reconstruction_score,
+    reconstruction_scores,
 )
 
 X = load_iris().data
@@ -291,3 +292,16 @@ def test_interpolation_jumps():
         interpolation_jumps(pca, X[:3], X[:4])
     with pytest.raises(TypeError, match="FactorAnalysis has no inverse_transform"):
         interpolation_jumps(FactorAnalysis(2).fit(X), X[:3], X[:3])
+
+
+def test_missing_cells_do_not_count():
+    X = np.random.default_rng(0).normal(size=(80, 4))
+    X[::3, 1] = np.nan
+    model = AutoencoderTransformer(2, hidden_layer_sizes=(6,), max_iter=2, random_state=0).fit(X)
+    assert_allclose(reconstruction_score(model, X), model.score(X), rtol=1e-6)
+    found = reconstruction_scores(model, X)
+    assert_allclose(found["reconstruction_score"], model.score(X), rtol=1e-6)
+    expected = np.nanmean(np.square(X - model.inverse_transform(model.transform(X))))
+    assert_allclose(-found["neg_mean_squared_error"], expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="nothing but NaN"):
+        reconstruction_score(model, np.full((3, X.shape[1]), np.nan))
