@@ -40,8 +40,8 @@ def _autoencoder_of(estimator):
     found = [i for i, (_, step) in enumerate(steps) if _takes_validation_set(step)]
     if len(found) != 1:
         raise ValueError(
-            "estimator must be an autoencoder of skae that takes X_val in fit, or a Pipeline with "
-            f"one of them, got {estimator!r}."
+            "estimator must be an autoencoder of skae, or a Pipeline with one of them as a step of "
+            f"its own, got {estimator!r}. Use GridSearchCV for others."
         )
     autoencoder = steps[found[0]][1]
     return (found[0] if is_pipeline else None), autoencoder

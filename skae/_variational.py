@@ -128,8 +128,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         with more than 5 % of the weight are shared among the folds. `partial_fit` holds out no
         samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples to hold out if there is no cross-validation. L-BFGS and warm
-        starts never use cross-validation.
+        Share of the samples to hold out if there is no cross-validation: one of equal parts, so
+        that 0.3 holds out a third, and 0.4 a half. L-BFGS and warm starts never use
+        cross-validation.
     validation_split : splitter, iterable of (train, test) or None, default=None
         How samples are held out, for those who know better than the data show: a splitter of
         scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of

@@ -200,13 +200,14 @@ class Options:
         if network.is_share or is_sparse or network.n_components <= most:
             return self
         message = f"n_components={network.n_components!r} must be between 1 and {limit}={most}"
+        may_be_sparse = self.bound is None
         if network.linear_path:
-            raise ValueError(
-                f"{message}, with {shape}. More components need linear_path=None or sparsity."
-            )
+            cure = "linear_path=None or sparsity" if may_be_sparse else "linear_path=None"
+            raise ValueError(f"{message}, with {shape}. More components need {cure}.")
+        cure = ", or make the code sparse with sparsity or latent_activation='top_k'"
         warnings.warn(
             f"{message}, with {shape}, or the network may learn to copy the samples. Pass fewer "
-            "components, or make the code sparse with sparsity or latent_activation='top_k'.",
+            f"components{cure if may_be_sparse else ''}.",
             stacklevel=2,
         )
         return self
