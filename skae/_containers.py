@@ -75,8 +75,8 @@ def validate(estimator, X, **options):
 
 
 CURES = {
-    "hold dates": "Turn them into numbers, such as the weekday, the hour or the days since a fixed "
-    "date (in pandas by .dt.dayofweek and the like), or drop them",
+    "hold dates": "Turn them into numbers, such as the hour, the month or the days since the event "
+    "before (in pandas by .dt.hour and the like), or drop them",
     "hold durations": "Turn them into numbers, such as seconds (in pandas by .dt.total_seconds()), "
     "or drop them",
     "are not numeric": "Encode them first, say with OneHotEncoder in a ColumnTransformer, or drop "

@@ -302,7 +302,7 @@ FLOATS = [1.0, 2.0, 4.0]
         (
             pd.DataFrame({"day": [None, *DAYS.date[1:]], "city": [None, "Ulm", "Bonn"]}),
             "hold dates: 'day' (such as '2026-01-03'). Turn them into numbers, such as the "
-            "weekday, the hour or the days since a fixed date (in pandas by .dt.dayofweek and the "
+            "hour, the month or the days since the event before (in pandas by .dt.hour and the "
             "like), or drop them. These columns of X are not numeric: 'city' (such as 'Ulm').",
         ),
     ],
