@@ -292,10 +292,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each component of the code over the training samples, before whitening. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network. In `partial_fit` the variances of all calls are pooled, each measured after its
-        call.
+        Variance of each component of the code over the training samples, before whitening,
+        measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
+        variances of all calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -312,9 +311,8 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         held-out samples are like new ones, and independent except within the groups that are held
         out together. The user guide says how often it was right in simulations.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training samples, over samples and features. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network.
+        Mean squared error of the reconstructed training samples, over samples and features,
+        measured on at most 10,000 of them (1,000 with a large network).
     loss_ : float or None
         Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None

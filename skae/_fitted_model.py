@@ -206,12 +206,11 @@ class FittedModel:
         Returns
         -------
         text : str
-            A table of the layers, and lines on the training: how many samples were trained on and
-            how many were held out, epochs that were run and kept, why training stopped, the hidden
-            activation if it was chosen automatically, the gain over PCA if it was measured (see
-            `gain_over_pca_`), and the time that `fit` took. Hints tell of fewer than 100
-            samples, and of features whose scales differ by a factor of more than 1000 where these
-            are not scaled.
+            A table of the layers, and lines on the training: samples trained on and held out,
+            epochs run and kept, why training stopped, the hidden activation if it was chosen
+            automatically, the gain over PCA if it was measured (see `gain_over_pca_`), and the
+            time that `fit` took. Hints tell of fewer than 100 samples, and of unscaled features
+            whose scales differ by a factor of more than 1000.
 
         Raises
         ------

@@ -319,10 +319,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
         The detector has none.
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each component of the code over the training samples, before whitening. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network. In `partial_fit` the variances of all calls are pooled, each measured after its
-        call.
+        Variance of each component of the code over the training samples, before whitening,
+        measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
+        variances of all calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -339,9 +338,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         held-out samples are like new ones, and independent except within the groups that are held
         out together. The user guide says how often it was right in simulations.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training samples, over samples and features. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network.
+        Mean squared error of the reconstructed training samples, over samples and features,
+        measured on at most 10,000 of them (1,000 with a large network).
     loss_ : float or None
         Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None
@@ -898,11 +896,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Warns
         -----
         ShiftedSamplesWarning
-            If X has 100 samples or more and differs as a whole from the training samples: the
-            middle nine tenths of a feature are apart from those in training or far narrower, as
-            after a change of units, or most samples are flagged, of three features or more. The
-            features that moved are named. Also if most cells of a feature are missing that was
-            complete in training.
+            If X has 100 samples or more and differs as a whole from the training samples: most
+            samples are flagged, or a feature is on another level, far narrower, or missing in
+            most samples. The features are named.
         """
         filled = self._validate_filled(X)
         scores = expected_scores(self._scorer, filled.X, filled.missing)

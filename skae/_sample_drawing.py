@@ -45,11 +45,10 @@ class SampleDrawing:
 
         Values stay in the range of the training samples. Those of a discrete feature are among its
         values, and those of a rounded one have as many decimals. Samples are drawn from kernels
-        around at most 1,000 training samples, which the estimator keeps; the first call chooses
-        the shape and the bandwidth of the kernels by held-out samples. A detector keeps none: it
-        draws codes and residuals from a mixture that `fit` has fitted to them, and decodes the
-        codes. A variational autoencoder draws codes from the standard normal distribution, and
-        noise as its `loss` says.
+        around at most 1,000 training samples, which the estimator keeps; held-out samples choose
+        their shape and bandwidth in the first call. A detector keeps none: it draws codes and
+        residuals from a mixture that `fit` has fitted, and decodes the codes. A variational
+        autoencoder draws codes from the standard normal distribution, and noise as its `loss` says.
 
         Parameters
         ----------

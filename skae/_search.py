@@ -173,14 +173,11 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     It takes a fraction of the time of GridSearchCV, and by default chooses the fewest components
     whose score is within one standard error of the best. With up to 500 training samples in a fold,
-    where a fit alone is a cross-validation, the fold that judges a size also stops its training, so
-    that one network is trained for each size and fold. With more, all sizes are trained on the
-    first fold, and on the others only those that are not clearly worse there: by more than
-    differences between sizes vary over the folds, which PCA tells, and by more than training
-    varies. If a single size is left, it is trained on three folds. Steps of a Pipeline before the
-    autoencoder are fitted once a fold. Arrays of float64 are trained on in float32 where that
-    changes nothing but rounding errors. The smallest code within one standard error of the best one
-    is then trained as usual, on all samples as they are.
+    the fold that judges a size also stops its training. With more, all sizes are trained on the
+    first fold, and on the others only those that are not clearly worse there; a single size that is
+    left is trained on three folds. Steps of a Pipeline before the autoencoder are fitted once a
+    fold. Arrays of float64 are trained on in float32 where that changes nothing but rounding
+    errors. The chosen size is then trained as usual, on all samples as they are.
 
     Parameters
     ----------

@@ -231,10 +231,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
     bounds_ : ndarray of shape (2, n_features) or None
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each component of the code over the training samples, before whitening. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network. In `partial_fit` the variances of all calls are pooled, each measured after its
-        call.
+        Variance of each component of the code over the training samples, before whitening,
+        measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
+        variances of all calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
         order: what is lost if the component is fixed at its mean, scaled so that the sum is the
@@ -244,8 +243,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         ``loss="squared_error"``.
     kl_divergence_ : ndarray of shape (n_components,)
         Divergence of each component from the prior, averaged over the training samples, in nats.
-        With many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a
-        large network. The sum is the rate at which codes tell samples apart.
+        It is measured on at most 10,000 of them (1,000 with a large network). The sum is the rate.
     n_active_components_ : int
         Number of components whose mean varies over the training samples, with a variance above
         0.01. The others have collapsed onto the prior and say nothing.
@@ -255,9 +253,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
     gain_over_pca_bound_ : float or dict or None
         None, like the gain.
     reconstruction_err_ : float
-        Mean squared error of the reconstructed training samples, over samples and features. With
-        many samples it is computed on at most 10,000 evenly spaced ones, at least 1,000 for a large
-        network.
+        Mean squared error of the reconstructed training samples, over samples and features,
+        measured on at most 10,000 of them (1,000 with a large network).
     loss_ : float or None
         Training loss of the last epoch; None if there was no epoch.
     best_loss_ : float or None
