@@ -92,17 +92,16 @@ class FillsGaps:
         error = self.reconstruction_err_ / float(np.square(self.scale_).mean())
         return gaussian_of_model(self._model, self.explained_variance_ratio_, error)
 
-    def _fill(self, X, missing):
+    def _fill(self, X, missing, gaussian=None):
         """Return samples with missing cells filled, within the range of the loss."""
         if missing is None:
             return X
-        loss = loss_of(self.loss)
-        return self._gaussian.fill(X, missing, (loss.lowest, loss.highest))
+        loss, gaussian = loss_of(self.loss), gaussian or self._gaussian
+        return gaussian.fill(X, missing, (loss.lowest, loss.highest))
 
     def _refill(self, X, missing, weights):
         """Return samples filled by the Gaussian of those that have a weight."""
-        loss = loss_of(self.loss)
-        return fit_gaussian(X, missing, weights).fill(X, missing, (loss.lowest, loss.highest))
+        return self._fill(X, missing, fit_gaussian(X, missing, weights))
 
     def _filled(self, X):
         """Return validated samples as Filled."""

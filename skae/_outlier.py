@@ -700,6 +700,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
         rows = super()._training_rows(filled, weights, None, options)
         self._warn_of_shift(np.zeros(len(filled.X), bool), filled.X, filled)
+        self._quantiles = latest_quantiles(filled.X, self._quantiles)
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
         self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
@@ -749,9 +750,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(scorer.density.asdict())
         calibration = self._calibration
         scores, weights = calibration.scores, calibration.weights
-        attributes["offset_"] = self._threshold(calibration, scores, weights)
-        attributes["_quantiles"] = latest_quantiles(self._filled(X).X, self._quantiles)
-        return attributes
+        return attributes | {"offset_": self._threshold(calibration, scores, weights)}
 
     def _threshold(self, calibration, scores, weights):
         """Return the threshold: from the calibration, or as a quantile of the training scores."""

@@ -13,13 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._outliers.calibration import FALSE_ALARM_RATE
-from skae._outliers.explanation import (
-    Region,
-    explain,
-    missing_in_features,
-    read_features,
-    shares_of_blame,
-)
+from skae._outliers.explanation import Region, explain, read_features, shares_of_blame
 from skae._outliers.robust import weighted_quantile
 from skae._outliers.scoring import expected_scores
 from skae._outliers.selection import (
@@ -344,10 +338,12 @@ class OutlierReports:
         region = Region.of(self._model)
         columns = explain(scorer.score_samples, samples, shares, features, n_features, region)
         if filled.missing is not None:
-            places = zip(columns["sample"], columns["feature"], strict=True)
-            is_missing = missing_in_features(filled.missing, features)
-            values = zip(columns["value"], (is_missing[place] for place in places), strict=True)
-            columns["value"] = [math.nan if is_gap else value for value, is_gap in values]
+            members = {feature.name: feature.columns for feature in features}
+            cells = zip(columns["sample"], columns["feature"], columns["value"], strict=True)
+            columns["value"] = [
+                math.nan if filled.missing[i, members[name]].any() else value
+                for i, name, value in cells
+            ]
         index = getattr(X, "index", None) if hasattr(X, "columns") else None
         if index is not None:
             columns["sample"] = [index[i] for i in columns["sample"]]

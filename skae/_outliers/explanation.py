@@ -121,16 +121,6 @@ def explain(score_samples, X, shares, features, n_leading, region):
     }
 
 
-def missing_in_features(missing, features):
-    """Return whether a feature lacks a cell, by the number of the sample and the feature's name."""
-    gaps = [missing[:, feature.columns].any(axis=1) for feature in features]
-    return {
-        (number, feature.name): bool(gap)
-        for feature, of_feature in zip(features, gaps, strict=True)
-        for number, gap in enumerate(of_feature)
-    }
-
-
 def is_one_hot(X, feature):
     """Return whether a feature has several columns, all of them zero or one."""
     return len(feature.columns) > 1 and bool(np.isin(X[:, feature.columns], (0, 1)).all())
