@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._compat import check_sample_weight
+from skae._missing.gaps import missing_cells
 from skae._sparse import column_means
 
 __all__ = [
@@ -394,8 +395,8 @@ def _reconstruct(estimator, X, sample_weight):
     """
     reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
     X, weights = _check_samples(X, sample_weight, takes_nan=True)
-    missing = np.isnan(X)
-    if not missing.any():
+    missing = missing_cells(X)
+    if missing is None:
         return X, reconstruction, weights, None
     if missing.all():
         raise ValueError("X holds nothing but NaN: there is no value to compare.")
