@@ -45,15 +45,17 @@ Method = TypeVar("Method")
 
 
 def is_plain(X, n_columns):
-    """Return whether X has few rows that scikit-learn's validation would return unchanged.
+    """Return whether X is an array without NaN that scikit-learn's validation returns unchanged.
 
-    This takes a tenth of the time of the validation.
+    For one row this takes a tenth of the time of the validation. For many it takes a quarter of
+    that of the validation and of looking for NaN.
     """
     return (
         type(X) is np.ndarray
         and X.ndim == 2
         and X.shape[1] == n_columns
-        and 0 < len(X) <= FEW_ROWS
+        and len(X) > 0
+        and (len(X) <= FEW_ROWS or X.flags.c_contiguous)  # others would be copied
         and X.dtype in FLOATS
         and math.isfinite(np.vdot(X, X))  # scikit-learn tells overflow from NaN
     )

@@ -23,11 +23,9 @@ def missing_cells(X):
     """
     if is_sparse(X):
         return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.isnan(X.sum()):  # also of infinite sums that cancel, which are told apart below
-            return None
-    missing = np.isnan(X)
-    return missing if missing.any() else None
+    with np.errstate(invalid="ignore"):
+        has_none = not X.size or not np.isnan(X.min())
+    return None if has_none else np.isnan(X)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ BLOCK_ROWS, PIECE_ROWS = 512, 4096  # pieces are whole blocks, so that they chan
 MIN_BLOCK_ROWS, MAX_BLOCK_NUMBERS = 32, 2**18  # of a layer that a block is sent through
 MANY_ROWS, LONG_BLOCK_ROWS, LONG_PIECE_ROWS = 2**15, 2048, 2**14  # for small networks
 MAX_PIECES = 16
+ONE_ROW = slice(0, 1)
 MIN_REPEATING_BLOCKS = 4  # for fewer it does not pay to repeat biases and scalings
 
 
@@ -168,6 +169,15 @@ def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
         yield rows, send(X[rows])
 
 
+def send_row(model, X, part, size=None):
+    """Return the output for one row, an array that the next call overwrites."""
+    key = part, size
+    passes = model.single_row_passes
+    if key not in passes:
+        passes[key] = Pass(model, part, size, n_rows=1)
+    return passes[key](X)
+
+
 def each_block(model, X, part, use, size=None):
     """Call `use` with the slice of X and the output of each block.
 
@@ -177,10 +187,7 @@ def each_block(model, X, part, use, size=None):
     wait for each other.
     """
     if len(X) == 1:
-        passes = model.single_row_passes
-        if (part, size) not in passes:
-            passes[part, size] = Pass(model, part, size, n_rows=1)
-        use(slice(0, 1), passes[part, size](X))
+        use(ONE_ROW, send_row(model, X, part, size))
         return
     is_large = model.is_large
     is_long = not is_large and len(X) >= MANY_ROWS
@@ -205,6 +212,8 @@ def each_block(model, X, part, use, size=None):
 def encode(model, X):
     """Return the code of each sample, of the dtype of X."""
     code = np.empty((len(X), model.network.n_components), X.dtype)
+    if len(X) == 1:
+        return np.multiply(send_row(model, X, "encode"), model.code_scale, out=code)
 
     def use(rows, output):
         np.multiply(output, model.code_scale, out=code[rows])
