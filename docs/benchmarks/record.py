@@ -6,8 +6,8 @@ writes docs/benchmarks/speed.json. Without a script the command that the file ho
 
     python docs/benchmarks/record.py speed
 
-A file has what the script wrote, the command, the versions, the machine and how busy that was. The
-page shows every such file that is there.
+A file has what the script wrote, the command with the settings of threads that the environment had,
+the versions, the machine and how busy that was. The page shows every such file that is there.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 
 FOLDER = Path(__file__).parent
 OUTPUT_OPTIONS = {"bench_speed.py": "--json"}
+SETTINGS = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "PYTHON_GIL"
 
 
 def processor():
@@ -48,6 +49,7 @@ def rounded(found):
 def record(script, arguments):
     """Run the script; return its results and the circumstances."""
     busy = os.getloadavg()[0]
+    settings = [f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ]
     with TemporaryDirectory() as folder:
         output = Path(folder, "results.json")
         option = OUTPUT_OPTIONS.get(Path(script).name, "--output")
@@ -56,7 +58,7 @@ def record(script, arguments):
         results = rounded(json.loads(output.read_text(encoding="utf-8")))
     return {
         "script": Path(script).name,
-        "command": shlex.join(["python", script, *arguments]),
+        "command": " ".join([*settings, shlex.join(["python", script, *arguments])]),
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
@@ -80,7 +82,8 @@ def main():
     command = [options.script, *options.arguments]
     if options.script is None:
         kept = json.loads(path.read_text(encoding="utf-8"))["command"]
-        command = shlex.split(kept)[1:]
+        command = shlex.split(kept)
+        command = command[command.index("python") + 1 :]
     found = record(command[0], command[1:])
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
