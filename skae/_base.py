@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 import math
 from numbers import Integral
@@ -18,10 +17,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._compat import CallbackSupportMixin, SuggestsOptions, root_context, take_rows
+from skae._compat import (
+    CallbackSupportMixin,
+    SuggestsOptions,
+    root_context,
+    take_rows,
+    validate_parameters,
+)
 from skae._constraints import CONSTRAINTS
 from skae._containers import FLOATS, FloatArray, features_in_container, floats
-from skae._fitted_model import FittedModel, measured_samples
+from skae._fitted_model import FittedModel
 from skae._incomplete import FillsGaps
 from skae._missing.gaps import Filled
 from skae._network import inference
@@ -34,7 +39,6 @@ from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
 from skae._training.fit import fit, partial_fit
 from skae._training.options import read_options, with_layer_sizes
-from skae._training.state import Previous
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
 from skae._validation import ValidatesSamples, check_directions, check_values, read_splits
@@ -191,57 +195,6 @@ class _BaseAutoencoder(
         """Return the splits of a call of `partial_fit`, None where it holds no samples out."""
         return None
 
-    def _previous(self):
-        """Return the result of the last call of fit or partial_fit."""
-        return Previous(
-            model=replace(self._model, code_scale=self.code_scale_),
-            optimizer=self._optimizer_state,
-            decoder_weights=getattr(self, "_decoder_weights", None),
-            loss_curve=self.loss_curve_,
-            validation_loss_curve=self.validation_loss_curve_,
-            n_samples_seen=self.n_samples_seen_,
-            explained_variance=getattr(self, "explained_variance_", None),
-        )
-
-    def _keep(self, attributes):
-        """Set the fitted attributes."""
-        for name, value in attributes.items():
-            setattr(self, name, value)
-
-    def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
-        """Return the fitted attributes by name: arrays, numbers and plain containers of them.
-
-        Without a trainer they are for a per-epoch preview: nothing is retrained, at most 1,000
-        samples are scored.
-        """
-        model = result.model
-        X, weights = measured_samples(model, X, weights, is_preview=trainer is None)
-        return {
-            "theta_": model.parameters.flat,
-            "architecture_": model.spec,
-            "mean_": model.scaling.mean,
-            "scale_": model.scaling.scale,
-            "code_scale_": model.code_scale,
-            "n_components_": model.network.n_components,
-            "n_layers_": model.network.n_layers + 1,
-            "n_samples_seen_": result.n_samples_seen,
-            "t_": result.optimizer["steps"],
-            "explained_variance_ratio_": result.explained_variance_ratio,
-            "explained_variance_": result.explained_variance,
-            "reconstruction_err_": self._reconstruction_error(model, X, weights),
-            "_optimizer_state": result.optimizer,
-            "_decoder_weights": result.decoder_weights,
-            "_columns_read": model.columns_read,
-            "_box": model.box,
-            "reach_": model.input_radius,
-            "_code_deviations": result.code_deviations if self.whiten else None,
-            "_record": result.record,
-        } | result.history.fitted_attributes()
-
-    def _updated_attributes(self, result, X, weights, trainer):
-        """Return the fitted attributes after a later `partial_fit`."""
-        return self._fitted_attributes(result, X, weights, trainer)
-
     # ---------------------------------------------------------------- callbacks
 
     def _tasks(self, context, given, validated, rows, n_further=0):
@@ -319,6 +272,90 @@ class _BaseAutoencoder(
         return -exporter.squared_errors(self._model, X)
 
     # ---------------------------------------------------------------- public
+
+    @validate_parameters
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the autoencoder to X; a detector also sets its threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples, at least two.
+        y : array-like of shape (n_samples,), default=None
+            Passed to `validation_split`, if that is a splitter; otherwise not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
+        groups : array-like of shape (n_samples,), default=None
+            Label of the group of each sample, such as the patient it was measured on. A group is
+            never split: its samples are all trained on or all held out. None looks for copies and
+            for the order of a series. Unused without held-out samples.
+        X_val : array-like of shape (n_samples_val, n_features), default=None
+            Validation set that replaces the held-out samples: training stops when the loss on
+            it no longer improves, and the parameters that are best on it are kept.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute, or if
+            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
+        """
+        return self._fit(X, y, sample_weight, groups, X_val=X_val)
+
+    @available_without_lbfgs
+    @validate_parameters
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one pass over X, continuing from previous calls.
+
+        Mean, scale and, with a linear path, PCA follow from the first call. While PCA of all
+        samples so far is better on new samples than the model, training starts anew from that PCA.
+        It also starts anew if samples stay on another level or scale than those before. See the
+        guide on scaling out.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training samples, at least two in the first call.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples. A sample of weight zero is ignored. None stands for equal
+            weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, another argument or a parameter is invalid. The estimator is then unchanged.
+        TypeError
+            If an instance passed as a parameter lacks a required method or attribute. The
+            estimator is then unchanged.
+        """
+        return self._partial_fit(X, sample_weight)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Encode X.

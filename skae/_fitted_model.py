@@ -1,5 +1,6 @@
 """The fitted state of an estimator: model, views of the parameters, notebooks and files."""
 
+from dataclasses import replace
 import html
 import threading
 from typing import Any
@@ -16,8 +17,10 @@ from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
 from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
+from skae._training.callbacks import NULL_TASKS
 from skae._training.gain import Gain
 from skae._training.report import hint_lines, scale_record, time_lines, training_lines
+from skae._training.state import Previous
 
 STATE = (
     "architecture_",
@@ -140,6 +143,59 @@ class FittedModel:
     def bounds_(self) -> NDArray[np.float64] | None:
         """Minimum and maximum of the reconstruction for each feature, or None."""
         return self._fitted_model().bounds
+
+    # ---------------------------------------------------------------- results of fits
+
+    def _previous(self):
+        """Return the result of the last call of fit or partial_fit."""
+        return Previous(
+            model=replace(self._model, code_scale=self.code_scale_),
+            optimizer=self._optimizer_state,
+            decoder_weights=getattr(self, "_decoder_weights", None),
+            loss_curve=self.loss_curve_,
+            validation_loss_curve=self.validation_loss_curve_,
+            n_samples_seen=self.n_samples_seen_,
+            explained_variance=getattr(self, "explained_variance_", None),
+        )
+
+    def _keep(self, attributes):
+        """Set the fitted attributes."""
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
+        """Return the fitted attributes by name: arrays, numbers and plain containers of them.
+
+        Without a trainer they are for a per-epoch preview: nothing is retrained, at most 1,000
+        samples are scored.
+        """
+        model = result.model
+        X, weights = measured_samples(model, X, weights, is_preview=trainer is None)
+        return {
+            "theta_": model.parameters.flat,
+            "architecture_": model.spec,
+            "mean_": model.scaling.mean,
+            "scale_": model.scaling.scale,
+            "code_scale_": model.code_scale,
+            "n_components_": model.network.n_components,
+            "n_layers_": model.network.n_layers + 1,
+            "n_samples_seen_": result.n_samples_seen,
+            "t_": result.optimizer["steps"],
+            "explained_variance_ratio_": result.explained_variance_ratio,
+            "explained_variance_": result.explained_variance,
+            "reconstruction_err_": self._reconstruction_error(model, X, weights),
+            "_optimizer_state": result.optimizer,
+            "_decoder_weights": result.decoder_weights,
+            "_columns_read": model.columns_read,
+            "_box": model.box,
+            "reach_": model.input_radius,
+            "_code_deviations": result.code_deviations if self.whiten else None,
+            "_record": result.record,
+        } | result.history.fitted_attributes()
+
+    def _updated_attributes(self, result, X, weights, trainer):
+        """Return the fitted attributes after a later `partial_fit`."""
+        return self._fitted_attributes(result, X, weights, trainer)
 
     # ---------------------------------------------------------------- in notebooks
 

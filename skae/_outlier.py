@@ -536,50 +536,6 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         self.max_samples = max_samples
         self.novelty = novelty
 
-    @validate_parameters
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the autoencoder to X and set the threshold.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples, at least two.
-        y : array-like of shape (n_samples,), default=None
-            Passed to `validation_split`, if that is a splitter; otherwise not used.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A sample of weight zero is ignored. None stands for equal
-            weights.
-        groups : array-like of shape (n_samples,), default=None
-            Label of the group of each sample, such as the patient it was measured on. A group is
-            never split: its samples are all trained on or all held out. None looks for copies and
-            for the order of a series. Unused without held-out samples.
-        X_val : array-like of shape (n_samples_val, n_features), default=None
-            Validation set that replaces the held-out samples: training stops when the loss on
-            it no longer improves, and the parameters that are best on it are kept.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, another argument or a parameter is invalid. The estimator is then unchanged.
-        TypeError
-            If an instance passed as a parameter lacks a required method or attribute, or if
-            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
-        """
-        return self._fit(X, y, sample_weight, groups, X_val=X_val)
-
     @available_without_lbfgs
     @validate_parameters
     def partial_fit(

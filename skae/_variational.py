@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skae._base import (
-    _BaseAutoencoder,
-    available_without_lbfgs,
-    warn_convergence,
-)
-from skae._compat import Interval, Offers, StrOptions, validate_parameters
+from skae._base import _BaseAutoencoder, warn_convergence
+from skae._compat import Interval, Offers, StrOptions
 from skae._constraints import CONSTRAINTS
 from skae._containers import FloatArray, Splits
 from skae._fitted_model import measured_samples
@@ -398,92 +394,6 @@ class VariationalAutoencoder(_BaseAutoencoder):
         self.noise_variance = noise_variance
         self.n_samples_bound = n_samples_bound
 
-    @validate_parameters
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
-    ) -> Self:
-        """Fit the autoencoder to X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples, at least two.
-        y : array-like of shape (n_samples,), default=None
-            Passed to `validation_split`, if that is a splitter; otherwise not used.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A sample of weight zero is ignored. None stands for equal
-            weights.
-        groups : array-like of shape (n_samples,), default=None
-            Label of the group of each sample, such as the patient it was measured on. A group is
-            never split: its samples are all trained on or all held out. None looks for copies and
-            for the order of a series. Unused without held-out samples.
-        X_val : array-like of shape (n_samples_val, n_features), default=None
-            Validation set that replaces the held-out samples: training stops when the loss on
-            it no longer improves, and the parameters that are best on it are kept.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, another argument or a parameter is invalid. The estimator is then unchanged.
-        TypeError
-            If an instance passed as a parameter lacks a required method or attribute, or if
-            `groups` mixes labels that cannot be compared. The estimator is then unchanged.
-        """
-        self._fit(X, y, sample_weight, groups, X_val=X_val)
-        self._warn_if_collapsed()
-        return self
-
-    @available_without_lbfgs
-    @validate_parameters
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Train for one pass over X, continuing from previous calls.
-
-        Mean, scale and, with a linear path, PCA follow from the first call. While PCA of all
-        samples so far is better on new samples than the model, training starts anew from that PCA.
-        It also starts anew if samples stay on another level or scale than those before. See the
-        guide on scaling out.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples, at least two in the first call.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples. A sample of weight zero is ignored. None stands for equal
-            weights.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X, another argument or a parameter is invalid. The estimator is then unchanged.
-        TypeError
-            If an instance passed as a parameter lacks a required method or attribute. The
-            estimator is then unchanged.
-        """
-        return self._partial_fit(X, sample_weight)
-
     # ---------------------------------------------------------------- fitting
 
     def _options(self):
@@ -526,6 +436,12 @@ class VariationalAutoencoder(_BaseAutoencoder):
             v = noise_variances(theta) * np.square(model.scaling.scale)
             fitted["noise_variance_"] = np.broadcast_to(v, X.shape[1]).copy()
         return fitted
+
+    def _fit(self, *samples, **others):
+        """Fit as the base class does; warn if the code says nothing about the samples."""
+        super()._fit(*samples, **others)
+        self._warn_if_collapsed()
+        return self
 
     def _warn_if_collapsed(self):
         """Warn if the code says nothing about the samples."""
