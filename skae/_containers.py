@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from skae._compat import container_library, in_container
+from skae._network.scaling import listed
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
@@ -66,11 +67,10 @@ def validate(estimator, X, **options):
             reason = "X has columns of kinds that have no common dtype"
         sentences = [reason]
         for noun, cure in CURES.items():
-            columns = [(name, value) for name, value in found if _noun(value) == noun]
-            named = ", ".join(f"{name!r} (such as {str(value)!r})" for name, value in columns[:5])
-            more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+            columns = [(name, str(value)) for name, value in found if _noun(value) == noun]
             if columns:
-                sentences.append(f"These columns of X {noun}: {named}{more}. {cure}")
+                named = listed([f"{name!r} (such as {value!r})" for name, value in columns])
+                sentences.append(f"These columns of X {noun}: {named}. {cure}")
         raise kind(". ".join(sentences) + ".") from error
 
 

@@ -16,6 +16,7 @@ MAX_REPEATED_BYTES = 2**20  # of a repeated row: half of a core's cache
 MIN_SHARED_NUMBERS, MAX_JOBS = 2**22, 8  # larger data are summed in jobs
 MAX_SORTED_NUMBERS = 2**18  # of columns that are sorted at once
 COMPARED_ROWS, MIN_COMPARED_ROWS = 1000, 20
+MAX_LISTED = 5  # names in a message
 MIN_USUAL_SHARE = 0.75  # of the samples with the same value; other values are then rare
 
 
@@ -228,14 +229,19 @@ def warn_of_another_scale(X_val, X, names):
     columns = columns_on_another_scale(X, X_val)
     if not len(columns):
         return
-    named = ", ".join(str(name) for name in names[columns[:5]])
-    more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+    named = listed([str(name) for name in names[columns]])
     warnings.warn(
         f"X_val is on another scale than X in {len(columns)} of {X.shape[1]} features: "
-        f"{named}{more}. Transform X_val in the same way as X; a Pipeline does so only with "
+        f"{named}. Transform X_val in the same way as X; a Pipeline does so only with "
         'transform_input=["X_val"].',
         stacklevel=3,
     )
+
+
+def listed(texts, separator=", "):
+    """Return the first five texts joined, and how many more there are."""
+    more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
+    return separator.join(texts[:MAX_LISTED]) + more
 
 
 def column_quantiles(X):

@@ -40,7 +40,7 @@ def unfinished_warning(record, losses, solver):
     noun = "training" if record["way"] == "plain" else "validation"
     return (
         f"Training stopped at max_iter={solver.max_iter}, but the {noun} loss was still falling, "
-        f"by {_percent(fall, 1)} in the last {n_last} epochs. Raise max_iter."
+        f"by {_percent(fall)} in the last {n_last} epochs. Raise max_iter."
     )
 
 
@@ -87,7 +87,7 @@ def hint_lines(record):
     if "scale_ratio" in record:
         lines.append(
             f"Hint: scales of the features differ by a factor of {record['scale_ratio']:,.0f}; "
-            f"{record['largest']!r} has {_percent(record['largest_share'], 1)} of the variance and "
+            f"{record['largest']!r} has {_percent(record['largest_share'])} of the variance and "
             "decides what is reconstructed. If units differ, put a StandardScaler in front."
         )
     return lines
@@ -136,5 +136,5 @@ def _seconds(seconds):
     return f"{seconds / 60:.1f} min"
 
 
-def _percent(share, n_digits=0):
-    return f"{100 * share:.{n_digits}f} %"
+def _percent(share):
+    return f"{100 * share:.1f} %"
