@@ -16,7 +16,6 @@ from skae._missing.gaps import missing_cells
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
-from skae._outliers.drawing import draw_from_density
 from skae._sample_density import MAX_COLUMNS, fit_sample_density
 from skae._sampling import evenly_spaced, generator
 
@@ -110,7 +109,7 @@ class SampleDrawing:
                 "a VariationalAutoencoder."
             )
         state = self._sampling_density
-        drawn = draw_from_density(Density.from_dict(state["density"]), n_samples, rng)
+        drawn = Density.from_dict(state["density"]).draw(n_samples, rng)
         drawn *= state["scale"]
         drawn += state["mean"]
         code, residuals = np.split(drawn, [self.n_components_], axis=1)

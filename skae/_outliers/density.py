@@ -6,7 +6,13 @@ import math
 import numpy as np
 from scipy.special import logsumexp
 
-from skae._outliers.mixture import Mixture, best_n_components, fit_mixture, fit_mixtures
+from skae._outliers.mixture import (
+    Mixture,
+    best_n_components,
+    fit_mixture,
+    fit_mixtures,
+    shrink_variances,
+)
 from skae._outliers.prototypes import Prototypes, fit_prototypes
 from skae._outliers.robust import leading_axes
 
@@ -80,6 +86,24 @@ class Density:
             rest = np.square(T - P @ self.axes.T).sum(axis=1)
             result -= 0.5 * rest / self.rest_variance
             result -= 0.5 * self._n_rest(T) * math.log(2 * math.pi * self.rest_variance)
+        return result
+
+    def draw(self, n_samples, rng):
+        """Return independent straightened samples; each mixture has the same share of them."""
+        axes = self.axes
+        if axes is None:
+            axes = np.eye(self.mixtures[0].means.shape[1])
+        n_features, n_axes = axes.shape
+        which = rng.integers(len(self.mixtures), size=n_samples)
+        along = np.empty((n_samples, n_axes))
+        for k, mixture in enumerate(self.mixtures):
+            chosen = which == k
+            along[chosen] = mixture.draw(int(chosen.sum()), rng)
+        result = along @ axes.T
+        if n_axes < n_features:
+            rest = rng.standard_normal(result.shape)
+            rest -= (rest @ axes) @ axes.T
+            result += np.sqrt(self.rest_variance) * rest
         return result
 
     def contributions(self, T):
@@ -170,7 +194,9 @@ def fit_density(basis, T, weights, trust, resolution, settings):
         P = T @ axes
         along = float(shares @ np.square(P).sum(axis=1))
         across = float(shares @ np.einsum("ij,ij->i", T, T)) - along
-        rest_variance = shrink_rest(across, along, T.shape[1], axes.shape[1], levels[1].sum())
+        n_axes, total = axes.shape[1], levels[1].sum()
+        rest_variance = max(across, 0.0) / max(T.shape[1] - n_axes, 1)
+        rest_variance = shrink_variances(rest_variance, along / n_axes, n_axes, total)
         rest_variance += float(resolution.mean())
         floor = (axes * resolution[:, None]).T @ axes
     else:
@@ -186,13 +212,6 @@ def fit_density(basis, T, weights, trust, resolution, settings):
         n_prototypes = min(n_prototypes, MAX_PROTOTYPES, len(P))
         mixtures.append(fit_prototypes(P, weights, n_prototypes, rng, np.diag(floor)))
     return Density(basis, axes, rest_variance, mixtures).normalized()
-
-
-def shrink_rest(across, along, n_features, n_axes, total):
-    """Return the variance across the axes, shrunk towards that along them."""
-    shrinkage = (n_axes + 1) / (total + n_axes + 1)
-    variance = max(across, 0.0) / max(n_features - n_axes, 1)
-    return (1 - shrinkage) * variance + (shrinkage + 1e-3) * along / n_axes + 1e-9
 
 
 def _level_sizes(P, levels, rng, floor):

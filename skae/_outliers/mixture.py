@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 MIN_RESPONSIBILITY = 1e-12  # below, a sample adds nothing to the squares of a component
 N_EM_ITERATIONS, N_KMEANS_ITERATIONS = 15, 10
@@ -13,8 +13,45 @@ N_FOLDS = 5  # that choose the number of components
 MAX_STACKED_NUMBERS = 2**15  # of samples times components, of mixtures that are fitted together
 
 
+class Components:
+    """What mixtures share that have `counts` and can compute `log_joint`."""
+
+    @property
+    def shares(self):
+        """Return s_j, the probability of each component."""
+        return (self.counts + 1) / (self.counts.sum() + len(self.counts))
+
+    def log_density(self, X):
+        """Return log p of each sample."""
+        return logsumexp(self.log_joint(X), axis=1)
+
+    def sample(self, n_samples, rng):
+        """Return samples of p, in the order of the components.
+
+        The number of each component is its share of n_samples, rounded up or down.
+        """
+        bounds = np.rint(n_samples * np.cumsum(self.shares)).astype(int)
+        n_drawn = np.diff(bounds, prepend=0)
+        return self.sample_of(np.repeat(np.arange(len(n_drawn)), n_drawn), rng)
+
+    def draw(self, n_samples, rng):
+        """Return independent samples of p."""
+        return self.sample_of(rng.choice(len(self.shares), n_samples, p=self.shares), rng)
+
+    def update(self, X, weights, decay):
+        """Return the mixture after one step of expectation maximisation on new samples.
+
+        The earlier sufficient statistics are multiplied by `decay` (stepwise expectation
+        maximisation; Cappé & Moulines, 2009, J. Royal Statistical Society B 71).
+        """
+        new = self.statistics(X, softmax(self.log_joint(X), axis=1) * weights[:, None])
+        earlier = self.counts, self.sums, self.squares
+        updated = (decay * a + b for a, b in zip(earlier, new, strict=True))
+        return self.maximise(*updated, self.floor)
+
+
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(Components):
     """p(x) = sum_j s_j N(x; m_j, C_j), with the sufficient statistics that it follows from.
 
     `counts`, `sums` and `squares` are these statistics: sum_i r_ij, sum_i r_ij x_i and
@@ -34,11 +71,6 @@ class Mixture:
     floor: np.ndarray | float = 0.0
 
     @property
-    def shares(self):
-        """Return s_j, the probability of each component."""
-        return (self.counts + 1) / (self.counts.sum() + len(self.counts))
-
-    @property
     def covariances(self):
         """Return C_j, ndarray of shape (n_components, n_features, n_features)."""
         return np.linalg.inv(self.roots @ self.roots.transpose(0, 2, 1))
@@ -52,15 +84,6 @@ class Mixture:
             result[:, j] = -0.5 * np.einsum("ij,ij->i", whitened, whitened)
         result += self.log_norms
         return result
-
-    def log_density(self, X):
-        """Return log p of each sample."""
-        return logsumexp(self.log_joint(X), axis=1)
-
-    def sample(self, n_samples, rng):
-        """Return samples of p, in the order of the components; these occur by their shares."""
-        n_drawn = draws_of_shares(self.shares, n_samples)
-        return self.sample_of(np.repeat(np.arange(len(n_drawn)), n_drawn), rng)
 
     def sample_of(self, component, rng):
         """Return a sample of each of the given components, an array of their numbers."""
@@ -89,48 +112,58 @@ class Mixture:
         result += ((density - result.sum(axis=1)) / result.shape[1])[:, None]
         return result
 
-    def update(self, X, weights, decay):
-        """Return the mixture after one step of expectation maximisation on new samples.
+    @staticmethod
+    def statistics(X, weighted):
+        """Return counts, sums and squares, given the weight of each sample in each component."""
+        squares = []
+        for of_component in weighted.T:
+            is_near = of_component > MIN_RESPONSIBILITY
+            near = X[is_near]
+            squares.append((near * of_component[is_near, None]).T @ near)
+        return weighted.sum(axis=0), weighted.T @ X, np.stack(squares)
 
-        The earlier sufficient statistics are multiplied by `decay` (stepwise expectation
-        maximisation; Cappé & Moulines, 2009, J. Royal Statistical Society B 71).
+    @staticmethod
+    def maximise(counts, sums, squares, floor):
+        """Return the most probable mixture, given sufficient statistics: the maximisation step.
+
+        The arrays may have a further axis in front, for several mixtures.
         """
-        new = _sufficient_statistics(X, weights, _responsibilities(self, X))
-        earlier = self.counts, self.sums, self.squares
-        updated = (decay * a + b for a, b in zip(earlier, new, strict=True))
-        return _maximise(*updated, self.floor)
+        total = counts.sum(axis=-1)[..., None]
+        n_components, n_features = sums.shape[-2:]
+        prior_count = n_features + 1
+        means = sums / (counts + 1e-12)[..., None]
+        scatters = squares - sums[..., :, None] * means[..., None, :]
+        pooled = scatters.sum(axis=-3) / total[..., None]
+        diagonal = (..., *np.diag_indices(n_features))
+        variances = pooled[diagonal]
+        mean_variance = np.maximum(variances.mean(axis=-1), 0.0)[..., None]
+        pooled *= (total / (total + prior_count))[..., None]
+        pooled[diagonal] = shrink_variances(variances, mean_variance, n_features, total)
+        covariances = scatters + prior_count * pooled[..., None, :, :]
+        covariances /= (counts + prior_count)[..., None, None]
+        covariances += floor
+        factors = np.linalg.cholesky(covariances)
+        roots = np.linalg.inv(factors).swapaxes(-1, -2)
+        log_norms = np.log((counts + 1) / (total + n_components))
+        log_norms -= np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+        log_norms -= 0.5 * n_features * math.log(2 * math.pi)
+        return Mixture(counts, sums, squares, means, roots, log_norms, floor)
 
 
 def fit_mixture(X, weights, n_components, rng, floor=0.0):
-    """Fit a mixture by expectation maximisation, starting from k-means.
+    """Return a mixture of weighted samples: see `fit_mixtures`."""
+    return fit_mixtures(X, weights[None], n_components, rng, floor)[0]
+
+
+def fit_mixtures(X, weights, n_components, rng, floor=0.0):
+    """Fit a mixture for each row of weights by expectation maximisation, starting from k-means.
 
     Each covariance is shrunk towards the pooled one, which counts as n_features + 1 samples, and
     the pooled one towards a multiple of the identity: the maximum a posteriori estimate of
     Fraley & Raftery, 2007, J. Classification 24, section 3. The `floor` is then added to it. A
     weight of two counts as two copies.
     """
-    if n_components * X.size <= MAX_STACKED_NUMBERS:
-        return fit_mixtures(X, weights[None], n_components, rng, floor)[0]
-    _, labels = kmeans(X, weights, n_components, rng)
-    responsibilities = np.eye(n_components)[labels]
-    mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities), floor)
-    for _ in range(N_EM_ITERATIONS if n_components > 1 else 0):
-        responsibilities = _responsibilities(mixture, X)
-        mixture = _maximise(*_sufficient_statistics(X, weights, responsibilities), floor)
-    return mixture
-
-
-def fit_mixtures(X, weights, n_components, rng, floor=0.0):
-    """Return mixtures of the same samples with several rows of weights: see `fit_mixture`.
-
-    Small ones are fitted together, which takes a fraction of the time.
-    """
-    if n_components * X.size <= MAX_STACKED_NUMBERS:
-        draws = rng.random((len(weights), n_components))
-        stack = _fit_stack(X, weights, draws, floor)
-        arrays = stack.counts, stack.sums, stack.squares, stack.means, stack.roots, stack.log_norms
-        return [Mixture(*member, floor) for member in zip(*arrays)]
-    return [fit_mixture(X, row, n_components, rng, floor) for row in weights]
+    return _fit(X, weights, rng.random((len(weights), n_components)), floor)
 
 
 def best_n_components(X, weights, candidates, rng, floor=0.0):
@@ -140,32 +173,39 @@ def best_n_components(X, weights, candidates, rng, floor=0.0):
     is_learned = folds != np.arange(N_FOLDS)[:, None]
     likelihoods = []
     for n_components in candidates:
-        n_together = max(MAX_STACKED_NUMBERS // (n_components * X.size), 1)
-        draws = np.random.default_rng(seed).random(n_components)
-        total = 0.0
-        for start in range(0, N_FOLDS, n_together):
-            learned = is_learned[start : start + n_together]
-            starts = np.tile(draws, (len(learned), 1))
-            stack = _fit_stack(X, np.where(learned, weights, 0.0), starts, floor)
-            total += np.where(learned, 0.0, weights * logsumexp(_joint(stack, X), axis=1)).sum()
-        likelihoods.append(total)
+        draws = np.tile(np.random.default_rng(seed).random(n_components), (N_FOLDS, 1))
+        mixtures = _fit(X, np.where(is_learned, weights, 0.0), draws, floor)
+        found = zip(mixtures, ~is_learned)
+        likelihoods.append(sum(weights[out] @ each.log_density(X[out]) for each, out in found))
     return candidates[int(np.argmax(likelihoods))]
 
 
-def _fit_stack(X, weights, draws, floor):
-    """Return a Mixture whose arrays have one more axis, for rows of weights and random numbers."""
-    is_of = _stacked_labels(X, weights, draws)[:, None] == np.arange(draws.shape[1])[:, None]
-    stack = _maximise(*_stacked_statistics(X, is_of * weights[:, None]), floor)
-    for _ in range(N_EM_ITERATIONS if draws.shape[1] > 1 else 0):
-        joint = _joint(stack, X)
-        joint -= joint.max(axis=1, keepdims=True)
-        np.exp(joint, out=joint)
-        joint *= (weights / joint.sum(axis=1))[:, None]
-        stack = _maximise(*_stacked_statistics(X, joint), floor)
-    return stack
+def _fit(X, weights, draws, floor):
+    """Return a mixture for each row of weights, and of random numbers that k-means starts with.
+
+    Small ones are fitted together, which takes a fraction of the time.
+    """
+    n_components = draws.shape[1]
+    n_iterations = N_EM_ITERATIONS if n_components > 1 else 0
+    if n_components * X.size > MAX_STACKED_NUMBERS and len(weights) > 1:
+        rows = zip(weights, draws)
+        return [_fit(X, own[None], numbers[None], floor)[0] for own, numbers in rows]
+    _, labels = kmeans(X, weights, draws)
+    weighted = (labels[:, None] == np.arange(n_components)[:, None]) * weights[:, None]
+    if n_components * X.size > MAX_STACKED_NUMBERS:
+        mixture = Mixture.maximise(*Mixture.statistics(X, weighted[0].T), floor)
+        for _ in range(n_iterations):
+            mixture = mixture.update(X, weights[0], decay=0.0)
+        return [mixture]
+    stack = Mixture.maximise(*_stacked_statistics(X, weighted), floor)
+    for _ in range(n_iterations):
+        weighted = softmax(_stacked_joint(stack, X), axis=1) * weights[:, None]
+        stack = Mixture.maximise(*_stacked_statistics(X, weighted), floor)
+    arrays = stack.counts, stack.sums, stack.squares, stack.means, stack.roots, stack.log_norms
+    return [Mixture(*member, floor) for member in zip(*arrays)]
 
 
-def _joint(stack, X):
+def _stacked_joint(stack, X):
     """Return log(s_j N(x_i; m_j, C_j)), of the shape (n_mixtures, n_components, n_samples)."""
     whitened = X @ stack.roots
     whitened -= stack.means[..., None, :] @ stack.roots
@@ -178,10 +218,19 @@ def _stacked_statistics(X, weighted):
     return weighted.sum(axis=-1), weighted @ X, squares
 
 
-def _stacked_labels(X, weights, draws):
-    """Return the labels of `kmeans` for each row of weights and random numbers."""
+def shrink_variances(variances, mean, n_axes, total):
+    """Return variances of `total` samples shrunk towards a mean, which counts as n_axes + 1."""
+    shrinkage = (n_axes + 1) / (total + n_axes + 1)
+    return (1 - shrinkage) * variances + (shrinkage + 1e-3) * mean + 1e-9
+
+
+def kmeans(X, weights, draws):
+    """Return centres and labels: k-means++ (Arthur & Vassilvitskii, 2007), then Lloyd's steps.
+
+    Weights and draws, a random number for each cluster, have a row for each clustering.
+    """
     members, (n_stacked, n_clusters) = np.arange(len(weights)), draws.shape
-    probabilities, distances = weights, np.inf
+    probabilities, distances = weights, np.inf  # the former up to a factor
     centers = np.empty((n_stacked, n_clusters, X.shape[1]))
     for j in range(n_clusters):
         cumulative = np.cumsum(probabilities, axis=1)
@@ -198,86 +247,4 @@ def _stacked_labels(X, weights, draws):
         weighted[members[:, None], labels, np.arange(len(X))] = weights
         counts = weighted.sum(axis=-1)[..., None]
         centers = np.where(counts > 0, weighted @ X / np.where(counts > 0, counts, 1), centers)
-    return labels
-
-
-def _responsibilities(mixture, X):
-    """Return the probability of each component, given a sample: the expectation step."""
-    joint = mixture.log_joint(X)
-    joint -= joint.max(axis=1, keepdims=True)
-    np.exp(joint, out=joint)
-    joint /= joint.sum(axis=1, keepdims=True)
-    return joint
-
-
-def _sufficient_statistics(X, weights, responsibilities):
-    """Return the weighted counts, sums and squares of each component: see `Mixture`."""
-    weighted = responsibilities * weights[:, None]
-    squares = []
-    for of_component, is_near in zip(weighted.T, (responsibilities > MIN_RESPONSIBILITY).T):
-        near = X[is_near]
-        squares.append((near * of_component[is_near, None]).T @ near)
-    return weighted.sum(axis=0), weighted.T @ X, np.stack(squares)
-
-
-def _maximise(counts, sums, squares, floor):
-    """Return the most probable mixture, given sufficient statistics: the maximisation step.
-
-    The arrays may have a further axis in front, for several mixtures.
-    """
-    total = counts.sum(axis=-1)[..., None]
-    n_components, n_features = sums.shape[-2:]
-    prior_count = n_features + 1
-    means = sums / (counts + 1e-12)[..., None]
-    scatters = squares - sums[..., :, None] * means[..., None, :]
-    pooled = scatters.sum(axis=-3) / total[..., None]
-    diagonal = (..., *np.diag_indices(n_features))
-    variances = pooled[diagonal]
-    mean_variance = np.maximum(variances.mean(axis=-1), 0.0)[..., None]
-    pooled *= (total / (total + prior_count))[..., None]
-    pooled[diagonal] = shrink_variances(variances, mean_variance, n_features, total)
-    covariances = scatters + prior_count * pooled[..., None, :, :]
-    covariances /= (counts + prior_count)[..., None, None]
-    covariances += floor
-    factors = np.linalg.cholesky(covariances)
-    roots = np.linalg.inv(factors).swapaxes(-1, -2)
-    log_norms = np.log((counts + 1) / (total + n_components))
-    log_norms -= np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
-    log_norms -= 0.5 * n_features * math.log(2 * math.pi)
-    return Mixture(counts, sums, squares, means, roots, log_norms, floor)
-
-
-def shrink_variances(variances, mean, n_axes, total):
-    """Return variances of `total` samples shrunk towards a mean, which counts as n_axes + 1."""
-    shrinkage = (n_axes + 1) / (total + n_axes + 1)
-    return (1 - shrinkage) * variances + (shrinkage + 1e-3) * mean + 1e-9
-
-
-def draws_of_shares(shares, n_samples):
-    """Return how many of n_samples come from each component, each number rounded up or down."""
-    bounds = np.rint(n_samples * np.cumsum(shares) / shares.sum()).astype(int)
-    return np.diff(bounds, prepend=0)
-
-
-def kmeans(X, weights, n_clusters, rng):
-    """Return centres and labels: k-means++ (Arthur & Vassilvitskii, 2007), then Lloyd's steps.
-
-    One random number is drawn for each cluster, whatever the number of samples.
-    """
-    probabilities = weights  # up to a factor
-    centers, distances = [], np.inf
-    for draw in rng.random(n_clusters):
-        cumulative = np.cumsum(probabilities)
-        chosen = min(int(np.searchsorted(cumulative, draw * cumulative[-1])), len(X) - 1)
-        centers.append(X[chosen])
-        distances = np.minimum(distances, np.square(X - X[chosen]).sum(axis=1))
-        if (weights @ distances) > 0:
-            probabilities = weights * distances
-    centers = np.array(centers)
-    for _ in range(N_KMEANS_ITERATIONS):
-        labels = np.argmin(np.square(centers).sum(axis=1) - 2 * X @ centers.T, axis=1)
-        counts = np.bincount(labels, weights, n_clusters)
-        sums = np.stack([np.bincount(labels, weights * x, n_clusters) for x in X.T], axis=1)
-        found = counts > 0
-        centers[found] = sums[found] / counts[found, None]
     return centers, labels

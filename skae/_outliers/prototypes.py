@@ -4,15 +4,15 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
-from skae._outliers.mixture import draws_of_shares, kmeans
+from skae._outliers.mixture import Components, kmeans
 
 N_NEIGHBORS = 5  # nearest prototypes, whose distances determine the width of one
 
 
 @dataclass(frozen=True)
-class Prototypes:
+class Prototypes(Components):
     """p(x) = sum_j s_j N(x; m_j, v_j I + diag(floor)), with its sufficient statistics.
 
     `counts`, `sums` and `squares` are the sums of r_ij, r_ij x_i and r_ij |x_i|**2, where r_ij is
@@ -36,73 +36,56 @@ class Prototypes:
         distances += (np.square(self.means) * precisions).sum(axis=1)
         return self.log_norms - 0.5 * np.maximum(distances, 0)
 
-    def log_density(self, X):
-        """Return log p of each sample."""
-        return logsumexp(self.log_joint(X), axis=1)
-
-    def sample(self, n_samples, rng):
-        """Return samples of p: see `Mixture.sample`."""
-        n_drawn = draws_of_shares(self.counts + 1, n_samples)
-        component = np.repeat(np.arange(len(n_drawn)), n_drawn)
-        noise = rng.standard_normal((n_samples, self.means.shape[1]))
+    def sample_of(self, component, rng):
+        """Return a sample of each of the given prototypes, an array of their numbers."""
+        noise = rng.standard_normal((len(component), self.means.shape[1]))
         return self.means[component] + noise * np.sqrt(self.variances[component])
 
     def contributions(self, X, axes):
         """Return what each column of Y adds to log p, where X = Y axes: see `Mixture`."""
         joint = self.log_joint(X)
         density = logsumexp(joint, axis=1)
-        responsibilities = np.exp(joint - density[:, None])
         result = np.zeros((len(X), len(axes)))
-        for mean, variance, share in zip(self.means, self.variances, responsibilities.T):
+        for mean, variance, share in zip(self.means, self.variances, softmax(joint, axis=1).T):
             near = np.flatnonzero(share > np.finfo(float).eps)
             whitened = ((X[near] - mean) / np.sqrt(variance)) @ axes.T
             result[near] -= 0.5 * share[near, None] * np.square(whitened)
         result += ((density - result.sum(axis=1)) / result.shape[1])[:, None]
         return result
 
-    def update(self, X, weights, decay):
-        """Return the prototypes after one step of expectation maximisation on new samples."""
-        joint = self.log_joint(X)
-        responsibilities = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-        responsibilities *= weights[:, None]
-        new = _sufficient_statistics(X, responsibilities)
-        earlier = self.counts, self.sums, self.squares
-        updated = (decay * a + b for a, b in zip(earlier, new, strict=True))
-        return _maximise(*updated, self.floor)
+    @staticmethod
+    def statistics(X, weighted):
+        """Return counts, sums and squares, given the weight of each sample in each prototype."""
+        return weighted.sum(axis=0), weighted.T @ X, weighted.T @ np.square(X).sum(axis=1)
+
+    @staticmethod
+    def maximise(counts, sums, squares, floor):
+        """Return prototypes with the given sufficient statistics.
+
+        The variance of a prototype is that of its samples; the mean squared distance to the nearest
+        other prototypes counts as one more sample for each of these.
+        """
+        n_prototypes, n_features = sums.shape
+        means = sums / (counts + 1e-12)[:, None]
+        scatters = np.maximum(squares - (sums * means).sum(axis=1), 0)
+        norms = np.square(means).sum(axis=1)
+        distances = np.maximum(norms[:, None] + norms - 2 * means @ means.T, 0)
+        np.fill_diagonal(distances, np.inf)
+        n_neighbors = min(N_NEIGHBORS, n_prototypes - 1)
+        nearest = np.partition(distances, max(n_neighbors - 1, 0), axis=1)[:, :n_neighbors]
+        variances = (scatters + nearest.sum(axis=1)) / (counts + n_neighbors) / n_features
+        pooled = scatters.sum() / counts.sum() / n_features
+        variances = variances[:, None] + (1e-3 * pooled + 1e-9) + floor
+        log_norms = np.log((counts + 1) / (counts.sum() + n_prototypes))
+        log_norms -= 0.5 * np.log(2 * math.pi * variances).sum(axis=1)
+        return Prototypes(counts, sums, squares, means, variances, log_norms, floor)
 
 
 def fit_prototypes(X, weights, n_prototypes, rng, floor):
     """Return prototypes at the centres of k-means; `floor` is the least variance of each axis."""
-    centers, labels = kmeans(X, weights, n_prototypes, rng)
+    [centers], [labels] = kmeans(X, weights[None], rng.random((1, n_prototypes)))
     used = np.bincount(labels, weights, len(centers)) > 0
     labels = (np.cumsum(used) - 1)[labels]
     counts = np.bincount(labels, weights)
     squares = np.bincount(labels, weights * np.square(X).sum(axis=1))
-    return _maximise(counts, counts[:, None] * centers[used], squares, floor)
-
-
-def _sufficient_statistics(X, weighted):
-    """Return the weighted counts, sums and squares of each prototype: see `Prototypes`."""
-    return weighted.sum(axis=0), weighted.T @ X, weighted.T @ np.square(X).sum(axis=1)
-
-
-def _maximise(counts, sums, squares, floor):
-    """Return prototypes with the given sufficient statistics.
-
-    The variance of a prototype is that of its samples; the mean squared distance to the nearest
-    other prototypes counts as one more sample for each of these.
-    """
-    n_prototypes, n_features = sums.shape
-    means = sums / (counts + 1e-12)[:, None]
-    scatters = np.maximum(squares - (sums * means).sum(axis=1), 0)
-    norms = np.square(means).sum(axis=1)
-    distances = np.maximum(norms[:, None] + norms - 2 * means @ means.T, 0)
-    np.fill_diagonal(distances, np.inf)
-    n_neighbors = min(N_NEIGHBORS, n_prototypes - 1)
-    nearest = np.partition(distances, max(n_neighbors - 1, 0), axis=1)[:, :n_neighbors]
-    variances = (scatters + nearest.sum(axis=1)) / (counts + n_neighbors) / n_features
-    pooled = scatters.sum() / counts.sum() / n_features
-    variances = variances[:, None] + (1e-3 * pooled + 1e-9) + floor
-    log_norms = np.log((counts + 1) / (counts.sum() + n_prototypes))
-    log_norms -= 0.5 * np.log(2 * math.pi * variances).sum(axis=1)
-    return Prototypes(counts, sums, squares, means, variances, log_norms, floor)
+    return Prototypes.maximise(counts, counts[:, None] * centers[used], squares, floor)

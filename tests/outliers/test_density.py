@@ -194,3 +194,11 @@ def test_an_update_weighs_samples_as_a_fit_does():
     after = density.update(Z, weights, trust, decay=0.0)
     for before, later in zip(density.mixtures, after.mixtures, strict=True):
         assert later.counts.sum() == pytest.approx(before.counts.sum())
+
+
+@pytest.mark.parametrize("n_features", [5, 60])
+def test_draws_have_the_density(n_features):
+    """Also across the axes, where more than 50 features have one variance."""
+    Z = rows(1000, n_features)
+    T = fitted(Z, sizes=[1]).draw(20_000, np.random.default_rng(1))
+    np.testing.assert_allclose(np.cov(T.T), np.cov(Z.T), atol=0.12)

@@ -162,3 +162,15 @@ def test_small_mixtures_are_fitted_together(monkeypatch):
         rng = np.random.default_rng(3)
         drawn.append((best_n_components(X, weights[0], candidates, rng, floor), rng.random()))
     assert drawn[0] == drawn[1]
+
+
+def test_draws_have_the_moments_of_the_samples():
+    X = clustered_rows(2000, 5)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    mixture = fitted(X, 3)
+    drawn = mixture.draw(40_000, np.random.default_rng(1))
+    np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=0.03)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(X.T), atol=0.05)
+    # Its own density tells them from nothing: the mean is that of the training samples.
+    expected = mixture.log_density(X).mean()
+    assert abs(mixture.log_density(drawn).mean() - expected) < 0.05
