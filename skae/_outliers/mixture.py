@@ -1,6 +1,7 @@
 """Mixtures of Gaussians with shrunk covariances, for few samples a component; can be updated."""
 
 from dataclasses import dataclass
+from functools import partial
 import math
 
 import numpy as np
@@ -229,7 +230,7 @@ def kmeans(X, weights, draws):
 
     Weights and draws, a random number for each cluster, have a row for each clustering.
     """
-    members, (n_stacked, n_clusters) = np.arange(len(weights)), draws.shape
+    n_stacked, n_clusters = draws.shape
     probabilities, distances = weights, np.inf  # the former up to a factor
     centers = np.empty((n_stacked, n_clusters, X.shape[1]))
     for j in range(n_clusters):
@@ -238,13 +239,16 @@ def kmeans(X, weights, draws):
         chosen = np.minimum(is_before.sum(axis=1), len(X) - 1)
         centers[:, j] = X[chosen]
         distances = np.minimum(distances, np.square(X - centers[:, j, None]).sum(axis=-1))
-        is_far = (weights * distances).sum(axis=1) > 0
-        probabilities = np.where(is_far[:, None], weights * distances, probabilities)
+        weighted = weights * distances
+        probabilities = np.where(weighted.sum(axis=1)[:, None] > 0, weighted, probabilities)
+    all_centers = centers.reshape(-1, X.shape[1])
+    first = n_clusters * np.arange(n_stacked)[:, None]  # of the centres of each clustering
     for _ in range(N_KMEANS_ITERATIONS):
-        norms = np.square(centers).sum(axis=-1)[..., None]
-        labels = np.argmin(norms - 2 * centers @ X.T, axis=1)
-        weighted = np.zeros((n_stacked, n_clusters, len(X)))
-        weighted[members[:, None], labels, np.arange(len(X))] = weights
-        counts = weighted.sum(axis=-1)[..., None]
-        centers = np.where(counts > 0, weighted @ X / np.where(counts > 0, counts, 1), centers)
+        labels = np.argmin(np.square(centers).sum(axis=2)[..., None] - 2 * centers @ X.T, axis=1)
+        members = (first + labels).ravel()
+        count = partial(np.bincount, members, minlength=len(all_centers))
+        counts = count(weights.ravel())
+        sums = np.stack([count((weights * x).ravel()) for x in X.T], axis=1)
+        found = counts > 0
+        all_centers[found] = sums[found] / counts[found, None]
     return centers, labels
