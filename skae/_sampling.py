@@ -1,4 +1,4 @@
-"""Sampling: evenly spaced rows, and random generators."""
+"""Sampling: evenly spaced rows, blocks of rows, and random generators."""
 
 import numpy as np
 
@@ -6,6 +6,11 @@ import numpy as np
 def evenly_spaced(n_rows, n_wanted):
     """Return the indices of at most `n_wanted` rows, evenly spaced from the first to the last."""
     return np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).astype(int)
+
+
+def row_slices(n_rows, n_together):
+    """Return slices of n_rows rows, `n_together` in each but the last."""
+    return [slice(i, min(i + n_together, n_rows)) for i in range(0, n_rows, n_together)]
 
 
 def generator(random_state):

@@ -7,6 +7,8 @@ Whatever needs all samples has a form for sparse ones, which reads their entries
 import numpy as np
 from scipy import sparse
 
+from skae._sampling import row_slices
+
 MAX_DENSE_NUMBERS = 2**19  # of a block of rows in a pass: 4 MiB in float64
 MAX_MEASURED_NUMBERS = 2**22  # of rows that are measured together
 MIN_BLOCK_ROWS = 16
@@ -136,8 +138,7 @@ def column_blocks(X):
         return
     csc = X.csr.tocsc()
     n_columns = max(MAX_DENSE_NUMBERS // len(X), 1)
-    for start in range(0, X.shape[1], n_columns):
-        columns = slice(start, min(start + n_columns, X.shape[1]))
+    for columns in row_slices(X.shape[1], n_columns):
         yield columns, csc[:, columns].toarray()
 
 
@@ -207,8 +208,7 @@ def repeats_previous(X):
         return ~np.any(X[1:] != X[:-1], axis=1)
     found = np.empty(len(X) - 1, bool)
     n_rows = measured_rows(X, len(X))
-    for start in range(0, len(found), n_rows):
-        block = slice(start, min(start + n_rows, len(found)))
+    for block in row_slices(len(found), n_rows):
         after = slice(block.start + 1, block.stop + 1)
         difference = X[after].csr - X[block].csr
         difference.eliminate_zeros()

@@ -12,6 +12,8 @@ import math
 
 import numpy as np
 
+from skae._sampling import row_slices
+
 BLOCK_NUMBERS = 2**17  # of the matrices of a block of samples, which fit into the cache
 MAX_SWEPT_CELLS = 24  # missing in a sample; for more, LAPACK is faster
 MIN_VARIANCE = 1e-3  # of a standardised feature, given all others
@@ -171,8 +173,8 @@ def blocks(missing, n_components=1):
         rows = np.flatnonzero(counts == m)
         columns = np.nonzero(missing[rows])[1].reshape(len(rows), m)
         n_rows = max(BLOCK_NUMBERS // (n_components * (m * m + missing.shape[1])), 1)
-        for start in range(0, len(rows), n_rows):
-            yield rows[start : start + n_rows], columns[start : start + n_rows]
+        for block in row_slices(len(rows), n_rows):
+            yield rows[block], columns[block]
 
 
 def standard_normal(n_features):

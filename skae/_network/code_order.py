@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._network.inference import BLOCK_ROWS, blocks
 from skae._parallel import run_sequentially
-from skae._sampling import evenly_spaced
+from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import block_rows, is_sparse
 
 MAX_DECODED_NUMBERS = 2**15  # samples times components
@@ -38,19 +38,15 @@ class CodeErrors:
             self.variance += float(self.weights[rows] @ squares)
 
     def _scaled(self, X):
-        dtype = self.code.dtype
-        target = np.empty(X.shape, dtype) if is_sparse(X) else np.empty_like(X, dtype=dtype)
-        self.model.target_scaling.apply(X, out=target)
-        return target
+        return self.model.target_scaling.scaled(X, self.code.dtype)
 
     def _target_of(self, rows):
         """Return the scaled targets of a slice of the samples."""
         return self._scaled(self.X[rows]) if self.target is None else self.target[rows]
 
     def _blocks(self):
-        """Yield slices of rows: all at once, or blocks of sparse samples."""
-        n_rows = block_rows(self.X, len(self.X))
-        return (slice(start, start + n_rows) for start in range(0, len(self.X), n_rows))
+        """Return slices of rows: all at once, or blocks of sparse samples."""
+        return row_slices(len(self.X), block_rows(self.X, len(self.X)))
 
     def _mean(self):
         return sum(self.weights[rows] @ self._target_of(rows) for rows in self._blocks())

@@ -11,6 +11,7 @@ from skae._network.gaussian_code import LOG_2_PI, noise_variances
 from skae._network.inference import Pass
 from skae._network.workspace import Workspace, leading_rows
 from skae._parallel import job_runner
+from skae._sampling import row_slices
 from skae._sparse import block_rows, is_sparse
 
 BLOCK_ROWS, DRAWN_ROWS = 512, 2048  # samples to encode at once, draws to decode at once
@@ -44,8 +45,7 @@ def _posteriors(model, X):
     """Yield (slice of rows, mean, log variance) of the codes, block by block."""
     n_rows = max(min(block_rows(X, BLOCK_ROWS), len(X)), 1)
     send = PosteriorPass(model, n_rows)
-    for start in range(0, len(X), n_rows):
-        block = slice(start, start + n_rows)
+    for block in row_slices(len(X), n_rows):
         yield block, *send(X[block])
 
 
@@ -125,12 +125,11 @@ def log_likelihood_bound(model, X, noise):
     result = np.empty(len(X))
     n_rows, n_drawn = block_rows(X, PIECE_ROWS), block_rows(X, DRAWN_ROWS)
 
-    def score_piece(start):
-        piece = slice(start, start + n_rows)
+    def score_piece(piece):
         result[piece] = _bounds_of_piece(model, X[piece], noise, n_drawn)
 
     with job_runner() as run_jobs:
-        run_jobs([partial(score_piece, start) for start in range(0, len(X), n_rows)])
+        run_jobs([partial(score_piece, piece) for piece in row_slices(len(X), n_rows)])
     result += _constants(model, X)
     return result
 
@@ -140,17 +139,14 @@ def _bounds_of_piece(model, X, noise, n_drawn):
     n_draws, k = noise.shape
     mean, log_variance = PosteriorPass(model, len(X))(X)
     std = np.exp(0.5 * log_variance)
-    target = np.empty((len(X), X.shape[1]), mean.dtype)
-    model.target_scaling.apply(X, out=target)
+    target = model.target_scaling.scaled(X, mean.dtype)
     log_q = -0.5 * (np.square(noise, dtype=np.float64).sum(axis=1) + k * LOG_2_PI)
     log_ratios = np.empty((len(X), n_draws))
     log_determinants = 0.5 * log_variance.sum(axis=1, dtype=np.float64)
     n_together = max(n_drawn // n_draws, 1)
     likelihood = Likelihood(model, min(n_together * n_draws, n_drawn))
-    for first in range(0, len(X), n_together):
-        rows = slice(first, min(first + n_together, len(X)))
-        for start in range(0, n_draws, n_drawn):
-            draws = slice(start, min(start + n_drawn, n_draws))
+    for rows in row_slices(len(X), n_together):
+        for draws in row_slices(n_draws, n_drawn):
             shape = rows.stop - rows.start, draws.stop - draws.start
             n_pairs = shape[0] * shape[1]
             z = likelihood.z[:n_pairs].reshape(*shape, k)
@@ -175,10 +171,8 @@ def draw_codes(model, X, missing, rng):
     result = np.empty((len(X), k), model.parameters.flat.dtype)
     n_together = DRAWN_ROWS // n_draws
     likelihood, send = Likelihood(model, n_together * n_draws), PosteriorPass(model, n_together)
-    target = np.empty((n_together, X.shape[1]), result.dtype)
-    for first in range(0, len(X), n_together):
-        rows = slice(first, min(first + n_together, len(X)))
-        n_rows = rows.stop - first
+    for rows in row_slices(len(X), n_together):
+        n_rows = rows.stop - rows.start
         mean, log_variance = (each.astype(np.float64) for each in send(X[rows]))
         std = np.exp(0.5 * log_variance)[:, None]
         z = rng.standard_normal((n_rows, n_draws, k))
@@ -186,10 +180,9 @@ def draw_codes(model, X, missing, rng):
         log_prior = -0.5 * np.square(z).sum(axis=2)
         log_encoder = -0.5 * np.square((z - mean[:, None]) / std).sum(axis=2)
         log_encoder -= 0.5 * log_variance.sum(axis=1, keepdims=True)
-        model.target_scaling.apply(X[rows], out=target[:n_rows])
         likelihood.z[: n_rows * n_draws] = z.reshape(-1, k)
         targets = likelihood.target[: n_rows * n_draws].reshape(n_rows, n_draws, -1)
-        targets[...] = target[:n_rows, None]
+        targets[...] = model.target_scaling.scaled(X[rows], result.dtype)[:, None]
         observed = np.repeat(~missing[rows], n_draws, axis=0)
         logs = likelihood(n_rows * n_draws, observed).reshape(n_rows, n_draws)
         logs += log_prior - np.logaddexp(log_prior, log_encoder)

@@ -96,8 +96,7 @@ def initialize_path(model, X, weights, directions):
     output_activation, latent_activation = network.output_activation, network.latent_activation
     output_bias = np.zeros(X.shape[1], dtype)
     chosen = evenly_spaced(len(X), measured_rows(X, MEASURED_ROWS))
-    inputs = np.empty((len(chosen), X.shape[1]), dtype)
-    model.scaling.apply(X[chosen], out=inputs)
+    inputs = model.scaling.scaled(X[chosen], dtype)
     shares = weights[chosen] / weights[chosen].sum()
     code = inputs @ encoder
     variances = shares @ code**2
@@ -116,8 +115,7 @@ def initialize_path(model, X, weights, directions):
         root = np.sqrt(shares)[:, None]
         decoder[...] = linalg.lstsq(root * code, root * inputs)[0]
     if not output_activation.is_identity:
-        target = np.empty_like(inputs)
-        model.target_scaling.apply(X[chosen], out=target)
+        target = model.target_scaling.scaled(X[chosen], dtype)
         if is_exponential(network):
             decoder[...] = _regress_logarithms(code, target, shares)
         start = output_activation.inverse(shares @ target)
@@ -384,7 +382,6 @@ def _centred_products(csr, root, scaling):
 
 def _scaled_rows(X, root, scaling, block, dtype=np.float64):
     """Return a block of scaled samples, each multiplied by its entry of `root`."""
-    rows = np.empty(X[block].shape, dtype)
-    scaling.apply(X[block], out=rows)
+    rows = scaling.scaled(X[block], dtype)
     rows *= root[block, None]
     return rows

@@ -125,8 +125,7 @@ def errors_by_size(model, X, weights, max_decoded=MAX_DECODED_NUMBERS, run_jobs=
     For a plain code the only error is that with all columns. Both are as in `CodeErrors`; the
     variance is about the mean of the training samples. Each size is a job.
     """
-    center = np.empty_like(model.scaling.mean)
-    model.target_scaling.apply(model.scaling.mean, out=center)
+    center = model.target_scaling.scaled(model.scaling.mean)
     code_errors = CodeErrors(model, X, weights, max_decoded, center)
     network = model.network
     sizes = range(1 if network.nested else network.n_components, network.n_components + 1)

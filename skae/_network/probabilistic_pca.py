@@ -17,6 +17,7 @@ import numpy as np
 from scipy import linalg, optimize
 
 from skae._network.gaussian_code import MIN_NOISE_VARIANCE
+from skae._sampling import row_slices
 from skae._sparse import block_rows
 
 BLOCK_ROWS = 4096
@@ -85,15 +86,17 @@ def _variances(model, X, weights, directions):
     """Return the variances of the scaled samples along the directions, and of each feature."""
     shares = weights / weights.sum()
     variances, features = np.zeros(len(directions)), np.zeros(X.shape[1])
-    n_rows = block_rows(X, BLOCK_ROWS)
-    for start in range(0, len(X), n_rows):
-        block = slice(start, start + n_rows)
-        rows = np.empty(X[block].shape, model.scaling.mean.dtype)
-        model.scaling.apply(X[block], out=rows)
-        rows = rows.astype(np.float64, copy=False)
+    for block, rows in _scaled_blocks(model, X):
         variances += shares[block] @ np.square(rows @ directions.T)
         features += shares[block] @ np.square(rows)
     return variances, features
+
+
+def _scaled_blocks(model, X):
+    """Yield slices of the samples, and the scaled samples in float64."""
+    dtype = model.scaling.mean.dtype
+    for block in row_slices(len(X), block_rows(X, BLOCK_ROWS)):
+        yield block, model.scaling.scaled(X[block], dtype).astype(np.float64, copy=False)
 
 
 def factor_analysis(covariance, v, k, kl_weight, n_iterations):
@@ -138,10 +141,6 @@ def _covariance(model, X, weights):
     """Return the covariance of the scaled samples."""
     shares = weights / weights.sum()
     covariance = np.zeros((X.shape[1], X.shape[1]))
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        rows = np.empty(X[block].shape, model.scaling.mean.dtype)
-        model.scaling.apply(X[block], out=rows)
-        rows = rows.astype(np.float64, copy=False)
+    for block, rows in _scaled_blocks(model, X):
         covariance += (shares[block, None] * rows).T @ rows
     return covariance

@@ -42,6 +42,12 @@ class Scaling:
         np.subtract(X, self.mean, out=out)
         out *= self.factor
 
+    def scaled(self, X, dtype=None):
+        """Return (X - mean) factor, a new array of this dtype, by default that of X."""
+        result = np.empty(X.shape, dtype or X.dtype)
+        self.apply(X, result)
+        return result
+
     def undo(self, X):
         """X = X scale + mean, in place."""
         X *= self.scale

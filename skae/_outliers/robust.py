@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from skae._network.scaling import measure_scaling, rounding_errors
+from skae._sampling import row_slices
 
 MIN_OTHERS = 10  # samples to measure beside the copies of one that has most of the weight
 SUPPORT_FRACTION = 0.75  # of the samples, by weight, that the minimum covariance determinant uses
@@ -164,9 +165,9 @@ class Ellipsoid:
         """Return 1 for a sample inside, size / (squared distance) for one outside."""
         distances = np.empty(len(X))
         n_rows = max(BLOCK_NUMBERS // X.shape[1], 1)
-        for start in range(0, len(X), n_rows):
-            block = np.subtract(X[start : start + n_rows], self.mean, dtype=np.float64)
-            distances[start : start + n_rows] = np.square(block @ self.whitener).sum(axis=1)
+        for rows in row_slices(len(X), n_rows):
+            block = np.subtract(X[rows], self.mean, dtype=np.float64)
+            distances[rows] = np.square(block @ self.whitener).sum(axis=1)
         return np.minimum(1, self.size / np.maximum(distances, self.size))
 
 

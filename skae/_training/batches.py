@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from skae._sampling import evenly_spaced
+from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import measured_rows
 from skae._training.dependence import find_blocks
 from skae._training.splitting import (
@@ -327,12 +327,10 @@ class BatchLoader:
             return rng.permutation(len(self.rows))
         order = np.arange(len(self.rows))
         if self.sampler is not None and self.sampler.needs_shuffling:
-            for start in range(0, len(order), self.batch_size):
-                rng.shuffle(order[start : start + self.batch_size])
+            for batch in row_slices(len(order), self.batch_size):
+                rng.shuffle(order[batch])
         return order
 
     def chunks(self, order):
-        """Yield the parts of an order of samples that `fill` takes."""
-        n_rows = len(self.inputs)
-        for start in range(0, len(order), n_rows):
-            yield order[start : start + n_rows]
+        """Return the parts of an order of samples that `fill` takes."""
+        return (order[rows] for rows in row_slices(len(order), len(self.inputs)))

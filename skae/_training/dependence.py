@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from skae._sampling import evenly_spaced
+from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import block_rows, column_blocks, column_means, is_sparse, repeats_previous
 
 BLOCK_ROWS = 4096
@@ -91,11 +91,11 @@ class Standardized:
             mean = mean / unit
         else:
             mean, square = np.zeros((2, X.shape[1]))
-            for start in range(0, len(X), BLOCK_ROWS):
-                mean += share[start : start + BLOCK_ROWS] @ (X[start : start + BLOCK_ROWS] / unit)
-            for start in range(0, len(X), BLOCK_ROWS):
-                deviations = X[start : start + BLOCK_ROWS] / unit - mean
-                square += share[start : start + BLOCK_ROWS] @ np.square(deviations)
+            blocks = row_slices(len(X), BLOCK_ROWS)
+            for rows in blocks:
+                mean += share[rows] @ (X[rows] / unit)
+            for rows in blocks:
+                square += share[rows] @ np.square(X[rows] / unit - mean)
         deviation = np.sqrt(square)
         is_constant = deviation <= 1e-12 * np.abs(mean)
         is_far = (np.abs(mean) > LARGE_OFFSET * deviation) & ~is_constant
@@ -116,12 +116,11 @@ class Standardized:
         matrix product does not guarantee that.
         """
         found = np.empty((len(X), len(directions)))
-        n_rows = block_rows(X, BLOCK_ROWS)
-        for start in range(0, len(X), n_rows):
-            block = np.ascontiguousarray(self.apply(X[start : start + n_rows]).T)
+        for rows in row_slices(len(X), block_rows(X, BLOCK_ROWS)):
+            block = np.ascontiguousarray(self.apply(X[rows]).T)
             for k, direction in enumerate(directions):
                 products = block * direction[:, None]
-                found[start : start + n_rows, k] = np.add.reduce(products, axis=0)
+                found[rows, k] = np.add.reduce(products, axis=0)
         return found
 
 
@@ -198,11 +197,9 @@ def _near_distance(X, rows, standard, rng):
 def _are_near(X, a, b, standard, near):
     """Return which pairs of samples are within the distance `near`."""
     found = np.empty(len(a), bool)
-    n_rows = block_rows(X, BLOCK_ROWS)
-    for start in range(0, len(a), n_rows):
-        of = slice(start, start + n_rows)
-        difference = standard.apply(X[a[of]]) - standard.apply(X[b[of]])
-        found[of] = np.square(difference).sum(axis=1) <= near**2
+    for pairs in row_slices(len(a), block_rows(X, BLOCK_ROWS)):
+        difference = standard.apply(X[a[pairs]]) - standard.apply(X[b[pairs]])
+        found[pairs] = np.square(difference).sum(axis=1) <= near**2
     return found
 
 
@@ -239,11 +236,10 @@ def find_blocks(X):
     for lag in lags:
         i = evenly_spaced(n_samples - lag, N_PAIRS)
         squares = np.empty(len(i))
-        n_rows = block_rows(X, len(i))
-        for start in range(0, len(i), n_rows):
-            rows = i[start : start + n_rows]
+        for block in row_slices(len(i), block_rows(X, len(i))):
+            rows = i[block]
             difference = (np.asarray(X[rows + lag], np.float64) - X[rows]) / scale
-            squares[start : start + n_rows] = np.square(difference).sum(axis=1)
+            squares[block] = np.square(difference).sum(axis=1)
         distances.append(np.quantile(squares, 0.25))
     greatest = max(distances)
     if not distances[0] < SERIAL * greatest:

@@ -11,7 +11,7 @@ from skae._network.extrapolation import can_fade, measure_box, union
 from skae._network.inference import blocks
 from skae._network.nested import errors_by_size
 from skae._parallel import run_sequentially
-from skae._sampling import evenly_spaced
+from skae._sampling import evenly_spaced, row_slices
 
 MAX_ROWS, MAX_RESTORED_ROWS = 10_000, 2000
 PIECE_ROWS = 2048
@@ -49,8 +49,7 @@ def measure_reach(model, samples, run_jobs=run_sequentially):
 
     run_jobs = run_jobs if model.is_large else run_sequentially
     for X in samples:
-        pieces = [X[start : start + PIECE_ROWS] for start in range(0, len(X), PIECE_ROWS)]
-        run_jobs([partial(add, piece) for piece in pieces])
+        run_jobs([partial(add, X[piece]) for piece in row_slices(len(X), PIECE_ROWS)])
     radius = np.max(norms, axis=0).astype(model.parameters.flat.dtype)
     return radius, reduce(union, boxes) if has_box else None
 
@@ -59,8 +58,7 @@ def _extent_of(model, X, has_box):
     """Return 1.5 times the greatest norms of scaled inputs and codes, and a list of their boxes."""
     greatest, boxes = np.zeros(2), []
     for rows, code in blocks(X, model, "encode", raw=True):
-        inputs = np.empty((len(code), X.shape[1]), code.dtype)
-        model.scaling.apply(X[rows], out=inputs)
+        inputs = model.scaling.scaled(X[rows], code.dtype)
         if has_box:
             boxes.append(measure_box(inputs, code, model.network, model.parameters))
         for k, values in enumerate((inputs, code)):
@@ -84,8 +82,7 @@ def measure_clip_margin(model, rows, max_rows, resumed):
     unclipped = model.with_spec(bounds=None)
     error = np.zeros(X.shape[1])
     for block, output in blocks(X, unclipped, "reconstruct", raw=True):
-        expected = np.empty_like(output)
-        model.target_scaling.apply(target[block], out=expected)
+        expected = model.target_scaling.scaled(target[block], output.dtype)
         error = np.maximum(error, np.abs(output - expected).max(axis=0))
     margin, before = MARGIN_FACTOR * error, model.spec.get("margin", np.inf)
     if resumed:

@@ -64,11 +64,9 @@ def _start(run, rows, moments):
 
 def _linear_error(model, target, X, weights):
     """Return the mean squared error of PCA by the linear path, in the units of X."""
-    inputs = np.empty_like(X)
-    model.scaling.apply(X, out=inputs)
     network, parameters = model.network, model.parameters
     decoder = linear_decoder(network, parameters, network.n_components)
-    output = inputs @ parameters.path[0] @ decoder
+    output = model.scaling.scaled(X) @ parameters.path[0] @ decoder
     model.scaling.undo(output)
     return _mean_square(output, target, weights)
 

@@ -16,7 +16,7 @@ from scipy import linalg
 
 from skae._network.initialization import leading_directions
 from skae._network.scaling import Scaling
-from skae._sampling import evenly_spaced
+from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import column_means, is_sparse
 
 MAX_DIRECTIONS, MAX_EXACT_COLUMNS = 64, 128  # of the scatter; up to 128 features have all
@@ -58,8 +58,7 @@ class Moments:
             mean = column_means(X, weights, np.zeros(X.shape[1]), 1)
             squares = weight * column_means(X, weights, mean, 2)
         else:
-            starts = range(0, len(X), max(BLOCK_NUMBERS // X.shape[1], 1))
-            blocks = [slice(start, start + starts.step) for start in starts]
+            blocks = row_slices(len(X), max(BLOCK_NUMBERS // X.shape[1], 1))
             mean = first + sum(weights[rows] @ (X[rows] - first) for rows in blocks) / weight
             squares = sum(weights[rows] @ np.square(X[rows] - mean) for rows in blocks)
         max_rows = MAX_WIDE_ROWS if X.shape[1] > n_directions else MAX_ROWS

@@ -300,9 +300,7 @@ def _has_nothing_to_learn(run, selector):
     X, _, weights = rows.arrays()
     if selector.evidence > MIN_EVIDENCE or np.ptp(weights) > 0:
         return False
-    scaled = np.empty_like(X)
-    run.state.model.scaling.apply(X, out=scaled)
-    return are_normal(scaled, network.n_components)
+    return are_normal(run.state.model.scaling.scaled(X), network.n_components)
 
 
 def _sizes(run):
