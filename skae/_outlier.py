@@ -591,9 +591,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
 
     def _options(self):
         """Return the parameters; a detector standardises every feature."""
-        return read_options(
-            self._parameters(), standardize=True, bottleneck=True, searches_components=False
-        )
+        return read_options(self._parameters(), is_detector=True, searches_components=False)
 
     def _tasks(self, context, given, validated, rows, n_further=1):
         """Return the tasks that report to callbacks; one more is for the calibration."""

@@ -77,11 +77,9 @@ class SparseRows:
         return SparseRows(self.matrix.astype(dtype, copy=False), self.index)
 
     def min(self, axis=0):
-        """Return the least value of each column."""
         return self._reduced(np.minimum)
 
     def max(self, axis=0):
-        """Return the greatest value of each column."""
         return self._reduced(np.maximum)
 
     def _reduced(self, extremum):
@@ -108,7 +106,6 @@ class SparseRows:
 
 
 def is_sparse(X):
-    """Return whether samples are SparseRows."""
     return isinstance(X, SparseRows)
 
 

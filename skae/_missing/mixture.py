@@ -33,7 +33,6 @@ class Mixture:
 
     @cached_property
     def precisions(self):
-        """Return the inverses of the covariances."""
         return np.linalg.inv(self.covariances)
 
     @cached_property
@@ -93,10 +92,6 @@ class Mixture:
             shares, _ = responsibilities(log_joint)
             filled[rows[:, None], columns] = np.einsum("ij,pij->ip", shares, means)
         return filled
-
-    def draw(self, X, missing, rng):
-        """Return samples with missing cells drawn from their joint conditional distribution."""
-        return self.draws(X, missing, 1, rng)[0]
 
     def draws(self, X, missing, n_draws, rng):
         """Return copies of samples, of shape (n_draws, n_samples, n_features).

@@ -85,7 +85,6 @@ def highest_logits(target):
 
 
 def any_finite(bounds):
-    """Return whether any column has a bound."""
     return np.isfinite(bounds).any()
 
 
@@ -93,12 +92,10 @@ def measure_bounds(X):
     """Return the bounds of each column, an ndarray of shape (2, n_features), or None.
 
     The first row holds the lower bounds, the second the upper ones, -inf and inf where there is
-    none. None is returned if no column has a bound.
-
-    Let n samples have the extreme value of a column, and r be the ratio of n to the number of
+    none. Let n samples have the extreme value of a column, and r be the ratio of n to the number of
     samples with the value next to it. If the tail went on at this ratio, about r n samples (n at
     most) would lie beyond. The extreme value is a bound if ten or more are missing. Each distinct
-    sample counts once, whatever its weight: copies are no evidence that many share a value.
+    sample counts once: copies are no evidence that many share a value.
     """
     sample = _distinct(X[evenly_spaced(len(X), COUNTED_ROWS)])
     bounds = np.empty((2, X.shape[1]))

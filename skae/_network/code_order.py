@@ -41,7 +41,6 @@ class CodeErrors:
         return self.model.target_scaling.scaled(X, self.code.dtype)
 
     def _target_of(self, rows):
-        """Return the scaled targets of a slice of the samples."""
         return self._scaled(self.X[rows]) if self.target is None else self.target[rows]
 
     def _blocks(self):
@@ -68,9 +67,8 @@ def explained_variance_ratios(
 ):
     """Return the share of the variance of X that each column of a plain code explains.
 
-    The error that arises when a column is set to its mean is the variance that it explains; for a
-    linear decoder this is exact. The shares are scaled to add up to that of the whole code. Each
-    column is a job.
+    That is the error that arises when the column is set to its mean; for a linear decoder this is
+    exact. The shares are scaled to add up to that of the whole code. Each column is a job.
     """
     n_components = model.network.n_components
     errors = CodeErrors(model, X, weights, max_decoded)

@@ -50,7 +50,6 @@ def _posteriors(model, X):
 
 
 def posterior_deviations(model, X):
-    """Return the standard deviations of each code, of the dtype of X."""
     result = np.empty((len(X), model.network.n_components), X.dtype)
     for block, _, log_variance in _posteriors(model, X):
         result[block] = np.exp(0.5 * log_variance)
@@ -118,9 +117,8 @@ def log_likelihood_bound(model, X, noise):
     """Return a lower bound on log p(x) of each sample, in nats of samples in their own units.
 
     This is log mean_s p(x | z_s) p(z_s) / q(z_s | x) with the codes z_s = mean + deviation noise_s
-    (Burda, Grosse & Salakhutdinov, 2016, arXiv 1509.00519, equation 8). It rises on average with
-    the number of draws, towards log p(x). All samples share the noise, of shape (n_draws,
-    n_components), so that the bound of a sample does not depend on the others.
+    (Burda, Grosse & Salakhutdinov, 2016, arXiv 1509.00519, equation 8). All samples share the
+    noise, of shape (n_draws, n_components), so that the bound of one does not depend on the others.
     """
     result = np.empty(len(X))
     n_rows, n_drawn = block_rows(X, PIECE_ROWS), block_rows(X, DRAWN_ROWS)

@@ -28,7 +28,6 @@ def is_exponential(network):
 
 
 def is_bounded(network):
-    """Return whether the logits of an exponential output are bounded."""
     return isinstance(network.output_activation, BoundedExponential)
 
 
@@ -59,7 +58,6 @@ def measure_box(X, code, network, parameters):
 
 
 def union(box, other):
-    """Return the smallest box that holds both boxes."""
     result = np.minimum(box, other)
     result[1::2] = np.maximum(box[1::2], other[1::2])
     return result
@@ -78,7 +76,6 @@ class Fade:
         self.tiny = np.finfo(dtype).tiny  # so that the factor of zeros is one
 
     def column(self, n_rows):
-        """Return the factors of the last pass as a column."""
         return self.factors[:n_rows].reshape(-1, 1)
 
     def measure(self, z):

@@ -43,16 +43,13 @@ def noise_variances(theta):
 
 
 def sum_draws(values, out):
-    """Sum over the draws of each sample, the second axis."""
     np.sum(values, axis=1, out=out)
 
 
 class GaussianWorkspace:
     """The arrays and the calls of a training step with `n_draws` codes drawn for each sample.
 
-    The encoder's workspace holds one row for each sample, the decoder's one for each draw. The
-    arrays `log_variance`, `std`, `variance` and `kl` belong to the codes of samples, and
-    `log_variance_delta` is the derivative with respect to the first. `z` holds the draws.
+    The encoder's workspace holds one row for each sample, the decoder's one for each draw.
     """
 
     def __init__(self, network, parameters, n_rows, n_draws=1):
@@ -166,10 +163,7 @@ class GaussianWorkspace:
         yield np.add, losses, constants, losses
 
     def _observed_halves(self, n_drawn):
-        """Return the array that holds 1 / 2 for each observed cell of the target and 0 for others.
-
-        It is made when the calls of the first incomplete batch are bound.
-        """
+        """Return the array of 1 / 2 for each observed cell of the target and 0 for others."""
         if "observed" not in self.noise:
             self.noise["observed"] = np.empty_like(self.decoder.errors)
         return self.noise["observed"][:n_drawn]
@@ -188,10 +182,7 @@ class GaussianWorkspace:
         yield np.add, constant, 0.5 * self.network.widths[-1] * LOG_2_PI, constant
 
     def decode_backward(self, column, incomplete=False):
-        """Yield the calls that go back to the draws; `column` holds the weight of each draw.
-
-        It has shape (n_rows * n_draws, 1).
-        """
+        """Yield the calls that go back to the draws; `column` has the weight of each draw."""
         if self.network.n_noise_variances and incomplete:
             yield from self._observed_noise_backward(column.reshape(-1))
         elif self.network.n_noise_variances:

@@ -25,7 +25,6 @@ MIN_RELATIVE_LOSS = 1e-3  # of a decoder, relative to the largest: less counts a
 
 
 def share_read(n_decoders, reads_per_sample=READS_PER_SAMPLE):
-    """Return the share of a batch that each decoder reads."""
     return min(reads_per_sample / n_decoders, 1.0)
 
 
@@ -44,8 +43,8 @@ def spans(n_rows, n_decoders, reads_per_sample=READS_PER_SAMPLE):
 class CodeSizeSampler:
     """Draws a code size for each sample and decoder.
 
-    A decoder draws its largest size with probability 0.35, or 0.7 if that is the whole code, which
-    `transform` returns; otherwise each of its sizes, the largest included, with equal probability.
+    A decoder draws its largest size with probability 0.35, or 0.7 if that is the whole code;
+    otherwise each of its sizes, the largest included, with equal probability.
     """
 
     needs_shuffling = True
@@ -91,8 +90,7 @@ def decoder_weights(losses):
     """Return weights that count the loss of each decoder in units of its loss at the start.
 
     weight_k = c_k losses_0 / (C losses_k), where C is the sum of c: the weighted sum starts at the
-    loss of the whole code. c is 2 for the whole code, which `transform` returns, and else 1. A
-    loss of less than a thousandth of the largest counts as that.
+    loss of the whole code. c is 2 for the whole code, which `transform` returns, and else 1.
     """
     losses = np.abs(losses)
     lowest = MIN_RELATIVE_LOSS * losses.max()
@@ -122,8 +120,8 @@ def validated_sizes_by_decoder(network):
 def errors_by_size(model, X, weights, max_decoded=MAX_DECODED_NUMBERS, run_jobs=run_sequentially):
     """Return the squared error with 1, 2, ... columns of the code, and the variance of X.
 
-    For a plain code the only error is that with all columns. Both are as in `CodeErrors`; the
-    variance is about the mean of the training samples. Each size is a job.
+    For a plain code the only error is that with all columns. Both are as in `CodeErrors`, the
+    variance about the mean of the training samples. Each size is a job.
     """
     center = model.target_scaling.scaled(model.scaling.mean)
     code_errors = CodeErrors(model, X, weights, max_decoded, center)
@@ -143,8 +141,7 @@ def explained_variance_ratios(
 ):
     """Return the share of the variance of X that each column of a nested code explains.
 
-    That is what a column adds to the share of the columns before it. It is cut off at zero, and
-    where the shares add up to that of the whole code.
+    That is what it adds to those before it, cut off at zero and where the sum is that of all.
     """
     errors, variance = errors_by_size(model, X, weights, max_decoded, run_jobs)
     if variance == 0:

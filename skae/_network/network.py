@@ -57,7 +57,6 @@ class Parameters:
         return Parameters(self.shapes, self.path_shapes, np.empty_like(self.flat))
 
     def copy(self):
-        """Return parameters of the same values around a vector of their own."""
         return Parameters(self.shapes, self.path_shapes, self.flat.copy())
 
     def cast(self, dtype):
@@ -86,9 +85,9 @@ class Network:
     """Widths from input to output, the activation of each layer, and which output is the code.
 
     `decoder_sizes` holds the number of columns of the code that each decoder reads, the whole code
-    first; unless the network is nested there is one decoder. A variational network has
-    `n_noise_variances`: 1, one for each feature, or 0 if the loss has none; others have None. The
-    fields from `n_layers` on are derived from the others.
+    first; unless the network is nested there is one decoder. `n_noise_variances` of a variational
+    network are 1, one for each feature, or 0 if the loss has none; others have None. The fields
+    from `n_layers` on are derived.
     """
 
     widths: tuple[int, ...]

@@ -29,10 +29,9 @@ MIN_NOISE_SHARE = 0.005  # of the variance of a feature, which would else be a c
 def noise_variance(variances, total, n_features, kl_weight):
     """Return the noise variance v, and how many directions are worth a column of the code.
 
-    `variances` are those of PCA in descending order, and `total` is their sum over all
-    n_features directions. With n columns that are used, v = rest / (n_features - n kl_weight):
-    this maximises the bound, also for a `kl_weight` w other than 1. A column is used if its
-    variance is above w v.
+    `variances` are those of PCA in descending order, `total` their sum over all n_features
+    directions. With n columns that are used, v = rest / (n_features - n kl_weight) maximises the
+    bound. A column is used if its variance is above kl_weight v.
     """
     n_most = min(len(variances), n_features - 1)
     if kl_weight > 0:
@@ -48,8 +47,8 @@ def noise_variance(variances, total, n_features, kl_weight):
 def start_as_probabilistic_pca(model, X, weights, directions, q, kl_weight):
     """Turn a linear path that starts as PCA into probabilistic PCA, with its noise variance.
 
-    `directions` are PCA's, and q is the number by which its codes were divided. Columns that are
-    not used get the prior as their distribution.
+    `directions` are PCA's, and q is the number by which its codes were divided. The distribution of
+    columns that are not used is the prior.
     """
     network, parameters = model.network, model.parameters
     n_features, k = network.widths[0], network.n_components

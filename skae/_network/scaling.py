@@ -29,7 +29,6 @@ class Scaling:
 
     @cached_property
     def is_identity(self):
-        """Return whether the scaling changes nothing."""
         return bool(np.all(self.scale == 1) and not self.mean.any())
 
     @cached_property
@@ -68,7 +67,6 @@ def repeat_if_short(row, n_rows):
 
 
 def identity_scaling(n_features, dtype):
-    """Return the scaling that changes nothing."""
     return Scaling(np.zeros(n_features, dtype), np.ones((), dtype))
 
 
@@ -76,9 +74,9 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
     """Return the scaling to the weighted mean and the root mean square of the centred samples.
 
     The scale is one number for all features, which keeps the directions of PCA, or one for each
-    feature. The latter is larger for features with rare values (see `_scales_of_rare_values`), and
-    at least the rounding error of the feature (see `rounding_errors`). Constant features are not
-    scaled. Means are taken about the first sample, so that the mean of equal values is exact.
+    feature. The latter is larger for features with rare values, and at least their rounding error.
+    Constant features are not scaled. Means are taken about the first sample, so that the mean of
+    equal values is exact.
     """
     first = X[0].astype(np.float64)
     mean = first + _column_means(X, weights, first, power=1, run_jobs=run_jobs)
@@ -122,10 +120,9 @@ def spread_out(X, weights, spread):
 def _scales_of_rare_values(X, weights):
     """Return scales of columns in which three of four samples share one value, else zero.
 
-    There the standard deviation d depends on how rare the other values are: if a share p of the
-    samples has them, their mean squared distance from the usual value is about d**2 / p. The
-    result scales this mean to -2 log(p), the squared distance at which a normal density has
-    fallen to a share p of its maximum.
+    There the standard deviation d depends on how rare the other values are: the mean squared
+    distance of a share p of them from the usual value is about d**2 / p. It is scaled to -2 log(p),
+    the squared distance at which a normal density has fallen to a share p of its maximum.
     """
     order = np.argsort(X, axis=0)
     cumulative = np.cumsum(weights[order], axis=0)
@@ -144,12 +141,10 @@ def _scales_of_rare_values(X, weights):
 def rounding_errors(X, weights, rows=None):
     """Return the standard deviation of the rounding of each column, zero if it is constant.
 
-    `rows` are the numbers of the samples that count, with these weights; None stands for all.
-    Samples of weight zero do not count.
-
-    Values that are rounded to steps of h differ from the true ones by h / sqrt(12) on average. The
-    step is the median distance of successive distinct values, which is one for categories, flags
-    and counts, and next to nothing for continuous columns.
+    `rows` are the numbers of the samples that have these weights, by default all. Those of weight
+    zero do not count. Values that are rounded to steps of h differ from the true ones by
+    h / sqrt(12) on average. The step is the median distance of successive distinct values, which is
+    one for categories, flags and counts, and next to nothing for continuous columns.
     """
     if not weights.all():
         present = np.flatnonzero(weights > 0)
@@ -205,10 +200,10 @@ def _column_means(X, weights, center, power, run_jobs=run_sequentially):
 def columns_on_another_scale(X, other):
     """Return the columns in which `other` seems to be on another scale than X.
 
-    The middle half of one is compared with the middle nine tenths of the other: it lies outside
-    of them by a quarter of their width, or is 1.5 times as wide. Samples of the same distribution
-    hardly ever differ so much. None are returned if they are fewer than a quarter of the columns
-    that vary, or if there are fewer than 20 samples.
+    The middle half of one lies outside of the middle nine tenths of the other by a quarter of their
+    width, or is 1.5 times as wide: samples of the same distribution hardly ever differ so much.
+    None are returned if they are fewer than a quarter of the columns that vary, or if there are
+    fewer than 20 samples.
     """
     if min(len(X), len(other)) < MIN_COMPARED_ROWS:
         return np.arange(0)

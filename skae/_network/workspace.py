@@ -42,18 +42,16 @@ def product(a, W, out):
 
 
 def leading_rows(arrays, n_rows):
-    """Return views of the first n_rows rows of each array of a dict."""
     return {i: a[:n_rows] for i, a in arrays.items()}
 
 
 class Layers:
     """Layers `first + 1` to `last`: arrays for up to n_rows samples, and the calls of a pass.
 
-    `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer. `pulled_in`
-    holds the arrays of `pull_in` by the number of the layer that reads them, `fades` the `Fade` of
-    the code and of the output; a `Workspace` with an input radius fills both. With
-    `repeats_rows=True` biases are repeated for every row, which is faster, but the parameters must
-    then stay as they are.
+    `outputs`, `scratch` and `path_outputs` hold arrays by the number of the layer, `pulled_in`
+    those of `pull_in` by the number of the layer that reads them, and `fades` the `Fade` of the
+    code and of the output; a `Workspace` with an input radius fills both. With `repeats_rows=True`
+    biases are repeated for every row, which is faster, but the parameters must stay as they are.
     """
 
     def __init__(self, network, parameters, n_rows, first, last, repeats_rows=False):
@@ -124,10 +122,10 @@ class Layers:
 class Workspace:
     """The arrays and the calls of inference for up to n_rows samples.
 
-    `span` holds the number of the output that goes in and of the one that comes out. `size` is the
-    number of columns of the code that are decoded, by default all. `input_radius`, if given,
-    holds the greatest norms of inputs and of codes; the layers beside a linear path read what
-    lies further out as if it were at that distance. If the model has a box, their outputs fade.
+    `span` holds the numbers of the outputs that go in and come out, `size` the number of columns of
+    the code that are decoded, by default all. `input_radius`, if given, holds the greatest norms of
+    inputs and of codes; the layers beside a linear path read what lies further out as if it were at
+    that distance. If the model has a box, their outputs fade.
     """
 
     def __init__(self, model, n_rows, span, size=None, input_radius=None, repeats_rows=False):
@@ -193,9 +191,9 @@ class TrainingWorkspace:
     """The arrays and the calls of a training step: forward, loss, and backward into `gradient`.
 
     A batch is encoded, then decoded by one decoder after the other, forward and backward. Their
-    deltas of the code are added up and go back through the encoder once. With an `encoder`, which
-    is another workspace, this one is for decoders alone: it reads the code of the encoder and
-    writes into the same gradient, but has a delta of the code of its own.
+    deltas of the code are added up and go back through the encoder once. With an `encoder`, another
+    workspace, this one is for decoders alone: it reads its code and writes into its gradient, but
+    has a delta of the code of its own.
     """
 
     def __init__(self, network, parameters, n_rows, encoder=None):
@@ -228,12 +226,10 @@ class TrainingWorkspace:
         return self.layers.parameters
 
     def code(self, n_rows):
-        """Return the code of the last batch, and the array for its delta."""
         i = self.network.n_encoder_layers
         return self.layers.outputs[i][:n_rows], self.deltas[i][:n_rows]
 
     def encode(self, X):
-        """Yield the calls that encode X."""
         outputs = {0: X} | leading_rows(self.layers.outputs, len(X))
         yield from self.layers.forward(0, self.network.n_encoder_layers, outputs)
 
@@ -271,9 +267,9 @@ class TrainingWorkspace:
     def decode(self, batch, target, losses, share=None, incomplete=False):
         """Yield the calls that decode a batch and compare it with the target, after `encode`.
 
-        They write the loss of each sample to `losses`. With a `share` they write one number, the
-        share times the sum of the losses; the loss must then have `sums`. Cells of an `incomplete`
-        target that are NaN have no loss.
+        They write the loss of each sample to `losses`; with a `share`, which needs a loss with
+        `sums`, the share times the sum of the losses. Cells of an `incomplete` target that are NaN
+        have no loss.
         """
         network, n_rows = self.network, len(batch)
         loss, last, code = network.loss, network.n_layers, network.n_encoder_layers
@@ -329,8 +325,7 @@ class TrainingWorkspace:
     def encode_backward(self, X, penalty=None, fixed=False):
         """Yield the calls that go back from the delta of the code and complete the gradient.
 
-        `penalty`, if given, is called with the code and its delta first. The gradient of a `fixed`
-        encoder is zero.
+        `penalty` is called with the code and its delta first. A `fixed` encoder's gradient is zero.
         """
         n_rows, n_encoder_layers = len(X), self.network.n_encoder_layers
         if penalty is not None:

@@ -67,14 +67,12 @@ class Calibration:
         return self._weight_before(np.inf, "right")
 
     def reweighted(self, ratio):
-        """Return the calibration with its weights multiplied by a density ratio."""
         return replace(self, weights=self.weights * ratio)
 
     def _margin(self, scores):
         return self.tolerance * np.clip(np.abs(scores), 1, np.finfo(float).max)
 
     def _weight_before(self, scores, side):
-        """Return the weight of the held-out samples before the place of each score in order."""
         order = np.argsort(self.scores)
         cumulative = np.append(0, np.cumsum(self.weights[order]))
         return cumulative[np.searchsorted(self.scores[order], scores, side=side)]
@@ -131,7 +129,6 @@ class CalibrationSamples:
         return replace(self, X=self.refill(self.X, self.missing, weights))
 
     def scores(self, scorer, chosen):
-        """Return the scores of the chosen samples by a scorer."""
         scores = np.empty(len(chosen))
         for block in blocks(self.X, len(chosen)):
             part = chosen[block]

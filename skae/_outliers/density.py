@@ -122,7 +122,6 @@ class Density:
         return T if self.axes is None else T @ self.axes
 
     def _n_rest(self, T):
-        """Return the number of dimensions across the axes."""
         return 0 if self.axes is None else T.shape[1] - self.axes.shape[1]
 
     def update(self, T, weights, trust, decay):
@@ -141,8 +140,7 @@ class Density:
     def normalized(self):
         """Return the density with the integral of the geometric mean of its mixtures.
 
-        The integral is the mean of (geometric mean) / (arithmetic mean), a number up to one, over
-        samples of the arithmetic mean.
+        It is the mean of (geometric mean) / (arithmetic mean) over samples of the latter.
         """
         mixtures = self.mixtures
         if self.slopes is not None or len(mixtures) == 1:
@@ -179,10 +177,9 @@ def fit_density(basis, T, weights, trust, resolution, settings):
     """Fit the density to straightened samples.
 
     `trust` is the factor of the weight of a sample that is distant from the others; the finer a
-    mixture, the fewer samples make a component, and the higher the power of it that counts. None
-    stands for samples that are all normal: then prototypes are added. `resolution` is the variance
-    of the rounding of each column. `settings` are the random generator and the numbers of
-    components, None for those of the module.
+    mixture, the higher the power of it that counts. None stands for samples that are all normal:
+    then prototypes are added. `resolution` is the variance of the rounding of each column.
+    `settings` are the random generator and the numbers of components, None for those of the module.
     """
     rng, sizes = settings
     is_clean = trust is None

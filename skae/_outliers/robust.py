@@ -33,7 +33,6 @@ def weighted_quantile(values, weights, q):
 
 
 def weighted_quantiles(X, weights, q):
-    """Return the weighted q-quantile of each column."""
     return np.array([weighted_quantile(column, weights, q) for column in X.T])
 
 
@@ -42,7 +41,7 @@ def weights_as_counts(weights):
 
     If all weights are multiples of the smallest one, that one counts as one sample. Otherwise the
     sum becomes the effective number of samples, (sum w)**2 / sum w**2 (Kish, 1965, Survey
-    Sampling). Thus a common factor of the weights has no effect.
+    Sampling).
     """
     present = weights[weights > 0]
     if not len(present):
@@ -106,19 +105,18 @@ def squared_distances(X, mean, covariance):
     return np.square((X - mean) @ whitener(covariance)).sum(axis=1)
 
 
-def minimum_covariance_determinant(X, weights, support_fraction=SUPPORT_FRACTION, floor=0.0):
+def minimum_covariance_determinant(X, weights, floor=0.0):
     """Return the mean and the covariance of the densest subset of the samples.
 
     This is the deterministic minimum covariance determinant (Hubert, Rousseeuw & Verdonck, 2012,
-    J. Computational and Graphical Statistics 21) with shrunk covariances. Each concentration
-    step takes the `support_fraction` of the samples with the least distances from the last
-    mean, until the subset stays the same. Of three starts the least determinant counts.
+    J. Computational and Graphical Statistics 21) with shrunk covariances, of which the least of
+    three starts counts.
     """
     best = None
     for distances in _initial_distances(X, weights):
         support = None
         for _ in range(MAX_CONCENTRATION_STEPS):
-            cutoff = weighted_quantile(distances, weights, support_fraction)
+            cutoff = weighted_quantile(distances, weights, SUPPORT_FRACTION)
             nearest = weights * (distances <= cutoff)
             if support is not None and np.array_equal(nearest, support):
                 break
@@ -175,8 +173,8 @@ def fit_ellipsoid(rows, seed):
     """Return the ellipsoid of the bulk, outside of which 2.5 % of normal samples would be.
 
     If one sample occurs so often that its copies alone would be the bulk, the others are measured.
-    Columns are standardised first, and categorical ones left out. Samples of more than 50 columns
-    are measured along their 50 leading principal axes. Of more than 5000 samples, 5000 are drawn.
+    Categorical columns are left out, and more than 50 columns are measured along their 50 leading
+    principal axes.
     """
     X, weights, rng = rows.X, rows.weights, np.random.default_rng(seed)
     if len(X) > MAX_SAMPLES:
@@ -246,7 +244,6 @@ def are_categorical(X, weights):
 
 
 def _largest_share(values, weights):
-    """Return the share of the weight of the most frequent value."""
     counts = np.bincount(np.unique(values, return_inverse=True)[1], weights)
     return counts.max() / counts.sum()
 

@@ -29,13 +29,12 @@ class TrainingRows:
     """Samples, their targets (X itself, or clean samples), their weights, and the noise to add.
 
     `index` holds the row numbers of the samples that take part, so that a part needs no copy.
-    `splitter` splits the samples into folds; None if they are not to be split. `splits` are the
-    splits that the user gave, pairs of boolean arrays: the rows to train on, and the held-out ones.
-    `given` holds the numbers of those of the user's samples that the rows were made from, `member`
-    the row number of each of these. The boolean array `left_out` marks those of the user's
-    samples that were not drawn and can calibrate a detector. `missing` marks the cells of the
-    target that have no loss, because they were missing and have been filled; None stands for no
-    such cell. `spread` is the covariance that the samples lack because of the filling, or None.
+    `splitter` splits the samples into folds; None if they are not to be split. `splits` are those
+    that the user gave: see `GivenSplits`. `given` holds the numbers of the user's samples that the
+    rows were made from, `member` the row number of each of these. `left_out` marks those of the
+    user's samples that were not drawn and can calibrate a detector. `missing` marks the cells of
+    the target that were missing and have no loss, if there are any. `spread` is the covariance that
+    the samples lack because of the filling, or None.
     """
 
     X: np.ndarray
@@ -73,7 +72,6 @@ class TrainingRows:
         return self.missing is not None
 
     def part(self, mask):
-        """Return the samples that a boolean array marks."""
         return replace(self, index=self.index[mask])
 
     def arrays(self):
@@ -114,10 +112,7 @@ def all_rows(X, weights=None, X_clean=None):
 
 
 def prepared_rows(X, weights, X_clean=None, divides_frequent=False, labels=None):
-    """Return TrainingRows without samples of weight zero; among few samples, merge equal ones.
-
-    `divides_frequent` and `labels` are explained at `merge_equal_rows`.
-    """
+    """Return TrainingRows without samples of weight zero; few samples: see `merge_equal_rows`."""
     given = np.flatnonzero(weights)
     X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
     if len(X) > MAX_MERGED_ROWS:
@@ -130,9 +125,8 @@ def prepared_rows(X, weights, X_clean=None, divides_frequent=False, labels=None)
 def grouped_rows(X, weights, X_clean, options, splits=NO_SPLITS):
     """Return prepared TrainingRows with a splitter that keeps groups of samples together.
 
-    `splits` are the groups and splits that the user gave. Without groups, successive samples that
-    resemble each other are left in their order. If `verbose`, print which samples depend on each
-    other.
+    `splits` are those that the user gave. Without groups, successive samples that resemble each
+    other are left in their order. If `verbose`, print which samples depend on each other.
     """
     given = np.flatnonzero(weights)
     splits = splits.part(given)
@@ -173,9 +167,8 @@ def deal_copies(rows, seed):
     """Return rows with a splitter that may put copies of a sample into different folds.
 
     This is done if there are five copies or more of each distinct sample, on average. Samples are
-    then categories or other discrete values, and new ones repeat them. If a fold held all copies of
-    one, models would be trained without it. Merged samples are divided again. If a table was
-    repeated, new samples differ instead.
+    then categories or other discrete values, and new ones repeat them, unless a table was repeated.
+    If a fold held all copies of one, models would be trained without it.
     """
     dependence, total = rows.splitter.dependence, rows.weights.sum()
     n_distinct = dependence.n_samples - dependence.n_copies
@@ -227,12 +220,11 @@ def _without_zero_weights(X, weights, X_clean):
 class BatchLoader:
     """Loads mini-batches: gathers, corrupts and scales samples, a chunk of batches at a time.
 
-    A slot is the place of a batch in the chunk. `slot(k, n_rows)` returns the arrays of the k-th
-    batch of the chunk. They are the same after each `fill`, so that calls can be bound to them.
-    `gathered` holds the arrays that samples are copied to: those of the slots, unless the network
-    has another dtype than the samples.
-    With `defers=True`, `fill` leaves gathering to callers of `gather`. `sampler` draws numbers for
-    each sample: the sizes of a nested code, or the noise of a Gaussian one.
+    A slot is the place of a batch in the chunk. Its arrays are the same after each `fill`, so that
+    calls can be bound to them. `gathered` holds the arrays that samples are copied to: those of the
+    slots, unless the network has another dtype than the samples. With `defers=True`, `fill` leaves
+    gathering to callers of `gather`. `sampler` draws numbers for each sample: the sizes of a nested
+    code, or the noise of a Gaussian one.
     """
 
     def __init__(self, rows, model, batch_size, sampler=None, defers=False):
@@ -320,8 +312,8 @@ class BatchLoader:
     def order(self, shuffle, rng):
         """Return the order of the samples in an epoch.
 
-        For nested codes, samples are always shuffled within their batch, because the place in the
-        batch determines which decoders read a sample.
+        For nested codes, samples are always shuffled within their batch, as their place in it
+        determines which decoders read them.
         """
         if shuffle:
             return rng.permutation(len(self.rows))

@@ -11,33 +11,14 @@ from functools import cache
 class NullTasks:
     """Null object for callback tasks of every kind."""
 
-    def begin(self, n_phases, n_restarts):
-        """Do nothing."""
+    def _do_nothing(self, *arguments):
+        return False  # and so do not stop
 
-    def begin_epoch(self):
-        """Do nothing."""
-
-    def end_epoch(self):
-        """Return False: do not stop."""
-        return False
-
-    def close(self):
-        """Do nothing."""
-
-    def end(self):
-        """Do nothing."""
-
-    def phase(self, name, n_epochs, preview, excluded):
-        """Return the null object."""
+    def _return_self(self, *arguments):
         return self
 
-    def search(self):
-        """Return the null object."""
-        return self
-
-    def calibration(self, n_folds):
-        """Return the null object."""
-        return self
+    begin = begin_epoch = end_epoch = close = end = _do_nothing
+    phase = search = calibration = _return_self
 
 
 NULL_TASKS = NullTasks()
@@ -106,8 +87,7 @@ class Tasks:
 class Phase:
     """A phase of epochs: a task of its own, or the whole fit.
 
-    `show()` returns the attributes of the present model. Without it callbacks cannot stop the
-    phase.
+    `show()` returns the attributes of the present model; without it callbacks cannot stop it.
     """
 
     def __init__(self, context, given, show, is_whole):
@@ -120,7 +100,6 @@ class Phase:
             context.call_on_fit_task_begin(**given)
 
     def begin_epoch(self):
-        """Begin the task of an epoch."""
         self.epoch = self.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self.epoch_arguments)
 
@@ -141,8 +120,8 @@ class Phase:
 class AuxiliaryTrainings:
     """Trainings whose epochs are reported without a model.
 
-    Callbacks cannot stop them: those of a calibration must be as long as the training that they
-    replicate, and sizes can only be compared after complete trainings.
+    Callbacks cannot stop them: a calibration must be as long as the training that it replicates,
+    and sizes are compared after complete trainings.
     """
 
     def __init__(self, context, given, training_name=None):

@@ -15,9 +15,8 @@ def with_code_scale(run, model, explained, max_rows):
 
     The total variance of a linear code is the variance of the samples that it explains, as in PCA:
     `explained` are the shares of its columns. PCA's own code, which a linear encoder has too, a
-    code with another activation or a penalty, a code without variance and a variational one, which
-    has that of its prior, keep their scale. At most `max_rows` samples are measured, fewer with a
-    large network.
+    code with another activation or a penalty, a constant one and a variational one, which has the
+    scale of its prior, keep theirs.
     """
     variances, _, total = _measure(run, model, max_rows)
     share, is_linear = float(explained.sum()), model.network.latent_activation.is_identity
@@ -57,10 +56,7 @@ def running_variances(run, model, max_rows):
 
 
 def start_variances(model, moments):
-    """Return the variance and the mean of each column of a code that is PCA's.
-
-    The samples have these moments.
-    """
+    """Return variance and mean of each column of PCA's code of samples with these moments."""
     scaling, encoder, code_scale = model.scaling, model.parameters.path[0], model.code_scale
     unbiased = max(moments.weight - 1, 1.0)
     squares = np.square(moments.factor / scaling.scale @ encoder).sum(axis=0)

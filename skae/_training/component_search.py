@@ -15,10 +15,9 @@ def search(run, run_size, tasks):
     """Return the FitResult of the fewest components that explain the share that is asked for.
 
     The state of `run` has PCA's number of components, the most that are tried.
-    `run_size(n_components, tasks)` trains a model. Callbacks see trial fits as a phase of their
-    own; if there are callbacks, the size that is found is trained again as an ordinary fit. After
-    an interrupt the result is that of the fewest components found to suffice. If there are none,
-    it is the start of `run`, which is PCA, or without a linear path the interrupted trial.
+    `run_size(n_components, tasks)` trains a model. With callbacks, which see the trial fits as one
+    phase, the size that is found is trained again. After an interrupt the result is that of the
+    fewest components found to suffice, else the start of `run`, or without a linear path the trial.
     """
     share = run.options.network.n_components
     n_most = run.state.model.network.n_components
@@ -46,10 +45,9 @@ def search(run, run_size, tasks):
 class Bisection:
     """Search for the fewest components that leave at most a share of the variance unexplained.
 
-    They are more than `too_few` and at most `enough`, at first PCA's number.
-    `unexplained_by_pca` holds the shares that PCA leaves with 1, 2, ... components. The share that
-    a model leaves is similar, relative to PCA, at similar sizes: a few guesses by this ratio find
-    the size, otherwise bisection does.
+    They are more than `too_few` and at most `enough`. `unexplained_by_pca` holds the shares that
+    PCA leaves with 1, 2, ... components. The share that a model leaves is similar, relative to PCA,
+    at similar sizes: a few guesses by this ratio find the size, otherwise bisection does.
     """
 
     def __init__(self, unexplained_by_pca, max_unexplained):
@@ -59,7 +57,6 @@ class Bisection:
 
     @property
     def is_open(self):
-        """Return whether there are sizes that may be enough or too few."""
         return self.enough - self.too_few > 1
 
     def guess(self):

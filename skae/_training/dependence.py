@@ -31,9 +31,8 @@ class Dependence:
     """Numbers of samples that depend on each other.
 
     `n_copies` repeat another sample exactly. `n_frequent` are copies of frequent samples, which
-    are shared among the folds. `n_near` are near copies of another sample. `n_groups` is the
-    number of groups that the user gave, `block_length` the number of samples in a block of
-    successive samples; None if there are none.
+    are shared among the folds. `n_near` are near copies of another sample. `n_groups` counts the
+    groups that the user gave, `block_length` the samples in a block of successive ones.
     """
 
     n_samples: int
@@ -214,8 +213,8 @@ def find_blocks(X):
     largest d(h). A block is BLOCK_LAGS times as long as the lag at which d reaches INDEPENDENT
     times the largest, but there are at least MIN_BLOCKS blocks.
 
-    A copy of the sample before it is ignored. So are features in ascending or descending order,
-    such as a key that a table is sorted by. An order by class hardly changes a lower quartile.
+    Copies of the sample before are ignored, and features in ascending or descending order, such as
+    a key that a table is sorted by. An order by class hardly changes a lower quartile.
     """
     is_new = np.append(True, ~repeats_previous(X))
     if not is_new.all():

@@ -121,12 +121,13 @@ class EpochSelector:
 class DecoderEpochSelector:
     """Select an epoch for each nested decoder.
 
-    `columns` holds for each decoder the columns of the losses that are its own. A part is here the
-    index of a decoder.
+    `columns` holds the columns of the losses of each decoder. A part is the index of a decoder.
     """
 
     def __init__(self, losses, weights, n_errors, columns, groups=None):
-        self.whole = EpochSelector(losses, weights, n_errors, groups)
+        whole = EpochSelector(losses, weights, n_errors, groups)
+        self.shares, self.groups = whole.shares, whole.groups
+        self.mean, self.progress = whole.mean, whole.progress
         self.columns = columns
         self.selectors = [
             EpochSelector(losses[:, chosen], weights, n_errors, groups) for chosen in columns
@@ -135,31 +136,11 @@ class DecoderEpochSelector:
         self.start, self.best_losses = losses, losses.copy()
 
     @property
-    def shares(self):
-        """Return the share of each sample in the total weight."""
-        return self.whole.shares
-
-    @property
-    def groups(self):
-        """Return the group of each sample, or None."""
-        return self.whole.groups
-
-    def mean(self, losses):
-        """Return the weighted mean loss; of several sizes, in units of the whole code's."""
-        return self.whole.mean(losses)
-
-    def progress(self, losses):
-        """Return the loss for `Patience`: that of the worst size."""
-        return self.whole.progress(losses)
-
-    @property
     def epochs(self):
-        """Return the selected epoch of each decoder."""
         return [selector.epoch for selector in self.selectors]
 
     @property
     def epoch(self):
-        """Return the latest selected epoch."""
         return max(self.epochs)
 
     @property
@@ -168,7 +149,6 @@ class DecoderEpochSelector:
         return self.mean(self.best_losses)
 
     def improved_parts(self, losses, epoch):
-        """Select an epoch for the decoders that it improves; return these."""
         return [part for part in self.parts if self.select_part_if_better(part, losses, epoch)]
 
     def select_part_if_better(self, part, losses, epoch):
@@ -203,8 +183,7 @@ def sum_groups(values, groups):
 def count_effective(deviations):
     """Return how many groups count for the standard error, from their deviations d.
 
-    That is 3 (sum d**2)**2 / sum d**4: all groups if d is normally distributed, and few if tails
-    are heavy, since the standard error then depends on these.
+    That is 3 (sum d**2)**2 / sum d**4: all if d is normally distributed, few if tails are heavy.
     """
     squares = np.square(deviations)
     sums = np.maximum(np.square(squares).sum(axis=0), np.finfo(float).tiny)

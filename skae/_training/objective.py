@@ -26,7 +26,7 @@ class DivergedError(FloatingPointError):
 
 
 def count_parts(network, batch_size, dtype):
-    """Return the number of parts of a batch: 1, 2, or 4 or 8 if each has at least 256 rows."""
+    """Return the number of parts of a batch: 1, 2, or 4 or 8 of at least 256 rows each."""
     n_operations = 6 * batch_size * network.n_parameters_per_sample
     is_small = n_operations * dtype.itemsize / 4 < MIN_PARALLEL_FLOPS
     if is_small or batch_size < MIN_PARALLEL_ROWS:
@@ -79,8 +79,8 @@ class PenaltyTerm:
 class BoundBatch(NamedTuple):
     """The calls of a batch: some before the jobs, the jobs, and some after them.
 
-    `losses` holds a function for each part of the loss. `sample_losses` holds the arrays of the
-    loss of each sample, one for each validated size, for an objective without a gradient.
+    `losses` holds a function for each part of the loss, `sample_losses` an array of the loss of
+    each sample for each validated size, without a gradient.
     """
 
     before: list
@@ -93,11 +93,9 @@ class BoundBatch(NamedTuple):
 class Objective:
     """The mean loss of a batch with its gradient; the calls of each slot of the loader are bound.
 
-    Batches of large networks are cut into parts, which are jobs for `run_jobs`. The parts depend
-    only on the network and the batch, so that results do not depend on threads.
-
-    In a nested network each decoder reads some of the samples, truncated to sizes that the loader
-    draws. There each job is a group of decoders.
+    Batches of large networks are cut into parts, which are jobs for `run_jobs` and depend only on
+    the network and the batch. In a nested network each decoder reads some of the samples, truncated
+    to sizes that the loader draws, and each job is a group of decoders.
     """
 
     def __init__(self, model, loader, plan=Plan(), penalty=None, run_jobs=run_sequentially):
@@ -309,10 +307,9 @@ class Objective:
 
 
 def sample_losses(objective, rng):
-    """Return the loss of each sample of the loader, in their order, penalty included; float64.
+    """Return the loss of each sample of the loader, penalty included, in float64.
 
-    This is an ndarray of shape (n_samples,), or (n_samples, n_sizes) if codes are nested, with a
-    column for each validated size.
+    If codes are nested, there is a column for each validated size.
     """
     loader, network = objective.loader, objective.workspace.network
     shape = (len(nested.validated_sizes(network)),) if network.nested else ()

@@ -50,8 +50,8 @@ class NetworkOptions:
     """The network to build: its widths, activations and loss, and how the data are scaled.
 
     `clips` allows the output to be clipped. `standardize` gives each feature a scale of its own.
-    `bottleneck` limits a code whose size is given as a share of the variance to one column fewer
-    than the data have. `n_components` is None, for all, until `Options.for_samples` replaces it.
+    For a detector, a code whose size is a share of the variance has a column fewer than the data.
+    `n_components` is None, for all, until `Options.for_samples` replaces it.
     """
 
     n_components: int | float | None
@@ -65,12 +65,7 @@ class NetworkOptions:
     sparsity_target: float
     clips: bool
     standardize: bool = False
-    bottleneck: bool = False
-
-    @property
-    def is_detector(self):
-        """Return whether the network is that of a detector: it alone has a bottleneck."""
-        return self.bottleneck
+    is_detector: bool = False
 
     @property
     def is_share(self):
@@ -156,8 +151,8 @@ class Options:
     """All options of one call of fit.
 
     With `searches_components` a plain code that is to explain a share of the variance gets the
-    fewest columns that do so on held-out samples. A variational network has a `bound`.
-    `linear_weight` is the weight of the loss of `TrainingWorkspace.straighten`.
+    fewest columns that do so on held-out samples. `linear_weight` weighs the loss of
+    `TrainingWorkspace.straighten`.
     """
 
     network: NetworkOptions
@@ -179,7 +174,6 @@ class Options:
 
     @property
     def validates(self):
-        """Return whether samples are held out to select the epoch."""
         return self.early_stopping and self.solver.max_iter > 0
 
     def for_samples(self, n_features, n_samples=None):
@@ -221,14 +215,14 @@ class Options:
         return spec
 
 
-def read_options(parameters, standardize=False, bottleneck=False, searches_components=True):
+def read_options(parameters, is_detector=False, searches_components=True):
     """Return the options for a dict of parameters; raise ValueError if two contradict each other.
 
     The other arguments depend on the class of the estimator: see `NetworkOptions` and `Options`.
     """
     _check_instances(parameters)
     penalty = _penalty(parameters)
-    network = _network_options(parameters, penalty, standardize, bottleneck)
+    network = _network_options(parameters, penalty, is_detector)
     return Options(
         network=network,
         solver=_solver_options(parameters),
@@ -279,7 +273,7 @@ def _check_instances(parameters):
             check_offers(parameters[name], Base, name, *others)
 
 
-def _network_options(parameters, penalty, standardize, bottleneck):
+def _network_options(parameters, penalty, is_detector):
     """Return the NetworkOptions; raise ValueError if activations contradict loss or penalty."""
     loss, output_activation = loss_of(parameters["loss"]), parameters["output_activation"]
     latent_activation = parameters["latent_activation"]
@@ -309,9 +303,9 @@ def _network_options(parameters, penalty, standardize, bottleneck):
         nested=bool(parameters.get("nested", False)),
         sparsity_target=float(parameters["sparsity_target"]),
         # The gradient that a clipped output passes on is not that of its loss, which L-BFGS needs.
-        clips=bool(is_linear and not standardize and parameters["solver"] != "lbfgs"),
-        standardize=standardize,
-        bottleneck=bottleneck,
+        clips=bool(is_linear and not is_detector and parameters["solver"] != "lbfgs"),
+        standardize=is_detector,
+        is_detector=is_detector,
     )
 
 
@@ -333,7 +327,6 @@ def _own(value):
 
 
 def _solver_options(parameters):
-    """Return the SolverOptions."""
     batch_size, optimizer = parameters["batch_size"], _optimizer(parameters)
     names = [name for name in SolverOptions.__dataclass_fields__ if name in parameters]
     values = {name: parameters[name] for name in names}
@@ -353,8 +346,8 @@ def _solver_options(parameters):
 def rate_factor(hidden_layer_sizes):
     """Return the factor of the automatic learning rate for these hidden layers.
 
-    The fewer units compute a function, the larger their weights are, and the longer is the way to
-    them in steps of a given length. The rate of scale-free optimizers is therefore inversely
+    The fewer units compute a function, the larger are their weights, and the longer the way to them
+    in steps of a given length. The rate of scale-free optimizers is therefore inversely
     proportional to the width of the narrowest hidden layer (Yang et al., 2022, arXiv 2203.03466,
     table 3, for Adam), up to the width that the rate was chosen for.
     """
@@ -375,7 +368,6 @@ def _optimizer(parameters):
 
 
 def _penalty(parameters):
-    """Return the penalty of the parameters, or None."""
     sparsity = parameters["sparsity"]
     if sparsity is None or not isinstance(sparsity, str):
         return sparsity

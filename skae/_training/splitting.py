@@ -24,10 +24,9 @@ HEAVY_SHARE = 0.1  # of the weight: a group with more is held out last
 class GivenSplits:
     """Groups and splits that the user gave.
 
-    `groups` holds the number of the group of each sample; None if the user gave no groups.
-    `splits` are pairs of boolean arrays over the samples: those to train on, and those held out.
-    It is empty if the user gave no splits. `max_numbers` limits the size of the part of X that a
-    detector draws to train on; None stands for no limit.
+    `groups` holds the number of the group of each sample, or is None. `splits` are pairs of boolean
+    arrays over the samples: those to train on, and those held out. `max_numbers` limits the size of
+    the part of X that a detector draws to train on.
     """
 
     groups: np.ndarray | None = None
@@ -36,15 +35,11 @@ class GivenSplits:
 
     @property
     def are_independent(self):
-        """Return whether the user gave neither groups nor splits."""
         return self.groups is None and not self.splits
 
     @property
     def labels(self):
-        """Return a number for each sample, equal for samples that all splits treat alike.
-
-        Return None without groups and splits.
-        """
+        """Return a number for each sample, equal for those that all splits treat alike, or None."""
         sides = [train + 2 * held_out for train, held_out in self.splits]
         if self.are_independent:
             return None
@@ -102,7 +97,6 @@ class FoldSplitter:
 
     @property
     def n_groups(self):
-        """Return the number of groups."""
         return int(self.groups.max()) + 1
 
     @property
@@ -157,11 +151,9 @@ class MergedSamples:
 def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=None):
     """Sort the samples and merge equal ones, adding their weights; the same for X_clean.
 
-    Only samples with equal `labels` are merged, if given. Two groups that the user distinguishes
-    can contain equal samples, as new groups will.
-
-    The result of training then depends neither on the order of the samples nor on whether a
-    sample is repeated or has a weight of two, not even by a rounding error.
+    Only samples with equal `labels` are merged, if given. The result of training then depends
+    neither on the order of the samples nor on whether a sample is repeated or has a weight of two,
+    not even by a rounding error.
 
     With `divides_frequent` a sample with more than FREQUENT_SHARE of the weight is divided into
     equal rows that weigh about as much as the others. New data will contain it too, so it has to
@@ -228,10 +220,9 @@ def group_samples(X, weights, rng, groups=None, blocks=None):
     and near copies form a group. Each copy of a sample with more than FREQUENT_SHARE of the
     weight is a group of its own.
 
-    The order of the groups depends on the values in X and on `rng`. It depends neither on the
-    order of the samples, nor on their dtype, nor on the units of the features: standardized
-    samples are ranked along a random direction, and the ranks permuted. (Rounding can exchange
-    two samples that nearly tie.)
+    The order of the groups depends neither on the order of the samples, nor on their dtype, nor on
+    the units of the features: standardized samples are ranked along a random direction, and the
+    ranks permuted. (Rounding can exchange two samples that nearly tie.)
     """
     n_samples = len(X)
     if groups is not None:
@@ -263,8 +254,7 @@ def group_samples(X, weights, rng, groups=None, blocks=None):
 def _order_groups(labels, weights, rng):
     """Return the place of each group: light ones in random order, then heavy ones by weight.
 
-    The first fold is the one that a single split holds out. It should not be a group with most of
-    the samples.
+    The first fold, which a single split holds out, should not be a group with most of the samples.
     """
     weight = np.bincount(labels, weights=weights)
     order = rng.permutation(len(weight))

@@ -40,10 +40,9 @@ class TrainingState:
     is one. `best` holds the parameters that a fit ends with, `previous_best` those before the last
     `keep`. `decoder_weights` are the weights of the losses of decoders, by default equal. With
     `fixed_encoder` only the decoders are trained. `explained_by_pca` holds the shares of the
-    variance that PCA explains with 1, 2, ... components if a share is asked for, else None.
-    `n_steps_before` is the number of steps before a warm start. `is_unfinished` tells whether
-    training ended because no epochs were left. `before_cast` are the parameters that the state was
-    cast from, if it was.
+    variance that PCA explains with 1, 2, ... components if a share is asked for. `n_steps_before`
+    counts the steps before a warm start. `is_unfinished` tells whether training ended because no
+    epochs were left. `before_cast` are the parameters that the state was cast from, if it was.
     """
 
     model: Model
@@ -70,7 +69,6 @@ class TrainingState:
 
     @property
     def best_model(self):
-        """Return the model with the best parameters so far."""
         return replace(self.model, parameters=self.best)
 
     def start_average(self, averaging):
@@ -120,13 +118,12 @@ class TrainingState:
                 best[...] = present
 
     def restore_previous_best(self):
-        """Undo the last `keep`."""
         self.best.flat[...] = self.previous_best.flat
 
     def restart(self, activation=None):
         """Go back to the best parameters, without moving average and optimizer's memory.
 
-        If these are still the initial ones, the hidden layers can be given another activation.
+        If they are the initial ones, hidden layers can be given another activation.
         """
         if activation is not None:
             self._replace_activation(activation)
@@ -180,9 +177,8 @@ class TrainingState:
 def start_state(rows, options, run_jobs=run_sequentially, n_components=None, moments=None):
     """Return the state that training starts with: random weights, PCA on the linear path.
 
-    The random weights depend only on the seed and the widths. `n_components`, if given, replaces
-    that of the options. Mean, scale and PCA are those of the samples, or follow from `moments` of
-    more samples, if given together with n_components: see `Moments`.
+    The weights depend only on the seed and the widths. `n_components`, if given, replaces that of
+    the options. With it, mean, scale and PCA can follow from `moments` of more samples.
     """
     X, target, weights = rows.arrays()
     network, seed = options.network, options.seeds.start
@@ -261,7 +257,7 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
     tie = n_components * (1 + TIE * np.finfo(X.dtype).eps)  # PCA takes one more then
     n_too_few = int(np.searchsorted(explained, tie, side="right"))
     n_components = min(n_too_few + 1, len(explained))
-    if network.bottleneck:
+    if network.is_detector:
         n_components = min(n_components, max(n_features - 1, 1))
     return n_components, directions[:n_components], explained
 
@@ -291,7 +287,6 @@ class Previous:
         return replace(self, optimizer=optimizer)
 
     def cast(self, *arrays):
-        """Return the arrays in the dtype of the model; None stays None."""
         return [None if a is None else a.astype(self.dtype, copy=False) for a in arrays]
 
 
@@ -299,9 +294,8 @@ def resumed_state(previous, options, target):
     """Return a copy of the state of a fitted model; raise ValueError if the network differs.
 
     Bounds that targets exceed are dropped; if outputs are no longer clipped, all bounds are. If the
-    last fit ended only because no epochs were left, training continues where it ended, and the
-    parameters that were kept are the best so far. Its columns of the code then have the order
-    during training, unless the parameters have been changed since.
+    last fit ended only because no epochs were left, training continues where it ended, with the
+    columns of the code in their order during training, unless parameters have been changed since.
     """
     model, network = previous.model, options.network
     _check_same_network(model, options, target.shape[1])

@@ -175,8 +175,8 @@ class Change:
     """What new samples change: the stream after them, and what is to be done.
 
     `earlier` are the moments before the new samples, if PCA of these is to be compared with the
-    model. With `is_shifted` training starts anew, as samples stay on another level or scale than
-    those before. With `turns_odd` the new samples are the first of these.
+    model. With `is_shifted` training starts anew, as samples stay on another level or scale. With
+    `turns_odd` the new samples are the first of these.
     """
 
     stream: Stream

@@ -145,12 +145,11 @@ def epochs(objective, step, rate, shuffle, rng):
 def lbfgs(objective, decay, limits, report, pairs=None):
     """Minimise the mean loss + decay |W|**2 / 2 over all samples by SciPy's L-BFGS-B.
 
-    The loader has been filled before, so that noise stays the same. `limits` are `max_iter` and
-    `max_fun`. `report(loss)` is called after each iteration and returns True to stop. `pairs`, if
-    given, is a list of steps and changes of the gradient to which each iteration adds. If it has
-    some of an earlier call, L-BFGS continues as if that had not ended: in the variables u of
-    x = start + S u, with the S of `InverseHessian`. Return "max_iter" or "max_fun" if that limit
-    was reached, else None.
+    The loader has been filled before, so that noise stays the same. `report(loss)` is called after
+    each iteration and returns True to stop. `pairs`, if given, is a list of steps and changes of
+    the gradient to which each iteration adds. If it has some of an earlier call, L-BFGS continues
+    as if that had not ended: in the variables u of x = start + S u, with the S of `InverseHessian`.
+    `limits` are `max_iter` and `max_fun`; return the name of the one that was reached, or None.
     """
     parameters, gradient = objective.workspace.parameters, objective.workspace.gradient
     theta, n_rows = parameters.trained, len(objective.loader.rows)
@@ -205,8 +204,7 @@ def lbfgs(objective, decay, limits, report, pairs=None):
 class Trainer:
     """Makes objectives, validation losses and epochs for training states, as the options say.
 
-    `total_weight` is the sum of the weights of all training samples. `warn(message)` issues a
-    warning to the user.
+    `total_weight` is that of all training samples. `warn(message)` warns the user.
     """
 
     options: Options
@@ -215,7 +213,6 @@ class Trainer:
     warn: object = warnings.warn
 
     def reads_per_sample(self, fixed_encoder):
-        """Return the number of nested decoders that read each sample."""
         if self.options.solver.is_lbfgs:
             return math.inf
         return nested.READS_WITH_FIXED_ENCODER if fixed_encoder else nested.READS_PER_SAMPLE
@@ -223,8 +220,7 @@ class Trainer:
     def decay(self, network, fixed_encoder=False):
         """Return the weight decay: alpha, divided by the total weight if it is a penalty.
 
-        In a nested network it is multiplied by the share of a batch that each decoder reads: the
-        decoders learn less in a step by that factor.
+        Nested decoders learn less in a step, by the share of a batch that each reads.
         """
         reads_per_sample = self.reads_per_sample(fixed_encoder)
         solver = self.options.solver

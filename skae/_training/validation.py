@@ -53,9 +53,9 @@ def select_epochs(run, losses, weights, n_errors, groups=None):
 def hold_out(run, validation, excluded=None):
     """Train on `run.trained_rows`; keep the epoch that validation samples select.
 
-    `excluded()`, for callbacks, marks the given samples that are not trained on. It is None if the
-    validation samples are none of them. If few held-out samples leave in doubt whether any epoch
-    is better than the start, halves of all samples decide: see `_train_halves`.
+    `excluded()` marks the given samples that are held out; it is None if X_val was given. If few
+    held-out samples leave in doubt whether any epoch is better than the start, halves of all
+    samples decide: see `_train_halves`.
     """
     members = [Member(run.state, run.trained_rows, validation)]
     if _may_round(run, members):
@@ -157,10 +157,9 @@ def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):
 def refit(run, selector):
     """Train on all samples for as many epochs as cross-validation has selected.
 
-    If only the decoders are trained, each has its own number of epochs. The selector forgets those
-    of decoders that are not kept. Parameters with a greater
-    loss on all samples than the start are not kept: a sample far from all others can spoil the
-    first epochs here even if it did not in the folds.
+    If only the decoders are trained, each has its own number of epochs. Parameters with a greater
+    loss on all samples than the start are not kept, and the selector forgets them: a sample far
+    from all others can spoil the first epochs here even if it did not in the folds.
     """
     if not selector.epoch:
         return
@@ -220,9 +219,8 @@ def train_for(run, n_epochs, monitor=None):
 def _train_halves(run):
     """Select the epoch by two-fold cross-validation, then train on all samples.
 
-    All samples are then validation samples, ten times as many as are usually held out, at the cost
-    of as many epochs. The halves may take `max_iter` epochs of their own. If no epoch is kept, the
-    held-out samples remain those of before.
+    All samples are then validation samples, ten times as many as are usually held out. The halves
+    may take `max_iter` epochs of their own. If no epoch is kept, the held-out samples remain.
     """
     announce(run, "The held-out samples leave the gain in doubt: training starts again on halves.")
     history, before = run.history, (run.trained_rows, run.validation_pairs)
@@ -325,8 +323,7 @@ def _start_ratio(run, selector, splits):
 def _validation_losses(run, members, of_best=False):
     """Return a function that computes the validation losses of all members, in sample order.
 
-    A sample that several members are validated on has the mean of its losses; those that none is
-    validated on are omitted.
+    A sample has the mean of its losses by several members, and is omitted without any.
     """
     compute = run.trainer.validation_losses
     functions = [compute(member.state, member.validation, of_best) for member in members]
@@ -347,7 +344,6 @@ def _validation_losses(run, members, of_best=False):
 
 
 def count_validations(members):
-    """Return how many members each sample is a validation sample of."""
     return np.sum([member.mask for member in members], axis=0)
 
 
@@ -356,8 +352,7 @@ def _restart_unless_improved(run, members, selector):
 
     With activation="auto" it restarts with a bounded activation: samples far from the others may be
     the reason, and bounded layers change less there. A nested network then restarts with the
-    encoder fixed, so that decoders read PCA's codes. In cross-validation it does so at once, as
-    bounded layers hardly ever helped there.
+    encoder fixed, so that decoders read PCA's codes; in cross-validation it does so at once.
     """
     if selector.epoch or run.is_over or run.n_left <= 0:
         return False

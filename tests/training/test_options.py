@@ -130,7 +130,7 @@ def test_the_activation_that_auto_starts_with(nested, first):
 )
 def test_outputs_that_are_clipped(changed, clips):
     assert read_options(parameters(**changed)).network.clips is clips
-    assert read_options(parameters(**changed), standardize=True).network.clips is False
+    assert read_options(parameters(**changed), is_detector=True).network.clips is False
 
 
 # ---------------------------------------------------------------- the other options
