@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from skae._kernels import bind, replay
+from skae._kernels import bind, replay, spurious_ignored
 from skae._network.gaussian_code import LOG_2_PI, noise_variances
 from skae._network.inference import Pass
 from skae._network.workspace import Workspace, leading_rows
@@ -49,6 +49,7 @@ def _posteriors(model, X):
         yield block, *send(X[block])
 
 
+@spurious_ignored()
 def posterior_deviations(model, X):
     result = np.empty((len(X), model.network.n_components), X.dtype)
     for block, _, log_variance in _posteriors(model, X):
@@ -56,6 +57,7 @@ def posterior_deviations(model, X):
     return result
 
 
+@spurious_ignored()
 def mean_divergences(model, X, weights=None):
     """Return the mean KL divergence of each column of the code from the prior, in nats."""
     total = np.zeros(model.network.n_components)
@@ -113,6 +115,7 @@ class Likelihood:
         return calls + bind(loss.errors_and_delta(self.target[:n_rows], outputs[last], *arrays))
 
 
+@spurious_ignored()
 def log_likelihood_bound(model, X, noise):
     """Return a lower bound on log p(x) of each sample, in nats of samples in their own units.
 
@@ -157,6 +160,7 @@ def _bounds_of_piece(model, X, noise, n_drawn):
     return logsumexp(log_ratios, axis=1) - math.log(n_draws)
 
 
+@spurious_ignored()
 def draw_codes(model, X, missing, rng):
     """Return a code of each sample, drawn given its observed cells; the others are filled in X.
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skae._kernels import bind
+from skae._kernels import bind, spurious_ignored
 from skae._network.network import Network, Parameters, build
 from skae._network.scaling import Scaling, identity_scaling
 from skae._network.workspace import Workspace
@@ -179,7 +179,7 @@ def send_row(model, X, part, size=None):
 
 
 def each_block(model, X, part, use, size=None):
-    """Call `use` with the slice of X and the output of each block.
+    """Call `use` with the slice of X and the output of each block, under `spurious_ignored`.
 
     To bind the calls of a pass takes longer than to send one row through it: the model keeps its
     passes for single rows. More than 100 rows of a large network are shared among threads, a
@@ -196,6 +196,7 @@ def each_block(model, X, part, use, size=None):
         n_block_rows, piece_rows = LONG_BLOCK_ROWS, LONG_PIECE_ROWS
     piece_rows *= max(len(X) // (MAX_PIECES * piece_rows), 1)
 
+    @spurious_ignored()
     def send_piece(start):
         piece = X[start : start + piece_rows]
         for rows, output in blocks(piece, model, part, size, n_rows=n_block_rows):

@@ -242,6 +242,19 @@ def test_only_plain_arrays_take_the_short_cut(Estimator, checked):
         assert checked
 
 
+@pytest.mark.parametrize("n_rows", [2, 300])
+def test_flags_that_blas_raises_for_memory_beside_its_operands_are_ignored(n_rows):
+    """OpenBLAS does so for float32 and five columns, if that memory holds a signalling NaN."""
+    model = AutoencoderTransformer(**SMALL).fit(rows())
+    found = []
+
+    def use(block, output):
+        found.append(np.sqrt(np.full(1, -1.0)))
+
+    inference.each_block(model._model, rows(n_rows), "reconstruct", use)
+    assert found
+
+
 def test_feature_names_are_still_compared(checked):
     frame = pd.DataFrame(rows(), columns=list("abcde"))
     model = AutoencoderTransformer(**SMALL).fit(frame)
