@@ -117,13 +117,13 @@ def not_numeric(X):
             except (TypeError, ValueError):
                 is_numeric = False
             if not is_numeric:
-                present = [value for value in values[:EXAMINED_ROWS] if not _is_missing(value)]
+                present = [value for value in values[:EXAMINED_ROWS] if not is_missing(value)]
                 texts = [value for value in present if isinstance(value, str)]
                 found.append((name, [*texts, *present, values[0]][0]))
     return found
 
 
-def _is_missing(value):
+def is_missing(value):
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
@@ -154,8 +154,8 @@ def column_names(estimator, X=None):
 def table_in_container(estimator, columns, X):
     """Put columns of a table of features, {name: list}, into a frame of the library of X.
 
-    `set_output` and the configuration come first, and pandas is taken if none of them has a
-    library. Without pandas the table is a structured array, whose columns have the same names.
+    `set_output` and the configuration come first; else it is pandas, or without it a structured
+    array.
     """
     library = container_library(estimator, X, like_X=True) or "pandas"
     if library == "polars":
@@ -179,7 +179,7 @@ def _as_array(values):
 
 
 def _as_polars(values):
-    """Return values that a column of polars can hold: numbers, or else strings."""
+    """Return numbers as they are, else strings, for a column of polars."""
     if all(isinstance(value, Real) for value in values):
         return values
     return [f"{value:.6g}" if isinstance(value, Real) else str(value) for value in values]

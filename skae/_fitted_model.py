@@ -39,9 +39,9 @@ MAX_PREVIEWED_ROWS, MAX_MEASURED_ROWS = 1000, 10_000  # on which attributes are 
 
 
 def measured_samples(model, X, weights, is_preview):
-    """Return the samples that fitted attributes are measured on, and their weights.
+    """Return the samples, evenly spaced, that fitted attributes are measured on, and weights.
 
-    Of many they are evenly spaced. The weights are None if all of these are zero.
+    The latter are None if all of these are zero.
     """
     max_rows = MAX_PREVIEWED_ROWS if is_preview else model.n_measured(MAX_MEASURED_ROWS)
     if len(X) <= max_rows:
@@ -159,7 +159,6 @@ class FittedModel:
         )
 
     def _keep(self, attributes):
-        """Set the fitted attributes."""
         for name, value in attributes.items():
             setattr(self, name, value)
 

@@ -37,10 +37,7 @@ class FillsGaps:
     gaussian_: dict[str, Any] | None
 
     def _training_rows(self, filled, weights, X_clean, options, splits=None):
-        """Return the samples to train on, grouped unless `splits` is None: then none is held out.
-
-        `splits` holds the groups and splits that the user gave.
-        """
+        """Return the samples to train on, grouped unless `splits` is None and none is held out."""
         if splits is None:
             rows = prepared_rows(filled.X, weights, X_clean)
         else:
@@ -51,8 +48,7 @@ class FillsGaps:
         """Return X as Filled, X_clean, and X_val, all without missing cells.
 
         If any cell is missing, a first fit also fits the Gaussian that fills it, and so does a
-        later one if samples have moved to another level. Missing cells of the target have no loss:
-        those of X_clean if it is given, else those of X.
+        later one if samples have moved. Missing cells of the target, X_clean or X, have no loss.
         """
         X, X_clean, X_val = samples
         gaps = [None if each is None else missing_cells(each) for each in samples]
@@ -104,7 +100,6 @@ class FillsGaps:
         return self._fill(X, missing, fit_gaussian(X, missing, weights))
 
     def _filled(self, X):
-        """Return validated samples as Filled."""
         missing = missing_cells(X)
         return Filled(self._fill(X, missing), missing)
 

@@ -49,9 +49,8 @@ def fit_slot():
     """Wait for one of the slots for concurrent fits, of which there are as many as processors.
 
     NumPy calls of several threads take turns: each of eight concurrent fits would lose a third of
-    its time waiting. A fit inside another fit uses the slot of the outer one. After `MAX_WAIT`
-    seconds a fit proceeds without a slot, because the fit that holds it may be waiting for this
-    one.
+    its time waiting. A fit inside another fit uses its slot. After `MAX_WAIT` seconds a fit
+    proceeds without one, because the fit that holds it may be waiting for this one.
     """
     if hasattr(_this_thread, "slots"):
         yield
@@ -76,9 +75,8 @@ def run_sequentially(jobs):
 def job_runner():
     """Yield a function that runs a list of zero-argument callables on the threads of BLAS.
 
-    Results do not depend on which thread runs which job. A caller gets `run_sequentially` while
-    another thread, in this module or outside, already limits BLAS to one thread. The limit is
-    undone at the end. A nested call in the same thread yields the same function.
+    A caller gets `run_sequentially` while another thread, in this module or outside, already limits
+    BLAS to one thread. A nested call in the same thread yields the same function.
     """
     if hasattr(_this_thread, "run_jobs"):
         yield _this_thread.run_jobs

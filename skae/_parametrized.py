@@ -100,24 +100,8 @@ def check_offers(
 ) -> None:
     """Raise an error unless an object can be used where an instance of `Base` is expected.
 
-    Parameters
-    ----------
-    instance : object
-        What the user passed.
-    Base : type
-        The base class. Subclasses of it qualify by construction. Any other class needs the
-        abstract methods of `Base` and everything public that `Base` has a default for.
-    parameter : str
-        The parameter of the estimator, for the message.
-    also : sequence of str, default=()
-        Methods that `Base` leaves open and that are needed here.
-
-    Raises
-    ------
-    TypeError
-        If a method or an attribute is missing, or if `instance` is a class.
-    ValueError
-        If a parameter of `instance` is out of its range.
+    Objects of other classes need the abstract methods of `Base`, the methods `also`, and everything
+    public that `Base` has a default for. `parameter` is that of the estimator, for the message.
     """
     if isinstance(instance, type):
         name = instance.__name__
@@ -143,7 +127,7 @@ def check_offers(
 
 
 def _has(instance, Base, name):
-    """Tell whether an object has a method of its own, not that of `Base`, which only raises."""
+    """Return whether an object has a method of its own, not that of `Base`, which only raises."""
     is_open = getattr(type(instance), name, None) is getattr(Base, name, None)
     return not is_open and callable(getattr(instance, name, None))
 

@@ -18,8 +18,8 @@ MAX_ENTRIES = 2**18  # that are weighted and summed at once
 class SparseRows:
     """Rows of a matrix in CSR format, chosen by an index and not copied.
 
-    They have the attributes and methods of a two-dimensional array that the package uses. A row
-    index selects rows, again without a copy; a number selects one row, as a dense vector.
+    They have what the package uses of a two-dimensional array. An index selects rows, again without
+    a copy; a number selects one row, as a dense vector.
     """
 
     ndim = 2
@@ -182,8 +182,8 @@ def side_by_side(arrays):
 def sorted_rows(X):
     """Return the order that sorts sparse rows as `numpy.unique` does, and which repeat another.
 
-    Rows are compared by their first difference, column by column. The second array refers to the
-    rows in this order: whether each equals the one before.
+    Rows are compared by their first difference, column by column. The second array says of the rows
+    in this order whether each equals the one before.
     """
     csr = X.csr
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skae._compat import check_sample_weight
-from skae._containers import floats, validate
+from skae._containers import floats, is_missing, validate
 from skae._network.initialization import MAX_DENSE_SIDE
 from skae._sampling import evenly_spaced
 from skae._sparse import SparseRows, is_sparse, like
@@ -28,7 +28,7 @@ class ValidatesSamples:
         return X
 
     def _needs_dense(self):
-        """Return why X cannot be sparse in training, and what can be done; else an empty string."""
+        """Return why X cannot be sparse in training, and what to do; else an empty string."""
         if isinstance(self.solver, str) and self.solver == "lbfgs":
             return "solver='lbfgs' trains on all samples at once. Choose another solver"
         return ""
@@ -120,14 +120,7 @@ def _is_missing(labels):
         return np.isnat(labels)
     if labels.dtype.kind != "O":
         return np.zeros(len(labels), bool)
-    return np.array(
-        [
-            label is None
-            or type(label).__name__ in ("NAType", "NaTType")
-            or (isinstance(label, float) and label != label)
-            for label in labels
-        ]
-    )
+    return np.array([is_missing(label) for label in labels], bool)
 
 
 def read_splits(validation_split, X, y, groups, weights):

@@ -12,8 +12,6 @@ import math
 
 import numpy as np
 
-from skae._sampling import row_slices
-
 BLOCK_NUMBERS = 2**17  # of the matrices of a block of samples, which fit into the cache
 MAX_SWEPT_CELLS = 24  # missing in a sample; for more, LAPACK is faster
 MIN_VARIANCE = 1e-3  # of a standardised feature, given all others
@@ -33,6 +31,7 @@ class Mixture:
 
     @cached_property
     def precisions(self):
+        """Return the inverses of the covariances."""
         return np.linalg.inv(self.covariances)
 
     @cached_property
@@ -92,6 +91,10 @@ class Mixture:
             shares, _ = responsibilities(log_joint)
             filled[rows[:, None], columns] = np.einsum("ij,pij->ip", shares, means)
         return filled
+
+    def draw(self, X, missing, rng):
+        """Return samples with missing cells drawn from their joint conditional distribution."""
+        return self.draws(X, missing, 1, rng)[0]
 
     def draws(self, X, missing, n_draws, rng):
         """Return copies of samples, of shape (n_draws, n_samples, n_features).
@@ -168,8 +171,8 @@ def blocks(missing, n_components=1):
         rows = np.flatnonzero(counts == m)
         columns = np.nonzero(missing[rows])[1].reshape(len(rows), m)
         n_rows = max(BLOCK_NUMBERS // (n_components * (m * m + missing.shape[1])), 1)
-        for block in row_slices(len(rows), n_rows):
-            yield rows[block], columns[block]
+        for start in range(0, len(rows), n_rows):
+            yield rows[start : start + n_rows], columns[start : start + n_rows]
 
 
 def standard_normal(n_features):

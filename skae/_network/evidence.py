@@ -96,7 +96,7 @@ class Likelihood:
     def __call__(self, n_rows, observed=None):
         """Return log p(target | z) of the first n_rows rows of `target` and `z`.
 
-        Only features that `observed` marks count, up to a constant.
+        Only those that `observed` marks count, up to a constant.
         """
         if n_rows not in self.bound_calls:
             self.bound_calls[n_rows] = self._bind(n_rows)

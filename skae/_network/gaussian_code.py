@@ -122,9 +122,8 @@ class GaussianWorkspace:
     def decode(self, target, losses, incomplete=False):
         """Yield the calls that decode the draws; `losses` gets -log p(target | z) of each.
 
-        Constants that depend on the target alone are left out. Cells of an `incomplete` target that
-        are NaN have no density: the bound is that of the observed cells (Mattei & Frellsen, 2019,
-        ICML, equation 3).
+        Constants that depend on the target alone are left out. The bound of an `incomplete` target
+        is that of the observed cells (Mattei & Frellsen, 2019, ICML, equation 3).
         """
         network, decoder = self.network, self.decoder
         loss, code, last = network.loss, network.n_encoder_layers, network.n_layers
@@ -206,7 +205,7 @@ class GaussianWorkspace:
         yield np.multiply, gradient, noise["slope"].reshape(-1), gradient
 
     def _observed_noise_backward(self, weights):
-        """As `_noise_backward`, but cells that are missing count neither way."""
+        """As `_noise_backward`, over the observed cells."""
         noise, halves = self.noise, self._observed_halves(len(weights))
         gradient = self.gradient.layers[self.network.n_layers + 1][1]
         errors, counts = noise["errors"], np.empty_like(noise["errors"])
@@ -222,8 +221,7 @@ class GaussianWorkspace:
     def encode_backward(self, X, noise):
         """Yield the calls that go back from the draws, and complete the gradient.
 
-        The deltas of mean and log variance hold the derivatives of all else in the loss, and
-        those through the draws are added to them.
+        The deltas of mean and log variance hold the derivatives of all else in the loss.
         """
         n_rows, encoder = len(X), self.encoder
         code = self.network.n_encoder_layers

@@ -54,7 +54,6 @@ class Model:
             self.target_scaling = identity_scaling(len(mean), mean.dtype)
 
     def with_spec(self, **changes):
-        """Return the model with a changed spec and the same parameters."""
         return replace(self, spec=self.spec | changes)
 
     @property

@@ -73,8 +73,8 @@ def count_parameters(shapes, path_shapes):
 def sizes_of_decoders(n_components):
     """Return the code sizes that nested decoders read, in descending order.
 
-    These are all columns, and those of 1, 2, 3, 4, 6, 8, 12, ... that are less: the powers of two
-    and the numbers halfway between them.
+    These are all columns, and the smaller ones of 1, 2, 3, 4, 6, 8, 12, ..., the powers of two and
+    the numbers halfway between them.
     """
     sizes = {1} | {base * 2**i for base in (2, 3) for i in range(n_components.bit_length())}
     return (n_components, *sorted((n for n in sizes if n < n_components), reverse=True))
@@ -152,10 +152,7 @@ class Network:
 
     @property
     def n_parameters_per_sample(self):
-        """Return about how many parameters a training step uses for each sample.
-
-        If the network is nested, two or three decoders read each sample.
-        """
+        """Return about how many parameters a step uses for each sample: nested, two decoders."""
         n_parameters = count_parameters(self.shapes[: self.n_layers], self.path_shapes)
         return 2 * n_parameters if self.nested else n_parameters
 

@@ -160,7 +160,6 @@ class Workspace:
             layers.fades[last] = OutputFade(model, self.n_columns_read, n_rows, path_output)
 
     def forward(self, X):
-        """Yield the calls of the pass over X, which leave the result in `outputs[last]`."""
         outputs = {self.first: X} | leading_rows(self.layers.outputs, len(X))
         code = self.network.n_encoder_layers
         if self.padded is None:
@@ -236,8 +235,7 @@ class TrainingWorkspace:
     def init_bends(self, weight):
         """Return two arrays for `straighten`, and the weight of each column of the code.
 
-        The rows of P_1 are orthogonal, so that each column counts with the squared length of its
-        row.
+        As the rows of P_1 are orthogonal, that is the squared length of its row.
         """
         code, P = self.layers.outputs[self.network.n_encoder_layers], self.parameters.path[1]
         factors = np.square(P).sum(axis=1) * (weight / 2 / P.shape[1])
@@ -297,7 +295,7 @@ class TrainingWorkspace:
     def decode_backward(self, batch, column):
         """Yield the calls that go back from the output to the delta of the code, after `decode`.
 
-        `column` holds factors of the samples' deltas, an ndarray (n_rows, 1) or one number.
+        `column` holds factors of the samples' deltas, or one number.
         """
         network, n_rows = self.network, len(batch)
         n_layers, code = network.n_layers, network.n_encoder_layers

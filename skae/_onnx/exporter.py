@@ -308,7 +308,7 @@ class OnnxExport:
             )
 
     def _check_consumers(self, outputs):
-        """Raise ValueError if labels go to a next step, which in scikit-learn receives codes."""
+        """Raise ValueError if labels go to a next step, which should receive codes."""
         if "label" not in self._onnx_outputs:
             return
         for variable in outputs:

@@ -14,9 +14,9 @@ MAX_VALUE_SHARE = 0.5  # of the distinct samples, for a column with few values
 class Copies:
     """What the copies of samples say about the law: `counts` holds how often each occurs in X.
 
-    `is_discrete` says that all columns have few values, so that copies come about by chance and new
-    samples will repeat some of these too. If the numbers of copies vary less than by chance, a
-    table has probably been repeated: then new samples will not be copies of these.
+    `is_discrete` says that all columns have few values, so that new samples will repeat some of
+    these by chance. If the numbers of copies vary less than by chance, a table has probably been
+    repeated: then new samples will not be copies of these.
     """
 
     counts: np.ndarray

@@ -30,8 +30,7 @@ class Calibration:
 
     Scores that differ by less than `tolerance`, relative to the larger of their size and one, tie:
     a model returns slightly different scores for equal samples in different blocks. A sample that
-    ties with held-out ones counts as scoring no lower, so that its p-value is not too small.
-    `indices` are the row numbers of the held-out samples in X.
+    ties with held-out ones counts as scoring no lower. `indices` are their row numbers in X.
     """
 
     scores: np.ndarray
@@ -42,8 +41,7 @@ class Calibration:
     def p_values(self, scores, weights=1.0):
         """Return the share of the weight that scores no higher than each of the new samples.
 
-        The new sample is one of them. With weights 1 this is (1 + number of held-out samples that
-        score no higher) / (1 + their number).
+        The new sample is one of them, with the given weight.
         """
         no_higher = self._weight_before(scores + self._margin(scores), "right")
         return (weights + no_higher) / (weights + self.total)
@@ -106,8 +104,8 @@ def subsample_weights(weights, max_samples, seed):
 class CalibrationSamples:
     """The samples of a fit; the boolean array `left_out` marks those that were not drawn for it.
 
-    Cells that `missing` marks are filled in X; it is None if there are none. The function `refill`
-    fills those of X, given X, `missing` and the weights of the samples that tell how.
+    Cells that `missing` marks, if any, are filled in X. The function `refill` fills them, given X,
+    `missing` and the weights of the samples that tell how.
     """
 
     X: np.ndarray
@@ -136,8 +134,9 @@ class CalibrationSamples:
             scores[block] = expected_scores(scorer, self.X[part], missing)
         return scores
 
-    def with_missing(self, rows, chosen, spread):
-        """Return TrainingRows made from the chosen samples, whose missing cells have no loss."""
+    def training_rows(self, chosen, spread):
+        """Return TrainingRows of the chosen samples, whose missing cells have no loss."""
+        rows = prepared_rows(self.X[chosen], self.weights[chosen], divides_frequent=True)
         return rows if self.missing is None else with_missing(rows, self.missing[chosen], spread)
 
 
@@ -168,7 +167,6 @@ def _calibration(scorer, samples, indices):
 
 
 def tie_tolerance(dtype):
-    """Return the relative difference up to which scores of models of this dtype tie."""
     return math.sqrt(np.finfo(dtype).eps)
 
 
@@ -216,8 +214,7 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     for k in range(n_folds - 1, n_folds - 1 - n_scored, -1):
         in_fold, others = folds == k, present[folds != k]
         part = samples.filled_by(others)
-        rows = prepared_rows(part.X[others], weights[~in_fold], divides_frequent=True)
-        rows = part.with_missing(rows, others, result.rows.spread)
+        rows = part.training_rows(others, result.rows.spread)
         fold_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         chosen.append(np.flatnonzero(in_fold & ~is_atom))
         scores.append(part.scores(fold_scorer, present[chosen[-1]]))
@@ -250,8 +247,7 @@ def _calibrate_on_splits(samples, result, scorer, trainer, tasks):
         split_scorer, others = scorer, present[trained]
         part = samples.filled_by(others)
         if not is_result:
-            rows = prepared_rows(part.X[others], weights[trained], divides_frequent=True)
-            rows = part.with_missing(rows, others, result.rows.spread)
+            rows = part.training_rows(others, result.rows.spread)
             split_scorer = _refitted_scorer(rows, result, scorer, trainer, calibration_tasks)
         scores.append(part.scores(split_scorer, present[held_out]))
     chosen = np.concatenate([held_out for _, held_out in splits])

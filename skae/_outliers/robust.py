@@ -55,11 +55,10 @@ def weights_as_counts(weights):
 
 
 def leading_axes(X, shares, n_axes, rng):
-    """Return the leading right singular vectors of A as columns, at most as many as A has rows.
+    """Return the leading right singular vectors of X, with rows times root shares, as columns.
 
-    A is X with each row multiplied by the root of its share. For large matrices this is the
-    randomized singular value decomposition (Halko, Martinsson & Tropp, 2011, SIAM Review 53,
-    algorithm 4.4).
+    Those of large matrices are found by the randomized singular value decomposition (Halko,
+    Martinsson & Tropp, 2011, SIAM Review 53, algorithm 4.4).
     """
     n_tried = n_axes + N_SPARE_AXES
     root = np.sqrt(shares)[:, None]
@@ -79,7 +78,6 @@ def shrunk_covariance(X, weights, floor=0.0):
 
     The shrinkage minimises the expected squared error (Ledoit & Wolf, 2004, J. Multivariate
     Analysis 88, equations 5 to 8), with weighted moments. The `floor`, a covariance, is then added.
-    A weight of two counts as two copies.
     """
     total = weights.sum()
     mean = weights @ X / total
@@ -132,9 +130,9 @@ def minimum_covariance_determinant(X, weights, floor=0.0):
 def _initial_distances(X, weights):
     """Yield distances of the samples from their centre, by three robust measures.
 
-    The samples are standardised by median and median absolute deviation. The measures are the
-    norm, the squared Mahalanobis distance after tanh, and the squared norm after standardising
-    along the principal axes of the directions from the centre.
+    After standardising by median and median absolute deviation these are the norm, the squared
+    Mahalanobis distance after tanh, and the squared norm after standardising along the principal
+    axes of the directions from the centre.
     """
     median = weighted_quantiles(X, weights, 0.5)
     deviation = 1.4826 * weighted_quantiles(np.abs(X - median), weights, 0.5)

@@ -19,7 +19,7 @@ class Scorer:
     """Score samples by a model and, if given, a density.
 
     Without a density the score is minus the mean of the squared standardised residuals. Samples
-    outside the `ellipsoid` counted less in training; None if all samples counted in full.
+    outside the `ellipsoid`, if there is one, counted less in training.
     """
 
     model: Model
@@ -34,7 +34,6 @@ class Scorer:
         return code, residuals
 
     def standardize(self, X):
-        """Return the standardised samples in float64."""
         Z = np.subtract(X, self.model.scaling.mean, dtype=np.float64)
         Z /= self.model.scaling.scale
         return Z
@@ -86,9 +85,8 @@ def blocks(X, n_samples=None):
 def expected_scores(scorer, X, missing):
     """Return the expected score of each sample, if its missing cells are drawn; X has them filled.
 
-    Filled cells are more likely than drawn ones: by half the expected squared Mahalanobis distance
-    of the latter, which is their number. Without a density the squared residuals of the observed
-    cells are averaged.
+    Filled cells are more likely than drawn ones by half the expected squared Mahalanobis distance
+    of the latter, which is their number. Without a density the observed cells are averaged.
     """
     if missing is None:
         return scorer.score_samples(X)
@@ -102,8 +100,7 @@ def expected_scores(scorer, X, missing):
 def fit_scorer(result, seed, ellipsoid=None, sizes=None):
     """Return a scorer with a density, fitted to the samples that the network was trained on.
 
-    Their weights contain the factors of the `ellipsoid`. Of more than 5000 samples, 5000 are
-    drawn. `sizes` are the numbers of components of the mixtures, as in `fit_density`.
+    Their weights contain the factors of the `ellipsoid`. `sizes` are those of `fit_density`.
     """
     rows, model = result.trained_rows, result.model
     rng, X, chosen = np.random.default_rng(seed), rows.X, rows.index

@@ -85,8 +85,8 @@ class TrainingRows:
     def noisy_sample(self, n_rows, rng):
         """Return targets, noisy samples and weights, evenly spaced; at most about n_rows of each.
 
-        If noise can be drawn, samples are repeated with new noise to make up n_rows. Of sparse
-        samples there are fewer then, as those with noise are dense.
+        If noise can be drawn, samples are repeated with new noise to make up n_rows; fewer if X is
+        sparse, as those with noise are dense.
         """
         X, target, weights = self.arrays()
         if self.corruption is not None:
@@ -151,10 +151,7 @@ def grouped_rows(X, weights, X_clean, options, splits=NO_SPLITS):
 
 
 def validation_rows(X, corruption, seed):
-    """Return TrainingRows of a validation set, with a splitter that groups dependent samples.
-
-    X is an array, or TrainingRows if cells are missing.
-    """
+    """Return X, an array or TrainingRows, with a splitter that groups dependent samples."""
     rows = replace(X if isinstance(X, TrainingRows) else all_rows(X), corruption=corruption)
     X = rows.X
     with np.errstate(all="ignore"):  # of values near the largest number

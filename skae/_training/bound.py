@@ -24,9 +24,8 @@ from skae._network.gaussian_code import kl_divergence
 class BoundOptions:
     """The bound of a variational network, and the noise of its decoder.
 
-    The weight of the KL divergence rises to `kl_weight` in `kl_warm_up` epochs. In training each
-    column of the code counts at least `free_bits`, its mean KL divergence in nats. `n_draws` codes
-    are drawn for each sample. `noise_per_feature` is about the variance of a Gaussian decoder.
+    The weight of the KL divergence rises to `kl_weight` in `kl_warm_up` epochs. The mean divergence
+    of each column of the code counts at least `free_bits`. `n_draws` codes are drawn for a sample.
     """
 
     kl_weight: float = 1.0
@@ -77,19 +76,16 @@ class NoiseSampler:
         return self.n_numbers
 
     def restart(self):
-        """Begin again with the first numbers."""
         self.rng = np.random.default_rng(self.seed)
 
     def draw(self, out):
-        """Fill an array of shape (n_rows, n_numbers)."""
         self.rng.standard_normal(out=out, dtype=out.dtype)
 
 
 def bind_bound(bound, workspace, slot, n_batch, backward=True, incomplete=False):
     """Return the calls of a batch, the functions of the parts of its loss, and sample losses.
 
-    The batch may be a part of one with n_batch rows. `workspace` is a GaussianWorkspace. Cells of
-    an `incomplete` target that are NaN have no loss.
+    The batch may be a part of one with n_batch rows. `workspace` is a GaussianWorkspace.
     """
     X, target, weights, noise = slot
     n_rows, n_features = target.shape

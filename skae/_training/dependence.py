@@ -111,8 +111,8 @@ class Standardized:
     def project(self, X, directions):
         """Return the position of each sample along each direction, shape (n, n_directions).
 
-        Equal samples have equal positions, because the features are added one after the other. A
-        matrix product does not guarantee that.
+        Features are added one after the other, so that equal samples have equal positions, which a
+        matrix product does not guarantee.
         """
         found = np.empty((len(X), len(directions)))
         for rows in row_slices(len(X), block_rows(X, BLOCK_ROWS)):
@@ -129,9 +129,9 @@ class Standardized:
 def join_near_copies(X, ranks, weights, positions, standard, rng):
     """Return group labels in which near copies share a label, and the number of near copies.
 
-    `ranks` number the distinct samples, `positions` are their projections on directions. Samples
-    within `_near_distance` are linked. Linked samples with more than FREQUENT_SHARE of the weight
-    are a dense cluster and stay apart, if there are at least MIN_OTHERS others.
+    `ranks` number the distinct samples, `positions` are their projections. Samples within
+    `_near_distance` are linked. Linked ones with more than FREQUENT_SHARE of the weight are a dense
+    cluster and stay apart, if there are at least MIN_OTHERS others.
     """
     _, first = np.unique(ranks, return_index=True)
     n_distinct = len(first)

@@ -44,13 +44,11 @@ class EpochSelector:
     tail probability that `n_errors` has in the normal distribution. Its degrees of freedom are
     those of the groups that count: see `count_effective`. From the first certain epoch on, the
     epoch with the largest m - N_ERRORS_TO_COMPARE s is selected. Until then epoch 0 is, so few or
-    inconsistent samples leave the start in place. A gain as small as a rounding error does not
-    count. With `n_errors` zero, the largest m alone is selected.
+    inconsistent samples leave the start in place. With `n_errors` zero, the largest m is selected.
 
     Losses of shape (n_samples, n_sizes) are those of codes of several sizes. Each size counts in
     units of its loss at the start, and m and s are means over the sizes. An epoch is certain only
-    if each size gains, by half of k of its own standard errors, and is selected only if each size
-    gains.
+    if each size gains by half of k of its own standard errors, and selected only if each gains.
 
     `evidence` is the largest m so far, in standard errors as if all samples were independent.
     """
@@ -106,11 +104,9 @@ class EpochSelector:
         return bool(is_better)
 
     def improved_parts(self, losses, epoch):
-        """Select an epoch if it is better; return the parts to keep of it: all or none."""
         return self.parts if self.select_if_better(losses, epoch) else ()
 
     def _is_certain(self, means, errors, deviations):
-        """Return whether all sizes together gain for certain, and each with half the caution."""
         if len(deviations) < 2:
             return False
         needed = required_errors(self.n_errors, count_effective(deviations)) * errors

@@ -34,8 +34,8 @@ def measure_reach(model, samples, run_jobs=run_sequentially):
     """Return the input radius and the box of inputs and of PCA's outputs, or None for the box.
 
     The input radius is 1.5 times the greatest norms of inputs and of their codes. Neither becomes
-    smaller than before. `samples` are arrays of shape (n_rows, n_features): clean samples, and
-    noisy ones if any. A model that had a radius without a box, by an earlier version, has no box.
+    smaller than before. `samples` are arrays: clean samples, and noisy ones if any. A model of an
+    earlier version that had a radius without a box has no box.
     """
     before, box = model.input_radius, model.box
     norms = [np.ones(2) if before is None else before.astype(float)]
@@ -70,9 +70,9 @@ def _extent_of(model, X, has_box):
 def measure_clip_margin(model, rows, max_rows, resumed):
     """Return the margin beyond the bounds of each column, a list; None if there are no bounds.
 
-    The margin is three times the greatest error of the unclipped output on at most `max_rows`
-    samples, evenly spaced: see `ClippedOutput`. After a first fit it is at most the margin used in
-    training, unless the error is larger. After a resumed fit it is at least the margin before.
+    It is three times the greatest error of the unclipped output: see `ClippedOutput`. After a first
+    fit it is at most the margin used in training, unless the error is larger, after a resumed fit
+    at least the margin before.
     """
     if model.spec.get("bounds") is None:
         return None

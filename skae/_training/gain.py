@@ -20,8 +20,7 @@ class Gain:
     """Share of the loss at the start that training removed, on held-out samples.
 
     `lower_bound` is a one-sided 95 % confidence bound of the share on new samples. For nested codes
-    both are dicts with a value for each validated code size. Without held-out samples, or if the
-    start is not PCA, both are None.
+    both are dicts by validated code size; None if the gain was not measured.
     """
 
     value: float | dict | None = None
@@ -48,10 +47,7 @@ class Gain:
         return Gain(*({j: gain for j, gain in each.items() if j <= n_components} for each in both))
 
     def lines(self, loss, start="PCA"):
-        """Return lines for the user, one for each code size; none if there is no gain to state.
-
-        `loss` is the loss or its name, `start` names the model that training starts with.
-        """
+        """Return lines for the user, one for each code size; none if there is no gain to state."""
         if self.value is None:
             return []
         text = f"Gain over {start}"
@@ -79,9 +75,8 @@ def _describe(value, bound, loss, start):
 def measure_gain(selector, sizes=None, start_ratio=1.0):
     """Return the Gain of the epochs that a selector has selected.
 
-    `sizes` are the code sizes that the columns of its losses belong to, if codes are nested.
-    `start_ratio` is what the losses at the start are multiplied by for the lower bound: see
-    `loss_ratio`. A size whose decoder stays as it started gains nothing.
+    `sizes` are the code sizes of the columns of its losses, if codes are nested. `start_ratio` is
+    the factor of the losses at the start in the lower bound: see `loss_ratio`.
     """
     if not selector.epoch:
         return Gain.of_start(sizes)
@@ -131,13 +126,11 @@ def gain_lower_bound(before, after, weights, groups=None):
 
         1 - R - t sd(r) sqrt(m) / sum A.
 
-    t is the quantile of Student's t distribution. Its degrees of freedom are those of the groups
-    that count, one less than min((sum r**2)**2 / sum r**4, (sum A)**2 / sum A**2), since a few
-    groups with large losses carry most of the information if tails are heavy.
-
-    Groups with the largest losses are rare and may not have been held out. Two things are therefore
-    added: a group with UNSEEN_FACTOR times the largest loss and no gain, and the largest r
-    N_REPEATS times. They hardly change the bound if tails are light.
+    t is the quantile of Student's t distribution. Its degrees of freedom are one less than
+    min((sum r**2)**2 / sum r**4, (sum A)**2 / sum A**2), since a few groups with large losses carry
+    most of the information if tails are heavy. Groups with the largest losses may not have been
+    held out. Two things are therefore added, which hardly matter if tails are light: a group with
+    UNSEEN_FACTOR times the largest loss and no gain, and the largest r N_REPEATS times.
     """
     A, B = weights * before, weights * after
     groups = groups_in_order(groups, len(A))

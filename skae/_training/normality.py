@@ -21,10 +21,10 @@ MIN_RELATIVE_VARIANCE = 1e-10
 def are_normal(X, n_components):
     """Return whether samples cannot be told from normally distributed ones, by many statistics.
 
-    Columns are tested first, since most tables fail there. Then Mardia's skewness and kurtosis
-    (1970, Biometrika 57) are tested of the first 1, 2, 4, 8 and 16 principal components, of those
-    around the last one in a code of n_components columns, and of all in windows of 16. Noise in the
-    other components so does not hide curves, clusters and heavy tails.
+    Columns are tested first, then Mardia's skewness and kurtosis (1970, Biometrika 57) of the first
+    1, 2, 4, 8 and 16 principal components, of those around the last one in a code of n_components
+    columns, and of all in windows of 16, so that noise in other components does not hide curves,
+    clusters and heavy tails.
     """
     if len(X) < MIN_ROWS:
         return False
@@ -40,7 +40,6 @@ def are_normal(X, n_components):
 
 
 def _have_normal_columns(X):
-    """Return whether no column is far from normally distributed; constant columns are left out."""
     n_rows, scale = len(X), X.std(axis=0)
     Z = X[:, scale > 0] / scale[scale > 0]
     squares = Z * Z
@@ -50,7 +49,6 @@ def _have_normal_columns(X):
 
 
 def _whitened(X):
-    """Return the principal component scores of centred samples, each with variance one."""
     n_rows, n_columns = X.shape
     is_tall = n_rows >= n_columns
     values, vectors = np.linalg.eigh((X.T @ X if is_tall else X @ X.T) / n_rows)

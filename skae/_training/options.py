@@ -180,8 +180,8 @@ class Options:
         """Return the options with a number of components that the samples allow.
 
         None becomes min(n_samples, n_features), or n_features if there are more samples to come.
-        Unless the code is sparse, a larger number is refused with a linear path, as in PCA, and
-        there is a warning without one.
+        Unless the code is sparse, more are refused with a linear path, as in PCA, and warned of
+        without one.
         """
         network, limit, shape = self.network, "n_features", f"n_features={n_features}"
         most = n_features
@@ -216,10 +216,7 @@ class Options:
 
 
 def read_options(parameters, is_detector=False, searches_components=True):
-    """Return the options for a dict of parameters; raise ValueError if two contradict each other.
-
-    The other arguments depend on the class of the estimator: see `NetworkOptions` and `Options`.
-    """
+    """Return the options for a dict of parameters; raise ValueError if two contradict."""
     _check_instances(parameters)
     penalty = _penalty(parameters)
     network = _network_options(parameters, penalty, is_detector)
@@ -380,7 +377,7 @@ def _penalty(parameters):
 def check_range(X, loss):
     """Raise ValueError if squares of X overflow or the loss is not defined on its values.
 
-    Rounding errors are accepted: the results of MinMaxScaler can be slightly above 1.
+    The results of MinMaxScaler can be slightly above 1.
     """
     name, loss = loss, loss_of(loss)
     lowest, highest = extremes(X)

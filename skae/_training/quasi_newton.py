@@ -29,14 +29,12 @@ class InverseHessian:
             self.factors.append((s, v, 1 - float(v @ s)))
 
     def apply(self, u):
-        """Return S u."""
         x = self.root * u
         for s, v, _ in self.factors:
             x -= s * float(v @ x)
         return x
 
     def apply_transposed(self, g):
-        """Return S' g."""
         g = g.copy()
         for s, v, _ in reversed(self.factors):
             g -= v * float(s @ g)
@@ -69,7 +67,6 @@ class PairCollector:
         self.accepted_point = self.last_point = None
 
     def evaluated(self, x, gradient):
-        """Remember a point and its gradient."""
         self.last_point = x.copy(), gradient.copy()
         if self.accepted_point is None:
             self.accepted_point = self.last_point

@@ -18,7 +18,7 @@ def should_restart(run, change):
 
     This is so if samples are on another level or scale than before, or if PCA of all earlier
     samples is better on the new ones than the model, and by two hundredths better than its linear
-    path. None of these has seen the new samples, unless they come in several passes.
+    path.
     """
     if change.is_shifted:
         return True

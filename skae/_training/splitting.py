@@ -107,9 +107,8 @@ class FoldSplitter:
     def folds(self, n_folds):
         """Return the fold of each sample, an int ndarray of shape (n_samples,).
 
-        Folds have equal weight, up to the weight of a group. None is empty, so there are fewer
-        than `n_folds` if there are fewer groups. Each of five folds consists of two of ten, unless
-        a group is heavier than a fold.
+        Folds have equal weight, up to the weight of a group. None is empty, so there are at most as
+        many as groups. Each of five folds consists of two of ten, unless a group is heavier.
         """
         weight = np.bincount(self.groups, weights=self.weights)
         middle = np.cumsum(weight) - weight / 2
@@ -124,8 +123,8 @@ class FoldSplitter:
 def is_repeated_table(counts):
     """Return whether these numbers of copies of distinct samples are those of a repeated table.
 
-    They then vary less than they would by chance, by the chi-squared test of their dispersion. At
-    least twenty are needed: as few as the values of one category may be equal by design.
+    They then vary less than by chance, by the chi-squared test of their dispersion. Fewer than
+    twenty, such as the values of one category, may be equal by design.
     """
     if len(counts) < MIN_REPEATED:
         return False
@@ -271,10 +270,7 @@ def _directions(rng, n_features):
 
 
 def _rank_distinct(X, positions):
-    """Return the rank of each sample among the distinct ones, and whether it repeats one.
-
-    Samples with equal positions along all directions are taken to be equal.
-    """
+    """Return ranks of samples among the distinct ones, by position, and which repeat one."""
     order = np.lexsort(positions.T[::-1])
     ordered = positions[order]
     is_new = np.append(True, np.any(ordered[1:] != ordered[:-1], axis=1))

@@ -78,7 +78,7 @@ class TrainingState:
             self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
 
     def memory(self):
-        """Return all that a warm start needs to continue as if training had not ended."""
+        """Return what a warm start needs to continue as if training had not ended."""
         found = {"theta": self.parameters.flat.copy(), "best": self.best.flat.copy()}
         if self.averaged is not None:
             found["averaged"] = self.averaged.flat
@@ -87,7 +87,7 @@ class TrainingState:
         }
 
     def recall(self, memory, averaging):
-        """Continue where training ended: the inverse of `memory`, which is copied.
+        """Continue where training ended, from a copy of what `memory` returned.
 
         Without averaging from now on, it continues from the average.
         """
@@ -132,7 +132,6 @@ class TrainingState:
         self.forget_steps()
 
     def cast(self, dtype):
-        """Return a state with the best parameters in another dtype, at the start of training."""
         model = replace(self.model, parameters=self.best.cast(dtype))
         optimizer, before = self.optimizer.copy(), self.best.copy()
         return TrainingState(
@@ -148,10 +147,7 @@ class TrainingState:
         return restored
 
     def adopt(self, other):
-        """Make the best parameters of another state, of any dtype, the best of this one.
-
-        The path stays as it is, as it is not trained.
-        """
+        """Make the best parameters of another state the best of this one, but for the path."""
         self.best.trained[...] = other.best.trained
         self.parameters.flat[...] = self.best.flat
 

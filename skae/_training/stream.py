@@ -52,7 +52,7 @@ class Moments:
 
     @classmethod
     def of(cls, X, weights, n_directions):
-        """Return the moments of samples; F stems from a part of them if they are many."""
+        """Return the moments of samples; F is that of a part of them if they are many."""
         weight, first = float(weights.sum()), X[0].astype(np.float64)
         if is_sparse(X):
             mean = column_means(X, weights, np.zeros(X.shape[1]), 1)
@@ -151,8 +151,8 @@ class Stream:
     """The moments of all samples so far, and those of the last ones if these are unlike all before.
 
     `seen_weight` is the weight of all samples, `checked_weight` that at the last comparison with
-    PCA. Later samples count more: after n of N samples the moments before are multiplied by
-    n / N, so that a poor start is forgotten with the square of N (Shamir & Zhang, 2013, ICML).
+    PCA. After n of N samples the moments before are multiplied by n / N, so that a poor start is
+    forgotten with the square of N (Shamir & Zhang, 2013, ICML).
     """
 
     moments: Moments
@@ -188,9 +188,8 @@ class Change:
 def follow(state, X, weights, network=None):
     """Return the Change by new samples; warn if they are too few, sorted, or unlike all before.
 
-    `state` is the stream before as a dict. It is None at the start, and after `fit` or in files of
-    earlier versions, which have no moments. At the start `network`, the options of the network,
-    tells how many samples are needed.
+    `state` is the stream before as a dict, None at the start, after `fit` and in files of earlier
+    versions. At the start the options of the `network` tell how many samples are needed.
     """
     chosen = np.flatnonzero(weights)
     if len(chosen) < len(X):

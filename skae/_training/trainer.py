@@ -58,8 +58,7 @@ class Step:
     """A step of an optimizer: weight decay, update, moving average; the calls are bound once.
 
     Weights, but not biases, are multiplied by 1 - learning_rate decay (decoupled weight decay;
-    Loshchilov & Hutter, 2019, arXiv 1711.05101). `state["average"]`, if there, is the moving
-    average of the parameters: see `update_average`.
+    Loshchilov & Hutter, 2019, arXiv 1711.05101). `state["average"]` is the average, if any.
     """
 
     def __init__(self, objective, optimizer, state, decay=0.0):
@@ -124,8 +123,7 @@ def update_average(average, theta, difference, weight):
 def epochs(objective, step, rate, shuffle, rng):
     """Train for ever, one pass over the samples at a time; yield the mean loss of each pass.
 
-    `rate(t)` is the learning rate of step t, which the state of `step` counts. Raise DivergedError
-    if the loss of a batch is not finite or above 10**4 (1 + the size of the first loss).
+    `rate(t)` is the learning rate of step t. Raise DivergedError as `Objective.check` does.
     """
     loader, state = objective.loader, step.state
     while True:
@@ -264,7 +262,7 @@ class Trainer:
     def validation_losses(self, state, rows, of_best=False):
         """Return a function that computes the loss of each sample with the averaged parameters.
 
-        With `of_best`, with the best parameters. Those of a state that was cast are restored.
+        With `of_best` it takes the best ones. Those of a state that was cast are restored.
         """
         trained = state.best if of_best else state.averaged or state.parameters
         parameters = state.restored(trained)

@@ -219,8 +219,9 @@ def train_for(run, n_epochs, monitor=None):
 def _train_halves(run):
     """Select the epoch by two-fold cross-validation, then train on all samples.
 
-    All samples are then validation samples, ten times as many as are usually held out. The halves
-    may take `max_iter` epochs of their own. If no epoch is kept, the held-out samples remain.
+    All samples are then validation samples, ten times as many as are usually held out, at the cost
+    of as many epochs. The halves may take `max_iter` epochs of their own. If no epoch is kept, the
+    held-out samples remain those of before.
     """
     announce(run, "The held-out samples leave the gain in doubt: training starts again on halves.")
     history, before = run.history, (run.trained_rows, run.validation_pairs)
