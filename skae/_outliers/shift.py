@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from skae._network.scaling import are_on_another_scale, column_quantiles, listed
+from skae._network.scaling import are_on_another_scale, column_quantiles
 from skae._training.stream import ShiftedSamplesWarning
 
 MIN_ROWS = 100  # of new samples; with fewer nothing is said
@@ -13,6 +13,7 @@ MAX_GRID_COLUMNS = 2  # decision boundaries are drawn from grids, which mostly h
 MIN_FLAGGED_SHARE = 0.5
 MIN_DEVIATIONS = 5  # of the share that is flagged from the expected one, in standard deviations
 MIN_SHRINKAGE = 20
+MAX_NAMES = 5
 MAX_MISSING_SHARE = 0.5
 
 
@@ -63,10 +64,11 @@ def warn_of_shift(is_flagged, rate, n_calibration, X, quantiles, names):
             f"{100 * rate:.2g} % of samples like the training samples would be. "
         )
     if len(columns):
-        named = listed([_comparison(j, quantiles, others, names) for j in columns], "; ")
+        listed = "; ".join(_comparison(j, quantiles, others, names) for j in columns[:MAX_NAMES])
+        more = f"; and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
         text += (
             f"X is on another level or scale than in training in {len(columns)} of {X.shape[1]} "
-            f"features: {named}. Check their units and how X was prepared."
+            f"features: {listed}{more}. Check their units and how X was prepared."
         )
     elif quantiles is not None:
         text += (
@@ -80,10 +82,11 @@ def warn_of_gaps(missing, names):
     """Warn if most cells of a feature are missing, of samples after complete training samples."""
     columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
     if len(columns):
-        named = listed([repr(str(names[j])) for j in columns])
+        listed = ", ".join(repr(str(names[j])) for j in columns[:MAX_NAMES])
+        more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
         warnings.warn(
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
-            f"were complete in training: {named}. Samples are judged by the others alone.",
+            f"were complete in training: {listed}{more}. Samples are judged by the others alone.",
             ShiftedSamplesWarning,
             stacklevel=4,
         )
