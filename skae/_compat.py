@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     RealNotInt,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight
 from sklearn.utils.validation import _num_samples as count_samples
 
@@ -37,6 +38,7 @@ __all__ = [
     "SplitterOrSplits",
     "StrOptions",
     "SuggestsOptions",
+    "check_method_params",
     "check_sample_weight",
     "container_library",
     "count_samples",

@@ -22,8 +22,8 @@ class History:
     """The losses of all epochs, and the epoch that is kept.
 
     `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart. The
-    loss curves include epochs before a warm start. `gain` is what training gained over PCA on held-out samples. `record` says how the
-    epoch was selected and why training ended: see `report`.
+    loss curves include epochs before a warm start. `gain` is what training gained over PCA on
+    held-out samples. `record` says how the epoch was selected and why training ended: see `report`.
     """
 
     loss_curve: list = field(default_factory=list)
