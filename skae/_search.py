@@ -53,6 +53,29 @@ def _has(name):
     return check
 
 
+def _delegated(name: str, shape: str) -> Any:
+    """Return the method of the search that calls that of the fitted estimator."""
+
+    def method(self: Any, X: ArrayLike) -> Any:
+        return getattr(self._fitted(), name)(X)
+
+    takes = "n_components" if name == "inverse_transform" else "n_features"
+    method.__name__, method.__qualname__ = name, f"ComponentSearchCV.{name}"
+    method.__doc__ = f"""Call `{name}` of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, {takes})
+            What the method of the estimator takes.
+
+        Returns
+        -------
+        result : ndarray or data frame of shape ({shape})
+            What it returns.
+        """
+    return available_if(_has(name))(method)
+
+
 class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Search for the number of components of an autoencoder by cross-validation.
 
@@ -68,10 +91,8 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     ----------
     estimator : estimator
         AutoencoderTransformer, DenoisingAutoencoder, VariationalAutoencoder, or an estimator that
-        contains one: a Pipeline, also with a classifier or a regressor at its end, a
-        ColumnTransformer, a FeatureUnion, and so on, in any order. Inside of something else than
-        Pipelines it is fitted as GridSearchCV fits it: other steps are fitted for each size, and
-        the held-out fold does not stop its training.
+        contains one, such as a Pipeline or a ColumnTransformer. Inside of anything but Pipelines it
+        is fitted as by GridSearchCV: with all other steps, and with held-out samples of its own.
     n_components : array-like of int, int or None, default=None
         Numbers of components to compare. None stands for 1, 2, 4, ..., as long as the autoencoder
         has more features and training samples, and at most 64.
@@ -212,12 +233,10 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Targets, for the splits, for steps of a Pipeline and for the scores.
         **params : dict
-            Parameters of the estimator's `fit`, such as `sample_weight`, or ``ae__sample_weight``
-            for the step "ae" of a Pipeline, and `groups` for a splitter such as GroupKFold. Values
-            with as many samples as X are split like X. Without a `scoring` of its own, an estimator
-            is scored with `sample_weight`, too. With metadata routing, estimator, splitter and
-            scorer get what they request. With parameters for its steps a Pipeline is fitted as a
-            whole for each size.
+            Parameters of the estimator's `fit`, as in GridSearchCV: `sample_weight`, which weighs
+            scores too unless `scoring` is given, or ``ae__sample_weight`` for the step "ae" of a
+            Pipeline, and `groups` for the splitter. With metadata routing each gets what it
+            requests. With such parameters, a Pipeline is fitted as a whole for each size.
 
         Returns
         -------
@@ -397,101 +416,12 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     # ---------------------------------------------------------------- the fitted estimator
 
-    @available_if(_has("transform"))
-    def transform(self, X: ArrayLike) -> Any:
-        """Call `transform` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to encode.
-
-        Returns
-        -------
-        code : ndarray of shape (n_samples, n_components)
-            Code of each sample.
-        """
-        return self._fitted().transform(X)
-
-    @available_if(_has("inverse_transform"))
-    def inverse_transform(self, X: ArrayLike) -> Any:
-        """Call `inverse_transform` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes to decode.
-
-        Returns
-        -------
-        X_original : ndarray or data frame of shape (n_samples, n_features)
-            Reconstructed samples.
-        """
-        return self._fitted().inverse_transform(X)
-
-    @available_if(_has("predict"))
-    def predict(self, X: ArrayLike) -> Any:
-        """Call `predict` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to predict.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Predicted labels or values.
-        """
-        return self._fitted().predict(X)
-
-    @available_if(_has("predict_proba"))
-    def predict_proba(self, X: ArrayLike) -> Any:
-        """Call `predict_proba` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to predict.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            Probabilities of the classes.
-        """
-        return self._fitted().predict_proba(X)
-
-    @available_if(_has("decision_function"))
-    def decision_function(self, X: ArrayLike) -> Any:
-        """Call `decision_function` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to judge.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Confidence of each sample.
-        """
-        return self._fitted().decision_function(X)
-
-    @available_if(_has("score_samples"))
-    def score_samples(self, X: ArrayLike) -> Any:
-        """Call `score_samples` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to score.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            Score of each sample.
-        """
-        return self._fitted().score_samples(X)
+    transform = _delegated("transform", "n_samples, n_components")
+    inverse_transform = _delegated("inverse_transform", "n_samples, n_features")
+    predict = _delegated("predict", "n_samples,")
+    predict_proba = _delegated("predict_proba", "n_samples, n_classes")
+    decision_function = _delegated("decision_function", "n_samples,) or (n_samples, n_classes")
+    score_samples = _delegated("score_samples", "n_samples,")
 
     def score(self, X: ArrayLike, y: Any = None, **params: Any) -> float:
         """Return the score that the search maximises.

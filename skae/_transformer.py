@@ -80,8 +80,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then PCA (see `linear_path`). Phases that `n_iter_` does
-        not count have as many of their own.
+        with a linear path the result is then PCA (see `linear_path`).
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
@@ -281,15 +280,14 @@ class AutoencoderTransformer(_BaseAutoencoder):
     best_loss_ : float or None
         Lowest loss: on the held-out samples if there are any, otherwise in training.
     loss_curve_ : list of float
-        Mean training loss of each epoch that `n_iter_` counts. With cross-validation, the mean over
-        the folds. A warm start and `partial_fit` add to it.
+        Mean training loss of each epoch. With cross-validation, the mean over the folds.
     validation_loss_curve_ : list of float
         Mean loss of the held-out samples after each epoch; empty if there are none. With
         cross-validation, the loss of each sample comes from the network that was trained without
         it.
     n_iter_ : int
         Number of epochs or iterations run, at most `max_iter`. With cross-validation, those of the
-        folds, not those on all samples after it nor those with one held-out share before it.
+        folds alone.
     best_iter_ : int
         Epoch whose parameters are kept; 0 is the initial model.
     t_ : int
