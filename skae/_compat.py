@@ -87,6 +87,8 @@ class SuggestsOptions:
         """Return a question that names the nearest option of the parameter in the message."""
         name = message.partition("'")[2].partition("'")[0]
         value = self.get_params(deep=False).get(name)
+        if value == "mle":  # of PCA
+            return " Take a share of the variance such as 0.95, or ComponentSearchCV."
         constraints = self._parameter_constraints.get(name, [])
         options = {o for c in constraints if isinstance(c, StrOptions) for o in c.options}
         found = []

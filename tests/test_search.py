@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -165,12 +166,14 @@ def test_metadata_is_routed_as_in_grid_search():
     with config_context(enable_metadata_routing=True):
         code = autoencoder().set_fit_request(sample_weight=True, groups=False)
         read = LogisticRegression(max_iter=1000).set_fit_request(sample_weight=False)
-        pipe = Pipeline([("code", code), ("read", read.set_score_request(sample_weight=True))])
+        pipe = Pipeline([("code", code), ("read", read)])
+        scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
+        options = {"cv": GroupKFold(2), "scoring": scoring}
         grid, search = (
             found.fit(X, y, sample_weight=weights, groups=groups)
             for found in (
-                GridSearchCV(pipe, {"code__n_components": [1]}, cv=GroupKFold(2)),
-                ComponentSearchCV(pipe, 1, cv=GroupKFold(2)),
+                GridSearchCV(pipe, {"code__n_components": [1]}, **options),
+                ComponentSearchCV(pipe, 1, **options),
             )
         )
         assert search.best_score_ == grid.best_score_
