@@ -35,7 +35,7 @@ MAX_DEFAULT_SIZE = 64
 
 def _check_refit(search, name):
     """Raise AttributeError if `refit` is False, so that there is no estimator with the method."""
-    if search.refit is False:
+    if not search.refit:
         raise AttributeError(
             f"{name} needs a fitted estimator, which refit=False does not train: "
             "fit estimator.set_params(**best_params_), or search with refit=True."
@@ -84,8 +84,7 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     the fold that judges a size also stops its training. With more, all sizes are trained on the
     first fold, and on the others only those that are not clearly worse there; a single size that is
     left is trained on three folds. Steps of a Pipeline before the autoencoder are fitted once a
-    fold. Arrays of float64 are trained on in float32 where that changes nothing but rounding
-    errors. The chosen size is then trained as usual, on all samples as they are.
+    fold. The chosen size is then trained as usual, on all samples.
 
     Parameters
     ----------
@@ -100,10 +99,9 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Name of the parameter to search over, such as "prep__ae__n_components", where the estimator
         contains several autoencoders.
     scoring : str, callable or None, default=None
-        Score to maximise, as in GridSearchCV: a name, or a function that is called with the fitted
-        estimator, X and y of held-out samples. None uses the `score` of the estimator, which is the
-        share of the variance that is explained for an autoencoder, and the accuracy or R² for a
-        Pipeline with a classifier or a regressor.
+        Score to maximise, as in GridSearchCV. None uses the `score` of the estimator: the share of
+        the variance that an autoencoder explains, the accuracy of a classifier, or R² of a
+        regressor.
     refit : bool or callable, default=True
         Whether to fit the estimator with the chosen size to all samples. A function chooses: it is
         called with `cv_results_` and returns the index of a size.
@@ -122,26 +120,22 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     n_components_ : int
         The number of components that was chosen.
     best_estimator_ : estimator
-        The estimator with this number of components, fitted to all samples. Absent with
-        ``refit=False``.
+        The estimator with this number of components, fitted to all samples, unless ``refit=False``.
     refit_time_ : float
         Seconds of this fit; likewise.
     best_index_ : int
         Index of the chosen number of components in `cv_results_`.
     best_score_ : float
-        Its mean score on held-out samples. With up to 500 training samples in a fold they also
-        stopped the training, so that the score may be slightly too high, alike for all sizes.
+        Its mean score on held-out samples: slightly too high, for all sizes alike, if these also
+        stopped the training.
     best_params_ : dict
         The parameter that was chosen, by its name.
     cv_results_ : dict of ndarray
-        Results for each number of components, named as in GridSearchCV: "param_n_components",
-        "params", "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score",
-        "mean_fit_time" and "std_fit_time". The score is NaN in folds on which a size was not
-        trained. For the mean it is then estimated: by PCA's score on this fold plus the mean
-        difference between autoencoder and PCA on the folds that were trained.
+        Results for each number of components, named as in GridSearchCV. The score is NaN in folds
+        on which a size was not trained. For the mean it is estimated by PCA's score on this fold
+        plus the mean gain over PCA on the others.
     standard_errors_ : ndarray of shape (n_sizes,)
-        Standard errors of the mean scores: deviations over the folds with divisor K - 1, divided by
-        the square root of the number K of folds.
+        Standard errors of the mean scores, from the differences between folds.
     scorer_ : callable
         The function that computes the scores.
     n_splits_ : int
@@ -359,8 +353,7 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         -------
         text : str
             A table of the sizes with mean score, standard error, folds trained and seconds; the
-            chosen size and why; which sizes were not trained on all folds; and the time that `fit`
-            took.
+            chosen size and why; sizes that were skipped; and the time that `fit` took.
 
         Raises
         ------

@@ -146,9 +146,9 @@ def _fit_sizes(search, fold, sizes, scorer, **options):
     `options` are set on the autoencoder.
     """
     name = find_parameter(search.estimator, search.param_name)
-    settings = [{"n_components": size, **options} for size in sizes]
     prefix = name.removesuffix("n_components")
-    settings = [{prefix + key: value for key, value in each.items()} for each in settings]
+    others = {prefix + key: value for key, value in options.items()}
+    settings = [{name: size} | others for size in sizes]
     (X_test, *y_test), score_params = fold.part("score", fold.test)
     fits, results = _fits(search.estimator, name, fold, settings), []
     for size in sizes:
@@ -199,7 +199,7 @@ def _fits_with_shared_steps(estimator, name, fold, settings):
         with warnings.catch_warnings():
             # Folds of sorted samples differ; whether that is meant is for `cv` to say.
             warnings.filterwarnings("ignore", message="X_val is on another scale")
-            autoencoder.fit(A, **({"X_val": B} if is_validated else {}) | params)
+            autoencoder.fit(A, *y, **({"X_val": B} if is_validated else {}) | params)
         if after:
             rest = [(str(k), pipeline.steps[i][1]) for k, (pipeline, i) in enumerate(after)]
             Pipeline(rest).fit(autoencoder.transform(A), *y)
