@@ -82,6 +82,18 @@ def warn_convergence(message):
     warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
 
+@contextmanager
+def restored_on_error(estimator):
+    """Restore all attributes if the block raises an error."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 class _BaseAutoencoder(
     FillsGaps,
     ValidatesSamples,
@@ -116,7 +128,7 @@ class _BaseAutoencoder(
         """Validate, train, and set the fitted attributes; if anything fails, change nothing."""
         started = perf_counter()
         context = root_context(self)
-        with self._restored_on_error():
+        with restored_on_error(self):
             given = X, X_clean, sample_weight
             labelled = X, y, groups
             X = self._validate_training(X, reset=True)
@@ -154,7 +166,7 @@ class _BaseAutoencoder(
     def _partial_fit(self, X, sample_weight, X_clean=None, groups=None):
         """Train for one pass, from a new start if there is no model yet."""
         self._validate_params()  # scikit-learn omits this once there is a model
-        with self._restored_on_error():
+        with restored_on_error(self):
             first, given = not hasattr(self, "theta_"), X
             X = self._validate_training(X, reset=first, ensure_min_samples=2 if first else 1)
             weights = self._validate_weights(sample_weight, X)
@@ -228,17 +240,6 @@ class _BaseAutoencoder(
         return X, X if X_clean is None else X_clean, metadata
 
     # ---------------------------------------------------------------- validation
-
-    @contextmanager
-    def _restored_on_error(self):
-        """Restore all attributes if the block raises an error."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     @property
     def _n_features_out(self):

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     RealNotInt,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_container_adapter
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight
 from sklearn.utils.validation import _num_samples as count_samples
 
@@ -37,6 +38,7 @@ __all__ = [
     "SplitterOrSplits",
     "StrOptions",
     "SuggestsOptions",
+    "check_method_params",
     "check_sample_weight",
     "container_library",
     "count_samples",
@@ -85,6 +87,8 @@ class SuggestsOptions:
         """Return a question that names the nearest option of the parameter in the message."""
         name = message.partition("'")[2].partition("'")[0]
         value = self.get_params(deep=False).get(name)
+        if value == "mle":  # of PCA
+            return " Take a share of the variance such as 0.95, or ComponentSearchCV."
         constraints = self._parameter_constraints.get(name, [])
         options = {o for c in constraints if isinstance(c, StrOptions) for o in c.options}
         found = []

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
-from skae._base import _BaseAutoencoder, warn_convergence
+from skae._base import restored_on_error, warn_convergence
 from skae._compat import (
     Interval,
     MissingValues,
@@ -287,7 +287,7 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
             If `groups` mixes labels that cannot be compared. The imputer is then unchanged.
         """
         started = perf_counter()
-        with _BaseAutoencoder._restored_on_error(self):
+        with restored_on_error(self):
             X, missing = self._validate(X, reset=True)
             weights = np.ones(len(X))
             if sample_weight is not None:

@@ -42,8 +42,8 @@ class OutlierReports:
         The p-value estimates the probability that a new normal sample scores as low as this one or
         lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of normal
         samples, at most. This is exact if X had more than `max_samples` samples in `fit`. Otherwise
-        it is approximate, because the calibration scores come from models that were trained on most
-        of the samples; false alarms are then slightly rarer.
+        calibration scores come from models that were trained on most of the samples, and false
+        alarms are slightly rarer.
 
         Parameters
         ----------
@@ -53,10 +53,9 @@ class OutlierReports:
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            (1 + number of calibration scores that are not higher) / (1 + number of
-            calibration scores), in float64. A sample weight counts as a number of samples. Scores
-            that tie count as not higher: equal samples have equal p-values, and false alarms on
-            discrete data are rarer than stated rather than more frequent.
+            (1 + number of calibration scores that are not higher) / (1 + number of calibration
+            scores), in float64. A sample weight counts as a number of samples. Ties count as not
+            higher, so that false alarms on discrete data are rarer than stated.
 
         Raises
         ------
@@ -78,16 +77,15 @@ class OutlierReports:
     ) -> NDArray[np.bool_]:
         """Select the samples to report as outliers, so that few of them are false discoveries.
 
-        The expected share of normal samples among those that are reported, the false discovery
-        rate, is at most `fdr`. A threshold on the p-values does not ensure this: where one sample
-        in a hundred is an outlier, most of the samples with a p-value of at most 0.05 are normal.
-        The procedure of Benjamini and Hochberg is applied to the conformal p-values instead [1]_
-        [2]_. All samples of X are judged together, so pass them in one call.
+        The false discovery rate, the expected share of normal samples among those that are
+        reported, is at most `fdr`. A threshold on p-values does not ensure this: if one sample in a
+        hundred is an outlier, most samples with a p-value of at most 0.05 are normal. The procedure
+        of Benjamini and Hochberg is applied to the conformal p-values instead [1]_ [2]_. All
+        samples of X are judged together, so pass them in one call.
 
-        The guarantee is that of the p-values: exact if X had more than `max_samples` samples in
-        `fit`, otherwise approximate. It needs normal samples in X that follow the law of the
-        training samples. If they follow another one, pass the ratio of the two densities. The
-        p-values are then weighted, and samples are selected by weighted conformal selection [3]_.
+        The guarantee is as exact as the p-values are. It needs normal samples in X that follow the
+        law of the training samples. If they follow another one, pass the ratio of the two
+        densities: samples are then selected by weighted conformal selection [3]_.
 
         Parameters
         ----------
@@ -168,11 +166,11 @@ class OutlierReports:
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
         """Bound the share of false discoveries for every threshold.
 
-        The bound of a sample holds for reporting this sample and all others with p-values that are
-        not larger: at most this share of them is normal. All bounds hold together with probability
+        The bound of a sample is that of the share of normal samples among this sample and all
+        others with p-values that are not larger. All bounds hold together with probability
         `confidence`, so a threshold may be chosen after looking at them. They result from closed
-        testing with Simes' tests [1]_ [2]_, which are valid for conformal p-values [3]_; see
-        `select` for what that assumes.
+        testing with Simes' tests [1]_ [2]_, valid for conformal p-values [3]_; see `select` for
+        what that assumes.
 
         Parameters
         ----------
@@ -234,10 +232,8 @@ class OutlierReports:
         contributions : ndarray or data frame of shape (n_samples, n_features)
             Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
             are the features that make it an outlier. Each is minus a square, plus a constant that
-            is the same for all features of the sample. `explain` names the leading ones, and
-            FeatureScoreDisplay draws how far each is below a typical contribution. A data frame if
-            `inverse_transform` returns one. Because feature names are needed to read the result,
-            also a data frame if X is one, of pandas or polars, and no container is configured.
+            is the same for all features of the sample. A data frame if `inverse_transform` returns
+            one, or if X is one, of pandas or polars, and no container is configured.
 
         Raises
         ------
@@ -261,15 +257,13 @@ class OutlierReports:
     ) -> Any:
         """Name the features that make each sample an outlier, with the values to expect instead.
 
-        A feature is to blame for what its contribution to the score (see `score_features`) is below
-        that of a typical sample, which is the median of `calibration_scores_` divided by the number
-        of features. Its share is its part of the sum over all features that are to blame.
+        A feature is to blame for what its contribution (see `score_features`) is below that of a
+        typical sample: the median of `calibration_scores_` divided by the number of features.
 
-        The expected value of a feature given the others is the one with which the sample would
-        score highest, if the other features stayed as they are: the mode of the conditional
-        density. It is sought within five `scale_` of `mean_`, and with a linear path within the
-        values of the training samples. It may be the value that a feature has: then no other value
-        fits better to the other features, and one of these is likely to be wrong.
+        The expected value of a feature is the one with which the sample would score highest, given
+        the other features: the mode of the conditional density. It is sought within five `scale_`
+        of `mean_`, and with a linear path within the values of the training samples. If it is the
+        value that a feature has, another feature is likely to be wrong.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 import warnings
 from weakref import WeakKeyDictionary
 
@@ -44,10 +45,11 @@ class SampleDrawing:
 
         Values stay in the range of the training samples. Those of a discrete feature are among its
         values, and those of a rounded one have as many decimals. Samples are drawn from kernels
-        around at most 1,000 training samples, which the estimator keeps; held-out samples choose
-        their shape and bandwidth in the first call. A detector keeps none: it draws codes and
-        residuals from a mixture that `fit` has fitted, and decodes the codes. A variational
-        autoencoder draws codes from the standard normal distribution, and noise as its `loss` says.
+        around at most 1,000 training samples, which the estimator keeps until `forget_samples`;
+        held-out samples choose their shape and bandwidth in the first call. A detector keeps none:
+        it draws codes and residuals from a mixture that `fit` has fitted, and decodes the codes. A
+        variational autoencoder draws codes from the standard normal distribution, and noise as its
+        `loss` says.
 
         Parameters
         ----------
@@ -76,8 +78,8 @@ class SampleDrawing:
             If the number of samples is not a positive integer, or the given samples do not match
             the training samples.
         AttributeError
-            If the estimator was last trained by `partial_fit`, which keeps no samples. A
-            variational autoencoder needs none.
+            If there are no samples, after `partial_fit` or `forget_samples`. A variational
+            autoencoder needs none.
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -98,6 +100,28 @@ class SampleDrawing:
             X = np.where(missing, drawn, given)
         return features_in_container(self, X, None)
 
+    def forget_samples(self) -> Self:
+        """Delete the training samples that the estimator keeps for `sample`.
+
+        Call it before you save or hand on an estimator of confidential samples. All methods but
+        `sample` answer as before; ``sample(given=X)`` draws as it does with more than 64 features.
+        Values of single features remain: the extremes of each, and those of discrete features.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(self)
+        self._sampling_rows = None
+        _densities.pop(self, None)
+        return self
+
     def _draw(self, n_samples, rng):
         """Return samples whose values may still be out of range."""
         dtype = self._model.parameters.flat.dtype
@@ -105,8 +129,8 @@ class SampleDrawing:
             return self._sample_density.draw(n_samples, rng).astype(dtype)
         if self._sampling_density is None:
             raise AttributeError(
-                "sample needs training samples, which partial_fit does not keep: call fit, or use "
-                "a VariationalAutoencoder."
+                "sample needs training samples, which are not kept after partial_fit and "
+                "forget_samples: call fit, or use a VariationalAutoencoder."
             )
         state = self._sampling_density
         drawn = Density.from_dict(state["density"]).draw(n_samples, rng)

@@ -8,164 +8,72 @@ import math
 from numbers import Integral
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
+from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone, is_classifier
 from sklearn.utils import get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae._compat import HasMethods, Interval, count_samples, take_rows, validate_parameters
-from skae._training.run import MAX_CROSS_VALIDATED_ROWS
+from skae._base import restored_on_error
+from skae._compat import (
+    HasMethods,
+    Interval,
+    check_method_params,
+    count_samples,
+    validate_parameters,
+)
+from skae._search_folds import Fold, count_features, find_parameter, fit_all
+from skae._training.report import time_lines
 
 MAX_DEFAULT_SIZE = 64
-# Of a difference between two sizes on one fold that others cannot make up for, in errors, and the
-# error of training, as a share of the gain over PCA.
-N_CLEAR_ERRORS, MAX_TRAINING_NOISE = 3.0, 0.03
-N_FOLDS_OF_ONE = 3  # on which a size is trained if all others are clearly worse
-MAX_ROUNDING, MAX_FLOAT32 = 1e-3, 1e12  # in deviations of a feature; of values to be squared
 
 
-def _autoencoder_of(estimator):
-    """Return the number of the step that is an autoencoder, and this autoencoder.
-
-    The number is None if the estimator is no Pipeline.
-    """
-    is_pipeline = hasattr(estimator, "steps")
-    steps = estimator.steps if is_pipeline else [(None, estimator)]
-    found = [i for i, (_, step) in enumerate(steps) if _takes_validation_set(step)]
-    if len(found) != 1:
-        raise ValueError(
-            "estimator must be an autoencoder of skae, or a Pipeline with one of them as a step of "
-            f"its own, got {estimator!r}. Use GridSearchCV for others."
+def _check_refit(search, name):
+    """Raise AttributeError if `refit` is False, so that there is no estimator with the method."""
+    if not search.refit:
+        raise AttributeError(
+            f"{name} needs a fitted estimator, which refit=False does not train: "
+            "fit estimator.set_params(**best_params_), or search with refit=True."
         )
-    autoencoder = steps[found[0]][1]
-    return (found[0] if is_pipeline else None), autoencoder
-
-
-def _takes_validation_set(step):
-    if not hasattr(step, "get_params") or not hasattr(step, "fit"):
-        return False
-    return "n_components" in step.get_params(deep=False) and (
-        "X_val" in signature(step.fit).parameters
-    )
-
-
-def _as_float32(*arrays):
-    """Return arrays of samples in float32, in which networks train in about half the time.
-
-    They stay as they are if they are no plain arrays of float64, or if rounding would change a
-    feature of the first one by more than a thousandth of its deviation.
-    """
-    if not all(isinstance(X, np.ndarray) and X.dtype == np.float64 for X in arrays):
-        return arrays
-    first = arrays[0][:, ~np.isnan(arrays[0]).all(axis=0)] if arrays[0].ndim == 2 else arrays[0]
-    with np.errstate(invalid="ignore", over="ignore"):
-        size = np.nanmax(np.abs(first), axis=0, initial=0)
-        rounding = np.finfo(np.float32).eps * size
-        is_exact = rounding <= MAX_ROUNDING * np.nanstd(first, axis=0)
-    constant = first.min(axis=0) == first.max(axis=0)
-    if size.max(initial=0) < MAX_FLOAT32 and (is_exact | constant).all():
-        return [X.astype(np.float32) for X in arrays]
-    return arrays
 
 
 def _has(name):
     """Return a check for `available_if`: whether the estimator has a method of this name."""
 
     def check(search):
-        getattr(getattr(search, "best_estimator_", search.estimator), name)
+        _check_refit(search, name)
+        getattr(vars(search).get("best_estimator_", search.estimator), name)
         return True
 
     return check
 
 
-def _fit_sizes(search, fold, sizes, scorer, **options):
-    """Return an array of scores and fit times, of shape (n_sizes, 2), of one fold.
+def _delegated(name: str, shape: str) -> Any:
+    """Return the method of the search that calls that of the fitted estimator."""
 
-    `fold` holds X, y and the indices of the training and the test samples. `options` are set on the
-    autoencoder. The test samples of folds with few training samples stop the training as well.
-    """
-    from sklearn.pipeline import Pipeline
+    def method(self: Any, X: ArrayLike) -> Any:
+        return getattr(self._fitted(), name)(X)
 
-    X, y, train, test = fold
-    X_train, X_test = take_rows(X, train), take_rows(X, test)
-    y_train, y_test = (None if y is None else take_rows(y, rows) for rows in (train, test))
-    step, _ = _autoencoder_of(search.estimator)
-    estimator, results = clone(search.estimator), []
-    before, A, B = [], X_train, X_test
-    for name, transformer in estimator.steps[:step] if step is not None else ():
-        if transformer is not None and transformer != "passthrough":
-            A = transformer.fit_transform(A, y_train)
-            B = transformer.transform(B)
-        before.append((name, transformer))
-    A, B = _as_float32(A, B)
-    for size in sizes:
-        start = perf_counter()
-        _, autoencoder = _autoencoder_of(clone(search.estimator))
-        autoencoder.set_params(n_components=size, **options)
-        is_validated = autoencoder.early_stopping and len(train) <= MAX_CROSS_VALIDATED_ROWS
-        with warnings.catch_warnings():
-            # Folds of sorted samples differ; whether that is meant is for `cv` to say.
-            warnings.filterwarnings("ignore", message="X_val is on another scale")
-            fitted = autoencoder.fit(A, **({"X_val": B} if is_validated else {}))
-        if step is not None:
-            name, after = estimator.steps[step][0], clone(estimator).steps[step + 1 :]
-            if after:
-                Pipeline(after).fit(autoencoder.transform(A), y_train)
-            fitted = Pipeline([*before, (name, autoencoder), *after])
-        seconds = perf_counter() - start
-        score = scorer(fitted, X_test) if y is None else scorer(fitted, X_test, y_test)
-        results.append((score, seconds))
-    return np.array(results)
+    takes = "n_components" if name == "inverse_transform" else "n_features"
+    method.__name__, method.__qualname__ = name, f"ComponentSearchCV.{name}"
+    method.__doc__ = f"""Call `{name}` of the fitted estimator.
 
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, {takes})
+            What the method of the estimator takes.
 
-def _fit_all(search, folds, sizes, scorer):
-    """Return scores and fit times, of shape (n_sizes, n_folds), and which of them are estimates.
-
-    Folds with many training samples are trained one after the other as far as they are needed: all
-    sizes on the first, then those that are not clearly worse there; a single one on
-    `N_FOLDS_OF_ONE` in all. On other folds the score is estimated by that of PCA, an autoencoder
-    without training, plus the mean difference between both on the folds that were trained.
-    """
-    run, train = Parallel(n_jobs=search.n_jobs), delayed(_fit_sizes)
-    autoencoder = _autoencoder_of(search.estimator)[1]
-    n_train = min(len(fold[2]) for fold in folds)
-    can_skip = n_train > MAX_CROSS_VALIDATED_ROWS and len(folds) > 1 and len(sizes) > 1
-    if not can_skip or getattr(autoencoder, "linear_path", None) is None:
-        scores, seconds = np.array(run(train(search, fold, sizes, scorer) for fold in folds)).T
-        return scores, seconds, np.zeros(scores.shape, bool)
-    jobs = [train(search, fold, sizes, scorer, max_iter=0) for fold in folds]
-    first, *untrained = run([train(search, folds[0], sizes, scorer), *jobs])
-    pca = np.array(untrained)[..., 0].T
-    results = np.full((2, *pca.shape), np.nan)
-    results[:, :, 0] = first.T
-    chosen = ~_clearly_worse(first[:, 0], pca)
-    others = folds[1:] if chosen.sum() > 1 else folds[1:N_FOLDS_OF_ONE]
-    contenders = [size for size, is_chosen in zip(sizes, chosen) if is_chosen]
-    trained = np.array(run(train(search, fold, contenders, scorer) for fold in others))
-    results[:, chosen, 1 : len(others) + 1] = trained.T
-    scores, seconds = results
-    is_estimate = np.isnan(seconds)
-    gains = np.nanmean(np.where(is_estimate, np.nan, scores - pca), axis=1, keepdims=True)
-    return np.where(is_estimate, pca + gains, scores), seconds, is_estimate
-
-
-def _clearly_worse(scores, pca):
-    """Return which sizes have a score on one fold that no other fold is going to make up for.
-
-    `pca` are the scores of PCA, of shape (n_sizes, n_folds). How much the differences between sizes
-    vary over the folds is taken from them, and a share of the gain is added for the training.
-    """
-    best = scores.argmax()
-    gains = np.abs(scores - pca[:, 0])
-    errors = np.std(pca[best] - pca, axis=1, ddof=1), MAX_TRAINING_NOISE * (gains + gains[best])
-    limit = np.std(pca[best], ddof=1) / math.sqrt(pca.shape[1])
-    return scores[best] - scores > limit + N_CLEAR_ERRORS * np.hypot(*errors)
+        Returns
+        -------
+        result : ndarray or data frame of shape ({shape})
+            What it returns.
+        """
+    return available_if(_has(name))(method)
 
 
 class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -176,22 +84,27 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     the fold that judges a size also stops its training. With more, all sizes are trained on the
     first fold, and on the others only those that are not clearly worse there; a single size that is
     left is trained on three folds. Steps of a Pipeline before the autoencoder are fitted once a
-    fold. Arrays of float64 are trained on in float32 where that changes nothing but rounding
-    errors. The chosen size is then trained as usual, on all samples as they are.
+    fold. The chosen size is then trained as usual, on all samples.
 
     Parameters
     ----------
     estimator : estimator
-        AutoencoderTransformer, DenoisingAutoencoder, VariationalAutoencoder or a Pipeline in which
-        one of them is a step. A classifier or a regressor may follow it.
+        AutoencoderTransformer, DenoisingAutoencoder, VariationalAutoencoder, or an estimator that
+        contains one, such as a Pipeline or a ColumnTransformer. Inside of anything but Pipelines it
+        is fitted as by GridSearchCV: with all other steps, and with held-out samples of its own.
     n_components : array-like of int, int or None, default=None
-        Numbers of components to compare. None stands for 1, 2, 4, ..., as long as there are more
-        features and training samples, and at most 64.
+        Numbers of components to compare. None stands for 1, 2, 4, ..., as long as the autoencoder
+        has more features and training samples, and at most 64.
+    param_name : str or None, default=None
+        Name of the parameter to search over, such as "prep__ae__n_components", where the estimator
+        contains several autoencoders.
     scoring : str, callable or None, default=None
-        Score to maximise, as in GridSearchCV: a name, or a function that is called with the fitted
-        estimator, X and y of held-out samples. None uses the `score` of the estimator, which is the
-        share of the variance that is explained for an autoencoder, and the accuracy or R² for a
-        Pipeline with a classifier or a regressor.
+        Score to maximise, as in GridSearchCV. None uses the `score` of the estimator: the share of
+        the variance that an autoencoder explains, the accuracy of a classifier, or R² of a
+        regressor.
+    refit : bool or callable, default=True
+        Whether to fit the estimator with the chosen size to all samples. A function chooses: it is
+        called with `cv_results_` and returns the index of a size.
     cv : int, splitter or iterable of (train, test), default=None
         How to split the samples, as in GridSearchCV. None stands for five folds.
     one_standard_error : bool, default=True
@@ -199,29 +112,30 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         below the best one. Otherwise the best mean score decides.
     n_jobs : int or None, default=None
         Number of folds that run at the same time.
+    verbose : bool or int, default=False
+        Whether to print a line for each size and fold that is trained, and the `summary`.
 
     Attributes
     ----------
     n_components_ : int
         The number of components that was chosen.
     best_estimator_ : estimator
-        The estimator with this number of components, fitted to all samples.
+        The estimator with this number of components, fitted to all samples, unless ``refit=False``.
+    refit_time_ : float
+        Seconds of this fit; likewise.
     best_index_ : int
         Index of the chosen number of components in `cv_results_`.
     best_score_ : float
-        Its mean score on held-out samples. With up to 500 training samples in a fold they also
-        stopped the training, so that the score may be slightly too high, alike for all sizes.
+        Its mean score on held-out samples: slightly too high, for all sizes alike, if these also
+        stopped the training.
     best_params_ : dict
         The parameter that was chosen, by its name.
     cv_results_ : dict of ndarray
-        Results for each number of components, named as in GridSearchCV: "param_n_components",
-        "params", "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score",
-        "mean_fit_time" and "std_fit_time". The score is NaN in folds on which a size was not
-        trained. For the mean it is then estimated: by PCA's score on this fold plus the mean
-        difference between autoencoder and PCA on the folds that were trained.
+        Results for each number of components, named as in GridSearchCV. The score is NaN in folds
+        on which a size was not trained. For the mean it is estimated by PCA's score on this fold
+        plus the mean gain over PCA on the others.
     standard_errors_ : ndarray of shape (n_sizes,)
-        Standard errors of the mean scores: deviations over the folds with divisor K - 1, divided by
-        the square root of the number K of folds.
+        Standard errors of the mean scores, from the differences between folds.
     scorer_ : callable
         The function that computes the scores.
     n_splits_ : int
@@ -259,15 +173,20 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     best_params_: dict[str, int]
     cv_results_: dict[str, Any]
     n_components_: int
+    n_splits_: int
+    refit_time_: float
     standard_errors_: NDArray[np.float64]
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "transform"]), HasMethods(["fit", "predict"])],
         "n_components": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "param_name": [str, None],
         "scoring": [str, callable, None],
+        "refit": ["boolean", callable],
         "cv": ["cv_object"],
         "one_standard_error": ["boolean"],
         "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+        "verbose": ["verbose"],
     }
 
     if TYPE_CHECKING:
@@ -279,20 +198,26 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         estimator: Any,
         n_components: Sequence[int] | NDArray[np.integer[Any]] | int | None = None,
         *,
+        param_name: str | None = None,
         scoring: str | Callable[..., float] | None = None,
+        refit: bool | Callable[[dict[str, Any]], int] = True,
         cv: int | Iterable[Any] | Any = None,
         one_standard_error: bool = True,
         n_jobs: int | None = None,
+        verbose: bool | int = False,
     ) -> None:
         self.estimator = estimator
         self.n_components = n_components
+        self.param_name = param_name
         self.scoring = scoring
+        self.refit = refit
         self.cv = cv
         self.one_standard_error = one_standard_error
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @validate_parameters
-    def fit(self, X: ArrayLike, y: Any = None, *, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, **params: Any) -> Self:
         """Choose the number of components and fit the estimator with it.
 
         Parameters
@@ -301,8 +226,11 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             Training samples.
         y : array-like of shape (n_samples,), default=None
             Targets, for the splits, for steps of a Pipeline and for the scores.
-        groups : array-like of shape (n_samples,), default=None
-            Label of the group of each sample, for a splitter such as GroupKFold.
+        **params : dict
+            Parameters of the estimator's `fit`, as in GridSearchCV: `sample_weight`, which weighs
+            scores too unless `scoring` is given, or ``ae__sample_weight`` for the step "ae" of a
+            Pipeline, and `groups` for the splitter. With metadata routing each gets what it
+            requests. With such parameters, a Pipeline is fitted as a whole for each size.
 
         Returns
         -------
@@ -312,35 +240,60 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X or a parameter is invalid.
+            If X or a parameter is invalid. The search is then unchanged.
         """
         # Imported here, because `import skae` is to import no more than PCA does.
-        from sklearn.metrics import check_scoring
         from sklearn.model_selection import check_cv
 
-        step, _ = _autoencoder_of(self.estimator)
-        validate_data(self, X, skip_check_array=True)  # the estimator checks the values
-        X, y, groups = indexable(X, y, groups)
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = list(cv.split(X, y, groups))
-        indices = np.arange(count_samples(X))
-        n_train = min(indices[train].size for train, _ in splits)
-        sizes = self._sizes(min(getattr(self, "n_features_in_", 1), n_train))
-        scorer = check_scoring(self.estimator, scoring=self.scoring)
-        folds = [(X, y, train, test) for train, test in splits]
-        prefix = "" if step is None else f"{self.estimator.steps[step][0]}__"
-        results = _fit_all(self, folds, sizes, scorer)
-        self._set_results(sizes, results, f"{prefix}n_components")
-        self.n_splits_ = len(splits)
-        best = clone(self.estimator).set_params(**self.best_params_)
-        self.best_estimator_ = best.fit(X) if y is None else best.fit(X, y)
+        started = perf_counter()
+        name = find_parameter(self.estimator, self.param_name)
+        with restored_on_error(self):
+            validate_data(self, X, skip_check_array=True)  # the estimator checks the values
+            X, y = indexable(X, y)
+            given = (X,) if y is None else (X, y)
+            params = {key: value for key, value in params.items() if value is not None}
+            routed = self._routed(check_method_params(X, params))
+            cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+            splits = list(cv.split(X, y, **routed["splitter"]["split"]))
+            params = {"fit": routed["estimator"]["fit"], "score": routed["scorer"]["score"]}
+            indices = np.arange(count_samples(X))
+            folds = [
+                Fold(X, y, *(indices[chosen] for chosen in pair), f"{i}/{len(splits)}", params)
+                for i, pair in enumerate(splits, start=1)
+            ]
+            sizes = self._sizes(name, X, y, min(len(fold.train) for fold in folds))
+            self._set_results(sizes, fit_all(self, folds, sizes, self._scorer()), name)
+            self.n_splits_ = len(splits)
+            vars(self).pop("best_estimator_", None)
+            if self.refit:
+                fitting = perf_counter()
+                best = clone(self.estimator).set_params(**self.best_params_)
+                self.best_estimator_ = best.fit(*given, **routed["estimator"]["fit"])
+                self.refit_time_ = perf_counter() - fitting
+            self._seconds = perf_counter() - started
+        if self.verbose:
+            print(self.summary())
         return self
 
-    def _sizes(self, most):
+    def _routed(self, params):
+        """Return the parameters for the estimator, the splitter and the scorer, by method."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **params)
+        groups, weights = params.pop("groups", None), {}
+        is_weighted = self.scoring is None and "sample_weight" in params
+        if is_weighted and "sample_weight" in signature(self.estimator.score).parameters:
+            weights["sample_weight"] = params["sample_weight"]
+        split = {"split": {"groups": groups}}
+        return {"estimator": {"fit": params}, "splitter": split, "scorer": {"score": weights}}
+
+    def _sizes(self, name, X, y, n_train):
         """Return the numbers of components to compare, ascending; raise if they are invalid."""
         if self.n_components is None:
-            powers = [2**i for i in range(7) if 2**i < min(most, MAX_DEFAULT_SIZE + 1)]
-            return powers or [1]
+            n_features = getattr(self, "n_features_in_", 1)
+            if name != "n_components":
+                n_features = count_features(self.estimator, name, X, y)
+            most = min(n_features, n_train, MAX_DEFAULT_SIZE + 1)
+            return [2**i for i in range(7) if 2**i < most] or [1]
         sizes = np.atleast_1d(np.asarray(self.n_components))
         if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or not sizes.size or sizes.min() < 1:
             raise ValueError(
@@ -349,7 +302,7 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return [int(size) for size in np.unique(sizes)]
 
     def _set_results(self, sizes, results, name):
-        """Set the attributes that follow from the results of `_fit_all`."""
+        """Set the attributes that follow from the results of `fit_all`."""
         scores, seconds, is_estimate = results
         n_splits = scores.shape[1]
         if not np.isfinite(scores).all():
@@ -358,9 +311,6 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         errors = np.zeros(len(sizes))
         if n_splits > 1:
             errors = scores.std(axis=1, ddof=1) / math.sqrt(n_splits)
-        best = int(means.argmax())
-        if self.one_standard_error:
-            best = int(np.flatnonzero(means >= means[best] - errors[best])[0])
         results = {f"param_{name}": np.array(sizes), "params": [{name: size} for size in sizes]}
         measured = np.where(is_estimate, np.nan, scores)
         results |= {f"split{i}_test_score": measured[:, i] for i in range(n_splits)}
@@ -372,108 +322,101 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             "std_fit_time": np.nanstd(seconds, axis=1),
         }
         self.cv_results_, self.standard_errors_ = results, errors
+        best, self._reason = self._choose(results, errors)
         self.best_index_, self.best_score_ = best, float(means[best])
         self.best_params_, self.n_components_ = {name: sizes[best]}, sizes[best]
 
+    def _choose(self, results, errors):
+        """Return the index of the chosen size, and in words why."""
+        means = results["mean_test_score"]
+        best = int(means.argmax())
+        if callable(self.refit):
+            index = self.refit(results)
+            is_int = isinstance(index, Integral) and not isinstance(index, bool)
+            if not is_int or not 0 <= index < len(means):
+                raise ValueError(
+                    f"refit must return an index from 0 to {len(means) - 1}, got {index!r}."
+                )
+            return int(index), "the choice of refit"
+        if self.one_standard_error:
+            first = int(np.flatnonzero(means >= means[best] - errors[best])[0])
+            if first < best:
+                (size,) = results["params"][best].values()
+                reason = "the fewest within one standard error of the best score"
+                return first, f"{reason}, {means[best]:.4g} with {size}"
+        return best, "the best score"
+
+    def summary(self) -> str:
+        """Return a description of the search as text.
+
+        Returns
+        -------
+        text : str
+            A table of the sizes with mean score, standard error, folds trained and seconds; the
+            chosen size and why; sizes that were skipped; and the time that `fit` took.
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        """
+        check_is_fitted(self, "cv_results_")
+        results, n_splits = self.cv_results_, self.n_splits_
+        scores = np.array([results[f"split{i}_test_score"] for i in range(n_splits)])
+        sizes = [size for each in results["params"] for size in each.values()]
+        n_trained = np.isfinite(scores).sum(axis=0)
+        columns = sizes, results["mean_test_score"], self.standard_errors_, n_trained
+        rows = zip(*columns, n_trained * results["mean_fit_time"], strict=True)
+        head = f"{'n_components':>12}  {'score':>9}  {'error':>8}  {'folds':>5}  {'seconds':>7}"
+        lines = [f"{type(self).__name__}: {len(sizes)} sizes, {n_splits} folds", "", head]
+        lines.append("-" * len(head))
+        lines += [f"{s:12}  {m:9.4g}  {e:8.2g}  {n:5}  {t:7.2g}" for s, m, e, n, t in rows]
+        score = f"{self.best_score_:.4g} on held-out samples"
+        lines += ["", f"Chosen: {self.n_components_} ({self._reason}), score {score}."]
+        skipped = [size for size, n in zip(sizes, n_trained, strict=True) if n == 1 < n_splits]
+        if skipped:
+            numbers = ", ".join(map(str, skipped))
+            lines.append(f"Skipped after the first fold, clearly worse there: {numbers}.")
+        if n_trained.min() < n_splits:
+            lines.append("Where a size was not trained, PCA's score plus its mean gain is counted.")
+        lines += time_lines({"seconds": self._seconds})
+        return "\n".join(lines)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return which parameters go to the estimator, the splitter and the scorer.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            The routing, as in GridSearchCV.
+        """
+        fit_and_score = MethodMapping().add(caller="fit", callee="score")
+        fit_and_score.add(caller="score", callee="score")
+        return (
+            MetadataRouter(owner=self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(scorer=self._scorer(), method_mapping=fit_and_score)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        )
+
+    def _scorer(self):
+        from sklearn.metrics import check_scoring
+
+        return check_scoring(self.estimator, scoring=self.scoring)
+
     # ---------------------------------------------------------------- the fitted estimator
 
-    @available_if(_has("transform"))
-    def transform(self, X: ArrayLike) -> Any:
-        """Call `transform` of the fitted estimator.
+    transform = _delegated("transform", "n_samples, n_components")
+    inverse_transform = _delegated("inverse_transform", "n_samples, n_features")
+    predict = _delegated("predict", "n_samples,")
+    predict_proba = _delegated("predict_proba", "n_samples, n_classes")
+    decision_function = _delegated("decision_function", "n_samples,) or (n_samples, n_classes")
+    score_samples = _delegated("score_samples", "n_samples,")
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to encode.
-
-        Returns
-        -------
-        code : ndarray of shape (n_samples, n_components)
-            Code of each sample.
-        """
-        return self._fitted().transform(X)
-
-    @available_if(_has("inverse_transform"))
-    def inverse_transform(self, X: ArrayLike) -> Any:
-        """Call `inverse_transform` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes to decode.
-
-        Returns
-        -------
-        X_original : ndarray or data frame of shape (n_samples, n_features)
-            Reconstructed samples.
-        """
-        return self._fitted().inverse_transform(X)
-
-    @available_if(_has("predict"))
-    def predict(self, X: ArrayLike) -> Any:
-        """Call `predict` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to predict.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Predicted labels or values.
-        """
-        return self._fitted().predict(X)
-
-    @available_if(_has("predict_proba"))
-    def predict_proba(self, X: ArrayLike) -> Any:
-        """Call `predict_proba` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to predict.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_classes)
-            Probabilities of the classes.
-        """
-        return self._fitted().predict_proba(X)
-
-    @available_if(_has("decision_function"))
-    def decision_function(self, X: ArrayLike) -> Any:
-        """Call `decision_function` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to judge.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Confidence of each sample.
-        """
-        return self._fitted().decision_function(X)
-
-    @available_if(_has("score_samples"))
-    def score_samples(self, X: ArrayLike) -> Any:
-        """Call `score_samples` of the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples to score.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            Score of each sample.
-        """
-        return self._fitted().score_samples(X)
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, **params: Any) -> float:
         """Return the score that the search maximises.
 
         Parameters
@@ -482,14 +425,18 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             Samples to score.
         y : array-like of shape (n_samples,), default=None
             Targets, if the score needs them.
+        **params : dict
+            Parameters of the scorer, such as `sample_weight`.
 
         Returns
         -------
         score : float
             Score of the fitted estimator. Higher is better.
         """
-        best = self._fitted()
-        return self.scorer_(best, X) if y is None else self.scorer_(best, X, y)
+        best = self._fitted("score")
+        if get_config()["enable_metadata_routing"]:
+            params = process_routing(self, "score", **params)["scorer"]["score"]
+        return self.scorer_(best, *((X,) if y is None else (X, y)), **params)
 
     @available_if(_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -515,13 +462,25 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     @property
     def scorer_(self) -> Any:
         """Function that computes the scores."""
-        from sklearn.metrics import check_scoring
+        check_is_fitted(self, "cv_results_")
+        return self._scorer()
 
-        return check_scoring(self._fitted(), scoring=self.scoring)
-
-    def _fitted(self):
+    def _fitted(self, name=""):
+        _check_refit(self, name)
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
+
+    def onnx_parser(self) -> Any:
+        """Not available: raise TypeError. Export the fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            Always, with what to export instead.
+        """
+        raise TypeError(
+            "A ComponentSearchCV cannot be exported to ONNX: export its best_estimator_."
+        )
 
     def __sklearn_tags__(self):
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)

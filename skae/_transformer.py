@@ -39,17 +39,14 @@ class AutoencoderTransformer(_BaseAutoencoder):
         a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
         least 96 and at most 128, rounded up to a multiple of 16.
     activation : str or Activation, default="auto"
-        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto".
-        "top_k" keeps the largest outputs of a layer for each sample and sets the others to zero;
-        `sparsity_target` is the share of units to keep. "auto" is "relu"; if early stopping then
-        finds no epoch better than PCA, a few samples far from the others may be the reason, and
-        training is repeated with "isru", which is bounded. An instance, such as
-        ``skae.activations.TopK(share=0.1)``, has parameters of its own, and `sparsity_target` does
-        not apply to it. See :class:`skae.activations.Activation` for what a class of your own must
-        offer. A model with such a class can be exported to ONNX if its `forward` uses only NumPy
-        functions that ONNX has nodes for. Otherwise the export raises a TypeError that names the
-        function.
+        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu", "softplus",
+        "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto". "top_k" keeps the
+        largest outputs of a layer for each sample and sets the others to zero; `sparsity_target` is
+        the share of units to keep. "auto" is "relu"; if early stopping then finds no epoch better
+        than PCA, a few samples far from the others may be the reason, and training is repeated with
+        "isru", which is bounded. An instance, such as ``skae.activations.TopK(share=0.1)``, has
+        parameters of its own, and `sparsity_target` does not apply to it. See
+        :class:`skae.activations.Activation` for what a class of your own must offer.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
         train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
@@ -80,8 +77,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then PCA (see `linear_path`). Two-fold cross-validation
-        (see `early_stopping`) has as many epochs of its own.
+        with a linear path the result is then PCA (see `linear_path`).
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
@@ -111,8 +107,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
         network is then trained on all samples for that number of epochs. With up to 20,000 samples,
         two-fold cross-validation does the same if the held-out samples leave the gain in doubt.
         Equal and nearly equal samples are in the same fold, and so are successive samples if these
-        resemble each other, as in a time series. Copies of a sample with more than 5 % of the
-        weight are shared among the folds. `partial_fit` holds out no samples.
+        resemble each other, as in a time series. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples to hold out if there is no cross-validation: one of equal parts, so
         that 0.3 holds out a third, and 0.4 a half. L-BFGS and warm starts never use
@@ -166,10 +161,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Linear maps beside the encoder and the decoder, from the input to the code and from the code
         to the output. They are PCA and are not trained; the networks start at zero and learn what
         PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two noisy
-        samples per feature, the encoder's map is instead the linear regression of PCA's codes on
-        noisy samples; it is drawn to PCA's map, the more the fewer samples there are.
-        None gives the plain network of textbooks, which starts near the mean of the training
-        samples.
+        samples per feature, the encoder's map is the linear regression of PCA's codes on noisy
+        samples, drawn to PCA's map if these are few. None gives the plain network of textbooks,
+        which starts near the mean of the training samples.
     linear_weight : float in [0, inf], default=0.0
         Weight of a second loss, which keeps a code that linear models can read. It is the mean
         squared error, of scaled samples, that the nonlinear part of the code adds if the linear
@@ -249,11 +243,9 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
         limit; None if no feature has one. Outputs are clipped at a limit that many training samples
         share, such as black pixels. In training, an output beyond the limit costs nothing if the
-        target is at the limit. Clipping moves an output by at most min(3 D, max(3 r, D)), where D
-        is the largest error of the unclipped outputs in training and r is the range of the feature.
-        Samples unlike any in training are therefore reconstructed about as by PCA. Limits need
-        ``output_activation="auto"``, a loss with a linear output, and a solver other than "lbfgs".
-        The detector has none.
+        target is at the limit. Samples unlike any in training are reconstructed about as by PCA.
+        Limits need ``output_activation="auto"``, a loss with a linear output, and a solver other
+        than "lbfgs". The detector has none.
     explained_variance_ : ndarray of shape (n_components,)
         Variance of each component of the code over the training samples, before whitening,
         measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
@@ -272,7 +264,7 @@ class AutoencoderTransformer(_BaseAutoencoder):
     gain_over_pca_bound_ : float or dict or None
         Lower confidence bound of the gain on new samples, one-sided, at 95 %. It assumes that
         held-out samples are like new ones, and independent except within the groups that are held
-        out together. The user guide says how often it was right in simulations.
+        out together.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features,
         measured on at most 10,000 of them (1,000 with a large network).
@@ -287,7 +279,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         cross-validation, the loss of each sample comes from the network that was trained without
         it.
     n_iter_ : int
-        Number of epochs or iterations run. With cross-validation, those of the folds.
+        Number of epochs or iterations run, at most `max_iter`. With cross-validation, those of the
+        folds alone.
     best_iter_ : int
         Epoch whose parameters are kept; 0 is the initial model.
     t_ : int

@@ -89,8 +89,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
         Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then probabilistic PCA (see `linear_path`). Two-fold
-        cross-validation (see `early_stopping`) has as many epochs of its own.
+        with a linear path the result is then probabilistic PCA (see `linear_path`).
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
@@ -262,7 +261,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         cross-validation, the loss of each sample comes from the network that was trained without
         it.
     n_iter_ : int
-        Number of epochs or iterations run. With cross-validation, those of the folds.
+        Number of epochs or iterations run, at most `max_iter`. With cross-validation, those of the
+        folds alone.
     best_iter_ : int
         Epoch whose parameters are kept; 0 is the initial model.
     t_ : int

@@ -21,7 +21,7 @@ FLOORS = [
     ["_sample_density", "_sample_marginals", "_validation"],
     ["_sample_drawing"],
     ["_base", "_denoising", "_fitted_model", "_imputer", "_incomplete", "_outlier"]
-    + ["_reporting", "_search", "_transformer"],
+    + ["_reporting", "_search", "_search_folds", "_transformer"],
     ["_variational", "export"],
     ["plotting"],
     ["__init__"],

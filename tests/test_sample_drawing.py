@@ -99,6 +99,23 @@ def test_numbers_of_samples_that_are_none(Estimator, n_samples):
             model.sample(n_samples)
 
 
+def test_samples_can_be_forgotten():
+    X = rows()
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    before, code = pickle.dumps(model), model.transform(X)
+    model.sample()
+    assert X[:1].tobytes() in before
+    assert model.forget_samples() is model
+    after = pickle.dumps(model)
+    assert not any(X[i : i + 1].tobytes() in after for i in range(len(X)))
+    with pytest.raises(AttributeError, match="not kept after partial_fit and forget_samples"):
+        model.sample()
+    assert_array_equal(pickle.loads(after).transform(X), code)
+    given = np.where([[False, True, False, True]], np.nan, X[:2])
+    assert np.isfinite(model.sample(given=given, random_state=0)).all()
+    model.fit(X).sample()
+
+
 def test_partial_fit_leaves_no_density():
     X = rows()
     model = AutoencoderTransformer(2, **SMALL).fit(X)

@@ -5,11 +5,13 @@ import inspect
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -21,7 +23,6 @@ from skae import (
     ComponentSearchCV,
     VariationalAutoencoder,
 )
-from skae._search import _as_float32, _clearly_worse
 from skae.metrics import reconstruction_score
 
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
@@ -72,28 +73,6 @@ def test_names_and_values_are_those_of_grid_search_where_training_is_the_same():
     assert search.score(X, y) == grid.score(X, y)
 
 
-@pytest.mark.parametrize(
-    ("table", "is_rounded"),
-    [
-        (X, True),
-        (X.astype(np.float32), True),
-        (np.column_stack([X, np.full(len(X), 1e6)]), True),
-        (X + 1e8, False),
-        (X * 1e13, False),
-        (np.where(X > 1000, np.nan, X), True),
-        (X.tolist(), None),
-    ],
-)
-def test_training_in_float32_only_where_rounding_changes_nothing(table, is_rounded):
-    first, second = _as_float32(table, table[:5])
-    assert len(second) == 5
-    if is_rounded is None:
-        assert first is table
-    else:
-        assert (first.dtype == np.float32) == is_rounded
-        assert second.dtype == first.dtype
-
-
 def test_the_fewest_components_within_one_standard_error():
     search = ComponentSearchCV(autoencoder(), [1, 2, 3, 4])
     scores = np.array([[0.5, 0.5], [0.88, 0.8], [0.8, 0.9], [0.81, 0.85]])
@@ -105,42 +84,6 @@ def test_the_fewest_components_within_one_standard_error():
     search._set_results([1, 2, 3, 4], results, "n_components")
     assert search.n_components_ == 3
     assert_array_equal(search.cv_results_["rank_test_score"], [4, 2, 1, 3])
-
-
-def test_with_many_samples_clearly_worse_sizes_are_trained_on_the_first_fold_alone(monkeypatch):
-    """The limit is lowered here, so that few samples are many."""
-    monkeypatch.setattr("skae._search.MAX_CROSS_VALIDATED_ROWS", 50)
-    Z, sizes = StandardScaler().fit_transform(X).astype(np.float32), [1, 8, 9]
-    search = ComponentSearchCV(autoencoder(), sizes, cv=FOLDS).fit(Z)
-    results = search.cv_results_
-    assert_array_equal(np.isnan([results[f"split{j}_test_score"][0] for j in range(3)]), [0, 1, 1])
-    pca = np.empty((3, 3))
-    for j, (train, test) in enumerate(FOLDS.split(Z)):
-        for i, size in enumerate(sizes):
-            found = results[f"split{j}_test_score"][i]
-            if np.isfinite(found):
-                model = autoencoder(n_components=size).fit(Z[train])
-                assert found == pytest.approx(model.score(Z[test]), abs=1e-6)
-            start = autoencoder(n_components=size, max_iter=0).fit(Z[train])
-            pca[i, j] = start.score(Z[test])
-    expected = results["split0_test_score"][0] + np.mean(pca[0] - pca[0, 0])
-    assert results["mean_test_score"][0] == pytest.approx(expected, abs=1e-6)
-    assert np.isfinite(search.standard_errors_).all()
-    assert np.isfinite(results["mean_fit_time"]).all()
-    assert search.n_components_ in (8, 9)
-
-
-@pytest.mark.parametrize(
-    ("scores", "pca", "expected"),
-    [
-        ([0.5, 0.9], [[0.4, 0.41, 0.4], [0.8, 0.81, 0.8]], [True, False]),
-        ([0.88, 0.9], [[0.88, 0.89, 0.88], [0.9, 0.91, 0.9]], [True, False]),
-        ([0.88, 0.9], [[0.88, 0.93, 0.88], [0.9, 0.91, 0.9]], [False, False]),  # folds disagree
-        ([0.88, 0.9], [[0.6, 0.61, 0.6], [0.6, 0.61, 0.6]], [False, False]),  # a gain is uncertain
-    ],
-)
-def test_what_other_folds_cannot_make_up_for(scores, pca, expected):
-    assert_array_equal(_clearly_worse(np.array(scores), np.array(pca)), expected)
 
 
 def test_a_score_of_the_users_and_pca_as_a_limit():
@@ -179,7 +122,8 @@ def test_frames_go_in_and_out():
     ("estimator", "options", "message"),
     [
         (PCA(), {}, "estimator must be an autoencoder of skae"),
-        (make_pipeline(autoencoder(), autoencoder()), {}, "a Pipeline with one of them"),
+        (autoencoder(), {"refit": lambda results: 9}, "refit must return an index from 0 to"),
+        (autoencoder(), {"param_name": "n_components_"}, "param_name must be 'n_components', got"),
         (autoencoder(), {"n_components": [0, 1]}, "n_components must be a list of positive ints"),
         (autoencoder(), {"n_components": [1.5]}, "n_components must be a list of positive ints"),
         (autoencoder(), {"n_components": [1, 99]}, "must be between 1 and min"),
@@ -193,6 +137,102 @@ def test_bad_input(estimator, options, message):
         search.fit(X)
     with pytest.raises(NotFittedError):
         clone(search).transform(X)
+
+
+def test_weights_reach_the_fits_and_the_scores():
+    weights = np.arange(len(X)) % 3 + 1.0
+    search = ComponentSearchCV(autoencoder(), 1, cv=FOLDS).fit(X, sample_weight=weights)
+    for j, (train, test) in enumerate(FOLDS.split(X)):
+        model = autoencoder(n_components=1)
+        model.fit(X[train], X_val=X[test], sample_weight=weights[train])
+        expected = model.score(X[test], sample_weight=weights[test])
+        assert search.cv_results_[f"split{j}_test_score"][0] == pytest.approx(expected, abs=1e-4)
+    expected = autoencoder(n_components=1).fit(X, sample_weight=weights)
+    assert_array_equal(search.transform(X), expected.transform(X))
+    assert search.score(X, sample_weight=weights) == expected.score(X, sample_weight=weights)
+
+
+def test_parameters_of_steps_are_those_of_grid_search():
+    pipe = Pipeline([("code", autoencoder()), ("read", LogisticRegression(max_iter=1000))])
+    params = {"code__sample_weight": 1 + y, "read__sample_weight": 3 - y}
+    grid = GridSearchCV(pipe, {"code__n_components": [1]}, cv=FOLDS).fit(X, y, **params)
+    search = ComponentSearchCV(pipe, 1, cv=FOLDS).fit(X, y, **params)
+    assert search.best_score_ == grid.best_score_
+    assert_array_equal(search.predict_proba(X), grid.predict_proba(X))
+
+
+def test_metadata_is_routed_as_in_grid_search():
+    weights, groups = 1.0 + y, np.arange(len(X)) % 5
+    with config_context(enable_metadata_routing=True):
+        code = autoencoder().set_fit_request(sample_weight=True, groups=False)
+        read = LogisticRegression(max_iter=1000).set_fit_request(sample_weight=False)
+        pipe = Pipeline([("code", code), ("read", read)])
+        scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
+        options = {"cv": GroupKFold(2), "scoring": scoring}
+        grid, search = (
+            found.fit(X, y, sample_weight=weights, groups=groups)
+            for found in (
+                GridSearchCV(pipe, {"code__n_components": [1]}, **options),
+                ComponentSearchCV(pipe, 1, **options),
+            )
+        )
+        assert search.best_score_ == grid.best_score_
+        found = [each.score(X, y, sample_weight=weights) for each in (grid, search)]
+        assert found[0] == found[1] != search.score(X, y)
+
+
+def test_without_refit_there_is_a_choice_but_no_estimator():
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=2).fit(X)
+    other = clone(search).set_params(refit=False).fit(X)
+    assert other.n_components_ == search.n_components_
+    assert_array_equal(other.scorer_(search.best_estimator_, X), search.score(X))
+    assert not hasattr(other, "inverse_transform")
+    with pytest.raises(AttributeError, match="score needs a fitted estimator, which refit=False"):
+        other.score(X)
+
+
+def test_summary_and_lines_of_the_trainings(capsys):
+    def choose(results):
+        return results["params"].index({"n_components": 1})
+
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=2, refit=choose, verbose=1).fit(X)
+    *lines, last = capsys.readouterr().out.partition("ComponentSearchCV")[0].splitlines()
+    assert len(lines) == 3
+    score = search.cv_results_["split1_test_score"][1]
+    assert last.startswith(f"[CV 2/2] n_components=2: score={score:.4g}, ")
+    text = search.summary()
+    assert text.startswith("ComponentSearchCV: 2 sizes, 2 folds\n")
+    assert f"Chosen: 1 (the choice of refit), score {search.best_score_:.4g}" in text
+    assert "Skipped" not in text
+    assert text.splitlines()[-1].startswith("Time: ")
+
+
+def test_a_summary_says_which_sizes_were_skipped():
+    search = ComponentSearchCV(autoencoder(), [1, 2, 3])
+    scores = np.array([[0.1, 0.1, 0.1], [0.8, 0.8, 0.9], [0.8, 0.9, 0.9]])
+    is_estimate = np.array([[0, 1, 1], [0, 0, 0], [0, 0, 0]], bool)
+    search._set_results([1, 2, 3], (scores, np.ones((3, 3)), is_estimate), "n_components")
+    search.n_splits_, search._seconds = 3, 7.0
+    text = search.summary()
+    best = "the fewest within one standard error of the best score, 0.8667 with 3"
+    assert f"Chosen: 2 ({best})" in text
+    assert "Skipped after the first fold, clearly worse there: 1.\n" in text
+    assert text.endswith("is counted.\nTime: 7 s.")
+
+
+def test_a_failed_search_leaves_the_last_one():
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=2).fit(X)
+    before = dict(vars(search))
+    search.set_params(scoring=lambda *args: np.nan)
+    with pytest.raises(ValueError, match="scores must be finite"):
+        search.fit(X[:, :5])
+    assert vars(search) | {"scoring": None} == before
+
+
+def test_export_names_the_estimator_to_export():
+    search = ComponentSearchCV(autoencoder(), [1, 2], cv=2).fit(X)
+    with pytest.raises(TypeError, match="export its best_estimator_"):
+        search.onnx_parser()
 
 
 def test_docstring():

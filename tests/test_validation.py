@@ -584,6 +584,7 @@ def test_a_line_about_splits_at_verbose(splitter, expected, capsys):
         (AutoencoderTransformer, {"n_components": "auto"}, "Got 'auto' instead."),
         (AutoencoderImputer, {"solver": "nothing like it"}, "Got 'nothing like it' instead."),
         (AutoencoderImputer, {"solver": "AdamW"}, " Did you mean 'adam'?"),
+        (AutoencoderTransformer, {"n_components": "mle"}, " such as 0.95, or ComponentSearchCV."),
     ],
     ids=str,
 )

@@ -127,7 +127,10 @@ def _epochs(record, n_iter, best_iter):
     kept = f"epoch {best_iter} kept" if best_iter else "none kept"
     if record["way"] == "folds" and best_iter:
         kept = f"{best_iter} selected and repeated on all samples"
-    return f"{n_iter} run, {kept}. {SENTENCES[record['ending']]}."
+    text = f"{n_iter} run, {kept}. {SENTENCES[record['ending']]}."
+    if "n_trial" in record:
+        text += f" A trial of {record['n_trial']} epochs had left the gain in doubt."
+    return text
 
 
 def _seconds(seconds):

@@ -21,17 +21,15 @@ MAX_HALVED_ROWS, MAX_HALVED_NUMBERS = 20_000, 2**21  # the latter for detectors
 class History:
     """The losses of all epochs, and the epoch that is kept.
 
-    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart,
-    `n_extra` those that do not count towards `max_iter`. The loss curves include epochs before a
-    warm start. `gain` is what training gained over PCA on held-out samples. `record` says how the
-    epoch was selected and why training ended: see `report`.
+    `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart. The
+    loss curves include epochs before a warm start. `gain` is what training gained over PCA on
+    held-out samples. `record` says how the epoch was selected and why training ended: see `report`.
     """
 
     loss_curve: list = field(default_factory=list)
     validation_loss_curve: list = field(default_factory=list)
     n_iter: int = 0
     n_before: int = 0
-    n_extra: int = 0
     best_iter: int = 0
     best_loss: float | None = None
     gain: Gain = field(default_factory=Gain)
@@ -169,7 +167,7 @@ class Run:
     @property
     def n_left(self):
         """Return the number of epochs that are left."""
-        return self.options.solver.max_iter + self.history.n_extra - self.history.n_iter
+        return self.options.solver.max_iter - self.history.n_iter
 
 
 def report(run):

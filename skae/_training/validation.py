@@ -14,7 +14,7 @@ from skae._training.gain import Gain, loss_ratio, measure_gain
 from skae._training.normality import are_normal
 from skae._training.objective import DivergedError
 from skae._training.options import BOUNDED_ACTIVATION, PLAIN_ACTIVATION
-from skae._training.run import announce, report, report_end, run_epochs, warn_diverged
+from skae._training.run import History, announce, report, report_end, run_epochs, warn_diverged
 from skae._training.splitting import splits_of_folds
 from skae._training.state import TrainingState, start_state
 from skae.losses import SquaredError
@@ -220,12 +220,12 @@ def _train_halves(run):
     """Select the epoch by two-fold cross-validation, then train on all samples.
 
     All samples are then validation samples, ten times as many as are usually held out, at the cost
-    of as many epochs. The halves may take `max_iter` epochs of their own. If no epoch is kept, the
-    held-out samples remain those of before.
+    of as many epochs. The history begins anew: the epochs before were a trial. If no epoch is kept,
+    the held-out samples remain those of before.
     """
     announce(run, "The held-out samples leave the gain in doubt: training starts again on halves.")
-    history, before = run.history, (run.trained_rows, run.validation_pairs)
-    history.n_extra = history.n_iter
+    before, trial = (run.trained_rows, run.validation_pairs), run.history
+    run.history = History(record=trial.record | {"n_trial": trial.n_iter})
     run.trained_rows = run.rows
     run.state.restart()
     if not train_folds(run, splits_of_folds(run.rows.splitter.folds(N_HALVES)), N_ERRORS):

@@ -213,10 +213,9 @@ def halved_run(law, **options):
 def test_doubtful_gains_are_decided_by_halves():
     run = halved_run(DOUBTFUL)
     history = run.history
-    assert history.best_iter > history.n_before > 0
-    assert history.n_iter == len(history.loss_curve) == len(history.validation_loss_curve)
-    assert history.n_extra == history.n_before
-    n_halved = history.n_iter - history.n_before
+    n_trial = history.record["n_trial"]
+    assert history.best_iter > history.n_before == 0 < n_trial
+    assert history.n_iter == len(history.loss_curve) == len(history.validation_loss_curve) <= 60
     assert run.trained_rows is run.rows
     halves = run.rows.splitter.folds(2)
     assert [len(rows) for _, rows in run.validation_pairs] == [300, 300]
@@ -225,12 +224,12 @@ def test_doubtful_gains_are_decided_by_halves():
         rows, validation = run.rows.part(halves != k), run.rows.part(halves == k)
         state = start_state(rows, run.options)
         losses[:, halves == k], _ = losses_of_epochs(run, state, rows, validation, 60)
-    n_epochs = best_epoch(losses[: n_halved + 1])
-    assert history.best_iter == history.n_before + n_epochs
+    n_epochs = best_epoch(losses[: history.n_iter + 1])
+    assert history.best_iter == n_epochs
     assert 0 < history.gain.lower_bound < history.gain.value
     mean = losses.mean(axis=1)
     assert history.gain.value == pytest.approx(1 - mean[n_epochs] / mean[0])
-    n_steps_held_out, n_steps = 3 * history.n_before, 3 * n_epochs
+    n_steps_held_out, n_steps = 3 * n_trial, 3 * n_epochs
     assert run.state.optimizer["steps"] == n_steps_held_out + n_steps
     assert loss_of(run, run.state.best.flat) < loss_of(run, new_state(run).best.flat)
 
@@ -239,7 +238,7 @@ def test_where_halves_cannot_tell_the_start_is_left(monkeypatch):
     monkeypatch.setattr("skae._training.validation.MIN_EVIDENCE", 0.5)
     run = halved_run(HOPELESS, activation="relu")
     history = run.history
-    assert history.n_extra > 0
+    assert history.record["n_trial"] > 0
     assert history.best_iter == 0
     assert history.gain == Gain.of_start()
     assert_array_equal(run.state.best.flat, new_state(run).parameters.flat)
@@ -254,9 +253,8 @@ def test_halves_are_tried_with_the_other_activation_too():
     assert activations_of(run.state)[0] == "isru"
     for state, _ in run.validation_pairs:
         assert activations_of(state)[0] == "isru"
-    assert 0 < history.n_extra <= 60
-    assert history.n_extra < history.n_before < history.best_iter
-    assert history.n_iter <= history.n_extra + 60
+    assert 0 < history.record["n_trial"] <= 60
+    assert 0 < history.n_before < history.best_iter <= history.n_iter <= 60
 
 
 @pytest.mark.parametrize("reason", ["few", "no evidence", "lbfgs", "other samples", "resumed"])
@@ -276,7 +274,7 @@ def test_halves_are_not_trained(reason, monkeypatch):
     run.trained_rows = run.rows.part(folds != 0)
     excluded = None if reason == "other samples" else run.marks_given(folds == 0)
     hold_out(run, run.rows.part(folds == 0), excluded)
-    assert run.history.n_extra == 0
+    assert "n_trial" not in run.history.record
 
 
 def test_the_gain_over_folds_is_relative_to_pca_of_all_samples():
