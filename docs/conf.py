@@ -66,6 +66,7 @@ numpydoc_validation_exclude = {
 # ---------------------------------------------------------------- gallery and figures
 
 sphinx_gallery_conf = {
+    "reset_modules": ("gallery_style.reset",),
     "examples_dirs": str(DOCS.parent / "examples"),
     "gallery_dirs": "auto_examples",
     "ignore_pattern": r"tour\.py",  # runs the others

@@ -30,7 +30,6 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_
 # With ``contamination="auto"``, the default, the threshold is set so that one in twenty new normal
 # samples is a false alarm. For comparison, ``criterion="reconstruction"`` uses the score of the
 # textbooks, minus the reconstruction error.
-
 #
 # Results depend on the random numbers, so each model is fitted with ten seeds. The table has
 # medians, and in brackets the lowest and the highest value.
@@ -89,5 +88,5 @@ for ax, name in zip(axes[:, 0], ["sample", "reconstruction", "unusual pixels"]):
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 fig.colorbar(distances, ax=axes[2], aspect=5, extend="max", label="distance")
-fig.suptitle("The darkest pixels do not belong to a 1")
+fig.suptitle("Bottom row: the dark orange pixels do not belong to a 1")
 plt.show()

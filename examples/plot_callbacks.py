@@ -78,26 +78,27 @@ assert stopped.score(X_test) >= stopper.score
 # %%
 
 pca = reconstruction_score(PCA(8).fit(X_train), X_train)
+black = plt.rcParams["text.color"]
 fig, ax = plt.subplots(figsize=(9, 4.5), layout="constrained")
-ax.plot(np.arange(1, len(scores) + 1), scores, color="C0", label="training samples")
+ax.plot(0, pca, "D", color=black, label="PCA, training samples", clip_on=False, zorder=3)
 ax.plot(
-    np.arange(1, stopped.n_iter_ + 1),
-    stopper.scores,
+    np.arange(1, len(scores) + 1),
+    scores,
     color="C0",
     linestyle="--",
-    label="test samples, until the stop",
+    label="ScoringMonitor: training samples, all 60 epochs",
 )
-ax.plot(
-    0,
-    pca,
-    "D",
-    color=plt.rcParams["text.color"],
-    label="PCA, training samples",
-    clip_on=False,
-    zorder=3,
+epochs = np.arange(1, stopped.n_iter_ + 1)
+ax.plot(epochs, stopper.scores, color="C0", linewidth=3, label="StopAtScore: test samples")
+ax.plot(epochs[-1], stopper.scores[-1], "o", color="C0", markersize=10)
+ax.annotate(
+    f"stopped in epoch {stopped.n_iter_}",
+    (epochs[-1], stopper.scores[-1]),
+    xytext=(12, -12),
+    textcoords="offset points",
 )
-ax.axhline(stopper.score, color="C0", linestyle=":", linewidth=1, label="target")
+ax.axhline(stopper.score, color=black, linestyle=":", linewidth=1, label="target")
 ax.set(xlabel="epoch", ylabel="R²", xlim=(0, None))
-ax.set_title("Training stops in the epoch in which the target is reached")
+ax.set_title("StopAtScore ends the training in the epoch that reaches the target")
 ax.legend(loc="lower right")
 plt.show()

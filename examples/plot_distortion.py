@@ -46,5 +46,5 @@ print(f"the error decreases with every size: {bool(np.all(np.diff(autoencoder) <
 display = DistortionDisplay.from_predictions(
     sizes, autoencoder, pca, error_name="mean squared error, test samples"
 )
-display.ax_.set_title("The autoencoder has a smaller error than PCA at every code size")
+display.ax_.set_title("The autoencoder reaches PCA's errors with smaller codes")
 plt.show()

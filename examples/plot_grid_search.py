@@ -78,7 +78,8 @@ axes[0].errorbar(
 axes[0].set(title="Accuracy rises with the code size", xlabel="n_components", xticks=sizes)
 axes[0].set_ylabel("accuracy, 3 folds")
 DistortionDisplay.from_cv_results(search, X_train, ax=axes[1])
-axes[1].axvline(search.best_params_["autoencodertransformer__n_components"], ls=":", label="chosen")
+chosen = search.best_params_["autoencodertransformer__n_components"]
+axes[1].axvline(chosen, color=plt.rcParams["text.color"], linestyle=":", label="chosen")
 axes[1].set_title("Eight components lose less than 30 %")
 axes[1].legend()
 plt.show()

@@ -55,7 +55,7 @@ for ax, j in zip(axes, (0, 5, 9), strict=True):
     ax.plot(ends, ends, color="0.6", zorder=0)
     ax.set(title=names[j], xlabel="true value")
 axes[0].set_ylabel("filled value, 90 % interval")
-fig.suptitle("About nine in ten intervals reach the line, where filled values are true")
+fig.suptitle("About nine in ten intervals contain the true value, which is on the line")
 plt.show()
 
 # %%
@@ -80,6 +80,8 @@ for ax, sizes in zip(axes, ((), (3, 8, 20)), strict=True):
     ax.fill_between(given[:, 0], *band[:, :, 1], alpha=0.2, linewidth=0)
     ax.plot(*imputer.transform(given).T)
     ax.set(title="with mixtures" if sizes else "one Gaussian", xlabel="given value")
-axes[0].set_ylabel("filled value")
+axes[0].set_ylabel("filled value, 90 % of the draws")
 fig.suptitle("Only mixtures follow the curve of the samples")
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 2

@@ -84,6 +84,10 @@ for sample, feature, value, expected, share in rows:
 # %%
 # All features of one parcel; the longer the bar, the more a feature is to blame:
 
-display = FeatureScoreDisplay.from_estimator(detector, new_columns[0], feature_names=NAMES)
-display.ax_.set_title(f"The {NAMES[display.order[0]]} does not suit the rest of the parcel")
+names = [f"log {name}" for name in NAMES[:5]] + NAMES[5:]
+display = FeatureScoreDisplay.from_estimator(
+    detector, new_columns[0], feature_names=names, groups={"delivery": ["express", "standard"]}
+)
+culprit = display.feature_names[display.order[0]].removeprefix("log ")
+display.ax_.set_title(f"The {culprit} does not suit the rest of the parcel")
 plt.show()

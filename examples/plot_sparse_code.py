@@ -81,3 +81,5 @@ axes[1].set_xlabel("components of the code, sorted by digit")
 fig.colorbar(image, ax=axes, label="mean activation, test samples")
 fig.suptitle("With the penalty each component responds to few digits")
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 2

@@ -57,6 +57,8 @@ for ax, size, autoencoder in zip(axes.flat, sizes, autoencoders):
     ax.axhline(pca_loss, color=color, linestyle=":", label="PCA, training samples")
     ax.set(title=f"d = {size}", yscale="linear", ylabel="loss", ylim=(0, 1.1 * pca_loss))
     ax.get_legend().remove()
+for ax in axes[0]:
+    ax.set_xlabel("")
 handles = axes[0, 0].get_legend_handles_labels()
 fig.legend(*handles, loc="outside lower center", ncols=4)
 fig.suptitle("Training starts at PCA's loss and removes much of it, for each code size d")

@@ -43,3 +43,5 @@ for name, reducer in reducers.items():
 network = NetworkDisplay.from_estimator(reducers["autoencoder"])
 print(f"\n{network}")
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 2

@@ -16,12 +16,7 @@ from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, VariationalAutoencoder
 from skae.metrics import interpolation_jumps
-from skae.plotting import (
-    InterpolationDisplay,
-    LatentGridDisplay,
-    RateDistortionDisplay,
-    SampleDisplay,
-)
+from skae.plotting import LatentGridDisplay, RateDistortionDisplay, SampleDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
@@ -32,8 +27,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_
 # but sufficient model. What `sample` draws includes its noise.
 
 model = VariationalAutoencoder(8, max_iter=100, random_state=0).fit(X_train)
+dark_on_light = {"cmap": "gray_r"}
 display = SampleDisplay.from_estimator(
-    model, X_test, n_samples=20, random_state=0, image_shape=(8, 8)
+    model, X_test, n_samples=20, random_state=0, image_shape=(8, 8), im_kwargs=dark_on_light
 )
 display.figure_.suptitle("Most drawn images resemble digits, with noise in every pixel")
 
@@ -42,7 +38,9 @@ display.figure_.suptitle("Most drawn images resemble digits, with noise in every
 # normal distribution cover it evenly.
 
 plane = VariationalAutoencoder(2, max_iter=100, random_state=0).fit(X_train)
-display = LatentGridDisplay.from_estimator(plane, n_steps=12, image_shape=(8, 8))
+display = LatentGridDisplay.from_estimator(
+    plane, n_steps=12, image_shape=(8, 8), im_kwargs=dark_on_light
+)
 display.figure_.suptitle("Digits change into each other without gaps")
 
 # %%
@@ -57,7 +55,7 @@ ax.imshow(
     np.vstack(
         [np.hstack(np.pad(line.reshape(10, 8, 8), ((0, 0), (1, 1), (1, 1)))) for line in lines]
     ),
-    cmap="gray",
+    cmap="gray_r",
 )
 ax.set_yticks(10 * np.arange(5) + 4.5, ["digit", "given", "drawn", "drawn", "drawn"])
 ax.set_xticks([])
@@ -72,15 +70,21 @@ reducers = {
     "autoencoder": AutoencoderTransformer(8, max_iter=100, random_state=0).fit(X_train),
     "variational": model,
 }
-three, eight = X_test[y_test == 3][0], X_test[y_test == 8][0]
-display = InterpolationDisplay.from_estimator(reducers, three, eight, image_shape=(8, 8))
-display.figure_.suptitle("The paths look alike: their largest steps, in the table, tell them apart")
-
-threes, eights = (np.repeat(X_test[y_test == k][:10], 10, axis=0) for k in (3, 8))
-eights = eights.reshape(10, 10, 64).transpose(1, 0, 2).reshape(100, 64)
+threes = np.repeat(X_test[y_test == 3][:10], 10, axis=0)
+eights = np.tile(X_test[y_test == 8][:10], (10, 1))
+jumps = [interpolation_jumps(reducer, threes, eights) for reducer in reducers.values()]
 print("largest step of a path from a 3 to an 8, relative to the mean step")
-for name, reducer in reducers.items():
-    print(f"{name:12} {interpolation_jumps(reducer, threes, eights).mean():.2f}")
+for name, jump in zip(reducers, jumps):
+    print(f"{name:12} {jump.mean():.2f}")
+
+fig, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
+colors = [plt.rcParams["text.color"], "C0", "C5"]
+for row, (jump, color) in enumerate(zip(jumps, colors)):
+    ax.plot(jump, np.full(100, row), "|", color=color, markersize=14)
+    ax.plot(jump.mean(), row, "D", color=color, markersize=9, markeredgecolor="white")
+ax.set_yticks(range(3), reducers)
+ax.set(ylim=(2.5, -0.5), xlabel="largest step / mean step; lines are paths, diamonds their means")
+fig.suptitle("The paths of the variational autoencoder are more even")
 
 # %%
 # `kl_weight` trades what the code says (the rate) for the error of the reconstruction.

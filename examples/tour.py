@@ -31,8 +31,10 @@ FURTHER = [
     "plot_nested",
     "plot_grid_search",
     "plot_pca_in_one_grid",
+    "plot_swap_pca",
     "plot_isolation_forest",
     "plot_select",
+    "plot_transactions",
     "plot_tables",
     "plot_missing",
     "plot_out_of_core",
@@ -53,7 +55,7 @@ def parse_arguments():
     parser.add_argument(
         "--all",
         action="store_true",
-        help="also run the examples on grid searches, outliers, tables and callbacks",
+        help="also run the examples on grid searches, outliers, tables and callbacks; needs pandas",
     )
     arguments = parser.parse_args()
     return arguments.output, TOUR + FURTHER if arguments.all else TOUR

@@ -323,9 +323,7 @@ class OutlierReports:
         samples, names = filled.X, column_names(self, X)
         if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
             raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
-        if not isinstance(groups, Mapping | None):
-            raise ValueError(f"groups must be a dict of lists of columns or None, got {groups!r}.")
-        features = read_features(names, groups or {})
+        features = read_features(names, groups)
         calibration, scorer = self._calibration, self._scorer
         typical = weighted_quantile(calibration.scores, calibration.weights, 0.5)
         shares = shares_of_blame(scorer.score_features(samples), typical, features)

@@ -79,7 +79,8 @@ def test_instances_and_displays_have_types(Class):
 def test_displays_have_types(Display):
     assert_typed(Display.__init__)
     documented = re.findall(r"^(\w+_) : ", inspect.getdoc(Display), flags=re.MULTILINE)
-    assert {"figure_"} <= set(documented) <= set(Display.__annotations__)
+    typed = set().union(*(vars(Class).get("__annotations__", {}) for Class in Display.__mro__))
+    assert {"figure_"} <= set(documented) <= typed
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

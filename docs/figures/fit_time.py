@@ -28,6 +28,6 @@ ax.set_ylabel(
     f"gain over PCA on unseen rows, %\n(losses beyond {-LOWEST} % at the edge)", fontsize=9
 )
 n_below = {key: sum(case[key]["gain"] < -1 for case in cases if key in case) for key in STYLES}
-title = "Of {} fits, {} by the defaults are more than 1 % below PCA, {} by MLPRegressor"
+title = "More than 1 % below PCA: {1} of {0} fits by the defaults, {2} by MLPRegressor"
 ax.set_title(title.format(len(cases), n_below["now"], n_below["mlp"]), fontsize="medium")
 ax.legend(loc="upper left", fontsize=8)

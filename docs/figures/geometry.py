@@ -13,14 +13,15 @@ panels = {
     "each feature standardised": X / X.std(axis=0),
 }
 
-fig, axes = plt.subplots(1, 3, figsize=(7, 3.1))
+fig, axes = plt.subplots(1, 3, figsize=(8, 3.1))
 for ax, (title, samples) in zip(axes, panels.items()):
     ax.scatter(*samples.T, s=5, color="#0072B2", alpha=0.4)
     pca = PCA(2).fit(samples)
     for direction, variance in zip(pca.components_, pca.explained_variance_):
         step = 2 * np.sqrt(variance) * direction
-        ax.plot([-step[0], step[0]], [-step[1], step[1]], color="#D55E00", linewidth=2.5)
+        ax.plot([-step[0], step[0]], [-step[1], step[1]], color="black", linewidth=2.5)
     limit = 1.1 * np.abs(samples).max()
     ax.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set_title(title, fontsize=10)
-fig.suptitle("One scale for all features keeps the directions of PCA", fontsize="medium")
+title = "One scale for all features keeps the directions of PCA (black); one for each turns them"
+fig.suptitle(title, fontsize="medium")

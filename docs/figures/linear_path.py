@@ -20,5 +20,6 @@ for ax, reducer, color in (
     error = np.mean((reducer.inverse_transform(code) - X) ** 2)
     ax.scatter(*X.T, s=6, color="#999999", alpha=0.5)
     ax.plot(*reducer.inverse_transform(path).T, color=color, linewidth=3)
-    ax.set(title=f"{type(reducer).__name__}: MSE {error:.3f}", aspect="equal")
+    ax.set_aspect("equal")
+    ax.set_title(f"{type(reducer).__name__}: MSE {error:.3f}", fontsize=10)
 fig.suptitle("One component: PCA draws a line, the autoencoder a curve", fontsize="medium")

@@ -19,6 +19,9 @@ for i, law in enumerate(laws):
     pool = next(cell["pool"] for cell in cells if cell["law"] == law)
     color = COLORS["dependent" if pool == "dependent" else "independent"]
     ax.plot(np.maximum(gains, LOWEST), np.full(len(gains), i), "|", color=color, markersize=8)
+for kind, color in COLORS.items():
+    ax.plot([], [], "|", color=color, markersize=8, label=f"{kind} samples")
+ax.legend(loc="lower left", fontsize=8)
 ax.axvline(0, color="black", linewidth=0.8)
 ax.axvspan(LOWEST, -1, color="#999999", alpha=0.2, linewidth=0)
 draws = np.concatenate([cell["gain"] for cell in cells])

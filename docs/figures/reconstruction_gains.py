@@ -19,5 +19,5 @@ ax.set(xlabel="gain over PCA on test data, %; a stroke for each code size", xlim
 ax.set_yticks(range(len(names)), names, fontsize=6)
 ax.set_ylim(-0.7, len(names) - 0.3)
 n_below = sum(gain < -1 for found in gains.values() for gain in found)
-title = f"{n_below} of {len(cells)} are more than 1 % below PCA, and most are well above it"
+title = f"Most models are well above PCA, and {n_below} of {len(cells)} more than 1 % below"
 ax.set_title(title, fontsize="medium")

@@ -27,3 +27,4 @@ for start, end, color, line in lines:
     ax.annotate("", end, start, arrowprops=arrow)
 ax.set(xlim=(-0.5, 7.3), ylim=(-0.5, 1.15))
 ax.axis("off")
+ax.set_title("Noise enters beside the path from x to z, so gradients pass", fontsize="medium")

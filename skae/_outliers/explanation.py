@@ -1,6 +1,6 @@
 """Explanations of outliers: the features that lower a score most, and their most likely values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +48,12 @@ def read_features(names, groups):
     A group stands where its first column is. Its columns are given by names or by indices. Raise
     ValueError if a group is empty, names a column that does not exist, or shares a column.
     """
+    if not isinstance(groups, Mapping | None):
+        raise ValueError(f"groups must be a dict of lists of columns or None, got {groups!r}.")
     place = {name: j for j, name in enumerate(names)}
     features = {j: Feature(name, np.array([j])) for j, name in enumerate(names)}
     grouped = set()
-    for group, members in groups.items():
+    for group, members in (groups or {}).items():
         if isinstance(members, str) or not isinstance(members, Iterable):
             raise ValueError(f"groups[{group!r}] must be a list of columns, got {members!r}.")
         columns = [_find_column(group, member, place) for member in members]

@@ -2,14 +2,13 @@
 
 from skae.plotting._code import CodeDisplay
 from skae.plotting._component_search import ComponentSearchDisplay
+from skae.plotting._decoded import InterpolationDisplay, LatentGridDisplay, TraversalDisplay
 from skae.plotting._distortion import DistortionDisplay
 from skae.plotting._kl_weight import RateDistortionDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._network import NetworkDisplay
 from skae.plotting._outliers import FeatureScoreDisplay, ReconstructionErrorDisplay
-from skae.plotting._reconstruction import DenoisingDisplay, ReconstructionDisplay
-from skae.plotting._samples import LatentGridDisplay, SampleDisplay
-from skae.plotting._traversal import InterpolationDisplay, TraversalDisplay
+from skae.plotting._samples import DenoisingDisplay, ReconstructionDisplay, SampleDisplay
 from skae.plotting._weights import WeightsDisplay
 
 __all__ = [

@@ -1,6 +1,7 @@
 """CodeDisplay: two components of a latent code as a scatter plot."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
+from skae._missing.gaps import missing_cells
 from skae._sampling import generator
-from skae.metrics import check_reducer, reconstruction_score
+from skae.metrics import check_reducer, explained_variance, reconstruction_score
 from skae.plotting._drawing import (
     add_colorbar,
     cycle_colors,
@@ -18,7 +20,7 @@ from skae.plotting._drawing import (
     prepare_axes_row,
     readable_colormap,
 )
-from skae.plotting._validation import Indices, check_components, final_step
+from skae.plotting._validation import Indices, as_samples, check_components, final_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_CLASSES = 20
+MARKERS = "osD^vPX<>*"  # of classes, so that colours are not all that tells them apart
 ROW_SHARE = 0.7  # of the height of a row, over which points are spread
 
 
@@ -37,6 +40,9 @@ class CodeDisplay:
 
     The titles give the share of the variance that all components together explain:
     :func:`skae.metrics.reconstruction_score` of the estimator and of PCA.
+
+    Missing cells (NaN) do not count in the shares. PCA gets them as the estimator reconstructs
+    them.
 
     Use `from_estimator` to create one.
 
@@ -160,19 +166,22 @@ class CodeDisplay:
         is_default = isinstance(columns, tuple) and columns == (0, 1)
         columns = (0,) if code.shape[1] == 1 and is_default else columns
         columns = _check_columns(columns, code.shape[1])
-        if pca is None:
-            pca = _fit_pca(estimator, X, code.shape[1])
-        else:
+        if pca is not None:
             check_reducer(pca, f"pca of {cls.__name__}")
-        pca_code = np.asarray(pca.transform(X))
+        score, samples = reconstruction_score(estimator, X), as_samples(X, takes_nan=True)
+        missing = missing_cells(samples)
+        complete = X if missing is None else _fill(estimator, X, samples)
+        if pca is None:
+            pca = _fit_pca(estimator, complete, code.shape[1])
+        pca_code = np.asarray(pca.transform(complete))
         _check_columns(columns, pca_code.shape[1], "PCA's code")
         name, pca_name = (type(final_step(reducer)).__name__ for reducer in (estimator, pca))
         if name == pca_name:
             name, pca_name = f"{name} (estimator)", f"{pca_name} (pca)"
-        scores = {
-            name: reconstruction_score(estimator, X),
-            pca_name: reconstruction_score(pca, X),
-        }
+        reconstruction = np.asarray(pca.inverse_transform(pca_code))
+        samples, weights = np.nan_to_num(samples), np.ones(len(code))
+        pca_score = explained_variance(samples, reconstruction, weights, missing)
+        scores = {name: score, pca_name: pca_score}
         indices = _draw_samples(len(code), subsample, generator(random_state))
         if y is not None:
             y = _check_colors(y, len(code))[indices]
@@ -256,10 +265,14 @@ class CodeDisplay:
         return np.column_stack([code, heights])
 
     def _scatter_classes(self, ax, code, classes, keywords):
-        """Draw the points of each class in a colour of its own."""
+        """Draw the points of each class in a colour and a shape of its own."""
+        styles = zip(classes, cycle_colors(len(classes)), cycle(MARKERS))
         return [
-            ax.scatter(*code[self.y == label].T, **{"color": color} | keywords | {"label": label})
-            for label, color in zip(classes, cycle_colors(len(classes)))
+            ax.scatter(
+                *code[self.y == label].T,
+                **{"color": color, "marker": marker} | keywords | {"label": label},
+            )
+            for label, color, marker in styles
         ]
 
 
@@ -295,6 +308,13 @@ def _fit_pca(estimator, X, n_components):
     transformed = Pipeline(steps).transform(X) if steps else X
     pca = PCA(min(n_components, *np.shape(transformed))).fit(transformed)
     return Pipeline([*steps, ("pca", pca)]) if steps else pca
+
+
+def _fill(estimator, X, samples):
+    """Return X, an array or a frame, with missing cells as the estimator reconstructs them."""
+    reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
+    filled = np.where(np.isnan(samples), reconstruction, samples)
+    return type(X)(dict(zip(X.columns, filled.T))) if hasattr(X, "columns") else filled
 
 
 def _draw_samples(n_samples, subsample, rng):

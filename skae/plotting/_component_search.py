@@ -8,16 +8,15 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skae._search import ComponentSearchCV
-from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
+from skae.plotting._drawing import OnAxes, cycle_colors, merge_keywords, text_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import ErrorbarContainer
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 
-class ComponentSearchDisplay:
+class ComponentSearchDisplay(OnAxes):
     """Score against the number of components, with standard errors and the chosen number.
 
     Use `from_estimator` to create one.
@@ -67,8 +66,6 @@ class ComponentSearchDisplay:
     scores_: "ErrorbarContainer"
     chosen_: "Line2D"
     limit_: "Line2D"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -169,7 +166,7 @@ class ComponentSearchDisplay:
         TypeError
             If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         """
-        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = self._prepare(ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
 
         sizes, best = self.n_components, int(np.argmax(self.scores))
@@ -190,5 +187,4 @@ class ComponentSearchDisplay:
         ax.set_xticks([], minor=True)
         ax.set(xlabel="n_components", ylabel=f"{self.score_name}, held-out samples")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -12,13 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from skae._denoising import DenoisingAutoencoder
 from skae._transformer import AutoencoderTransformer
 from skae.metrics import check_nested, rate_distortion, reconstruction_score
-from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
+from skae.plotting._drawing import OnAxes, cycle_colors, merge_keywords, text_color
 from skae.plotting._validation import final_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import ErrorbarContainer
-    from matplotlib.figure import Figure
 
 LINEAR_SHARE = 1e-3  # of the largest error; the error axis is linear below it
 MAX_LABELLED_SIZES = 12
@@ -26,7 +25,7 @@ MAX_LABELLED_RATIO = 100  # largest error / smallest error up to which minor tic
 MAX_LABEL_LENGTH = 40  # of a line beside an axis
 
 
-class DistortionDisplay:
+class DistortionDisplay(OnAxes):
     """Reconstruction error against the number of components, with the curve of PCA.
 
     Use `from_estimator`, `from_predictions` or `from_cv_results` to create one.
@@ -65,8 +64,6 @@ class DistortionDisplay:
     """
 
     lines_: "dict[str, ErrorbarContainer]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self, curves: dict[str, dict[str, Any]], *, error_name: str = "mean squared error"
@@ -299,7 +296,7 @@ class DistortionDisplay:
         TypeError
             If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         """
-        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = self._prepare(ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
 
         names = [name for name in self.curves if name != "PCA"]
@@ -326,7 +323,6 @@ class DistortionDisplay:
         ylabel = f"{self.error_name}{separator}{scale}".rstrip()
         ax.set(xlabel="n_components (log scale)", ylabel=ylabel)
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
 

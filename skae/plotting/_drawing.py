@@ -5,9 +5,15 @@ light backgrounds.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GAP_COLOR = (0.94, 0.78, 0.0)  # yellow, of missing cells in an image
 BAR_INCHES, GEOMETRY = 0.15, ("shrink", "aspect")  # of colour bars
 DARK_BRIGHTNESS = 0.5  # mean of red, green and blue below which a background counts as dark
 
@@ -30,6 +36,19 @@ def prepare_axes(display, ax, figsize):
     if not isinstance(ax, plt.Axes):
         raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}.")
     return ax
+
+
+class OnAxes:
+    """Display that is drawn on one Axes."""
+
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def _prepare(self, ax, figsize):
+        """Return the user's Axes, or the Axes of a new figure, and keep them."""
+        self.ax_ = ax = prepare_axes(type(self).__name__, ax, figsize)
+        self.figure_ = ax.figure
+        return ax
 
 
 def prepare_axes_row(display, axes, n_axes, figsize):
@@ -74,6 +93,16 @@ def merge_keywords(name, kwargs, artist=None, **defaults):
     from matplotlib.cbook import normalize_kwargs
 
     return defaults | normalize_kwargs(dict(kwargs), artist)
+
+
+def mark_gaps(keywords):
+    """Return the keywords of `imshow` with a colour for NaN, unless the colour map is an object."""
+    if not isinstance(keywords["cmap"], str):
+        return keywords
+    import matplotlib as mpl
+
+    colormap = mpl.colormaps.get_cmap(keywords["cmap"]).with_extremes(bad=GAP_COLOR)
+    return keywords | {"cmap": colormap}
 
 
 def text_color():

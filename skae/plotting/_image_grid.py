@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skae.plotting._drawing import add_colorbar, merge_keywords, prepare_axes
+from skae.plotting._drawing import (
+    GAP_COLOR,
+    OnAxes,
+    add_colorbar,
+    mark_gaps,
+    merge_keywords,
+)
 from skae.plotting._validation import check_feature_names, check_image_shape
+
+if TYPE_CHECKING:
+    from matplotlib.image import AxesImage
 
 MAX_NAMED_FEATURES = 40  # in a heatmap
 MIN_IMAGE_SIDE = 5  # of square images that a hint suggests
@@ -27,9 +37,15 @@ class SampleGroup:
     is_residual: bool = False
 
     @property
-    def name_inches(self):
-        """Width of the name, in inches."""
-        return INCHES_PER_CHARACTER * max(len(line) for line in self.name.split("\n"))
+    def label(self):
+        """Name, and what the colour of gaps means if there are any."""
+        is_marked = self.name and np.isnan(self.samples).any()
+        return f"{self.name}\n(yellow: missing)" if is_marked else self.name
+
+    @property
+    def label_inches(self):
+        """Width of the label, in inches."""
+        return INCHES_PER_CHARACTER * max(len(line) for line in self.label.split("\n"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class ImageGrid:
         height, width = self.image_shape[:2]
         n_columns = max(len(group.samples) for group in groups)
         image_inches = min(MAX_IMAGE_INCHES, MAX_GRID_INCHES / n_columns)
-        left = 0.4 + max(group.name_inches for group in groups)
+        left = 0.4 + max(group.label_inches for group in groups)
         top = 0.8 if self.sample_labels else 0.35
         return left + n_columns * image_inches, top + len(groups) * image_inches * height / width
 
@@ -92,18 +108,17 @@ class ImageGrid:
         """Return keyword arguments for `imshow`: {is_residual: keywords}."""
         lowest, highest = self._grey_range()
         half = (highest - lowest) / 2
-        return {
-            False: merge_keywords(
-                "im_kwargs", style.im_kwargs, cmap="gray", vmin=lowest, vmax=highest
-            ),
-            True: merge_keywords(
-                "residual_kwargs", style.residual_kwargs, cmap="RdBu", vmin=-half, vmax=half
-            ),
-        }
+        images = merge_keywords(
+            "im_kwargs", style.im_kwargs, cmap="gray", vmin=lowest, vmax=highest
+        )
+        residuals = merge_keywords(
+            "residual_kwargs", style.residual_kwargs, cmap="RdBu", vmin=-half, vmax=half
+        )
+        return {False: mark_gaps(images), True: mark_gaps(residuals)}
 
     def _grey_range(self):
         """Return the lowest and the highest value of the grey scale."""
-        lowest, highest = float(self.reference.min()), float(self.reference.max())
+        lowest, highest = float(np.nanmin(self.reference)), float(np.nanmax(self.reference))
         return (lowest, highest) if lowest < highest else (lowest - 0.5, lowest + 0.5)
 
     def _pixels(self, sample, is_residual):
@@ -117,7 +132,8 @@ class ImageGrid:
         if is_residual:
             return image.mean(axis=2)
         lowest, highest = self._grey_range()
-        return np.clip((image - lowest) / (highest - lowest), 0, 1)
+        pixels = np.clip((image - lowest) / (highest - lowest), 0, 1)
+        return np.where(np.isnan(image).any(axis=2, keepdims=True), GAP_COLOR, pixels)
 
     def _label_axes(self, ax, groups):
         """Write the names of the groups beside the lines, sample labels above the columns."""
@@ -128,7 +144,7 @@ class ImageGrid:
         ax.set_ylim(len(groups) * (height + gap) - gap / 2, -gap / 2)
         ax.set_aspect("equal", anchor="W")  # spare width goes to the right, away from the names
         centres = np.arange(len(groups)) * (height + gap) + height / 2
-        ax.set_yticks(centres, [group.name for group in groups])
+        ax.set_yticks(centres, [group.label for group in groups])
         centres = np.arange(n_columns) * (width + gap) + width / 2
         ax.set_xticks(centres if self.sample_labels else [], self.sample_labels or [])
         ax.xaxis.tick_top()
@@ -155,7 +171,7 @@ class Heatmap:
         """Return a suitable width and height in inches."""
         n_features = len(self.feature_names)
         n_lines = sum(len(group.samples) for group in groups) + len(groups)
-        left = 1.2 + max(group.name_inches for group in groups)
+        left = 1.2 + max(group.label_inches for group in groups)
         bottom = 0.3
         if self._names_fit():
             bottom = INCHES_PER_CHARACTER * max(len(name) for name in self.feature_names)
@@ -165,14 +181,12 @@ class Heatmap:
     def draw(self, ax, groups, style):
         """Draw the groups; return a list with one AxesImage for each."""
         blocks = self._standardised(groups)
-        limit = min(max(np.abs(block).max() for block in blocks), MAX_COLOR_DEVIATIONS) or 1.0
+        limit = min(np.nanmax(np.abs(np.concatenate(blocks))), MAX_COLOR_DEVIATIONS) or 1.0
         common = merge_keywords(
             "im_kwargs", style.im_kwargs, cmap="RdBu_r", vmin=-limit, vmax=limit
         )
-        keywords = {
-            False: common,
-            True: common | merge_keywords("residual_kwargs", style.residual_kwargs),
-        }
+        residual = common | merge_keywords("residual_kwargs", style.residual_kwargs)
+        keywords = {False: mark_gaps(common), True: mark_gaps(residual)}
         gap = max(0.06 * max(len(block) for block in blocks), 0.3)
         right = len(self.feature_names) - 0.5
         top, ticks, images = 0.0, {}, []
@@ -181,8 +195,8 @@ class Heatmap:
             extent = {"extent": (-0.5, right, bottom, top)}
             image = ax.imshow(block, **{"aspect": "auto"} | keywords[group.is_residual] | extent)
             images.append([image])
-            ticks[(top + bottom) / 2] = group.name
-            if self.sample_labels and len(block) > 2 + 2 * group.name.count("\n"):
+            ticks[(top + bottom) / 2] = group.label
+            if self.sample_labels and len(block) > 2 + 2 * group.label.count("\n"):
                 ticks[top + 0.5] = self.sample_labels[0]
                 ticks[bottom - 0.5] = self.sample_labels[-1]
             top = bottom + gap
@@ -198,8 +212,9 @@ class Heatmap:
 
     def _standardised(self, groups):
         """Return the samples of each group in standard deviations."""
-        mean = self.reference.mean(axis=0, dtype=np.float64)
-        deviation = self.reference.std(axis=0, dtype=np.float64)
+        reference = np.ma.masked_invalid(self.reference)
+        mean = reference.mean(axis=0, dtype=np.float64).filled(0)
+        deviation = reference.std(axis=0, dtype=np.float64).filled(0)
         deviation = np.where(deviation > 0, deviation, 1)
         return [
             (group.samples - (0 if group.is_residual else mean)) / deviation for group in groups
@@ -241,9 +256,13 @@ def choose_layout(reference, image_shape, feature_names, sample_labels=None, lab
     return Heatmap(check_feature_names(feature_names, n_features), reference, sample_labels)
 
 
-def draw_groups(display, layout, groups, ax, style):
-    """Draw the groups of a Display and set its `ax_`, `figure_` and `images_`."""
-    ax = prepare_axes(type(display).__name__, ax, layout.figsize(groups))
-    display.images_ = layout.draw(ax, groups, style)
-    display.ax_, display.figure_ = ax, ax.figure
-    return display
+class ImageDisplay(OnAxes):
+    """Display of groups of samples, as images or as a heatmap."""
+
+    images_: "list[list[AxesImage]]"
+
+    def _draw(self, groups, reference, ax, style, **labels):
+        """Draw the groups with the colours of the reference; return self."""
+        layout = choose_layout(reference, self.image_shape, self.feature_names, **labels)
+        self.images_ = layout.draw(self._prepare(ax, layout.figsize(groups)), groups, style)
+        return self

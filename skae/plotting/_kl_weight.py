@@ -7,17 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skae.metrics import kl_weight_curve
-from skae.plotting._drawing import merge_keywords, prepare_axes
+from skae.plotting._drawing import OnAxes, merge_keywords
 from skae.plotting._validation import final_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.text import Text
 
 
-class RateDistortionDisplay:
+class RateDistortionDisplay(OnAxes):
     """Rate against distortion of variational autoencoders with several values of `kl_weight`.
 
     Points further to the right say more about a sample; points further down reconstruct it better.
@@ -62,8 +61,6 @@ class RateDistortionDisplay:
 
     line_: "Line2D"
     texts_: "list[Text]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -157,7 +154,7 @@ class RateDistortionDisplay:
         TypeError
             If `ax` is not a matplotlib Axes, or `line_kwargs` is not a dict.
         """
-        ax = prepare_axes(type(self).__name__, ax, (6, 4))
+        ax = self._prepare(ax, (6, 4))
         from matplotlib.lines import Line2D
 
         keywords = merge_keywords("line_kwargs", line_kwargs, Line2D, marker="o")
@@ -171,5 +168,4 @@ class RateDistortionDisplay:
         ax.margins(0.1)  # room for the numbers
         ax.set(xlabel="rate (nats)", ylabel=self.distortion_name)
         ax.set_title("numbers beside points: kl_weight", fontsize="medium")
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -8,18 +8,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._containers import FloatArray
 from skae.metrics import hint_of_steps
-from skae.plotting._drawing import merge_keywords, prepare_axes
+from skae.plotting._drawing import OnAxes, merge_keywords
 from skae.plotting._validation import final_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 LOG_SCALE_RATIO = 10  # largest loss / smallest loss above which the axis is logarithmic
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(OnAxes):
     """Training and validation loss of each epoch, and the epoch that was kept.
 
     Use `from_estimator` to create one.
@@ -70,8 +69,6 @@ class LossCurveDisplay:
     line_: "Line2D"
     validation_line_: "Line2D | None"
     best_line_: "Line2D | None"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -212,7 +209,7 @@ class LossCurveDisplay:
         TypeError
             If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         """
-        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = self._prepare(ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
 
         prefix = "" if self.name is None else f"{self.name}, "
@@ -251,7 +248,6 @@ class LossCurveDisplay:
             scale = " (log scale)"
         ax.set(xlabel="epoch", ylabel=f"loss{scale}")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
 

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from skae._network.summary import layer_table
-from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
+from skae.plotting._drawing import OnAxes, cycle_colors, merge_keywords, text_color
 from skae.plotting._validation import final_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch, Polygon
 
 MIN_RELATIVE_HEIGHT = 0.04  # of a layer, relative to the widest one
 
 
-class NetworkDisplay:
+class NetworkDisplay(OnAxes):
     """Layers of a network as a table and as a drawing.
 
     `str` returns the table as text, and notebooks show it as HTML. `summary` of an autoencoder
@@ -74,8 +73,6 @@ class NetworkDisplay:
 
     layers_: "list[Polygon]"
     paths_: "list[FancyArrowPatch]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(self, architecture: dict[str, Any], *, name: str = "Network") -> None:
         self.architecture = architecture
@@ -177,7 +174,7 @@ class NetworkDisplay:
             If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         """
         widths, n_layers = self.architecture["widths"], len(self.architecture["activations"])
-        ax = prepare_axes(type(self).__name__, ax, (min(2 + 1.3 * len(widths), 10), 3.6))
+        ax = self._prepare(ax, (min(2 + 1.3 * len(widths), 10), 3.6))
         widest = math.sqrt(max(widths))
         heights = [max(math.sqrt(width) / widest, MIN_RELATIVE_HEIGHT) for width in widths]
         self.layers_ = self._draw_layers(ax, heights, layer_kwargs)
@@ -191,7 +188,6 @@ class NetworkDisplay:
         ax.set_ylim(-max(heights) / 2 - 0.15, top + 0.02)
         ax.spines[:].set_visible(False)
         ax.set_title(self._table().title, fontsize="medium")
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw_layers(self, ax, heights, layer_kwargs):

@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_outlier_detector
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from skae._outliers.explanation import describe, is_one_hot, read_features
 from skae._outliers.robust import weighted_quantile
 from skae.metrics import check_reducer
-from skae.plotting._drawing import cycle_colors, merge_keywords, prepare_axes, text_color
+from skae.plotting._drawing import OnAxes, cycle_colors, merge_keywords, text_color
 from skae.plotting._validation import (
     as_samples,
     as_single_sample,
@@ -24,13 +25,12 @@ from skae.plotting._validation import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import BarContainer
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the axis is not linear
 
 
-class ReconstructionErrorDisplay:
+class ReconstructionErrorDisplay(OnAxes):
     """Histogram of reconstruction errors or outlier scores, with the threshold of a detector.
 
     An error or outlier score is higher for outliers. Samples above the threshold are flagged. If
@@ -84,8 +84,6 @@ class ReconstructionErrorDisplay:
 
     bars_: "list[BarContainer]"
     line_: "Line2D | None"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -136,7 +134,8 @@ class ReconstructionErrorDisplay:
         estimator : object
             Fitted outlier detector, or transformer with `inverse_transform`. For a detector
             errors are minus `score_samples` and the threshold is minus `offset_`. For a
-            transformer errors are the mean squared error of each sample, without a threshold.
+            transformer errors are the mean squared error of each sample, over the cells that
+            are not missing, without a threshold.
         X : array-like of shape (n_samples, n_features)
             Samples to score.
         y : array-like of shape (n_samples,), default=None
@@ -175,8 +174,9 @@ class ReconstructionErrorDisplay:
         else:
             check_reducer(estimator, cls.__name__)
             reconstruction = np.asarray(estimator.inverse_transform(estimator.transform(X)))
-            squares = np.square(as_samples(X) - reconstruction)
-            errors = np.mean(squares, axis=1, dtype=np.float64)
+            squares = np.square(as_samples(X, takes_nan=True) - reconstruction)
+            squares = np.ma.array(squares, mask=np.isnan(squares))
+            errors = squares.mean(axis=1, dtype=np.float64).filled(0)
             threshold, error_name = None, "mean squared error of the reconstruction"
         return cls.from_predictions(
             errors,
@@ -286,7 +286,7 @@ class ReconstructionErrorDisplay:
             If `bins` is not a positive int.
         """
         bins = check_count(bins, "bins")
-        ax = prepare_axes(type(self).__name__, ax, (6.4, 4.2))
+        ax = self._prepare(ax, (6.4, 4.2))
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
@@ -321,7 +321,6 @@ class ReconstructionErrorDisplay:
         announced = "" if name == "linear" else f" ({name} scale)"
         ax.set(xlabel=f"{self.error_name}{announced}", ylabel=f"share of {population} (%)")
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _bin_edges(self, bins):
@@ -344,7 +343,7 @@ class ReconstructionErrorDisplay:
         return edges, {"value": "asinh", "linear_width": typical}
 
 
-class FeatureScoreDisplay:
+class FeatureScoreDisplay(OnAxes):
     """What each feature takes from the score of one sample: why it is an outlier or not.
 
     A bar shows how far the contribution of a feature to the score is below that of a typical
@@ -356,23 +355,24 @@ class FeatureScoreDisplay:
     Parameters
     ----------
     contributions : ndarray of shape (n_features,)
-        Contribution of each feature to the score, as returned by `score_features`.
+        Contribution of each feature to the score, as returned by `score_features`, or the sum of
+        those of a group.
     feature_names : list of str, default=None
         Names of the features; None numbers them.
-    values : ndarray of shape (n_features,), default=None
+    values : sequence of float, str or tuple, default=None
         Feature values of the sample, written beside the names.
     offset : float, default=None
         Threshold of the detector: samples with a lower score are outliers.
-    typical : float, default=0.0
+    typical : float or ndarray of shape (n_features,), default=0.0
         Contribution of a feature to the score of a typical sample: for a detector, the median of
-        its `calibration_scores_` divided by the number of features.
+        its `calibration_scores_` divided by the number of features, times those of a group.
 
     Attributes
     ----------
     score : float
         Score of the sample, the sum of the contributions.
     order : ndarray of shape (n_features,)
-        Indices of the features, from the lowest contribution to the highest.
+        Indices of the features, from the one that is most to blame to the one that fits best.
     bars_ : matplotlib BarContainer
         The bars.
     ax_ : matplotlib Axes
@@ -400,17 +400,15 @@ class FeatureScoreDisplay:
     """
 
     bars_: "BarContainer"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
         contributions: NDArray[Any],
         feature_names: Sequence[str] | None = None,
         *,
-        values: NDArray[Any] | None = None,
+        values: Sequence[Any] | NDArray[Any] | None = None,
         offset: float | None = None,
-        typical: float = 0.0,
+        typical: float | NDArray[Any] = 0.0,
     ) -> None:
         self.typical = typical
         self.contributions = contributions
@@ -425,8 +423,8 @@ class FeatureScoreDisplay:
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """Indices of the features, lowest contribution first: ndarray of shape (n_features,)."""
-        return np.argsort(self.contributions, kind="stable")
+        """Indices of the features, most to blame first: ndarray of shape (n_features,)."""
+        return np.argsort(self.contributions - self.typical, kind="stable")
 
     @classmethod
     def from_estimator(
@@ -435,6 +433,7 @@ class FeatureScoreDisplay:
         x: ArrayLike,
         *,
         feature_names: Collection[str] | None = None,
+        groups: Mapping[str, Sequence[Any]] | None = None,
         n_features: int | None = 10,
         ax: "Axes | None" = None,
         bar_kwargs: Mapping[str, Any] | None = None,
@@ -450,9 +449,11 @@ class FeatureScoreDisplay:
             The sample. Missing cells have no bar.
         feature_names : list of str, default=None
             Names of the features; None takes those of a data frame or of the estimator.
+        groups : dict of {str: list}, default=None
+            Features that have several columns, with the names or indices of these columns, as in
+            `explain`. Each has one bar. Of a category that is encoded one-hot the name is written.
         n_features : int, default=10
-            Maximum number of features to show, those with the lowest contributions. None
-            shows all.
+            Maximum number of features to show, those that are most to blame. None shows all.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         bar_kwargs : dict, default=None
@@ -473,7 +474,7 @@ class FeatureScoreDisplay:
             If the estimator has no `score_features`, `ax` is not a matplotlib Axes, or
             `bar_kwargs` is not a dict.
         ValueError
-            If `x`, `feature_names` or `n_features` is not as described.
+            If `x`, `feature_names`, `groups` or `n_features` is not as described.
         """
         steps, estimator = estimator, final_step(estimator)
         if not hasattr(estimator, "score_features"):
@@ -490,14 +491,17 @@ class FeatureScoreDisplay:
         if feature_names is None:
             feature_names = find_feature_names(x, estimator)
         contributions = np.asarray(estimator.score_features(x))[0]
-        names = check_feature_names(feature_names, len(contributions))
         is_known = ~np.isnan(contributions)  # missing cells have no contribution
+        features = read_features(check_feature_names(feature_names, len(is_known)), groups)
+        features = [feature for feature in features if is_known[feature.columns].any()]
+        values, typical = as_samples(x, "x", takes_nan=True), _typical_score(estimator)
+        n_columns = np.array([len(feature.columns) for feature in features])
         display = cls(
-            contributions[is_known],
-            [name for name, known in zip(names, is_known) if known],
-            values=as_samples(np.asarray(x)[:, is_known], "x")[0],
+            np.array([np.nansum(contributions[feature.columns]) for feature in features]),
+            [str(feature.name) for feature in features],
+            values=[describe(values, each, is_one_hot(values, each))[0] for each in features],
             offset=estimator.offset_,
-            typical=_typical_score(estimator) / len(contributions),
+            typical=typical / len(contributions) * n_columns,
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)
 
@@ -515,8 +519,7 @@ class FeatureScoreDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a new figure.
         n_features : int, default=10
-            Maximum number of features to show, those with the lowest contributions. None
-            shows all.
+            Maximum number of features to show, those that are most to blame. None shows all.
         bar_kwargs : dict, default=None
             Keyword arguments for `barh`.
 
@@ -535,17 +538,17 @@ class FeatureScoreDisplay:
             If `n_features` is not a positive int or None.
         """
         n_shown = check_count(n_features, "n_features", len(self.contributions))
-        ax = prepare_axes(type(self).__name__, ax, (6.4, 1.3 + 0.29 * n_shown))
+        ax = self._prepare(ax, (6.4, 1.3 + 0.29 * n_shown))
         from matplotlib.patches import Patch
 
         lowest = self.order[:n_shown]
         names = check_feature_names(self.feature_names, len(self.contributions))
         labels = [names[j] for j in lowest]
         if self.values is not None:
-            labels = [f"{names[j]} = {self.values[j]:.4g}" for j in lowest]
+            labels = [f"{names[j]} = {_as_text(self.values[j])}" for j in lowest]
         keywords = merge_keywords("bar_kwargs", bar_kwargs, Patch, facecolor=cycle_colors(1)[0])
         positions = np.arange(n_shown)
-        self.bars_ = ax.barh(positions, self.typical - self.contributions[lowest], **keywords)
+        self.bars_ = ax.barh(positions, (self.typical - self.contributions)[lowest], **keywords)
         ax.set_yticks(positions, labels)
         ax.invert_yaxis()
         n_hidden = len(self.contributions) - n_shown
@@ -556,7 +559,6 @@ class FeatureScoreDisplay:
             label = "outlier" if self.score < self.offset else "inlier"
             title = f"{label}: {title}, threshold {self.offset:.4g}"
         ax.set_title(title, fontsize="medium")
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
@@ -581,6 +583,13 @@ def _error_name(detector):
         "reconstruction": "mean squared standardised residual",
     }
     return names.get(getattr(detector, "criterion", None), "minus score_samples")
+
+
+def _as_text(value):
+    """Return a number, the name of a category, or a tuple of numbers as text."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_as_text, value))})"
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _typical_score(detector):

@@ -36,14 +36,18 @@ def named_reducers(estimator, display):
     return {str(name): reducer for name, reducer in estimator.items()}
 
 
-def as_samples(X, name="X"):
-    """Return samples as a two-dimensional array of finite floats."""
-    return check_array(X, dtype=floats(X), input_name=name)
+def as_samples(X, name="X", takes_nan=False):
+    """Return samples as a two-dimensional array of floats; NaN stands for a missing cell."""
+    finite = "allow-nan" if takes_nan else True
+    X = check_array(X, dtype=floats(X), input_name=name, ensure_all_finite=finite)
+    if takes_nan and np.isnan(X).all():
+        raise ValueError(f"{name} holds nothing but NaN: there is no value to draw.")
+    return X
 
 
-def as_samples_like(X_other, X, name):
+def as_samples_like(X_other, X, name, takes_nan=False):
     """Return samples as an array, and raise if their shape is not that of X."""
-    X_other = as_samples(X_other, name)
+    X_other = as_samples(X_other, name, takes_nan)
     if X_other.shape != X.shape:
         raise ValueError(
             f"{name} must have the same shape as X, {X.shape}, but its shape is {X_other.shape}."

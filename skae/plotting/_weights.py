@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skae.plotting._drawing import add_colorbar, merge_keywords, prepare_axes
+from skae.plotting._drawing import OnAxes, add_colorbar, merge_keywords
 from skae.plotting._image_grid import (
     GAP_SHARE,
     MAX_IMAGE_INCHES,
@@ -25,7 +25,6 @@ from skae.plotting._validation import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 MAX_WIDTH_INCHES = 8.4
@@ -33,7 +32,7 @@ GRID_RATIO = 2.5  # width of the grid divided by its height
 CELL_INCHES = 0.22  # of a heatmap
 
 
-class WeightsDisplay:
+class WeightsDisplay(OnAxes):
     """Weights of the first layer: the input pattern that each unit responds to.
 
     They are drawn as one image per unit, or for tables as a heatmap of units and features.
@@ -79,8 +78,6 @@ class WeightsDisplay:
     """
 
     images_: "list[AxesImage]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -202,7 +199,7 @@ class WeightsDisplay:
         n_lines = math.ceil(n_units / n_columns)
         image_inches = min(MAX_IMAGE_INCHES, MAX_WIDTH_INCHES / n_columns)
         figsize = n_columns * image_inches + 0.2, n_lines * image_inches * height / width + 0.2
-        ax = prepare_axes(type(self).__name__, ax, figsize)
+        ax = self._prepare(ax, figsize)
         keywords = merge_keywords("im_kwargs", im_kwargs, cmap="PuOr")
         gap = GAP_SHARE * max(height, width)
         self.images_ = []
@@ -220,7 +217,6 @@ class WeightsDisplay:
         ax.set_aspect("equal")
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _plot_heatmap(self, ax, im_kwargs):
@@ -228,7 +224,7 @@ class WeightsDisplay:
         n_units, n_features = self.weights.shape
         names = check_feature_names(self.feature_names, n_features)
         figsize = 2.4 + CELL_INCHES * min(n_features, 40), 1.8 + CELL_INCHES * min(n_units, 40)
-        ax = prepare_axes(type(self).__name__, ax, figsize)
+        ax = self._prepare(ax, figsize)
         limit = np.abs(self.weights).max() or 1.0
         defaults = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
         image = ax.imshow(self.weights, **merge_keywords("im_kwargs", im_kwargs, **defaults))
@@ -243,5 +239,5 @@ class WeightsDisplay:
         ax.set(xlabel=f"feature{hint}", ylabel="unit of the first layer")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        self.images_, self.ax_, self.figure_ = [image], ax, ax.figure
+        self.images_ = [image]
         return self

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from plots import SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -63,10 +64,29 @@ def test_classes_have_colours_and_a_legend():
         assert isinstance(points, PathCollection)
         assert_allclose(points.get_offsets(), code[classes() == j])
     colors = {tuple(points.get_facecolor()[0]) for points in display.scatters_[0]}
-    assert len(colors) == 3
+    shapes = {points.get_paths()[0].vertices.tobytes() for points in display.scatters_[0]}
+    assert len(colors) == len(shapes) == 3
     legend = display.axes_[1].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2"]
     assert display.axes_[0].get_legend() is None
+
+
+@pytest.mark.parametrize("container", [np.asarray, frame().__class__, pl.DataFrame])
+def test_pca_gets_missing_cells_as_the_estimator_reconstructs_them(container):
+    X = frame().mask(np.random.default_rng(0).random((60, 12)) < 0.1)
+    estimator = autoencoder() if container is np.asarray else pipeline()
+    given = container(X) if container is not pl.DataFrame else pl.from_pandas(X, nan_to_null=False)
+    display = CodeDisplay.from_estimator(estimator, given)
+    reconstruction = estimator.inverse_transform(estimator.transform(given))
+    filled = X.where(X.notna(), reconstruction)
+    steps = [] if container is np.asarray else [StandardScaler().fit(frame())]
+    expected = make_pipeline(*steps, PCA(3))
+    scaled = steps[0].transform(filled) if steps else filled.to_numpy()
+    code = expected[-1].fit_transform(scaled)
+    assert_allclose(display.codes["PCA"], code[:, :2])
+    errors = np.square(expected.inverse_transform(code) - X).to_numpy()
+    variances = np.square(X - X.mean()).to_numpy()
+    assert_allclose(display.scores["PCA"], 1 - np.nansum(errors) / np.nansum(variances))
 
 
 def test_more_classes_than_colours_in_the_cycle():

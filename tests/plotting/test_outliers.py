@@ -48,6 +48,13 @@ def test_errors_of_a_transformer_are_mean_squared_errors(estimator):
     assert legend_labels(display) == ["60 samples"]
 
 
+def test_errors_count_the_cells_that_are_not_missing():
+    X = rows().copy()
+    X[::4, 2] = np.nan
+    display = ReconstructionErrorDisplay.from_estimator(autoencoder(), X)
+    assert_allclose(display.errors, -autoencoder().score_samples(X))
+
+
 def test_error_names_of_other_detectors():
     forest = make_pipeline(StandardScaler(), IsolationForest(n_estimators=10, random_state=0)).fit(
         rows()
@@ -203,11 +210,33 @@ def test_features_without_names_are_numbered():
         FeatureScoreDisplay.from_estimator(model, rows()[0], feature_names=["a"])
 
 
+def test_groups_have_one_bar():
+    rng = np.random.default_rng(0)
+    kind = rng.random(200) < 0.5
+    X = np.column_stack([rng.normal(size=200), kind, ~kind, rng.normal(size=200)])
+    model = AutoencoderOutlierDetector(2, max_iter=0).fit(X)
+    names = ["length", "kind_a", "kind_b", "width"]
+    display = FeatureScoreDisplay.from_estimator(
+        model, X[0], feature_names=names, groups={"kind": ["kind_a", 2], "size": (0, 3)}
+    )
+    contributions = model.score_features(X[:1])[0]
+    assert display.feature_names == ["size", "kind"]
+    assert_allclose(display.contributions, [contributions[[0, 3]].sum(), contributions[1:3].sum()])
+    assert_allclose(display.score, model.score_samples(X[:1])[0])
+    typical = weighted_quantile(model.calibration_scores_, model.calibration_weights_, 0.5)
+    assert_allclose(display.typical, typical / 2)
+    assert display.values == [(X[0, 0], X[0, 3]), "a" if kind[0] else "b"]
+    labels = {tick.get_text() for tick in display.ax_.get_yticklabels()}
+    assert labels == {f"kind = {display.values[1]}", f"size = ({X[0, 0]:.4g}, {X[0, 3]:.4g})"}
+    with pytest.raises(ValueError, match="groups must be a dict of lists of columns or None"):
+        FeatureScoreDisplay.from_estimator(model, X[0], groups=["kind_a"])
+
+
 def test_missing_cells_have_no_bar():
     rng = np.random.default_rng(0)
     X = np.where(rng.random((60, 4)) < 0.05, np.nan, rng.normal(size=(60, 4)))
     detector = AutoencoderOutlierDetector(1, max_iter=1, random_state=0).fit(X)
     display = FeatureScoreDisplay.from_estimator(detector, [1.0, np.nan, -2.0, 0.5])
     assert display.feature_names == ["0", "2", "3"]
-    assert display.values.tolist() == [1.0, -2.0, 0.5]
+    assert display.values == [1.0, -2.0, 0.5]
     assert len(display.bars_) == 3

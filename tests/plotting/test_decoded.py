@@ -1,12 +1,62 @@
-"""TraversalDisplay and InterpolationDisplay."""
+"""LatentGridDisplay, TraversalDisplay and InterpolationDisplay."""
 
 import numpy as np
 from numpy.testing import assert_allclose
-from plots import SHAPE, autoencoder, frame, group_names, image_values, pca, pipeline, rows
+from plots import (
+    NAMES,
+    SHAPE,
+    autoencoder,
+    frame,
+    group_names,
+    image_values,
+    pca,
+    pipeline,
+    rows,
+    variational,
+)
 import pytest
+from scipy.stats import norm
 from sklearn.decomposition import PCA
 
-from skae.plotting import InterpolationDisplay, TraversalDisplay
+from skae.plotting import (
+    InterpolationDisplay,
+    LatentGridDisplay,
+    TraversalDisplay,
+)
+
+# ------------------------------------------------------------ LatentGridDisplay
+
+
+def test_grid_covers_the_prior():
+    display = LatentGridDisplay.from_estimator(
+        variational(), columns=[2, 0], n_steps=3, image_shape=SHAPE
+    )
+    quantiles = norm.ppf([0.025, 0.5, 0.975])
+    assert_allclose(display.codes, [quantiles, quantiles])
+    code = [[quantiles[0], 0, quantiles[2]]]  # component 2 is highest, component 0 lowest
+    assert_allclose(display.decoded[0, 2], variational().inverse_transform(code)[0])
+    assert_allclose(image_values(display.images_[-1][2]), display.decoded[0, 2].reshape(SHAPE))
+    assert group_names(display) == ["2", "0", "-2"]
+    assert display.ax_.get_xlabel() == "component 2"
+    assert display.ax_.get_ylabel() == "component 0"
+
+
+def test_grid_covers_the_codes_of_samples():
+    display = LatentGridDisplay.from_estimator(pipeline(), frame(), n_steps=3)
+    code = pipeline().transform(frame())
+    assert_allclose(display.codes, np.quantile(code, [0.025, 0.5, 0.975], axis=0)[:, :2].T)
+    middle = pipeline().inverse_transform(np.median(code, axis=0)[None])[0]
+    assert_allclose(display.decoded[1, 1], middle)
+    assert display.feature_names == NAMES
+
+
+def test_grids_that_cannot_be_drawn():
+    with pytest.raises(ValueError, match="X must be given: a PCA has no prior"):
+        LatentGridDisplay.from_estimator(pca())
+    for columns in ([0], [1, 1], [0, 1, 2]):
+        with pytest.raises(ValueError, match="columns must be two components"):
+            LatentGridDisplay.from_estimator(variational(), columns=columns)
+
 
 # ------------------------------------------------------------ TraversalDisplay
 

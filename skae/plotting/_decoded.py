@@ -1,4 +1,4 @@
-"""TraversalDisplay and InterpolationDisplay: decoded samples along a line in the latent space."""
+"""Displays of decoded samples, over a plane or along a line of the latent space."""
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from skae.metrics import check_reducer
-from skae.plotting._image_grid import ImageStyle, SampleGroup, choose_layout, draw_groups
+from skae.plotting._image_grid import ImageDisplay, ImageStyle, SampleGroup
 from skae.plotting._validation import (
     Indices,
     as_samples,
@@ -24,11 +25,213 @@ from skae.plotting._validation import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
+
+MAX_GRID_RANGE = 0.95  # of the standard normal distribution, between the ends of a grid
 
 
-class TraversalDisplay:
+class LatentGridDisplay(ImageDisplay):
+    """Decoded codes over a plane of the latent space.
+
+    Two components take values on a grid, and the others stay fixed. The values are quantiles of
+    the codes of samples, or of the prior of a variational autoencoder.
+
+    Use `from_estimator` to create one.
+
+    Parameters
+    ----------
+    decoded : ndarray of shape (n_steps, n_steps, n_features)
+        Decoded samples: the second component rises along the first axis, the first component along
+        the second.
+    codes : ndarray of shape (2, n_steps)
+        Values of the two components.
+    columns : tuple of int, default=(0, 1)
+        Indices of the two components.
+    image_shape : tuple of int, default=None
+        Shape of the image that a sample represents: (height, width), or (height, width, 3) in
+        colour. None draws a heatmap with a block for each value of the second component.
+    feature_names : list of str, default=None
+        Feature names for a heatmap; None numbers the features.
+
+    Attributes
+    ----------
+    images_ : list of list of matplotlib AxesImage
+        The images: a list for each row of images, or for each block of a heatmap.
+    ax_ : matplotlib Axes
+        Axes with the images.
+    figure_ : matplotlib Figure
+        Figure that contains the Axes.
+
+    See Also
+    --------
+    SampleDisplay : Samples that a model has drawn.
+    TraversalDisplay : Decoded samples while one component varies.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import VariationalAutoencoder
+    >>> from skae.plotting import LatentGridDisplay
+    >>> X = load_digits().data
+    >>> model = VariationalAutoencoder(2, max_iter=5, random_state=0).fit(X)
+    >>> display = LatentGridDisplay.from_estimator(model, n_steps=5, image_shape=(8, 8))
+    >>> display.decoded.shape
+    (5, 5, 64)
+    """
+
+    def __init__(
+        self,
+        decoded: NDArray[Any],
+        codes: NDArray[Any],
+        *,
+        columns: Sequence[int] = (0, 1),
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
+        self.decoded = decoded
+        self.codes = codes
+        self.columns = columns
+        self.image_shape = image_shape
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        *,
+        columns: Indices = (0, 1),
+        n_steps: int = 10,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Collection[str] | None = None,
+        ax: "Axes | None" = None,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Decode the codes of a grid and plot them.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted, with `transform` and `inverse_transform`: an autoencoder, PCA or a Pipeline.
+        X : array-like of shape (n_samples, n_features), default=None
+            Samples whose codes define the quantiles; the other components stay at their medians.
+            None takes quantiles of the standard normal distribution, for a variational autoencoder,
+            and zeros.
+        columns : pair of int, default=(0, 1)
+            Indices of the two components.
+        n_steps : int, default=10
+            Number of values of each component.
+        image_shape : tuple of int, default=None
+            Shape of the image that a sample represents: (height, width), or
+            (height, width, 3) in colour. None draws a heatmap.
+        feature_names : list of str, default=None
+            Feature names for a heatmap; None takes those of a data frame or of the estimator.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None creates a new figure.
+        colorbar : bool, default=True
+            Whether to draw a colour bar for a heatmap.
+        im_kwargs : dict, default=None
+            Keyword arguments for `imshow`.
+
+        Returns
+        -------
+        display : LatentGridDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs` is
+            not a dict.
+        ValueError
+            If X is None and the estimator has no prior, or `X`, `columns`, `n_steps`, `image_shape`
+            or `feature_names` is not as described.
+        """
+        check_reducer(estimator, cls.__name__)
+        n_steps = check_count(n_steps, "n_steps")
+        if feature_names is None:
+            feature_names = find_feature_names(X, estimator)
+        shares = np.linspace((1 - MAX_GRID_RANGE) / 2, (1 + MAX_GRID_RANGE) / 2, n_steps)
+        if X is not None:
+            code = np.asarray(estimator.transform(X))
+            centre, n_components = np.median(code, axis=0), code.shape[1]
+            quantiles = np.quantile(code, shares, axis=0)
+        elif hasattr(estimator, "posterior_std"):
+            n_components = estimator.n_components_
+            centre = np.zeros(n_components)
+            quantiles = np.repeat(norm.ppf(shares)[:, None], n_components, axis=1)
+        else:
+            raise ValueError(
+                f"X must be given: a {type(estimator).__name__} has no prior from which the range "
+                "of its codes would follow."
+            )
+        columns = check_components(columns, n_components)
+        if len(columns) != 2 or columns[0] == columns[1]:
+            raise ValueError(f"columns must be two components, got {columns!r}.")
+        dtype = code.dtype if X is not None else estimator.theta_.dtype
+        codes = quantiles[:, columns].T.astype(dtype)
+        grid = np.tile(centre.astype(dtype), (n_steps, n_steps, 1))
+        grid[:, :, columns[0]] = codes[0]
+        grid[:, :, columns[1]] = codes[1][:, None]
+        decoded = np.asarray(estimator.inverse_transform(grid.reshape(-1, n_components)))
+        display = cls(
+            decoded.reshape(n_steps, n_steps, -1),
+            codes,
+            columns=columns,
+            image_shape=check_image_shape(image_shape, decoded.shape[1]),
+            feature_names=check_feature_names(feature_names, decoded.shape[1]),
+        )
+        return display.plot(ax=ax, colorbar=colorbar, im_kwargs=im_kwargs)
+
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        colorbar: bool = True,
+        im_kwargs: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Draw the grid; the second component rises from the bottom to the top.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None creates a new figure.
+        colorbar : bool, default=True
+            Whether to draw a colour bar for a heatmap.
+        im_kwargs : dict, default=None
+            Keyword arguments for `imshow`.
+
+        Returns
+        -------
+        display : LatentGridDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
+        """
+        rows = list(zip(self.codes[1], self.decoded))[::-1]
+        groups = [SampleGroup(f"{value:.2g}", decoded) for value, decoded in rows]
+        self._draw(
+            groups,
+            self.decoded.reshape(-1, self.decoded.shape[2]),
+            ax,
+            ImageStyle(colorbar, im_kwargs),
+            sample_labels=[f"{value:.2g}" for value in self.codes[0]],
+            labels_title=f"component {self.columns[0]}",
+        )
+        self.ax_.set_ylabel(f"component {self.columns[1]}")
+        return self
+
+
+class TraversalDisplay(ImageDisplay):
     """What the components of a latent code mean: samples decoded while one component varies.
 
     Each component in turn takes quantiles of its own distribution, while the others stay fixed.
@@ -81,10 +284,6 @@ class TraversalDisplay:
     >>> display.decoded.shape
     (3, 9, 64)
     """
-
-    images_: "list[list[AxesImage]]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -177,7 +376,7 @@ class TraversalDisplay:
         if feature_names is None:
             feature_names = find_feature_names(X, estimator)
         code = np.asarray(estimator.transform(X))
-        X = as_samples(X)
+        X = as_samples(X, takes_nan=True)
         n_components, n_features = code.shape[1], X.shape[1]
         image_shape = check_image_shape(image_shape, n_features)
         columns = check_components(columns, n_components)
@@ -235,17 +434,17 @@ class TraversalDisplay:
         if self.shares is not None:
             names = [f"{name}\n{share:.1%}" for name, share in zip(names, self.shares)]
         groups = [SampleGroup(name, decoded) for name, decoded in zip(names, self.decoded)]
-        layout = choose_layout(
+        return self._draw(
+            groups,
             self.X,
-            self.image_shape,
-            self.feature_names,
+            ax,
+            ImageStyle(colorbar, im_kwargs),
             sample_labels=[f"{quantile:.0%}" for quantile in self.quantiles],
             labels_title="quantile of the component",
         )
-        return draw_groups(self, layout, groups, ax, ImageStyle(colorbar, im_kwargs))
 
 
-class InterpolationDisplay:
+class InterpolationDisplay(ImageDisplay):
     """Decoded samples on the straight line between the latent codes of two samples.
 
     The straight line between the samples themselves can be shown above for comparison. Its midpoint
@@ -293,10 +492,6 @@ class InterpolationDisplay:
     >>> sorted(display.paths)
     ['PCA', 'input space']
     """
-
-    images_: "list[list[AxesImage]]"
-    ax_: "Axes"
-    figure_: "Figure"
 
     def __init__(
         self,
@@ -387,13 +582,13 @@ class InterpolationDisplay:
         for name, reducer in reducers.items():
             start, end = (np.asarray(reducer.transform(x))[0] for x in (x_from, x_to))
             paths[name] = np.asarray(reducer.inverse_transform(_line(start, end, steps)))
-        start, end = as_samples(x_from, "x_from")[0], as_samples(x_to, "x_to")[0]
+        start, end = as_samples(x_from, "x_from", True)[0], as_samples(x_to, "x_to", True)[0]
         if show_input:
             paths = {"input space": _line(start, end, steps)} | paths
         display = cls(
             paths,
             steps,
-            X=None if X is None else as_samples(X),
+            X=None if X is None else as_samples(X, takes_nan=True),
             image_shape=check_image_shape(image_shape, len(start)),
             feature_names=check_feature_names(feature_names, len(start)),
         )
@@ -430,21 +625,16 @@ class InterpolationDisplay:
             If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
         groups = [SampleGroup(name, path) for name, path in self.paths.items()]
-        layout = choose_layout(
-            self._reference(),
-            self.image_shape,
-            self.feature_names,
+        paths = list(self.paths.values())
+        all_paths = np.concatenate(paths) if self.image_shape is None else paths[0]
+        return self._draw(
+            groups,
+            all_paths if self.X is None else self.X,
+            ax,
+            ImageStyle(colorbar, im_kwargs),
             sample_labels=[f"{step:.0%}" for step in self.steps],
             labels_title="position on the path",
         )
-        return draw_groups(self, layout, groups, ax, ImageStyle(colorbar, im_kwargs))
-
-    def _reference(self):
-        """Return the samples that define the colour scale."""
-        if self.X is not None:
-            return self.X
-        paths = list(self.paths.values())
-        return np.concatenate(paths) if self.image_shape is None else paths[0]
 
 
 def _check_quantile_range(quantile_range):
