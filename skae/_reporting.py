@@ -30,12 +30,13 @@ from skae._outliers.shift import MIN_ROWS, warn_of_gaps, warn_of_shift
 class OutlierReports:
     """Mixin with what a detector says of new samples beyond scores and labels."""
 
-    _quantiles = None  # in files of version 0.3
+    _quantiles, _n_compared = None, 0  # in files of version 0.3
 
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
     calibration_indices_: NDArray[np.intp]
 
+    mean_: NDArray[Any]
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
 
@@ -153,7 +154,7 @@ class OutlierReports:
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
-            self._warn_of_shift(scores < self.offset_, X, filled)
+            self._warn_of_shift(X, filled, scores < self.offset_)
             p_values = calibration.p_values(scores)
             selected = benjamini_hochberg(p_values, fdr)
         else:
@@ -349,16 +350,22 @@ class OutlierReports:
             columns["sample"] = [index[i] for i in columns["sample"]]
         return table_in_container(self, columns, X)
 
-    def _warn_of_shift(self, is_flagged, X, filled):
-        """Warn if the samples as a whole differ from the training samples."""
+    def _warn_of_shift(self, X, filled, is_flagged=None):
+        """Warn if the samples as a whole differ from the training samples.
+
+        `is_flagged` is None if they are about to be learned.
+        """
         if len(filled.X) < MIN_ROWS:
             return
-        rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
-        total = self._calibration.total
-        rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
-        warn_of_shift(is_flagged, rate, total, filled.X, self._quantiles, names)
+        before = Before(self._quantiles, self._n_compared, column_names(self, X))
+        flags, stacklevel = None, 7  # partial_fit calls this from further below
+        if is_flagged is not None:
+            rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
+            total = self._calibration.total
+            flags, stacklevel = (is_flagged, max(rate, 1 / (1 + total)), total), 4
+        warn_of_shift(filled, before, flags, stacklevel)
         if filled.missing is not None and self.gaussian_ is None:
-            warn_of_gaps(filled.missing, names)
+            warn_of_gaps(filled.missing, before.names, stacklevel)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.
