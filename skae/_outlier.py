@@ -379,7 +379,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         - up to 500: all samples, scored by five models, each trained without a fifth of them;
         - up to `max_samples`: those held out by early stopping. If they are fewer than 500, further
           fifths of the samples are added, each scored by a model trained without it;
-        - more: samples that were not drawn for training;
+        - more: those that were not drawn for training, 50,000 at most;
         - in later calls of `partial_fit`: the last 1000, scored before the model was trained on
           them.
     calibration_weights_ : ndarray of shape (n_held_out,)
@@ -731,11 +731,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(density)
             scorer = replace(scorer, density=Density.from_dict(attributes["density_"]))
         filled = self._filled(X)
-        scores = expected_scores(scorer, filled.X, filled.missing)
+        counts = trainer is None or self.contamination != "auto"
+        scores = expected_scores(scorer, filled.X, filled.missing) if counts else None
         calibration = Calibration(scores, weights)
         if trainer is not None:
-            max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
-            given = filled.X, weights, result.rows.left_out, max_samples, filled.missing
+            given = filled.X, weights, result.rows.left_out, filled.missing
             samples = CalibrationSamples(*given, self._refill)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
