@@ -817,9 +817,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         -------
         score : float
             Mean score; higher is better. A GridSearchCV thus chooses the parameters under which
-            held-out samples are most likely, which need not make the best detector. For the share
-            of the variance that the reconstruction explains, see
-            :func:`skae.metrics.reconstruction_score`.
+            held-out samples are most likely, which need not make the best detector. Do not search
+            over `contamination`, on which the score does not depend, or over `criterion`, whose
+            scores have different units. For the share of the variance that the reconstruction
+            explains, see :func:`skae.metrics.reconstruction_score`.
 
         Raises
         ------

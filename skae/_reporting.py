@@ -21,10 +21,11 @@ from skae._outliers.selection import (
     check_ratio,
     check_share,
     false_discovery_bounds,
-    shortage,
+    least_rate,
     weighted_selection,
+    why_none,
 )
-from skae._outliers.shift import MIN_ROWS, warn_of_gaps, warn_of_shift
+from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
 
 
 class OutlierReports:
@@ -35,8 +36,8 @@ class OutlierReports:
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
     calibration_indices_: NDArray[np.intp]
-
     mean_: NDArray[Any]
+
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
 
@@ -66,7 +67,7 @@ class OutlierReports:
         ValueError
             If X is invalid.
         """
-        scores = self.score_samples(X)
+        _, scores = self._validate_and_score(X)
         return self._calibration.p_values(scores)
 
     def select(
@@ -83,7 +84,8 @@ class OutlierReports:
         rate, is at most `fdr`. A threshold on the p-values does not ensure this: where one sample
         in a hundred is an outlier, most of the samples with a p-value of at most 0.05 are normal.
         The procedure of Benjamini and Hochberg is applied to the conformal p-values instead [1]_
-        [2]_. All samples of X are judged together, so pass them in one call.
+        [2]_. All samples of X are judged together, so pass them in one call. With a Pipeline call
+        ``pipe[-1].select(pipe[:-1].transform(X))``, and the other reports likewise.
 
         The guarantee is that of the p-values: exact if X had more than `max_samples` samples in
         `fit`, otherwise approximate. It needs normal samples in X that follow the law of the
@@ -118,7 +120,7 @@ class OutlierReports:
         Warns
         -----
         UserWarning
-            If no sample can be selected because the calibration samples are too few.
+            If no sample is selected: what it would take.
         ShiftedSamplesWarning
             If X differs as a whole from the training samples, as in `predict`, and no density ratio
             is given.
@@ -149,8 +151,9 @@ class OutlierReports:
         >>> bool(selected[:10].all()), bool(selected[10:].mean() < 0.05)
         (True, True)
         """
-        filled, fdr = self._validate_filled(X), check_share(fdr, "fdr")
-        scores = expected_scores(self._scorer, filled.X, filled.missing)
+        fdr, (filled, scores) = check_share(fdr, "fdr"), self._validate_and_score(X)
+        if not len(scores):
+            return np.zeros(0, bool)
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
@@ -161,9 +164,13 @@ class OutlierReports:
             calibration = calibration.reweighted(ratio[1])
             p_values = calibration.p_values(scores, ratio[0])
             selected = weighted_selection(calibration, scores, ratio[0], fdr)
-        message = "" if selected.any() else shortage(calibration.weights.sum(), p_values, fdr)
-        if message:
-            warnings.warn(message, stacklevel=2)
+        if not selected.any():
+            least, n_found = least_rate(p_values)
+            text = f"No sample is selected with fdr={fdr!r}. "
+            if ratio is None and fdr < least < 1:
+                text += f"The least that selects any is {least:.2g}, which selects {n_found:,}. "
+            text += why_none(calibration.weights.sum(), p_values, fdr)
+            warnings.warn(text, stacklevel=2)
         return selected
 
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
@@ -194,6 +201,11 @@ class OutlierReports:
         ValueError
             If X or `confidence` is invalid.
 
+        Warns
+        -----
+        UserWarning
+            If all bounds are 1: what lower ones would take.
+
         See Also
         --------
         select : Samples with the expected share of false discoveries controlled.
@@ -220,7 +232,15 @@ class OutlierReports:
         True
         """
         p_values, confidence = self.predict_pvalue(X), check_share(confidence, "confidence")
-        return false_discovery_bounds(p_values, 1 - confidence)
+        bounds = false_discovery_bounds(p_values, 1 - confidence)
+        if len(bounds) and bounds.min() == 1:
+            least, _ = least_rate(p_values)
+            text = f"All bounds are 1 with confidence={confidence!r}. "
+            if least < 1:
+                text += f"Some are lower with {1 - least:.2g} or less. "
+            text += why_none(self.calibration_weights_.sum(), p_values, 1 - confidence)
+            warnings.warn(text, stacklevel=2)
+        return bounds
 
     def score_features(self, X: ArrayLike) -> Any:
         """Compute the contribution of each feature to the score of each sample.
@@ -247,7 +267,7 @@ class OutlierReports:
         ValueError
             If X is invalid.
         """
-        filled = self._validate_filled(X)
+        filled = self._validate_filled(X, ensure_min_samples=0)
         contributions = self._scorer.score_features(filled.X)
         if filled.missing is not None:
             contributions[filled.missing] = np.nan
@@ -275,7 +295,8 @@ class OutlierReports:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples to explain.
+            Samples to explain, perhaps none. With a Pipeline those that its other steps return:
+            ``pipe[-1].explain(pipe[:-1].transform(X)[selected])``.
         n_features : int, default=3
             Number of features to name for each sample, those with the largest shares.
         groups : dict of {str: list}, default=None
@@ -326,8 +347,9 @@ class OutlierReports:
         >>> bool(2 < explanation["expected"][0] < 4)
         True
         """
-        filled = self._validate_filled(X)
-        samples, names = filled.X, column_names(self, X)
+        filled = self._validate_filled(X, ensure_min_samples=0)
+        names, is_empty = column_names(self, X), not len(filled.X)
+        samples = self.mean_[None] if is_empty else filled.X  # a row for the dtypes of the table
         if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
             raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
         if not isinstance(groups, Mapping | None):
@@ -346,9 +368,15 @@ class OutlierReports:
                 for i, name, value in cells
             ]
         index = getattr(X, "index", None) if hasattr(X, "columns") else None
-        if index is not None:
+        if index is not None and not is_empty:
             columns["sample"] = [index[i] for i in columns["sample"]]
-        return table_in_container(self, columns, X)
+        table = table_in_container(self, columns, X)
+        return table[:0] if is_empty else table
+
+    def _validate_and_score(self, X):
+        """Return samples, which may be none, as Filled, and their scores."""
+        filled = self._validate_filled(X, ensure_min_samples=0)
+        return filled, expected_scores(self._scorer, filled.X, filled.missing)
 
     def _warn_of_shift(self, X, filled, is_flagged=None):
         """Warn if the samples as a whole differ from the training samples.
