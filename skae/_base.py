@@ -251,14 +251,14 @@ class _BaseAutoencoder(
         """Return new samples, validated and filled; raise NotFittedError if there is no model."""
         return self._validate_filled(X).X
 
-    def _validate_filled(self, X):
+    def _validate_filled(self, X, **options):
         """Return new samples as Filled; raise NotFittedError if there is no model for them."""
         fitted = vars(self)
         nameless = "theta_" in fitted and "feature_names_in_" not in fitted
         if nameless and is_plain(X, self.n_features_in_):
             return Filled(X)
         check_is_fitted(self)
-        return self._filled(self._validate_samples(X, reset=False, dtype=floats(X)))
+        return self._filled(self._validate_samples(X, reset=False, dtype=floats(X), **options))
 
     # ---------------------------------------------------------------- export
 

@@ -16,7 +16,7 @@ from skae import _persistence
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, RealNotInt, StrOptions, validate_parameters
 from skae._containers import Splits
-from skae._network.scaling import COMPARED_ROWS, column_quantiles
+from skae._network.scaling import COMPARED_ROWS
 from skae._onnx import exporter
 from skae._outliers.calibration import (
     FALSE_ALARM_RATE,
@@ -36,7 +36,7 @@ from skae._outliers.robust import (
     weights_as_counts,
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
-from skae._outliers.shift import latest_quantiles
+from skae._outliers.shift import MIN_ROWS, kept_for_comparison
 from skae._reporting import OutlierReports
 from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
@@ -372,7 +372,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         - up to 500: all samples, scored by five models, each trained without a fifth of them;
         - up to `max_samples`: those held out by early stopping. If they are fewer than 500, further
           fifths of the samples are added, each scored by a model trained without it;
-        - more: samples that were not drawn for training;
+        - more: those that were not drawn for training, 50,000 at most;
         - in later calls of `partial_fit`: the last 1000, scored before the model was trained on
           them.
     calibration_weights_ : ndarray of shape (n_held_out,)
@@ -577,6 +577,13 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         TypeError
             If an instance passed as a parameter lacks a required method or attribute. The
             estimator is then unchanged.
+
+        Warns
+        -----
+        ShiftedSamplesWarning
+            If 100 samples or more differ as a whole from those of the call before, as in `predict`.
+            They are learned all the same. As an error, by ``warnings.simplefilter("error",
+            skae.ShiftedSamplesWarning)``, it leaves the estimator unchanged.
         """
         return self._partial_fit(X, sample_weight, groups=groups)
 
@@ -646,8 +653,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             left_out = (drawn == 0) & (weights > 0) & splits.are_independent
             return downweight_outliers(replace(rows, left_out=left_out), ellipsoid)
         rows = super()._training_rows(filled, weights, None, options)
-        self._warn_of_shift(np.zeros(len(filled.X), bool), filled.X, filled)
-        self._quantiles = latest_quantiles(filled.X, self._quantiles)
+        self._warn_of_shift(filled.X, filled)
+        if len(filled.X) >= MIN_ROWS:
+            self._keep(kept_for_comparison(filled.X))
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
         self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
@@ -670,18 +678,18 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["density_"] = _persistence.in_file_order(density)
             scorer = replace(scorer, density=Density.from_dict(attributes["density_"]))
         filled = self._filled(X)
-        scores = expected_scores(scorer, filled.X, filled.missing)
+        counts = trainer is None or self.contamination != "auto"
+        scores = expected_scores(scorer, filled.X, filled.missing) if counts else None
         calibration = Calibration(scores, weights)
         if trainer is not None:
-            max_samples = count_max_samples(self.max_samples, np.count_nonzero(weights))
-            given = filled.X, weights, result.rows.left_out, max_samples, filled.missing
+            given = filled.X, weights, result.rows.left_out, filled.missing
             samples = CalibrationSamples(*given, self._refill)
             calibration = calibrate(samples, result, scorer, trainer, tasks)
             attributes["calibration_indices_"] = calibration.indices
             attributes["_record"]["n_calibration"] = len(calibration.indices)
             present = np.flatnonzero(weights)
             present = present[evenly_spaced(len(present), COMPARED_ROWS)]
-            attributes["_quantiles"] = column_quantiles(filled.X[present])
+            attributes |= kept_for_comparison(filled.X[present])
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,
@@ -756,9 +764,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         -------
         score : float
             Mean score; higher is better. A GridSearchCV thus chooses the parameters under which
-            held-out samples are most likely, which need not make the best detector. For the share
-            of the variance that the reconstruction explains, see
-            :func:`skae.metrics.reconstruction_score`.
+            held-out samples are most likely, which need not make the best detector. Do not search
+            over `contamination`, on which the score does not depend, or over `criterion`, whose
+            scores have different units. For the share of the variance that the reconstruction
+            explains, see :func:`skae.metrics.reconstruction_score`.
 
         Raises
         ------
@@ -843,11 +852,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         -----
         ShiftedSamplesWarning
             If X has 100 samples or more and differs as a whole from the training samples: most
-            samples are flagged, or a feature is on another level, far narrower, or missing in
-            most samples. The features are named.
+            samples are flagged, or a feature is on another level, seems to be in another unit, or
+            is missing in most samples. The features are named.
         """
         filled = self._validate_filled(X)
         scores = expected_scores(self._scorer, filled.X, filled.missing)
         is_flagged = scores < self.offset_
-        self._warn_of_shift(is_flagged, X, filled)
+        self._warn_of_shift(X, filled, is_flagged)
         return np.where(is_flagged, -1, 1)

@@ -21,20 +21,22 @@ from skae._outliers.selection import (
     check_ratio,
     check_share,
     false_discovery_bounds,
-    shortage,
+    least_rate,
     weighted_selection,
+    why_none,
 )
-from skae._outliers.shift import MIN_ROWS, warn_of_gaps, warn_of_shift
+from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
 
 
 class OutlierReports:
     """Mixin with what a detector says of new samples beyond scores and labels."""
 
-    _quantiles = None  # in files of version 0.3
+    _quantiles, _n_compared = None, 0  # in files of version 0.3
 
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
     calibration_indices_: NDArray[np.intp]
+    mean_: NDArray[Any]
 
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
@@ -64,7 +66,7 @@ class OutlierReports:
         ValueError
             If X is invalid.
         """
-        scores = self.score_samples(X)
+        _, scores = self._validate_and_score(X)
         return self._calibration.p_values(scores)
 
     def select(
@@ -81,7 +83,8 @@ class OutlierReports:
         reported, is at most `fdr`. A threshold on p-values does not ensure this: if one sample in a
         hundred is an outlier, most samples with a p-value of at most 0.05 are normal. The procedure
         of Benjamini and Hochberg is applied to the conformal p-values instead [1]_ [2]_. All
-        samples of X are judged together, so pass them in one call.
+        samples of X are judged together, so pass them in one call. With a Pipeline, call
+        ``pipe[-1].select(pipe[:-1].transform(X))``, and the other reports likewise.
 
         The guarantee is as exact as the p-values are. It needs normal samples in X that follow the
         law of the training samples. If they follow another one, pass the ratio of the two
@@ -115,7 +118,7 @@ class OutlierReports:
         Warns
         -----
         UserWarning
-            If no sample can be selected because the calibration samples are too few.
+            If no sample is selected: what it would take.
         ShiftedSamplesWarning
             If X differs as a whole from the training samples, as in `predict`, and no density ratio
             is given.
@@ -146,21 +149,26 @@ class OutlierReports:
         >>> bool(selected[:10].all()), bool(selected[10:].mean() < 0.05)
         (True, True)
         """
-        filled, fdr = self._validate_filled(X), check_share(fdr, "fdr")
-        scores = expected_scores(self._scorer, filled.X, filled.missing)
+        fdr, (filled, scores) = check_share(fdr, "fdr"), self._validate_and_score(X)
+        if not len(scores):
+            return np.zeros(0, bool)
         calibration = self._calibration
         ratio = self._density_ratios(density_ratio, calibration_density_ratio, len(scores))
         if ratio is None:
-            self._warn_of_shift(scores < self.offset_, X, filled)
+            self._warn_of_shift(X, filled, scores < self.offset_)
             p_values = calibration.p_values(scores)
             selected = benjamini_hochberg(p_values, fdr)
         else:
             calibration = calibration.reweighted(ratio[1])
             p_values = calibration.p_values(scores, ratio[0])
             selected = weighted_selection(calibration, scores, ratio[0], fdr)
-        message = "" if selected.any() else shortage(calibration.weights.sum(), p_values, fdr)
-        if message:
-            warnings.warn(message, stacklevel=2)
+        if not selected.any():
+            least, n_found = least_rate(p_values)
+            text = f"No sample is selected with fdr={fdr!r}. "
+            if ratio is None and fdr < least < 1:
+                text += f"The least that selects any is {least:.2g}, which selects {n_found:,}. "
+            text += why_none(calibration.weights.sum(), p_values, fdr)
+            warnings.warn(text, stacklevel=2)
         return selected
 
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
@@ -191,6 +199,11 @@ class OutlierReports:
         ValueError
             If X or `confidence` is invalid.
 
+        Warns
+        -----
+        UserWarning
+            If all bounds are 1: what lower ones would take.
+
         See Also
         --------
         select : Samples with the expected share of false discoveries controlled.
@@ -217,7 +230,15 @@ class OutlierReports:
         True
         """
         p_values, confidence = self.predict_pvalue(X), check_share(confidence, "confidence")
-        return false_discovery_bounds(p_values, 1 - confidence)
+        bounds = false_discovery_bounds(p_values, 1 - confidence)
+        if len(bounds) and bounds.min() == 1:
+            least, _ = least_rate(p_values)
+            text = f"All bounds are 1 with confidence={confidence!r}. "
+            if least < 1:
+                text += f"Some are lower with {1 - least:.2g} or less. "
+            text += why_none(self.calibration_weights_.sum(), p_values, 1 - confidence)
+            warnings.warn(text, stacklevel=2)
+        return bounds
 
     def score_features(self, X: ArrayLike) -> Any:
         """Compute the contribution of each feature to the score of each sample.
@@ -242,7 +263,7 @@ class OutlierReports:
         ValueError
             If X is invalid.
         """
-        filled = self._validate_filled(X)
+        filled = self._validate_filled(X, ensure_min_samples=0)
         contributions = self._scorer.score_features(filled.X)
         if filled.missing is not None:
             contributions[filled.missing] = np.nan
@@ -268,7 +289,8 @@ class OutlierReports:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples to explain.
+            Samples to explain, perhaps none. With a Pipeline those that its other steps return:
+            ``pipe[-1].explain(pipe[:-1].transform(X)[selected])``.
         n_features : int, default=3
             Number of features to name for each sample, those with the largest shares.
         groups : dict of {str: list}, default=None
@@ -319,8 +341,9 @@ class OutlierReports:
         >>> bool(2 < explanation["expected"][0] < 4)
         True
         """
-        filled = self._validate_filled(X)
-        samples, names = filled.X, column_names(self, X)
+        filled = self._validate_filled(X, ensure_min_samples=0)
+        names, is_empty = column_names(self, X), not len(filled.X)
+        samples = self.mean_[None] if is_empty else filled.X  # a row for the dtypes of the table
         if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
             raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
         features = read_features(names, groups)
@@ -337,20 +360,32 @@ class OutlierReports:
                 for i, name, value in cells
             ]
         index = getattr(X, "index", None) if hasattr(X, "columns") else None
-        if index is not None:
+        if index is not None and not is_empty:
             columns["sample"] = [index[i] for i in columns["sample"]]
-        return table_in_container(self, columns, X)
+        table = table_in_container(self, columns, X)
+        return table[:0] if is_empty else table
 
-    def _warn_of_shift(self, is_flagged, X, filled):
-        """Warn if the samples as a whole differ from the training samples."""
+    def _validate_and_score(self, X):
+        """Return samples, which may be none, as Filled, and their scores."""
+        filled = self._validate_filled(X, ensure_min_samples=0)
+        return filled, expected_scores(self._scorer, filled.X, filled.missing)
+
+    def _warn_of_shift(self, X, filled, is_flagged=None):
+        """Warn if the samples as a whole differ from the training samples.
+
+        `is_flagged` is None if they are about to be learned.
+        """
         if len(filled.X) < MIN_ROWS:
             return
-        rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
-        total = self._calibration.total
-        rate, names = max(rate, 1 / (1 + total)), column_names(self, X)
-        warn_of_shift(is_flagged, rate, total, filled.X, self._quantiles, names)
+        before = Before(self._quantiles, self._n_compared, column_names(self, X))
+        flags, stacklevel = None, 7  # partial_fit calls this from further below
+        if is_flagged is not None:
+            rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
+            total = self._calibration.total
+            flags, stacklevel = (is_flagged, max(rate, 1 / (1 + total)), total), 4
+        warn_of_shift(filled, before, flags, stacklevel)
         if filled.missing is not None and self.gaussian_ is None:
-            warn_of_gaps(filled.missing, names)
+            warn_of_gaps(filled.missing, before.names, stacklevel)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

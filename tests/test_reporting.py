@@ -83,10 +83,45 @@ def test_too_few_calibration_samples_are_named():
     detector = AutoencoderOutlierDetector(**QUICK).fit(boxes(60))
     X = np.vstack([boxes(1000, seed=3), odd_boxes()[:1]])
     X[:-1] = boxes(60)[np.arange(1000) % 60]
-    with pytest.warns(UserWarning, match="fdr=0.01 needs at least 99 calibration samples, but"):
+    with pytest.warns(UserWarning, match="60 calibration samples; to find anything, it takes 99"):
         assert not detector.select(X, fdr=0.01).any()
-    with pytest.warns(UserWarning, match="but there are 60: 1 of 1001 samples score lower"):
+    with pytest.warns(UserWarning, match="60 calibration samples; to find the 1 of 1,001 that"):
         assert not detector.select(X, fdr=0.1).any()
+    with pytest.warns(UserWarning, match="^All bounds are 1 with confidence=0.9. .* it takes 10,0"):
+        assert (detector.bound_false_discoveries(X) == 1).all()
+
+
+def test_an_empty_selection_names_the_rate_that_selects_some(detector):
+    X = boxes(100, seed=2)
+    X[:2, 1] += 1
+    with pytest.warns(UserWarning, match="No sample is selected with fdr=0.02. The least") as said:
+        assert not detector.select(X, fdr=0.02).any()
+    assert said[0].filename == __file__
+    words = str(said[0].message).partition("any is ")[2].split()
+    rate, n_selected = float(words[0].rstrip(",")), int(words[3].rstrip("."))
+    assert detector.select(X, fdr=rate + 0.005).sum() >= n_selected
+    with pytest.warns(UserWarning, match="^No sample"):
+        detector.select(X, fdr=rate - 0.005)
+
+
+@pytest.mark.usefixtures("two_calibration_folds")
+def test_reports_of_an_empty_selection_are_empty(detector):
+    frame = pd.DataFrame(boxes(60), columns=NAMES)
+    named = AutoencoderOutlierDetector(**QUICK | {"max_iter": 1}).fit(frame)
+    cases = (detector, boxes(2)), (named, frame), (named, pl.from_pandas(frame))
+    for fitted, X in cases:
+        for method in ("select", "predict_pvalue", "bound_false_discoveries"):
+            assert getattr(fitted, method)(X[:0]).shape == (0,)
+        contributions, expected = (fitted.score_features(X[:n]) for n in (0, 2))
+        assert type(contributions) is type(expected)
+        assert contributions.shape == (0, 6)
+        empty, full = (fitted.explain(X[:n], 2) for n in (0, 2))
+        assert type(empty) is type(full)
+        assert empty.shape == (0, 6)
+        assert list(empty.columns) == list(full.columns)
+        assert list(empty.dtypes) == list(full.dtypes)
+        with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+            fitted.predict(X[:0])
 
 
 def test_density_ratios_weigh_the_calibration_samples(detector):
@@ -102,7 +137,9 @@ def test_density_ratios_weigh_the_calibration_samples(detector):
     )
     assert_array_equal(selected, scaled)
     rare = np.full(400, 1e-3)  # all calibration samples together weigh less than a new one
-    with pytest.warns(UserWarning, match="needs at least 9 calibration samples, but there are 0.4"):
+    with pytest.warns(
+        UserWarning, match="are 0.4 calibration samples; to find anything, it takes 9"
+    ):
         detector.select(X[:1], density_ratio=[1.0], calibration_density_ratio=rare)
 
 

@@ -22,6 +22,7 @@ N_FOLDS_OF_SMALL, MAX_SMALL_WEIGHT = 10, 250  # folds of small data, by the sum 
 MIN_CALIBRATION_WEIGHT = 500  # of held-out samples; with less, models of folds score more
 HELD_OUT = -1
 AUTO_MAX_SAMPLES = 10_000
+MAX_LEFT_OUT = 50_000  # samples that were not drawn for training, to calibrate on
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,6 @@ class CalibrationSamples:
     X: np.ndarray
     weights: np.ndarray
     left_out: np.ndarray
-    max_samples: int
     missing: np.ndarray | None = None
     refill: Callable | None = None
 
@@ -171,11 +171,11 @@ def tie_tolerance(dtype):
 
 
 def _calibrate_on_left_out(samples, scorer, seed):
-    """Return the calibration from samples that were not drawn, `max_samples` of them at most."""
+    """Return the calibration from samples that were not drawn, or from some of many."""
     chosen = np.flatnonzero(samples.left_out)
-    if len(chosen) > samples.max_samples:
+    if len(chosen) > MAX_LEFT_OUT:
         rng = np.random.default_rng(seed)
-        chosen = np.sort(rng.choice(chosen, samples.max_samples, replace=False))
+        chosen = np.sort(rng.choice(chosen, MAX_LEFT_OUT, replace=False))
     return _calibration(scorer, samples, chosen)
 
 

@@ -135,25 +135,34 @@ def _largest_unrejected_size(ordered, level):
     return unrejected
 
 
-def shortage(n_calibration, p_values, fdr):
-    """Return why no sample can be reported with so few calibration samples, or an empty string.
+def least_rate(p_values):
+    """Return the least rate with which Benjamini & Hochberg reject any, and how many then."""
+    adjusted = false_discovery_control(p_values)
+    least = adjusted.min()
+    return float(least), int(np.sum(adjusted <= least * SLACK))
 
-    The least possible p-value is 1 / (n_calibration + 1), and k samples with it are reported if it
-    is at most fdr k / n_samples.
+
+def why_none(n_calibration, p_values, rate):
+    """Return why Benjamini & Hochberg reject none with this rate, and what to do.
+
+    The least possible p-value is 1 / (n_calibration + 1), and k samples with it are rejected if it
+    is at most rate k / n_samples.
     """
-    n_samples = len(p_values)
+    n_samples, text = len(p_values), ""
     n_lowest = int(np.sum(p_values * (n_calibration + 1) <= SLACK))
-    found = f"{n_lowest} of {n_samples} samples score lower than all of them"
-    if n_calibration + 1 < 1 / (fdr * SLACK):
-        n_lowest, found = n_samples, "with fewer no sample can be reported"
-    elif n_lowest == 0:
-        return ""
-    n_needed = math.ceil(n_samples / (fdr * SLACK * n_lowest)) - 1
-    if n_calibration >= n_needed:
-        return ""
-    return (
-        f"fdr={fdr!r} needs at least {n_needed} calibration samples, but there are "
-        f"{n_calibration:.6g}: {found}. Hold out more by validation_fraction, fit to more samples, "
-        "or choose a larger fdr. Outliers among the training samples raise all p-values: leave out "
-        "those that are known, but none because the detector flags it."
+    if n_calibration + 1 < 1 / (rate * SLACK):
+        n_lowest, purpose = n_samples, "find anything"
+    else:
+        purpose = f"find the {n_lowest:,} of {n_samples:,} that score lower than all of these"
+    n_needed = math.ceil(n_samples / (rate * SLACK * max(n_lowest, 1))) - 1
+    if n_lowest and n_calibration < n_needed:
+        text = (
+            f"There are {n_calibration:,.6g} calibration samples; to {purpose}, it takes "
+            f"{n_needed:,}. Fit to more samples in one call, or hold out more, by "
+            "validation_fraction (by max_samples if there are more than that). "
+        )
+    return text + (
+        "Outliers are not found if as many training samples are like them: leave out those that "
+        "are known, but none because the detector flags it. For a fixed number of samples to look "
+        "at, take those with the lowest score_samples."
     )

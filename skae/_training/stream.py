@@ -29,6 +29,10 @@ MIN_UNLIKE_SHARE = 0.5  # of the features
 # Two calls with as many samples are sorted if this share of the means differs by more deviations.
 MIN_SORTED_ROWS, MAX_SORTED_SHIFT, MIN_SORTED_SHARE = 100, 0.5, 0.25
 MAX_ODD_WEIGHT = 500.0  # of samples on another level, after which they are the usual ones
+LEARNED = (
+    " They are learned all the same, unless this warning is an error, by "
+    "warnings.simplefilter('error', skae.ShiftedSamplesWarning): the estimator then stays as it is."
+)
 
 
 class ShiftedSamplesWarning(UserWarning):
@@ -209,15 +213,15 @@ def follow(state, X, weights, network=None):
             "sorted. Shuffle the samples before they are cut into chunks: training on sorted "
             "chunks takes more passes.",
             ShiftedSamplesWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     if change.turns_odd:
         warnings.warn(
             "X is on another level or scale than the samples of earlier calls. Transform all "
             "samples in the same way. If X stays there, training will start anew and forget the "
-            "samples before.",
+            "samples before." + LEARNED,
             ShiftedSamplesWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return change
 
@@ -231,7 +235,7 @@ def _warn_if_few(n_samples, network):
             f"The first call of partial_fit has {n_samples} samples, too few for PCA with "
             f"n_components={network.n_components}: training will start anew after later calls. "
             "Pass more samples in the first call.",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -45,7 +45,7 @@ def all_of(X, left_out=()):
     """Return all samples with the weights 1, 1.5, 1, 1.5, ..., some left out of training."""
     marked = np.isin(np.arange(len(X)), left_out)
     weights = np.where(np.arange(len(X)) % 2, 1.5, 1.0)
-    return CalibrationSamples(X, weights, marked, max_samples=1000)
+    return CalibrationSamples(X, weights, marked)
 
 
 # ---------------------------------------------------------------- p-values and thresholds
@@ -185,7 +185,7 @@ def test_folds_are_scored_by_models_of_the_others(criterion):
     assert len(found.scores) == len(X)
 
 
-def test_samples_left_out_by_a_draw_are_scored_by_the_model_itself():
+def test_samples_left_out_by_a_draw_are_scored_by_the_model_itself(monkeypatch):
     X = samples()
     trainer, result = trained(X[:50])
     scorer = Scorer(result.model)
@@ -193,7 +193,8 @@ def test_samples_left_out_by_a_draw_are_scored_by_the_model_itself():
     found = calibrate(given, result, scorer, trainer, NULL_TASKS)
     assert_array_equal(found.scores, scorer.score_samples(X[50:]))
     assert_array_equal(found.weights, given.weights[50:])
-    fewer = calibrate(replace(given, max_samples=4), result, scorer, trainer, NULL_TASKS)
+    monkeypatch.setattr("skae._outliers.calibration.MAX_LEFT_OUT", 4)
+    fewer = calibrate(given, result, scorer, trainer, NULL_TASKS)
     assert len(fewer.scores) == 4
     assert_array_equal(fewer.scores, found.scores[np.isin(found.indices, fewer.indices)])
     assert fewer.indices.max() > 53  # not the first ones: rows may be in some order

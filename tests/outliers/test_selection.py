@@ -12,8 +12,9 @@ from skae._outliers.selection import (
     check_ratio,
     check_share,
     false_discovery_bounds,
-    shortage,
+    least_rate,
     weighted_selection,
+    why_none,
 )
 
 
@@ -166,22 +167,34 @@ def test_all_bounds_hold_together():
     assert n_broken <= 300 * 0.2 + 2 * np.sqrt(300 * 0.2 * 0.8)
 
 
-# ---------------------------------------------------------------- shortage and checks
+# ---------------------------------------------------------------- empty selections and checks
 
 
-def test_shortage_names_how_many_calibration_samples_are_needed():
+def test_it_is_said_how_many_calibration_samples_a_selection_takes():
     p_values = np.array([1 / 51] * 4 + [0.5] * 96)
-    message = shortage(50.0, p_values, 0.1)
-    assert "needs at least 249 calibration samples, but there are 50" in message
-    assert "4 of 100 samples score lower than all of them" in message
+    message = why_none(50.0, p_values, 0.1)
+    assert message.startswith(
+        "There are 50 calibration samples; to find the 4 of 100 that score lower than all of "
+        "these, it takes 249. Fit to more"
+    )
     assert benjamini_hochberg(np.array([1 / 250] * 4 + [0.5] * 96), 0.1).sum() == 4
     assert not benjamini_hochberg(np.array([1 / 249] * 4 + [0.5] * 96), 0.1).any()
-    assert "at least 99 calibration samples" in shortage(50.0, p_values, 0.01)
+    assert "50 calibration samples; to find anything, it takes 99." in why_none(
+        50.0, p_values, 0.01
+    )
 
 
-def test_there_is_no_shortage_if_no_sample_is_extreme_or_there_are_enough():
-    assert shortage(50.0, np.full(100, 0.5), 0.1) == ""
-    assert shortage(300.0, np.array([1 / 301] * 4 + [0.5] * 96), 0.1) == ""
+def test_calibration_samples_are_not_to_blame_if_no_sample_is_extreme_or_there_are_enough():
+    for n_calibration, least in (50.0, 0.5), (300.0, 1 / 301):
+        p_values = np.array([least] * 4 + [0.5] * 96)
+        assert why_none(n_calibration, p_values, 0.1).startswith("Outliers are not found if")
+
+
+def test_the_least_rate_selects_some_and_any_lower_one_none():
+    p_values = np.array([0.004, 0.01, 0.02, 0.5, 0.8])
+    rate, n_selected = least_rate(p_values)
+    assert benjamini_hochberg(p_values, rate).sum() == n_selected == 1
+    assert not benjamini_hochberg(p_values, rate * 0.999).any()
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 2, True, "0.1", None, np.nan])

@@ -1,17 +1,27 @@
 """Warnings of new samples that differ as a whole from the training samples."""
 
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 
 from skae import AutoencoderOutlierDetector, ShiftedSamplesWarning
-from skae._network.scaling import column_quantiles
-from skae._outliers.shift import are_apart, is_shifted, warn_of_shift
+from skae._missing.gaps import Filled
+from skae._outliers.shift import (
+    QUARTET,
+    Before,
+    are_apart,
+    are_in_other_units,
+    compared_quantiles,
+    is_shifted,
+    warn_of_shift,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([70, 0, 5], [10, 1, 2], size=(1200, 3))
 NAMES = ["mass", "balance", "age"]
+BEFORE = Before(compared_quantiles(X[:900]), 900, NAMES)
 
 
 def flagged(n_flagged, n_samples=1000):
@@ -34,36 +44,70 @@ def test_most_samples_are_flagged_and_not_by_chance(n_flagged, rate, n_calibrati
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_columns_that_moved_are_named(dtype):
-    quantiles = column_quantiles(X[:900].astype(dtype))
+    before = Before(compared_quantiles(X[:900].astype(dtype)), 900, NAMES)
     moved = (X[900:] * [0.001, 1000, 1]).astype(dtype)
     with pytest.warns(ShiftedSamplesWarning) as warned:
-        warn_of_shift(flagged(300, 300), 0.05, 500, moved, quantiles, NAMES)
+        warn_of_shift(Filled(moved), before, (flagged(300, 300), 0.05, 500))
     text = str(warned[0].message)
     assert text.startswith("100 % of 300 samples are flagged, where 5 % of")
     assert "2 of 3 features: 'mass' (middle half 0.06" in text
     assert "'age'" not in text
-    assert "'balance' (middle half -751.6 to" in text
+    assert "'balance' (middle half -7" in text
 
 
 @pytest.mark.parametrize("factors", [[0.001, 1, 1], [1, 0.001, 1]])
 def test_a_column_that_is_apart_or_shrunk_is_named_though_few_samples_are_flagged(factors):
-    quantiles = column_quantiles(X[:900])
-    assert are_apart(quantiles, column_quantiles(X[900:] * factors)).tolist() == [
+    quantiles = BEFORE.quantiles[QUARTET]
+    assert are_apart(quantiles, compared_quantiles(X[900:] * factors)[QUARTET]).tolist() == [
         factor != 1 for factor in factors
     ]
     with pytest.warns(ShiftedSamplesWarning, match="^X is on another level .* 1 of 3 features"):
-        warn_of_shift(flagged(15, 300), 0.05, 500, X[900:] * factors, quantiles, NAMES)
+        warn_of_shift(Filled(X[900:] * factors), BEFORE, (flagged(15, 300), 0.05, 500))
+
+
+@pytest.mark.parametrize("n_new", [100, 300])
+@pytest.mark.parametrize(
+    "change",
+    [lambda x: 2.54 * x, lambda x: x / 2.54, lambda x: 1.8 * x + 3, lambda x: x - 2.5],
+)
+def test_a_small_change_of_units_is_found(change, n_new):
+    new = X[900 : 900 + n_new].copy()
+    new[:, 1:] = change(new[:, 1:])
+    found = are_in_other_units(BEFORE.quantiles, 900, new)
+    assert found.tolist() == [False, True, True]
+    counts = np.random.default_rng(0).poisson(1.5, (1200, 1))
+    quantiles = compared_quantiles(counts[:900])
+    assert are_in_other_units(quantiles, 900, counts[900 : 900 + n_new] * 2.54)[0]
+
+
+@pytest.mark.parametrize("law", ["normal", "standard_cauchy", "exponential"])
+def test_like_samples_hardly_ever_seem_to_be_in_other_units(law):
+    rng, n_found = np.random.default_rng(0), 0
+    for n_before, n_new in [(60, 100), (300, 100), (1000, 1000)] * 10:
+        old, new = (np.round(getattr(rng, law)(size=(n, 10)), 1) for n in (n_before, n_new))
+        n_found += are_in_other_units(compared_quantiles(old), n_before, new).any()
+    assert n_found == 0
 
 
 def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
-    quantiles = column_quantiles(X[:900])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_shift(flagged(30, 300), 0.05, 500, X[900:], quantiles, NAMES)
+        warn_of_shift(Filled(X[900:]), BEFORE, (flagged(30, 300), 0.05, 500))
+        warn_of_shift(Filled(X[900:]), BEFORE)
         grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 20)] * 2), axis=-1).reshape(-1, 2)
-        two = column_quantiles(X[:900, 1:2] * [1, 1])
-        warn_of_shift(flagged(380, 400), 0.05, 500, grid, two, NAMES)
-        warn_of_shift(flagged(0, 300), 0.05, 500, 0.4 * X[900:] + [40, 0, 3], quantiles, NAMES)
+        two = Before(compared_quantiles(X[:900, 1:2] * [1, 1]), 900, NAMES[:2])
+        warn_of_shift(Filled(grid), two, (flagged(380, 400), 0.05, 500))
+        part = np.clip(X[900:], *np.quantile(X, [0.3, 0.8], axis=0))
+        warn_of_shift(Filled(part), BEFORE, (flagged(0, 300), 0.05, 500))
+
+
+def test_quantiles_of_files_of_earlier_versions_are_compared():
+    old = Before(BEFORE.quantiles[QUARTET], 0, NAMES)
+    with pytest.warns(ShiftedSamplesWarning, match="1 of 3 features: 'age'"):
+        warn_of_shift(Filled(X[900:] * [1, 1, 100]), old, (flagged(15, 300), 0.05, 500))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_shift(Filled(X[900:] * [1, 1, 1.5]), old, (flagged(15, 300), 0.05, 500))
 
 
 def test_the_detector_warns_in_predict_select_and_partial_fit():
@@ -86,6 +130,14 @@ def test_the_detector_warns_in_predict_select_and_partial_fit():
     detector.partial_fit(X[300:600]).partial_fit(X[600:900])  # without a warning
     with pytest.warns(ShiftedSamplesWarning, match="'x2'"):
         detector.predict(moved)
-    with pytest.warns(ShiftedSamplesWarning, match="1 of 3 features: 'x2'"):
+    before = pickle.dumps(vars(detector))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ShiftedSamplesWarning)
+        with pytest.raises(ShiftedSamplesWarning, match="1 of 3 features: 'x2'"):
+            detector.partial_fit(moved)
+    assert pickle.dumps(vars(detector)) == before
+    detector.partial_fit(X[900:])  # goes on as if nothing had happened
+    with pytest.warns(ShiftedSamplesWarning, match="learned all the same, unless") as warned:
         detector.partial_fit(moved)
+    assert warned[0].filename == __file__
     detector.partial_fit(moved)  # the last samples were like these
