@@ -137,8 +137,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         Determines the hidden cells, the starts of mixtures, the initial weights and the draws. Pass
         an int for reproducible results.
     verbose : bool or int, default=False
-        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch
-        and why training ended.
+        0 or False prints nothing. 1 or True, and any higher number, prints the loss of hidden cells
+        and the time of each density, the loss of each epoch, why training ended, and `summary()`.
 
     Attributes
     ----------
@@ -320,6 +320,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
                 self.indicator_.fit(np.where(missing, np.nan, X))
             seconds = perf_counter() - started
             self._record = record_of(missing[weights > 0]) | {"seconds": seconds}
+            if self.verbose:
+                print(self.summary())
         return self
 
     def _sizes(self):

@@ -281,8 +281,13 @@ def test_in_a_pipeline():
 
 
 def test_verbose(capsys):
-    imputer(verbose=True).fit(INCOMPLETE)
-    assert "Iteration 1, validation loss = " in capsys.readouterr().out
+    fitted = imputer(verbose=True, mixture_sizes=[3]).fit(INCOMPLETE)
+    text = capsys.readouterr().out
+    assert text.count("Gaussian, 1 component, validation loss = ") == 3
+    for kind in ("Mixture", "Mixture of normal scores"):
+        assert f"{kind}, 3 components, validation loss = " in text
+    assert "Iteration 1, validation loss = " in text
+    assert text.endswith(fitted.summary() + "\n")
 
 
 def test_complete_samples_come_back(fitted):

@@ -521,15 +521,20 @@ def imputation(results):
 
 
 def imputation_time(results):
-    """Processor time to fit imputers and to fill the samples."""
+    """Processor time to fit imputers and to fill the samples, and the errors."""
     methods = dict.fromkeys(method for case in results.values() for method in case)
     names = {"skae": "AutoencoderImputer", "iterative": "IterativeImputer"}
     names |= {"forest": "IterativeImputer with ExtraTreesRegressor"}
+    names |= {"gaussian": "the same with mixture_sizes=(), max_iter=0"}
     rows = []
-    for n_rows, case in results.items():
-        found = [f"{case[m]['cpu_seconds']:.1f}" if m in case else "" for m in methods]
-        rows.append([f"{int(n_rows):,}", *found])
-    header = ["samples, 30 features", *(f"{names.get(m, m)}, s" for m in methods)]
+    for size, case in results.items():
+        n_rows, n_features = map(int, size.split("x"))
+        found = [
+            f"{case[m]['cpu_seconds']:.1f} s, {case[m]['rmse']:.3f}" if m in case else ""
+            for m in methods
+        ]
+        rows.append([f"{n_rows:,} x {n_features}", *found])
+    header = ["time, error", *(names.get(m, m) for m in methods)]
     yield from table(header, rows)
 
 

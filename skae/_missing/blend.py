@@ -8,12 +8,14 @@ Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 from scipy.optimize import nnls
 
 from skae._missing.mixture import N_ITERATIONS, Mixture, fit_mixture, standard_normal
 from skae._missing.normal_scores import ScoreMixture, fit_scores
+from skae._missing.report import density_name
 from skae._training.early_stopping import sum_groups
 from skae._training.splitting import FoldSplitter
 
@@ -68,6 +70,11 @@ class Trials:
     @property
     def n_folds(self):
         return self.fold_of_row.max() + 1
+
+    @property
+    def n_cells(self):
+        """Return the weighted number of hidden cells."""
+        return self.weights @ self.hidden.sum(axis=1)
 
     def in_fold(self, k):
         """Return a boolean array: which trials belong to samples of a fold."""
@@ -206,6 +213,7 @@ class Candidates:
     filled: list = field(default_factory=list)
     errors: list = field(default_factory=list)
     last_fits: list = field(default_factory=list)
+    verbose: bool = False
 
     def add(self, fit_density):
         """Fit a density to all samples and without each fold, and measure its error.
@@ -213,7 +221,7 @@ class Candidates:
         `fit_density(chosen, last)` returns it, given a boolean array of samples and the last
         candidate that was fitted to these, or None.
         """
-        rows, trials = self.rows, self.trials
+        rows, trials, started = self.rows, self.trials, perf_counter()
         last_fits = self.last_fits or [None] * (trials.n_folds + 1)
         fits = [fit_density(np.ones(len(rows), bool), last_fits[0])]
         filled = np.empty(trials.X.shape)
@@ -227,17 +235,25 @@ class Candidates:
         self.mixtures.append(fits[0])
         self.filled.append(filled)
         self.errors.append(float(trials.weights @ trials.losses(filled)))
+        if self.verbose:
+            n_components = len(fits[0].shares)
+            print(
+                f"{density_name(fits[0].asdict()).capitalize()}, "
+                f"{n_components} component{'s' * (n_components > 1)}, "
+                f"validation loss = {self.errors[-1] / max(trials.n_cells, 1e-300):.6g}, "
+                f"{perf_counter() - started:.2g} s"
+            )
 
 
-def fit_blend(rows, trials, sizes, rng):
+def fit_blend(rows, trials, sizes, rng, verbose=False):
     """Return the blend of the candidates, and what it fills in in the trials.
 
     `sizes` are the numbers of components of the mixtures to try, in ascending order. The best
     single Gaussian has the more weight the less certain the gain over it is. Without a gain it is
-    returned alone.
+    returned alone. With `verbose`, the error of each candidate is printed.
     """
     n_features = rows.X.shape[1]
-    candidates = Candidates(rows, trials, observed_range(rows))
+    candidates = Candidates(rows, trials, observed_range(rows), verbose=verbose)
     for shrinkage in SHRINKAGES:
         candidates.add(partial(_fit_gaussian, rows, max(shrinkage * n_features, 1.0)))
     single = int(np.argmin(candidates.errors))

@@ -122,7 +122,6 @@ def fit_correction(blended, trials, dtype, trainer: Trainer):
 def _train(lesson, states, in_fold, trainer):
     """Train all networks in turn; return the vectors of the selected epoch, and the losses."""
     solver, trials = trainer.options.solver, lesson.trials
-    n_cells = trials.weights @ trials.hidden.sum(axis=1)
     for state in states:
         state.start_average(solver.averaging)
     losses, weights = trials.by_sample(lesson.losses(states, in_fold))
@@ -137,7 +136,7 @@ def _train(lesson, states, in_fold, trainer):
                 next(epochs)
             losses_of_trials = lesson.losses(states, in_fold)
             losses, _ = trials.by_sample(losses_of_trials)
-            curve.append(float(trials.weights @ losses_of_trials / n_cells))
+            curve.append(float(trials.weights @ losses_of_trials / trials.n_cells))
             if trainer.options.verbose:
                 print(f"Iteration {epoch}, validation loss = {curve[-1]:.6g}")
             if selector.improved_parts(losses, epoch):

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from skae._missing.imputation import standardisation
-from skae._missing.mixture import Mixture, blocks, fit_mixture, standard_normal
+from skae._missing.mixture import Mixture, blocks, cells_of, fit_mixture, standard_normal
 from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 
@@ -82,12 +82,12 @@ class Gaussian:
         total = np.zeros(n_features * n_features)
         chosen = evenly_spaced(len(missing), count_em_rows(n_features))
         missing, weights = missing[chosen], weights[chosen]
-        for rows, columns in blocks(missing):
-            Z = np.zeros((len(rows), n_features))
-            _, _, covariances = self.mixture.condition(Z, columns)
-            cells = columns.T[:, None] * n_features + columns.T[None]
-            added = (covariances[..., 0] * weights[rows]).ravel()
-            total += np.bincount(cells.ravel(), added, minlength=len(total))
+        for block in blocks(missing):
+            pairs = np.zeros(len(block.rows), int), np.arange(len(block.rows))
+            covariances, _, _, member = self.mixture.conditional_covariances(block, *pairs)
+            added = covariances * np.bincount(member, weights[block.rows])
+            cells = cells_of(block.patterns, 0, n_features)
+            total += np.bincount(cells.ravel(), added.ravel(), minlength=len(total))
         mean = total.reshape(n_features, n_features) / max(weights.sum(), 1e-300)
         return mean * np.outer(self.scale, self.scale)
 

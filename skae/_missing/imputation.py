@@ -131,7 +131,7 @@ def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
         few, rest = rows.part(drawn[:MAX_DENSITY_ROWS]), rows.part(drawn[MAX_DENSITY_ROWS:])
     n_repeats = min(max(MIN_TRIALS // len(few), 1), MAX_REPEATS)
     trials = make_trials(few, draw_folds(few, rng), n_repeats, rng)
-    blend, filled = fit_blend(few, trials, sizes, rng)
+    blend, filled = fit_blend(few, trials, sizes, rng, options.verbose)
     if few is not rows:  # the blend has not seen the rest
         others = make_trials(rest, draw_folds(rest, rng), 1, rng)
         others_filled = blend.conditional_means(others.X, others.missing)

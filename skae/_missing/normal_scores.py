@@ -119,14 +119,15 @@ class ScoreMixture:
         its share, its mean and its standard deviation.
         """
         scores, found = self.maps.forward(X, missing), []
-        for rows, columns in blocks(missing, len(self.shares)):
-            log_joint, means, covariances = self.mixture.condition(scores[rows], columns)
+        for block in blocks(missing, len(self.shares)):
+            log_joint, means = self.mixture.condition(scores[block.rows], block)
             shares, _ = responsibilities(log_joint)
             shares[shares < MIN_PROBABILITY] = 0
             shares /= shares.sum(axis=1, keepdims=True)
             row, j = np.nonzero(shares)
-            cells = rows[row] * X.shape[1] + columns[row].T
-            variances = np.einsum("ppij->pij", covariances)[:, row, j]
+            cells = block.rows[row] * X.shape[1] + block.columns[row].T
+            covariances, _, _, member = self.mixture.conditional_covariances(block, j, row)
+            variances = np.einsum("ppi->pi", covariances)[:, member]
             repeated = np.broadcast_to(shares[row, j], cells.shape)
             found.append((cells, repeated, means[:, row, j], np.sqrt(variances)))
         if not found:

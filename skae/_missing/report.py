@@ -44,11 +44,16 @@ def density_table(state):
     lines = [f"{'density':<{kind}}{'components':>{components}}{'weight':>{weight}}"]
     pairs = zip(state["weights"], state["mixtures"], strict=True)
     for share, mixture in sorted(pairs, key=lambda pair: -pair[0]):
-        name = "mixture of normal scores" if "knots" in mixture else "mixture"
-        n_components = len(mixture["shares"])
-        name = "Gaussian" if n_components == 1 and name == "mixture" else name
+        name, n_components = density_name(mixture), len(mixture["shares"])
         lines.append(f"{name:<{kind}}{n_components:>{components}}{share:>{weight}.2f}")
     return lines
+
+
+def density_name(mixture):
+    """Return what kind of density a mixture, given as a dict, is."""
+    if "knots" in mixture:
+        return "mixture of normal scores"
+    return "mixture" if len(mixture["shares"]) > 1 else "Gaussian"
 
 
 def fit_lines(record, n_iter, is_corrected):

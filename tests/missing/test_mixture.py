@@ -1,11 +1,13 @@
 """Mixtures of incomplete samples against conditional moments by the textbook formula."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
 from scipy.stats import multivariate_normal
 
-from skae._missing.mixture import Mixture, blocks, fit_mixture, invert, standard_normal
+from skae._missing.mixture import Mixture, blocks, fit_mixture, invert, solve, standard_normal
 
 
 def random_mixture(n_components=3, n_features=5, seed=0):
@@ -46,9 +48,9 @@ def test_conditional_moments_and_density(n_components):
     X, missing = incomplete()
     filled = mixture.conditional_means(X, missing)
     density = np.empty(len(X))
-    for rows, columns in blocks(missing):
-        log_joint, _, _ = mixture.condition(X[rows], columns)
-        density[rows] = np.logaddexp.reduce(log_joint, axis=1)
+    for block in blocks(missing):
+        log_joint, _ = mixture.condition(X[block.rows], block)
+        density[block.rows] = np.logaddexp.reduce(log_joint, axis=1)
     for i, gaps in enumerate(missing):
         mean, _, log_density = conditional(mixture, X[i], gaps)
         np.testing.assert_allclose(filled[i, gaps], mean, rtol=1e-8, atol=1e-10)
@@ -71,26 +73,51 @@ def test_draws_have_the_conditional_moments():
         np.testing.assert_array_equal(draws[0, i, ~missing[i]], X[i, ~missing[i]])
 
 
-@pytest.mark.parametrize("m", [0, 1, 5, 24, 25, 40])
-def test_invert(m):
-    """By elimination or, if there are many cells, by LAPACK."""
+@pytest.mark.parametrize("n", [6, 50])
+@pytest.mark.parametrize("m", [0, 1, 5, 33])
+def test_solve_and_invert(m, n):
+    """All matrices together or, if they are few or large, by LAPACK."""
     rng = np.random.default_rng(m)
-    roots = rng.normal(size=(6, m, m + 2))
-    matrices = roots @ roots.transpose(0, 2, 1)
-    inverses, log_dets = invert(matrices.transpose(1, 2, 0).copy())
-    np.testing.assert_allclose(inverses.transpose(2, 0, 1), np.linalg.inv(matrices), rtol=1e-6)
-    np.testing.assert_allclose(log_dets, np.linalg.slogdet(matrices)[1], atol=1e-8)
+    roots = rng.normal(size=(n, m, m + 2))
+    matrices, b = roots @ roots.transpose(0, 2, 1), rng.normal(size=(m, n))
+    A, expected = matrices.transpose(1, 2, 0).copy(), np.linalg.slogdet(matrices)[1]
+    inverses, log_dets = invert(A.copy())
+    np.testing.assert_allclose(inverses.transpose(2, 0, 1), np.linalg.inv(matrices), rtol=1e-5)
+    np.testing.assert_allclose(log_dets, expected, atol=1e-8)
+    solutions, log_dets = solve(A.copy(), b.copy())
+    np.testing.assert_allclose(np.einsum("pqi,qi->pi", A, solutions), b, atol=1e-7)
+    np.testing.assert_allclose(log_dets, expected, atol=1e-8)
 
 
 def test_blocks_hold_each_sample_once(monkeypatch):
     monkeypatch.setattr("skae._missing.mixture.BLOCK_NUMBERS", 40)
     _, missing = incomplete(50)
     found = []
-    for rows, columns in blocks(missing):
-        assert columns.shape == (len(rows), missing[rows[0]].sum())
-        assert np.take_along_axis(missing[rows], columns, axis=1).all()
-        found.extend(rows)
+    for block in blocks(missing):
+        columns = block.columns
+        assert columns.shape == (len(block.rows), missing[block.rows[0]].sum())
+        assert np.take_along_axis(missing[block.rows], columns, axis=1).all()
+        assert len(np.unique(block.patterns, axis=0)) == len(block.patterns)
+        found.extend(block.rows)
     assert sorted(found) == list(range(50))
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_patterns_that_repeat_are_inverted_once(monkeypatch, is_tied):
+    """So are those of components with the same covariance; results are those of single samples."""
+    from skae._missing import mixture as module
+
+    mixture = random_mixture(3)
+    if is_tied:
+        mixture = replace(mixture, covariances=mixture.covariances[[0, 0, 0]])
+    X, missing = incomplete(60)
+    missing = missing[np.arange(60) % 4]
+    X = np.where(missing, 0, np.nan_to_num(X))
+    expected = [mixture.conditional_means(X[[i]], missing[[i]])[0] for i in range(60)]
+    sizes, invert = [], module.invert
+    monkeypatch.setattr(module, "invert", lambda A: sizes.append(A.shape[2]) or invert(A))
+    np.testing.assert_allclose(mixture.conditional_means(X, missing), expected, atol=1e-10)
+    assert sum(sizes) == (4 if is_tied else 12)
 
 
 def test_complete_samples_give_mean_and_covariance():
