@@ -9,13 +9,14 @@ import joblib
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pandas as pd
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skae import AutoencoderOutlierDetector
 from skae._outliers.selection import benjamini_hochberg
+
+pl = pytest.importorskip("polars")
 
 QUICK = {"max_iter": 5, "hidden_layer_sizes": (16,), "random_state": 0}
 NAMES = ["width", "height", "depth", "colour_red", "colour_green", "colour_blue"]

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from plots import SMALL, autoencoder, classes, detector, frame, pca, pipeline, rows
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -16,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from skae import AutoencoderTransformer
 from skae.metrics import reconstruction_score
 from skae.plotting import CodeDisplay
+
+pl = pytest.importorskip("polars")
 
 
 def test_default_pca_is_fitted_to_the_same_samples():

@@ -16,7 +16,6 @@ from plots import (
     rows,
     variational,
 )
-import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -41,6 +40,8 @@ from skae.plotting._drawing import GAP_COLOR
     [(pca(), rows()), (autoencoder(), rows()), (pipeline(), frame()), (detector(), frame())],
     ids=["PCA", "autoencoder", "Pipeline", "detector"],
 )
+
+pl = pytest.importorskip("polars")
 def test_reconstructions_residuals_and_scores(estimator, X):
     display = ReconstructionDisplay.from_estimator(estimator, X)
     ((name, reconstruction),) = display.reconstructions.items()

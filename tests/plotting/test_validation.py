@@ -4,7 +4,6 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pandas as pd
 from plots import CALLS, NAMES, autoencoder, detector, frame, pca, pipeline, rows
-import polars as pl
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -23,6 +22,8 @@ from skae.plotting._validation import (
     named_reducers,
     select_samples,
 )
+
+pl = pytest.importorskip("polars")
 
 # ------------------------------------------------------------ estimators
 
