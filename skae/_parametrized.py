@@ -12,8 +12,8 @@ class Parametrized:
     """Mixin that gives a class scikit-learn's `get_params` and `set_params`.
 
     The parameters are the arguments of the constructor, each kept in the attribute of the same
-    name, as in a dataclass. `clone` and ``GridSearchCV`` then reach them, the latter by names such
-    as ``solver__beta_1``. Frozen dataclasses suit best: they compare by value and can be hashed.
+    name. `clone` and ``GridSearchCV`` then reach them, the latter by names such as
+    ``solver__beta_1``. Frozen dataclasses suit best: they compare by value and can be hashed.
     """
 
     _ranges: ClassVar[

@@ -31,10 +31,10 @@ PATH_PENALTY = 10.0  # in units of the mean variance divided by the number of sa
 def initialize_weights(network, parameters, rng):
     """Draw W with variance gain**2 / n_in and set b to zero.
 
-    The random numbers are the same in float32 and float64.
-    He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. With a linear path the last layers
-    of encoder and decoder are zero, so that the network starts as the path alone. Hidden biases
-    are then drawn between -1 and 1, so that units bend at different inputs.
+    He, Zhang, Ren & Sun, 2015, arXiv 1502.01852, equation 10. The random numbers are those of any
+    dtype. With a linear path the last layers of encoder and decoder are zero, so that the network
+    starts as the path alone, and hidden biases between -1 and 1, so that units bend at different
+    inputs.
     """
     parameters.flat[...] = 0
     n_layers, code = network.n_layers, network.n_encoder_layers
@@ -56,8 +56,7 @@ def initialize_weights(network, parameters, rng):
 def initialize_output(network, parameters, mean):
     """Start a network without a linear path near the mean: b = f**-1(mean), W / 5.
 
-    Large output weights add noise at first; unlearning it kills ReLU units. Weights of a fifth of
-    the size grow as they are needed.
+    Large output weights add noise at first; unlearning it kills ReLU units.
     """
     for decoder in range(len(network.decoder_sizes)):
         W, b = parameters.layers[network.layer_index(network.n_layers, decoder)]
@@ -78,14 +77,11 @@ def initialize_means(network, parameters, target):
 def initialize_path(model, X, weights, directions):
     """Start the linear path as PCA: code = x V / q, output = q code V'.
 
-    q is one number, the root mean square of PCA's codes, so that the layers read codes of size
-    one. If the code has another activation than the identity, each component is divided by its
-    own standard deviation instead, and P_1 is the linear regression of the samples on their
-    codes. If the output has another activation than the identity, its bias is the inverse of the
-    activation at the mean, and P_1 is multiplied by the one number that fits the samples best. For
-    an exponential output P_1 is the regression of logarithms first: see `_regress_logarithms`.
-
-    Return q, or 1 if the code is not linear.
+    q is the root mean square of PCA's codes, so that the layers read codes of size one. Return it,
+    or 1 if the code is not linear: then each component is divided by its own standard deviation,
+    and P_1 is the linear regression of the samples on their codes. If the output is not linear, its
+    bias is the inverse of the activation at the mean, and P_1 is multiplied by the one number that
+    fits the samples best. For an exponential output P_1 is the regression of logarithms first.
     """
     network, parameters = model.network, model.parameters
     dtype, n_components = parameters.flat.dtype, len(directions)
@@ -145,9 +141,8 @@ def regress_path(model, X, X_noisy, weights, n_samples):
     """Let the path denoise: replace P_0 by the ridge regression of the codes of X on X_noisy.
 
     `X_noisy` holds corrupted copies of X, of `n_samples` different samples. The intercept goes into
-    the bias of the code. The penalty is on the distance from P_0, so that few samples, of which the
-    covariance is badly known, change the path little: PATH_PENALTY / n_samples times the mean
-    variance of the features. With fewer than two rows for each feature the path stays as it is.
+    the bias of the code. The penalty is on the distance from P_0, so that few samples, whose
+    covariance is badly known, change it little. With fewer than two rows for each feature it stays.
     """
     n_rows, n_features = X.shape
     if n_rows < 2 * n_features:
@@ -193,7 +188,7 @@ def _missing_logarithm(logits, target, shares):
 def _best_gain(network, output, bias, target, shares):
     """Return the number g that minimises the mean loss of the output `g output + bias`.
 
-    It is computed in float64 whatever the dtype, as exponentials of float32 overflow early.
+    Exponentials of float32 overflow early: it is computed in float64.
     """
     output, target = output.astype(float), target.astype(float)
     errors, delta = np.empty_like(output), np.empty_like(output)
@@ -217,8 +212,7 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
     and one number; n is at most n_components. If a share of the variance is given, directions that
     are not needed to exceed it may be missing. The largest entry of each direction is positive.
     With ten times as many samples as features the directions are the eigenvectors of the
-    covariance, as in scikit-learn's PCA. The covariance is summed in two jobs, whatever the number
-    of threads. Sparse samples are centred implicitly, unless they fit into one dense block.
+    covariance, as in scikit-learn's PCA.
     """
     if fits_block(X):
         X = np.asarray(X)
@@ -264,8 +258,7 @@ def _finds_few(side, n_components, share):
 def _leading_eigenvectors(matrix, total, wanted):
     """Return eigenvalues in descending order and eigenvectors, as rows, of a spent matrix.
 
-    `total` is the trace of the matrix, `wanted` the number of eigenvectors and the share of the
-    trace: see `principal_directions`.
+    `total` is its trace, `wanted` the number of eigenvectors and the share of the trace.
     """
     n_components, share = wanted
     if total > 0 and _finds_few(len(matrix), *wanted):

@@ -13,7 +13,8 @@ own, the head, the logarithm of its variance. That layer follows those of the de
 `Parameters.layers`. The last of all has no inputs: its biases are logarithms of noise variances.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -86,8 +87,7 @@ class Network:
 
     `decoder_sizes` holds the number of columns of the code that each decoder reads, the whole code
     first; unless the network is nested there is one decoder. `n_noise_variances` of a variational
-    network are 1, one for each feature, or 0 if the loss has none; others have None. The fields
-    from `n_layers` on are derived.
+    network are 1, one for each feature, or 0 if the loss has none; others have None.
     """
 
     widths: tuple[int, ...]
@@ -97,33 +97,36 @@ class Network:
     loss: Loss
     nested: bool = False
     n_noise_variances: int | None = None
-    n_layers: int = field(init=False, repr=False)
-    n_components: int = field(init=False, repr=False)
-    decoder_sizes: tuple[int, ...] = field(init=False, repr=False)
-    shapes: tuple[tuple[int, int], ...] = field(init=False, repr=False)
-    path_shapes: tuple[tuple[int, int], ...] = field(init=False, repr=False)
 
-    def __post_init__(self):
-        n_features, n_components = self.widths[0], self.widths[self.n_encoder_layers]
-        sizes = sizes_of_decoders(n_components) if self.nested else (n_components,)
+    @cached_property
+    def n_layers(self):
+        return len(self.activations)
+
+    @cached_property
+    def n_components(self):
+        return self.widths[self.n_encoder_layers]
+
+    @cached_property
+    def decoder_sizes(self):
+        return sizes_of_decoders(self.n_components) if self.nested else (self.n_components,)
+
+    @cached_property
+    def shapes(self):
+        """Return the shape of each W in `Parameters.layers`."""
         pairs = tuple(zip(self.widths, self.widths[1:]))
         shapes = pairs[: self.n_encoder_layers]
         (_, first_width), *others = pairs[self.n_encoder_layers :]
-        for size in sizes:
+        for size in self.decoder_sizes:
             shapes += ((size, first_width), *others)
         if self.n_noise_variances is not None:
-            head = (self.widths[self.n_encoder_layers - 1], n_components)
+            head = (self.widths[self.n_encoder_layers - 1], self.n_components)
             shapes += (head, (0, self.n_noise_variances))
-        path_shapes = ((n_features, n_components), (n_components, n_features))
-        derived = {
-            "n_layers": len(self.activations),
-            "n_components": n_components,
-            "decoder_sizes": sizes,
-            "shapes": shapes,
-            "path_shapes": path_shapes if self.linear_path else (),
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
+        return shapes
+
+    @cached_property
+    def path_shapes(self):
+        shape = self.widths[0], self.n_components
+        return (shape, shape[::-1]) if self.linear_path else ()
 
     @property
     def is_variational(self):

@@ -22,9 +22,8 @@ class FitResult:
     """The result of training: the model, its history, and the samples that it was trained on.
 
     `optimizer` is the memory with which `partial_fit` or a warm start continues.
-    `explained_variance` is the variance of each column of the code. `rows` are all samples,
-    `trained_rows` those that were not held out.
-    `validation_pairs` are pairs of a training state and the samples to measure its errors on.
+    `explained_variance` is the variance of each column of the code. `trained_rows` are those of
+    `rows` that were not held out, `validation_pairs` those of a `Run`.
     """
 
     model: Model
@@ -103,7 +102,7 @@ def end_pass(run):
 def preview(run, state):
     """Return the FitResult as if the run ended with the present parameters of a state.
 
-    Fewer samples determine the order of the code, which would otherwise take longer than an epoch.
+    Fewer samples determine the order of the code, which else takes longer than an epoch.
     """
     parameters = state.restored((state.averaged or state.parameters).copy())
     model = replace(state.model, parameters=parameters)

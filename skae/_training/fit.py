@@ -41,10 +41,9 @@ from skae._training.validation import (
 def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     """Train until early stopping or `max_iter`; return the FitResult.
 
-    Training resumes from a `previous` fit, if given. Early stopping uses `X_val` as validation
-    set, if given: an array, or TrainingRows if cells are missing. If a share of the variance is
-    asked for, models of several sizes are trained and the smallest that explains it is returned.
-    `tasks` report to callbacks, which may stop the training.
+    Training resumes from a `previous` fit, if given. `X_val` is an array, or TrainingRows if cells
+    are missing. If a share of the variance is asked for, models of several sizes are trained and
+    the smallest that explains it is returned.
     """
     run = _start(trainer, rows, previous, X_val)
     searches = _searches_components(run, X_val)

@@ -22,8 +22,8 @@ class History:
     """The losses of all epochs, and the epoch that is kept.
 
     `n_iter` counts the epochs of this call of fit, `n_before` those before its last restart. The
-    loss curves include epochs before a warm start. `gain` is what training gained over PCA on
-    held-out samples. `record` says how the epoch was selected and why training ended: see `report`.
+    loss curves include epochs before a warm start. `record` says how the epoch was selected and why
+    training ended: see `report`.
     """
 
     loss_curve: list = field(default_factory=list)
@@ -187,7 +187,6 @@ def announce(run, text):
 
 
 def warn_diverged(run):
-    """Warn that training has diverged."""
     run.history.record["ending"] = "diverged"
     rate = run.options.solver.learning_rate_init
     run.trainer.warn(
@@ -200,9 +199,8 @@ def run_epochs(run, pairs, n_epochs, monitor):
     """Train states, epoch by epoch in turn, for n_epochs or until `monitor` returns a reason.
 
     `pairs` are pairs of a state and its training samples. `monitor(loss, epoch)` is called after
-    each epoch with their mean loss; it also keeps the best parameters. Raise DivergedError as
-    `epochs` does. Return the reason for the end: that of `monitor`, one of `ending`, or the name of
-    the parameter that limits training.
+    each epoch with their mean loss; it also keeps the best parameters. Return the reason for the
+    end: that of `monitor`, one of `ending`, or the name of the parameter that limits training.
     """
     phase, n_done, reason = run.phase, 0, None
     phase.begin_epoch()
