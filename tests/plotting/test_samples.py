@@ -32,6 +32,8 @@ from skae.plotting import (
 )
 from skae.plotting._drawing import GAP_COLOR
 
+pl = pytest.importorskip("polars")
+
 # ------------------------------------------------------------ ReconstructionDisplay
 
 
@@ -40,8 +42,6 @@ from skae.plotting._drawing import GAP_COLOR
     [(pca(), rows()), (autoencoder(), rows()), (pipeline(), frame()), (detector(), frame())],
     ids=["PCA", "autoencoder", "Pipeline", "detector"],
 )
-
-pl = pytest.importorskip("polars")
 def test_reconstructions_residuals_and_scores(estimator, X):
     display = ReconstructionDisplay.from_estimator(estimator, X)
     ((name, reconstruction),) = display.reconstructions.items()
