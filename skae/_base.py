@@ -154,6 +154,7 @@ class _BaseAutoencoder(
                 tasks = self._tasks(context, given, (X, X_clean, weights), rows)
                 result = fit(trainer, rows, samples[2], previous, tasks)
                 attributes = self._fitted_attributes(result, X, weights, trainer, tasks)
+                attributes |= self._filling_attributes(result)
                 self._keep(attributes | self._sampling_attributes(result))
                 self._stream = None
             is_auto = self.activation == "auto"
@@ -188,6 +189,8 @@ class _BaseAutoencoder(
                 result = partial_fit(trainer, rows, previous, change)
                 keep = self._fitted_attributes if anew else self._updated_attributes
                 attributes = keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()}
+                if anew:
+                    attributes |= self._filling_attributes(result)
                 self._keep(attributes | self._updated_sampling_attributes(result))
         return self
 

@@ -6,11 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from skae._missing.gaps import Filled, Gaussian, fit_gaussian, gaussian_of_model, missing_cells
+from skae._missing.gaps import (
+    Filled,
+    Gaussian,
+    fit_gaussian,
+    gaussian_of_factors,
+    measure_factors,
+    missing_cells,
+)
 from skae._network import inference
 from skae._network.network import loss_of
 from skae._training.batches import all_rows, grouped_rows, prepared_rows, with_missing
+from skae._sparse import is_sparse
 from skae._training.stream import MAX_SHIFT, MIN_COMPARED_ROWS
+
+MAX_DRAWN_ROWS = 1000
 
 
 def has_moved(X, missing, weights, gaussian):
@@ -30,11 +40,12 @@ def has_moved(X, missing, weights, gaussian):
 class FillsGaps:
     """Mixin that fills missing cells by their mean given the observed cells of the sample.
 
-    The Gaussian behind it is fitted to the training samples if these are incomplete, and is that of
-    the model's PCA otherwise.
+    The Gaussian behind it is fitted to the training samples, by expectation maximisation if these
+    are incomplete.
     """
 
     gaussian_: dict[str, Any] | None
+    _factors: dict[str, Any] | None = None
 
     def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, grouped unless `splits` is None and none is held out."""
@@ -82,11 +93,35 @@ class FillsGaps:
 
     @property
     def _gaussian(self):
-        """Return the Gaussian that fills missing cells: fitted to incomplete samples, or PCA's."""
+        """Return the Gaussian that fills missing cells."""
         if getattr(self, "gaussian_", None) is not None:
             return Gaussian(**self.gaussian_)
-        error = self.reconstruction_err_ / float(np.square(self.scale_).mean())
-        return gaussian_of_model(self._model, self.explained_variance_ratio_, error)
+        return gaussian_of_factors(**self._factors or self._drawn_factors())
+
+    def _drawn_factors(self):
+        """Return the factors of samples drawn from the model, for files of earlier versions.
+
+        If it cannot draw, the features are independent.
+        """
+        try:
+            X = self._draw(MAX_DRAWN_ROWS, np.random.default_rng(0))
+        except AttributeError:
+            mean, n_features = self.mean_.astype(np.float64), self.n_features_in_
+            scale = np.broadcast_to(self.scale_, (n_features,)).astype(np.float64)
+            return {
+                "mean": mean,
+                "scale": scale,
+                "factors": np.zeros((n_features, 0)),
+                "rest": np.ones(n_features),
+            }
+        return measure_factors(X, np.ones(len(X)))
+
+    def _filling_attributes(self, result):
+        """Return what fills cells of new samples, as private attributes: no samples are kept."""
+        if self.gaussian_ is not None or is_sparse(result.rows.X):
+            return {"_factors": None}
+        X, _, weights = result.rows.arrays()
+        return {"_factors": measure_factors(X, weights)}
 
     def _fill(self, X, missing, gaussian=None):
         """Return samples with missing cells filled, within the range of the loss."""

@@ -6,7 +6,14 @@ from functools import cached_property
 import numpy as np
 
 from skae._missing.imputation import standardisation
-from skae._missing.mixture import Mixture, blocks, cells_of, fit_mixture, standard_normal
+from skae._missing.mixture import (
+    MIN_VARIANCE,
+    Mixture,
+    blocks,
+    cells_of,
+    fit_mixture,
+    standard_normal,
+)
 from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 
@@ -14,6 +21,8 @@ MIN_EM_ROWS, MAX_EM_ROWS, MAX_EM_OPERATIONS = 300, 3000, 10**9  # in one step of
 SHRINKAGE = 0.3  # prior samples for each feature
 BLOCK_ROWS = 4096
 MIN_RELATIVE_VARIANCE = 1e-4
+MAX_FACTORS = 64
+MAX_DEVIATIONS = 5  # of a filled value from the mean, if the range of the samples is unknown
 
 
 def missing_cells(X):
@@ -43,10 +52,14 @@ class Filled:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """The distribution of samples by their mean and covariance, in their own units, in float64."""
+    """The distribution of samples by their mean and covariance, in their own units, in float64.
+
+    `limits` are the lowest and highest values of the samples, between which cells are filled.
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
+    limits: np.ndarray | None = None
 
     asdict = asdict
 
@@ -64,15 +77,18 @@ class Gaussian:
         return Mixture(np.ones(1), np.zeros((1, len(self.mean))), correlations[None])
 
     def fill(self, X, missing, bounds=(-np.inf, np.inf)):
-        """Return samples with their missing cells filled, within bounds, in the dtype of X."""
-        filled = X.copy()
+        """Return samples with missing cells filled, within bounds and limits, in the dtype of X."""
+        filled, limits = X.copy(), self.limits
+        if limits is None:
+            limits = self.mean + MAX_DEVIATIONS * np.outer([-1, 1], self.scale)
         incomplete = np.flatnonzero(missing.any(axis=1))
         for start in range(0, len(incomplete), BLOCK_ROWS):
             rows = incomplete[start : start + BLOCK_ROWS]
             gaps, block = missing[rows], X[rows]
             Z = np.where(gaps, 0, (block - self.mean) / self.scale)
             values = self.mixture.conditional_means(Z, gaps) * self.scale + self.mean
-            np.copyto(block, np.clip(values, *bounds), where=gaps, casting="same_kind")
+            values = np.clip(np.clip(values, *limits), *bounds)
+            np.copyto(block, values, where=gaps, casting="same_kind")
             filled[rows] = block
         return filled
 
@@ -106,6 +122,7 @@ def fit_gaussian(X, missing, weights):
     present = np.flatnonzero(weights)
     chosen = present[evenly_spaced(len(present), count_em_rows(X.shape[1]))]
     X, missing, weights = X[chosen].astype(np.float64), missing[chosen], weights[chosen]
+    limits = limits_of(X)
     X = np.where(missing, 0, X)
     mean, scale = standardisation(X, missing, weights)
     Z = np.where(missing, 0, (X - mean) / scale)
@@ -113,26 +130,48 @@ def fit_gaussian(X, missing, weights):
     start = standard_normal(n_features)
     mixture = fit_mixture(Z, missing, weights, start, max(SHRINKAGE * n_features, 1.0))
     covariance = mixture.covariances[0] * np.outer(scale, scale)
-    return Gaussian(mean + scale * mixture.means[0], covariance)
+    return Gaussian(mean + scale * mixture.means[0], covariance, limits)
 
 
-def gaussian_of_model(model, explained, error):
-    """Return the Gaussian of a model that was fitted to complete samples.
+def limits_of(X):
+    """Return the lowest and the highest value of each feature, 0 for features without any."""
+    return np.nan_to_num(np.stack([np.fmin.reduce(X), np.fmax.reduce(X)]))
 
-    It is that of probabilistic PCA (Tipping & Bishop, 1999, J. Royal Statistical Society B 61): the
-    linear path gives the directions, `explained` the share of the variance along each of them, and
-    the mean squared error of the reconstruction the variance across. Without a linear path the
-    features are independent.
+
+def measure_factors(X, weights):
+    """Return what determines the Gaussian of complete samples, as a dict: see `gaussian_of_factors`.
+
+    The same samples count as in `fit_gaussian`, with the same shrinkage. Of the principal
+    components 64 are kept, less the mean variance of the others, as in probabilistic PCA (Tipping &
+    Bishop, 1999, J. Royal Statistical Society B 61); each feature keeps its variance.
     """
-    scaling = model.scaling
-    mean, n_features = scaling.mean.astype(np.float64), len(scaling.mean)
-    scale = np.broadcast_to(scaling.scale, (n_features,)).astype(np.float64)
-    covariance = np.eye(n_features)
-    if model.network.linear_path and explained is not None:
-        directions = np.asarray(model.parameters.path[1], np.float64)
-        lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-        directions = directions / np.where(lengths > 0, lengths, 1)
-        shares = np.clip(explained[: len(directions)], 0, None)
-        along = (directions.T * shares) @ directions * n_features
-        covariance = along + max(error, MIN_RELATIVE_VARIANCE) * np.eye(n_features)
-    return Gaussian(mean, covariance * np.outer(scale, scale))
+    present = np.flatnonzero(weights)
+    n_features = X.shape[1]
+    chosen = present[evenly_spaced(len(present), count_em_rows(n_features))]
+    X, weights = X[chosen].astype(np.float64), weights[chosen]
+    mean, scale = standardisation(X, np.zeros(X.shape, bool), weights)
+    Z = (X - mean) / scale
+    total, prior_count = weights.sum(), max(SHRINKAGE * n_features, 1.0)
+    Z *= np.sqrt(weights / (total + prior_count))[:, None]
+    features = np.square(Z).sum(axis=0)
+    is_wide = len(Z) < n_features
+    variances, axes = np.linalg.eigh(Z @ Z.T if is_wide else Z.T @ Z)
+    variances, axes = variances[: -MAX_FACTORS - 1 : -1], axes[:, : -MAX_FACTORS - 1 : -1]
+    if is_wide:
+        axes = Z.T @ (axes / np.sqrt(np.maximum(variances, 1e-300)))
+    n_others = max(n_features - len(variances), 1)
+    others = max(features.sum() - variances.sum(), 0) / n_others
+    factors = axes * np.sqrt(np.maximum(variances - others, 0))
+    rest = features - np.square(factors).sum(axis=1) + prior_count / (total + prior_count)
+    limits = limits_of(X)
+    return {"mean": mean, "scale": scale, "factors": factors, "rest": rest, "limits": limits}
+
+
+def gaussian_of_factors(mean, scale, factors, rest, limits=None):
+    """Return the Gaussian with factors F and variances r, the `rest`, of standardised samples.
+
+    Its covariance is F F' + diag(r).
+    """
+    covariance = factors @ factors.T
+    covariance[np.diag_indices(len(mean))] += np.maximum(rest, MIN_VARIANCE)
+    return Gaussian(mean, covariance * np.outer(scale, scale), limits)
