@@ -13,9 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._outliers.calibration import FALSE_ALARM_RATE
-from skae._outliers.explanation import Region, explain, read_features, shares_of_blame
+from skae._missing.gaps import Filled
+from skae._outliers.explanation import (
+    Region,
+    explain,
+    read_features,
+    shares_of_blame,
+    with_categories,
+)
 from skae._outliers.robust import weighted_quantile
-from skae._outliers.scoring import expected_scores
+from skae._outliers.scoring import expected_contributions, expected_scores, likely_completion
 from skae._outliers.selection import (
     benjamini_hochberg,
     check_ratio,
@@ -253,8 +260,9 @@ class OutlierReports:
         contributions : ndarray or data frame of shape (n_samples, n_features)
             Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
             are the features that make it an outlier. Each is minus a square, plus a constant that
-            is the same for all features of the sample. A data frame if `inverse_transform` returns
-            one, or if X is one, of pandas or polars, and no container is configured.
+            is the same for all features of the sample; NaN for a missing cell. A data frame if
+            `inverse_transform` returns one, or if X is one, of pandas or polars, and no container
+            is configured.
 
         Raises
         ------
@@ -264,9 +272,7 @@ class OutlierReports:
             If X is invalid.
         """
         filled = self._validate_filled(X, ensure_min_samples=0)
-        contributions = self._scorer.score_features(filled.X)
-        if filled.missing is not None:
-            contributions[filled.missing] = np.nan
+        contributions = self._contributions(filled)[0]
         return features_in_container(self, contributions, X, like_X=True)
 
     def explain(
@@ -308,7 +314,7 @@ class OutlierReports:
             - "feature": its name;
             - "value" and "expected": its value, and the expected one. Of a one-hot group these are
               category names, without the name of the group; of another group tuples of floats. The
-              value of a missing cell is NaN;
+              value of a missing cell is NaN; such features have the share 0 and come last;
             - "share": its share of the blame, in [0, 1]. If no feature of a sample is to blame, all
               shares are zero.
 
@@ -343,13 +349,18 @@ class OutlierReports:
         """
         filled = self._validate_filled(X, ensure_min_samples=0)
         names, is_empty = column_names(self, X), not len(filled.X)
-        samples = self.mean_[None] if is_empty else filled.X  # a row for the dtypes of the table
+        if is_empty:  # a row for the dtypes of the table
+            filled = Filled(self.mean_[None])
         if not isinstance(n_features, Integral) or isinstance(n_features, bool) or n_features < 1:
             raise ValueError(f"n_features must be a positive int, got {n_features!r}.")
         features = read_features(names, groups)
         calibration, scorer = self._calibration, self._scorer
         typical = weighted_quantile(calibration.scores, calibration.weights, 0.5)
-        shares = shares_of_blame(scorer.score_features(samples), typical, features)
+        contributions, samples = self._contributions(filled)
+        shares = shares_of_blame(contributions, typical, features)
+        if filled.missing is not None:
+            is_discrete = self._has_values_zero_and_one()
+            samples = with_categories(samples, filled.missing, features, is_discrete)
         region = Region.of(self._model)
         columns = explain(scorer.score_samples, samples, shares, features, n_features, region)
         if filled.missing is not None:
@@ -369,6 +380,19 @@ class OutlierReports:
         """Return samples, which may be none, as Filled, and their scores."""
         filled = self._validate_filled(X, ensure_min_samples=0)
         return filled, expected_scores(self._scorer, filled.X, filled.missing)
+
+    def _contributions(self, filled):
+        """Return the contributions of the cells to the scores, and the samples that are scored."""
+        scorer, X, missing = self._scorer, filled.X, filled.missing
+        if missing is None:
+            return scorer.score_features(X), X
+        X = likely_completion(scorer, X, missing)
+        return expected_contributions(scorer, X, missing), X
+
+    def _has_values_zero_and_one(self):
+        """Return which columns took no values but zero and one in training, as far as is known."""
+        kinds = (self._column_values or {"values": [None] * self.n_features_in_})["values"]
+        return np.array([isinstance(k, np.ndarray) and np.isin(k, (0, 1)).all() for k in kinds])
 
     def _warn_of_shift(self, X, filled, is_flagged=None):
         """Warn if the samples as a whole differ from the training samples.

@@ -84,19 +84,25 @@ def shares_of_blame(contributions, typical, features):
 
     A feature lacks what its contributions are below those of a typical sample, whose score
     `typical` is divided equally among the columns; nothing if they are above. The shares of a
-    sample sum to one, or are all zero if it lacks nothing.
+    sample sum to one, or are all zero if it lacks nothing. Contributions that are NaN, of missing
+    cells, lack nothing, and a feature without any other has the share NaN.
     """
-    lacking = typical / contributions.shape[1] - contributions
+    observed = ~np.isnan(contributions)
+    n_observed = np.maximum(observed.sum(axis=1, keepdims=True), 1)
+    lacking = np.where(observed, typical / n_observed - contributions, 0)
     sums = np.stack([lacking[:, feature.columns].sum(axis=1) for feature in features], axis=1)
     blame = np.maximum(sums, 0)
     total = blame.sum(axis=1, keepdims=True)
-    return np.divide(blame, total, out=np.zeros_like(blame), where=total > 0)
+    shares = np.divide(blame, total, out=np.zeros_like(blame), where=total > 0)
+    known = np.stack([observed[:, feature.columns].any(axis=1) for feature in features], axis=1)
+    return np.where(known, shares, np.nan)
 
 
 def explain(score_samples, X, shares, features, n_leading, region):
     """Return a table of the features with the largest shares, as {name of a column: list}.
 
-    `shares` has a row for each sample and a column for each feature.
+    `shares` has a row for each sample and a column for each feature. Those that are NaN come last
+    and are returned as zero.
     """
     leading = np.argsort(-shares, axis=1, kind="stable")[:, :n_leading]
     values, expected = np.empty(leading.shape, object), np.empty(leading.shape, object)
@@ -119,8 +125,25 @@ def explain(score_samples, X, shares, features, n_leading, region):
         "feature": [features[number].name for number in leading.ravel()],
         "value": values.ravel().tolist(),
         "expected": expected.ravel().tolist(),
-        "share": np.take_along_axis(shares, leading, axis=1).ravel().tolist(),
+        "share": np.nan_to_num(np.take_along_axis(shares, leading, axis=1)).ravel().tolist(),
     }
+
+
+def with_categories(X, missing, features, is_discrete):
+    """Return samples with the filled cells of one-hot features at their most probable category.
+
+    `is_discrete` tells which columns hold zero and one alone.
+    """
+    result = X.copy()
+    for feature in features:
+        columns = feature.columns
+        rows = np.flatnonzero(missing[:, columns].any(axis=1))
+        if len(columns) > 1 and len(rows) and is_discrete[columns].all():
+            free = np.where(missing[rows][:, columns], X[rows][:, columns], -np.inf)
+            is_open = (np.where(missing[rows], 0, X[rows])[:, columns] == 0).all(axis=1)
+            best = np.eye(len(columns))[free.argmax(axis=1)] * is_open[:, None]
+            result[rows[:, None], columns] = np.where(missing[rows][:, columns], best, X[rows][:, columns])
+    return result
 
 
 def is_one_hot(X, feature):

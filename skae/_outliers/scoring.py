@@ -8,6 +8,7 @@ import numpy as np
 from skae._network import inference
 from skae._network.inference import Model
 from skae._network.scaling import rounding_errors
+from skae._outliers.completion import steps_to_components
 from skae._outliers.density import MAX_SAMPLES, Density, fit_basis, fit_density
 from skae._outliers.robust import Ellipsoid
 
@@ -82,15 +83,54 @@ def blocks(X, n_samples=None):
         yield slice(start, start + n_rows)
 
 
+def likely_completion(scorer, X, missing):
+    """Return samples with their missing cells, which are filled, at more likely values, if any are.
+
+    Without a density they stay as they are.
+    """
+    rows = np.zeros(0, int) if scorer.density is None else np.flatnonzero(missing.any(axis=1))
+    result, box = X.copy(), scorer.model.box
+    for block in blocks(X, len(rows)):
+        part = rows[block]
+        gaps, moved = missing[part], X[part]
+        steps = steps_to_components(scorer.density, scorer.straighten(moved), gaps)
+        Z = scorer.standardize(moved) + steps
+        Z = Z if box is None else np.clip(Z, *box[:2])
+        scaling = scorer.model.scaling
+        np.copyto(moved, Z * scaling.scale + scaling.mean, where=gaps, casting="same_kind")
+        better = scorer.score_samples(moved) > scorer.score_samples(X[part])
+        result[part[better]] = moved[better]
+    return result
+
+
+def expected_contributions(scorer, X, missing):
+    """Return what each observed cell adds to the expected score of its sample, NaN for others.
+
+    X has missing cells filled. What these would add is divided equally among the observed cells.
+    Filled cells are more likely than drawn ones: by half the expected squared Mahalanobis distance
+    of the latter, which is their number. Without a density observed squares are averaged.
+    """
+    contributions = scorer.score_features(X)
+    n_missing = missing.sum(axis=1, keepdims=True)
+    n_observed = np.maximum(X.shape[1] - n_missing, 1)
+    if scorer.density is None:
+        contributions *= X.shape[1] / n_observed
+    else:
+        hidden = np.where(missing, contributions, 0).sum(axis=1, keepdims=True)
+        contributions += (hidden - 0.5 * n_missing) / n_observed
+    contributions[missing] = np.nan
+    return contributions
+
+
 def expected_scores(scorer, X, missing):
     """Return the expected score of each sample, if its missing cells are drawn; X has them filled.
 
-    Filled cells are more likely than drawn ones by half the expected squared Mahalanobis distance
-    of the latter, which is their number. Without a density the observed cells are averaged.
+    See `expected_contributions`. Of a sample without any value all cells count.
     """
     if missing is None:
         return scorer.score_samples(X)
     if scorer.density is not None:
+        X = likely_completion(scorer, X, missing)
         return scorer.score_samples(X) - 0.5 * missing.sum(axis=1)
     squares = -X.shape[1] * scorer.score_features(X)
     observed = ~missing | missing.all(axis=1)[:, None]

@@ -495,13 +495,13 @@ class FeatureScoreDisplay(OnAxes):
         features = read_features(check_feature_names(feature_names, len(is_known)), groups)
         features = [feature for feature in features if is_known[feature.columns].any()]
         values, typical = as_samples(x, "x", takes_nan=True), _typical_score(estimator)
-        n_columns = np.array([len(feature.columns) for feature in features])
+        n_columns = np.array([is_known[feature.columns].sum() for feature in features])
         display = cls(
             np.array([np.nansum(contributions[feature.columns]) for feature in features]),
             [str(feature.name) for feature in features],
             values=[describe(values, each, is_one_hot(values, each))[0] for each in features],
             offset=estimator.offset_,
-            typical=typical / len(contributions) * n_columns,
+            typical=typical / max(is_known.sum(), 1) * n_columns,
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)
 
