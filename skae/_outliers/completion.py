@@ -59,3 +59,19 @@ def _best_steps(components, density, axes, rows, columns):
         step = np.linalg.solve(factors[better].swapaxes(1, 2), whitened[better])
         result[better] = -step[..., 0]
     return result
+
+
+def expected_squares(density):
+    """Return what each column adds to the squared Mahalanobis distance of samples on average.
+
+    That is 1, but less where samples vary less than components, as within categories.
+    """
+    axes = np.eye(len(density.basis)) if density.axes is None else density.axes
+    mixtures = [m for m in density.mixtures if isinstance(m, Mixture)]
+    result = np.zeros(len(axes))
+    for mixture in mixtures:
+        scatters = mixture.squares - mixture.sums[:, :, None] * mixture.means[:, None]
+        precisions = mixture.roots @ mixture.roots.swapaxes(1, 2)
+        products = (scatters @ precisions).sum(axis=0) / mixture.counts.sum()
+        result += np.einsum("ik,kl,il->i", axes, products, axes)
+    return result / len(mixtures) + 1 - np.square(axes).sum(axis=1)

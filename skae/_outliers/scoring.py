@@ -8,11 +8,12 @@ import numpy as np
 from skae._network import inference
 from skae._network.inference import Model
 from skae._network.scaling import rounding_errors
-from skae._outliers.completion import steps_to_components
+from skae._outliers.completion import expected_squares, steps_to_components
 from skae._outliers.density import MAX_SAMPLES, Density, fit_basis, fit_density
 from skae._outliers.robust import Ellipsoid
 
 MAX_BLOCK_ROWS, BLOCK_NUMBERS = 4096, 2**18  # samples and float64 numbers of a block
+N_COMPLETION_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,29 @@ def blocks(X, n_samples=None):
 def likely_completion(scorer, X, missing):
     """Return samples with their missing cells, which are filled, at more likely values, if any are.
 
-    Without a density they stay as they are.
+    Without a density they stay as they are. A second step follows what the first one changed in the
+    reconstruction.
     """
     rows = np.zeros(0, int) if scorer.density is None else np.flatnonzero(missing.any(axis=1))
-    result, box = X.copy(), scorer.model.box
+    result = X.copy()
     for block in blocks(X, len(rows)):
-        part = rows[block]
-        gaps, moved = missing[part], X[part]
-        steps = steps_to_components(scorer.density, scorer.straighten(moved), gaps)
-        Z = scorer.standardize(moved) + steps
-        Z = Z if box is None else np.clip(Z, *box[:2])
-        scaling = scorer.model.scaling
-        np.copyto(moved, Z * scaling.scale + scaling.mean, where=gaps, casting="same_kind")
-        better = scorer.score_samples(moved) > scorer.score_samples(X[part])
-        result[part[better]] = moved[better]
+        best = X[rows[block]]
+        for _ in range(N_COMPLETION_STEPS):
+            moved = _moved(scorer, best, missing[rows[block]])
+            better = scorer.score_samples(moved) > scorer.score_samples(best)
+            best[better] = moved[better]
+        result[rows[block]] = best
+    return result
+
+
+def _moved(scorer, X, missing):
+    """Return samples with missing cells at the mean of a component, within the training range."""
+    box, scaling = scorer.model.box, scorer.model.scaling
+    T = scorer.straighten(X)
+    Z = scorer.standardize(X) + steps_to_components(scorer.density, T, missing)
+    Z = Z if box is None else np.clip(Z, *box[:2])
+    result = X.copy()
+    np.copyto(result, Z * scaling.scale + scaling.mean, where=missing, casting="same_kind")
     return result
 
 
@@ -107,8 +117,8 @@ def expected_contributions(scorer, X, missing):
     """Return what each observed cell adds to the expected score of its sample, NaN for others.
 
     X has missing cells filled. What these would add is divided equally among the observed cells.
-    Filled cells are more likely than drawn ones: by half the expected squared Mahalanobis distance
-    of the latter, which is their number. Without a density observed squares are averaged.
+    Filled cells are more likely than drawn ones, by half the expected squared Mahalanobis distance
+    of the latter. Without a density observed squares are averaged.
     """
     contributions = scorer.score_features(X)
     n_missing = missing.sum(axis=1, keepdims=True)
@@ -117,7 +127,8 @@ def expected_contributions(scorer, X, missing):
         contributions *= X.shape[1] / n_observed
     else:
         hidden = np.where(missing, contributions, 0).sum(axis=1, keepdims=True)
-        contributions += (hidden - 0.5 * n_missing) / n_observed
+        hidden -= 0.5 * (missing @ expected_squares(scorer.density))[:, None]
+        contributions += hidden / n_observed
     contributions[missing] = np.nan
     return contributions
 
@@ -131,7 +142,7 @@ def expected_scores(scorer, X, missing):
         return scorer.score_samples(X)
     if scorer.density is not None:
         X = likely_completion(scorer, X, missing)
-        return scorer.score_samples(X) - 0.5 * missing.sum(axis=1)
+        return scorer.score_samples(X) - 0.5 * missing @ expected_squares(scorer.density)
     squares = -X.shape[1] * scorer.score_features(X)
     observed = ~missing | missing.all(axis=1)[:, None]
     return -np.average(squares, axis=1, weights=observed)
