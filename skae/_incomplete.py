@@ -16,8 +16,8 @@ from skae._missing.gaps import (
 )
 from skae._network import inference
 from skae._network.network import loss_of
-from skae._training.batches import all_rows, grouped_rows, prepared_rows, with_missing
 from skae._sparse import is_sparse
+from skae._training.batches import all_rows, grouped_rows, prepared_rows, with_missing
 from skae._training.stream import MAX_SHIFT, MIN_COMPARED_ROWS
 
 MAX_DRAWN_ROWS = 1000

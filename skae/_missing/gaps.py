@@ -139,7 +139,7 @@ def limits_of(X):
 
 
 def measure_factors(X, weights):
-    """Return what determines the Gaussian of complete samples, as a dict: see `gaussian_of_factors`.
+    """Return the arguments of `gaussian_of_factors` for complete samples, as a dict.
 
     The same samples count as in `fit_gaussian`, with the same shrinkage. Of the principal
     components 64 are kept, less the mean variance of the others, as in probabilistic PCA (Tipping &

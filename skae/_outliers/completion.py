@@ -64,7 +64,8 @@ def _best_steps(components, density, axes, rows, columns):
 def expected_squares(density):
     """Return what each column adds to the squared Mahalanobis distance of samples on average.
 
-    That is 1, but less where samples vary less than components, as within categories.
+    That is less than 1 where samples vary less than the density, as within categories, or where
+    variances were shrunk.
     """
     axes = np.eye(len(density.basis)) if density.axes is None else density.axes
     mixtures = [m for m in density.mixtures if isinstance(m, Mixture)]
@@ -73,5 +74,14 @@ def expected_squares(density):
         scatters = mixture.squares - mixture.sums[:, :, None] * mixture.means[:, None]
         precisions = mixture.roots @ mixture.roots.swapaxes(1, 2)
         products = (scatters @ precisions).sum(axis=0) / mixture.counts.sum()
-        result += np.einsum("ik,kl,il->i", axes, products, axes)
-    return result / len(mixtures) + 1 - np.square(axes).sum(axis=1)
+        result += np.einsum("ik,kl,il->i", axes, products, axes) / len(mixtures)
+    if density.axes is None:
+        return result
+    # The variance across the axes without the shrinkage of `shrink_rest`.
+    level, n_axes = mixtures[min(1, len(mixtures) - 1)], axes.shape[1]
+    total = level.counts.sum()
+    shrinkage = (n_axes + 1) / (total + n_axes + 1)
+    along = np.trace(level.squares.sum(axis=0)) / total / n_axes
+    rest = 1 - (shrinkage + 1e-3) * along / density.rest_variance
+    rest = np.clip(rest / (1 - shrinkage), 0, 1)
+    return result + rest * (1 - np.square(axes).sum(axis=1))

@@ -129,20 +129,20 @@ def explain(score_samples, X, shares, features, n_leading, region):
     }
 
 
-def with_categories(X, missing, features, is_discrete):
-    """Return samples with the filled cells of one-hot features at their most probable category.
+def with_categories(X, missing, features, is_binary):
+    """Return samples whose one-hot features with filled cells have their most probable category.
 
-    `is_discrete` tells which columns hold zero and one alone.
+    `is_binary` tells which columns hold zeros and ones alone.
     """
     result = X.copy()
     for feature in features:
         columns = feature.columns
         rows = np.flatnonzero(missing[:, columns].any(axis=1))
-        if len(columns) > 1 and len(rows) and is_discrete[columns].all():
-            free = np.where(missing[rows][:, columns], X[rows][:, columns], -np.inf)
-            is_open = (np.where(missing[rows], 0, X[rows])[:, columns] == 0).all(axis=1)
-            best = np.eye(len(columns))[free.argmax(axis=1)] * is_open[:, None]
-            result[rows[:, None], columns] = np.where(missing[rows][:, columns], best, X[rows][:, columns])
+        if len(columns) > 1 and len(rows) and is_binary[columns].all():
+            filled, gaps = X[np.ix_(rows, columns)], missing[np.ix_(rows, columns)]
+            likely = np.where(gaps & ~(filled * ~gaps).any(axis=1)[:, None], filled, -np.inf)
+            best = np.eye(len(columns))[likely.argmax(axis=1)] * np.isfinite(likely)
+            result[np.ix_(rows, columns)] = np.where(gaps, best, filled)
     return result
 
 

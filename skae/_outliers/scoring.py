@@ -13,7 +13,7 @@ from skae._outliers.density import MAX_SAMPLES, Density, fit_basis, fit_density
 from skae._outliers.robust import Ellipsoid
 
 MAX_BLOCK_ROWS, BLOCK_NUMBERS = 4096, 2**18  # samples and float64 numbers of a block
-N_COMPLETION_STEPS = 2
+N_COMPLETION_STEPS = 2, 10  # with and without a density
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,12 @@ def blocks(X, n_samples=None):
 def likely_completion(scorer, X, missing):
     """Return samples with their missing cells, which are filled, at more likely values, if any are.
 
-    Without a density they stay as they are. A second step follows what the first one changed in the
-    reconstruction.
+    Each step follows what the one before changed in the reconstruction.
     """
-    rows = np.zeros(0, int) if scorer.density is None else np.flatnonzero(missing.any(axis=1))
-    result = X.copy()
+    rows, result = np.flatnonzero(missing.any(axis=1)), X.copy()
     for block in blocks(X, len(rows)):
         best = X[rows[block]]
-        for _ in range(N_COMPLETION_STEPS):
+        for _ in range(N_COMPLETION_STEPS[scorer.density is None]):
             moved = _moved(scorer, best, missing[rows[block]])
             better = scorer.score_samples(moved) > scorer.score_samples(best)
             best[better] = moved[better]
@@ -103,10 +101,16 @@ def likely_completion(scorer, X, missing):
 
 
 def _moved(scorer, X, missing):
-    """Return samples with missing cells at the mean of a component, within the training range."""
+    """Return samples with missing cells at the mean of a component, within the training range.
+
+    Without a density they are at the reconstruction.
+    """
     box, scaling = scorer.model.box, scorer.model.scaling
-    T = scorer.straighten(X)
-    Z = scorer.standardize(X) + steps_to_components(scorer.density, T, missing)
+    Z = scorer.standardize(X)
+    if scorer.density is None:
+        Z -= scorer.code_and_residuals(X)[1]
+    else:
+        Z += steps_to_components(scorer.density, scorer.straighten(X), missing)
     Z = Z if box is None else np.clip(Z, *box[:2])
     result = X.copy()
     np.copyto(result, Z * scaling.scale + scaling.mean, where=missing, casting="same_kind")
@@ -140,8 +144,8 @@ def expected_scores(scorer, X, missing):
     """
     if missing is None:
         return scorer.score_samples(X)
+    X = likely_completion(scorer, X, missing)
     if scorer.density is not None:
-        X = likely_completion(scorer, X, missing)
         return scorer.score_samples(X) - 0.5 * missing @ expected_squares(scorer.density)
     squares = -X.shape[1] * scorer.score_features(X)
     observed = ~missing | missing.all(axis=1)[:, None]
