@@ -8,7 +8,6 @@ import math
 from numbers import Integral
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +41,7 @@ from skae._training.options import read_options, with_layer_sizes
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
 from skae._validation import ValidatesSamples, check_directions, check_values, read_splits
+from skae._warning import warn
 from skae.losses import LOSSES
 from skae.metrics import explained_share, explained_variance
 
@@ -79,7 +79,7 @@ def available_without_lbfgs(method: Method) -> Method:
 
 def warn_convergence(message):
     """Issue scikit-learn's ConvergenceWarning."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    warn(message, ConvergenceWarning)
 
 
 @contextmanager

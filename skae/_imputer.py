@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +33,7 @@ from skae._training.options import check_range, read_options
 from skae._training.splitting import GivenSplits
 from skae._training.trainer import Trainer
 from skae._validation import number_groups
+from skae._warning import warn
 from skae.activations import Activation
 from skae.optimizers import OPTIMIZERS, Optimizer
 
@@ -373,10 +373,9 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         empty = np.flatnonzero(self._is_empty)
         names = getattr(self, "feature_names_in_", None)
         names = empty if names is None else names[empty]
-        warnings.warn(
+        warn(
             f"Skipping features without any observed values in fit: {list(names)}. Set "
             "keep_empty_features=True to keep them, filled with 0.",
-            stacklevel=4,
         )
 
     def transform(self, X: ArrayLike) -> FloatArray:

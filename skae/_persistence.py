@@ -6,13 +6,13 @@ A state of another version is checked first. Parameters that a state lacks get t
 
 import inspect
 import re
-import warnings
 
 import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skae._network.network import build
 from skae._version import __version__
+from skae._warning import warn
 from skae.activations import ACTIVATIONS
 from skae.corruptions import CORRUPTIONS
 from skae.losses import LOSSES
@@ -99,13 +99,12 @@ def read_state(estimator, state, needed=NEEDED):
             f"{problem}. Load it with the version that saved it, or fit it again."
         )
     if version is None or _release(version) > _release(__version__):
-        warnings.warn(
+        warn(
             NewerVersionWarning(
                 estimator_name=name,
                 current_sklearn_version=__version__,
                 original_sklearn_version=written,
             ),
-            stacklevel=3,
         )
     return _with_defaults(estimator, state)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import math
 from numbers import Integral
 from typing import Any
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,7 @@ from skae._outliers.selection import (
     why_none,
 )
 from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
+from skae._warning import warn
 
 
 class OutlierReports:
@@ -168,7 +168,7 @@ class OutlierReports:
             if ratio is None and fdr < least < 1:
                 text += f"The least that selects any is {least:.2g}, which selects {n_found:,}. "
             text += why_none(calibration.weights.sum(), p_values, fdr)
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return selected
 
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
@@ -237,7 +237,7 @@ class OutlierReports:
             if least < 1:
                 text += f"Some are lower with {1 - least:.2g} or less. "
             text += why_none(self.calibration_weights_.sum(), p_values, 1 - confidence)
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return bounds
 
     def score_features(self, X: ArrayLike) -> Any:

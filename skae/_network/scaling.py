@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property, partial
 import math
-import warnings
 
 import numpy as np
 
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 from skae._sparse import column_blocks, column_means, is_sparse
+from skae._warning import warn
 
 CACHED_NUMBERS = 2**15  # float64 numbers of a block, which fit into the processor's cache
 MAX_REPEATED_BYTES = 2**20  # of a repeated row: half of a core's cache
@@ -18,6 +18,9 @@ MAX_SORTED_NUMBERS = 2**18  # of columns that are sorted at once
 COMPARED_ROWS, MIN_COMPARED_ROWS = 1000, 20
 MAX_LISTED = 5  # names in a message
 MIN_USUAL_SHARE = 0.75  # of the samples with the same value; other values are then rare
+# Of the machine epsilon: the error of PCA, in standard deviations, that counts as rounding. It is
+# 1e-11 in float64, as the directions of a covariance that is nearly singular are inexact.
+ROUNDING_POWER = 0.7
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,17 @@ def _scales_of_rare_values(X, weights):
     return result
 
 
+def rounding_error(dtype):
+    """Return the largest difference that counts as a rounding error, in standard deviations."""
+    return float(np.finfo(dtype).eps ** ROUNDING_POWER)
+
+
+def divisors(deviations, dtype):
+    """Return the standard deviations of columns, 1 for those that are rounding errors."""
+    least = rounding_error(dtype) * deviations.max(initial=0)
+    return np.where(deviations > least, deviations, 1)
+
+
 def rounding_errors(X, weights, rows=None):
     """Return the standard deviation of the rounding of each column, zero if it is constant.
 
@@ -231,11 +245,10 @@ def warn_of_another_scale(X_val, X, names):
     if not len(columns):
         return
     named = listed([str(name) for name in names[columns]])
-    warnings.warn(
+    warn(
         f"X_val is on another scale than X in {len(columns)} of {X.shape[1]} features: "
         f"{named}. Transform X_val in the same way as X; a Pipeline does so only with "
         'transform_input=["X_val"].',
-        stacklevel=3,
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 import math
 from numbers import Integral
-import warnings
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from skae._outliers.scoring import Scorer, blocks, expected_scores, fit_scorer
 from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
+from skae._warning import warn
 
 FALSE_ALARM_RATE = 0.05  # at the threshold with contamination="auto"
 N_FOLDS = 5
@@ -156,7 +156,7 @@ def calibrate(samples, result, scorer, trainer, tasks):
     except KeyboardInterrupt:
         pass
     message = "Interrupted by user: the threshold rests on scores of the training samples."
-    warnings.warn(message, stacklevel=2)
+    warn(message)
     return _calibration(scorer, samples, np.arange(len(samples.X)))
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-import warnings
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from skae._training.validation import (
     train_folds,
     train_for,
 )
+from skae._warning import warn
 
 # ---------------------------------------------------------------- entry points
 
@@ -187,7 +187,7 @@ def _train_to_end(run, X_val, tasks):
         run.interrupted = True
         run.history.record["ending"] = "interrupted"
         message = "Training interrupted by user: the best model so far is kept."
-        warnings.warn(message, stacklevel=2)
+        warn(message)
     return end(run)
 
 

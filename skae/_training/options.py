@@ -4,7 +4,6 @@ import copy
 from dataclasses import dataclass, replace
 import math
 from numbers import Integral
-import warnings
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from skae._parametrized import Parametrized, check_offers
 from skae._sampling import generator
 from skae._sparse import extremes
 from skae._training.bound import BoundOptions
+from skae._warning import warn
 from skae.activations import Activation, TopK
 from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
@@ -199,10 +199,9 @@ class Options:
             cure = "linear_path=None or sparsity" if may_be_sparse else "linear_path=None"
             raise ValueError(f"{message}, with {shape}. More components need {cure}.")
         cure = ", or make the code sparse with sparsity or latent_activation='top_k'"
-        warnings.warn(
+        warn(
             f"{message}, with {shape}, or the network may learn to copy the samples. Pass fewer "
             f"components{cure if may_be_sparse else ''}.",
-            stacklevel=2,
         )
         return self
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import partial
 import math
-import warnings
 
 import numpy as np
 from scipy import optimize
@@ -17,6 +16,7 @@ from skae._training.bound import Bound, NoiseSampler
 from skae._training.objective import Objective, Plan, add_up, count_parts, sample_losses
 from skae._training.options import Options
 from skae._training.quasi_newton import InverseHessian, PairCollector
+from skae._warning import warn
 
 VALIDATION_BATCH_ROWS = 512
 
@@ -208,7 +208,7 @@ class Trainer:
     options: Options
     total_weight: float
     run_jobs: object = run_sequentially
-    warn: object = warnings.warn
+    warn: object = warn
 
     def reads_per_sample(self, fixed_encoder):
         if self.options.solver.is_lbfgs:
