@@ -378,14 +378,14 @@ class OutlierReports:
         if len(filled.X) < MIN_ROWS:
             return
         before = Before(self._quantiles, self._n_compared, column_names(self, X))
-        flags, stacklevel = None, 7  # partial_fit calls this from further below
+        flags = None
         if is_flagged is not None:
             rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
             total = self._calibration.total
-            flags, stacklevel = (is_flagged, max(rate, 1 / (1 + total)), total), 4
-        warn_of_shift(filled, before, flags, stacklevel)
+            flags = is_flagged, max(rate, 1 / (1 + total)), total
+        warn_of_shift(filled, before, flags)
         if filled.missing is not None and self.gaussian_ is None:
-            warn_of_gaps(filled.missing, before.names, stacklevel)
+            warn_of_gaps(filled.missing, before.names)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

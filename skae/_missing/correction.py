@@ -15,10 +15,10 @@ from skae._network import inference
 from skae._network.inference import make_model
 from skae._network.initialization import initialize_weights
 from skae._network.network import build
-from skae._network.scaling import identity_scaling
+from skae._network.scaling import identity_scaling, rounding_error
 from skae._training.batches import all_rows
 from skae._training.early_stopping import EpochSelector, Patience
-from skae._training.ending import EXACT, print_end, rounding_error
+from skae._training.ending import EXACT, print_end
 from skae._training.objective import DivergedError
 from skae._training.state import TrainingState
 from skae._training.trainer import Trainer

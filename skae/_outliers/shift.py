@@ -179,7 +179,7 @@ def warn_of_shift(filled, before, flags=None):
         )
     if flags is None:
         text += LEARNED
-    warn(text, ShiftedSamplesWarning, stacklevel=stacklevel)
+    warn(text, ShiftedSamplesWarning)
 
 
 def warn_of_gaps(missing, names):
@@ -192,7 +192,6 @@ def warn_of_gaps(missing, names):
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
             f"were complete in training: {listed}{more}. Samples are judged by the others alone.",
             ShiftedSamplesWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from skae._network import code_order, nested
 from skae._network.code_order import MAX_DECODED_NUMBERS
 from skae._network.inference import Model
+from skae._network.scaling import divisors
 from skae._parallel import run_sequentially
 from skae._training import extent
 from skae._training.batches import TrainingRows
@@ -44,8 +45,8 @@ class FitResult:
         """Return the deviation of each column of the code, 1 if it is constant; None if unknown."""
         if self.explained_variance is None:
             return None
-        deviations = np.sqrt(self.explained_variance)
-        return np.where(deviations > 0, deviations, 1).astype(self.model.parameters.flat.dtype)
+        dtype = self.model.parameters.flat.dtype
+        return divisors(np.sqrt(self.explained_variance), dtype).astype(dtype)
 
     @property
     def held_out(self):
