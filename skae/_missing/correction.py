@@ -138,13 +138,13 @@ def _train(lesson, states, in_fold, trainer):
             losses, _ = trials.by_sample(losses_of_trials)
             curve.append(float(trials.weights @ losses_of_trials / trials.n_cells))
             if trainer.options.verbose:
-                print(f"Iteration {epoch}, validation loss = {curve[-1]:.6g}")
+                print(f"Epoch {epoch}, validation loss = {curve[-1]:.6g}")
             if selector.improved_parts(losses, epoch):
                 kept = [(state.averaged or state.parameters).flat.copy() for state in states]
             reason = patience.exhausted(selector.mean(losses))
             if reason:
                 break
         print_end(reason or "max_iter", trainer.options)
-    except DivergedError:
-        trainer.warn("Training of the correction diverged; its best epoch so far is kept.")
+    except DivergedError as error:
+        trainer.warn(f"Training of the correction diverged: {error}. Its best epoch is kept.")
     return kept, curve

@@ -6,7 +6,7 @@ from skae._kernels import run as run_kernel
 from skae._network.scaling import rounding_error
 
 EXACT, NORMAL, STALLED = "exact", "normal", "tol"  # reasons
-ASKED, CONVERGED = "callback", "converged"
+ASKED, CONVERGED, DIVERGED = "callback", "converged", "diverged"
 LIMITS = "max_iter", "max_fun"  # parameters, which are reasons too
 SENTENCES = {
     EXACT: "Held-out samples are restored up to rounding errors without training",
@@ -14,7 +14,7 @@ SENTENCES = {
     STALLED: "Training stopped because the loss no longer fell by tol",
     ASKED: "A callback stopped training",
     CONVERGED: "L-BFGS converged",
-    "diverged": "Training stopped because it diverged",
+    DIVERGED: "Training stopped because it diverged",
     "interrupted": "Training was interrupted",
 } | {name: f"Training stopped at {name}" for name in LIMITS}
 

@@ -124,7 +124,7 @@ class Objective:
         if penalty is not None:
             self.penalty = PenaltyTerm(penalty, n_rows, network, parameters.flat.dtype)
         self.last_slot, self.sample_losses = None, None
-        self.loss_limit = math.inf
+        self.first_loss, self.loss_limit = None, math.inf
         self.bound_batches = {slot: self._bind(*slot) for slot in loader.all_slots()}
 
     @property
@@ -163,10 +163,11 @@ class Objective:
 
     def check(self, loss):
         """Raise DivergedError if a loss is not finite or far above the first one."""
-        if self.loss_limit == math.inf:
-            self.loss_limit = MAX_RELATIVE_LOSS * (abs(loss) + 1)
+        if self.first_loss is None:
+            self.first_loss, self.loss_limit = loss, MAX_RELATIVE_LOSS * (abs(loss) + 1)
         if not -math.inf < loss < self.loss_limit:
-            raise DivergedError
+            text = f"the loss of a batch went from {self.first_loss:.3g} to {loss:.3g}"
+            raise DivergedError(text)
 
     def check_last(self):
         """Check the loss of the last batch with the present parameters."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
-from skae._training.ending import ASKED, CONVERGED, LIMITS
+from skae._training.ending import ASKED, CONVERGED, DIVERGED, LIMITS
 from skae._training.gain import Gain
 from skae._training.splitting import splits_of_folds
 from skae._training.state import Previous, TrainingState
@@ -174,7 +174,7 @@ def report(run):
     """Print the losses of the last epoch if `verbose`."""
     if run.options.verbose:
         history = run.history
-        text = f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.6g}"
+        text = f"Epoch {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.6g}"
         if history.validation_loss_curve:
             text += f", validation loss = {history.validation_loss_curve[-1]:.6g}"
         print(text)
@@ -186,12 +186,13 @@ def announce(run, text):
         print(text)
 
 
-def warn_diverged(run):
-    run.history.record["ending"] = "diverged"
+def warn_diverged(run, error):
+    text = f"in epoch {len(run.history.loss_curve) + 1}: {error}"
+    run.history.record |= {"ending": DIVERGED, "divergence": text}
     rate = run.options.solver.learning_rate_init
     run.trainer.warn(
-        f"Training diverged in iteration {len(run.history.loss_curve) + 1}; the model before it "
-        f"is kept. Lower learning_rate_init (now {rate})."
+        f"Training diverged {text}. The model before it is kept. Lower learning_rate_init (now "
+        f"{rate:g})."
     )
 
 

@@ -208,10 +208,10 @@ def train_for(run, n_epochs, monitor=None):
     begin_phase(run, "refit", n_epochs, run.state)
     try:
         run_epochs(run, [(run.state, run.rows)], n_epochs, monitor or keep)
-    except DivergedError:
+    except DivergedError as error:
         if monitor is None:
             run.state.restore_previous_best()
-        warn_diverged(run)
+        warn_diverged(run, error)
         return False
     return True
 
@@ -279,8 +279,8 @@ def _train_validated(run, members, n_errors):
             reason = run_epochs(run, pairs, run.n_left, monitor)
             run.is_over |= reason == ending.NORMAL
         report_end(run, reason)
-    except DivergedError:
-        warn_diverged(run)
+    except DivergedError as error:
+        warn_diverged(run, error)
         run.is_over = True
     finally:
         if is_held_out and run.measures_gain:
