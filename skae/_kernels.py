@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+RULE = "It must yield calls, tuples (function, *operands, out), such as `yield np.tanh, z, z`."
 OUT_BY_KEYWORD = (np.maximum, np.minimum)  # which deprecate `out` by position
 
 Array: TypeAlias = NDArray[Any]
@@ -77,3 +78,53 @@ def replay(calls):
 def run(kernel):
     """Bind the calls of a kernel and make them once."""
     replay(bind(kernel))
+
+
+def check_kernel(method, *given):
+    """Raise TypeError unless a kernel of a user yields calls on the arrays that it is given.
+
+    It is made twice for other values in its arrays. An operand that the kernel has computed from
+    them differs then; numbers and constant arrays do not. If it raises an error for these arrays,
+    so it may for those of a training, and nothing is checked.
+    """
+    runs, arrays = [], [a for a in given if isinstance(a, np.ndarray)]
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        for array in arrays:
+            array[...] = rng.uniform(0.1, 0.9, array.shape)
+        try:
+            with np.errstate(all="ignore"):
+                kernel = method(*given)
+                runs.append([*kernel] if isinstance(kernel, Iterator) else None)
+        except Exception:
+            return
+        if runs[-1] is None:
+            raise TypeError(f"{_name(method)} returns a {type(kernel).__name__!r}. {RULE}")
+    for call, again in zip(*runs):
+        function = call[0] if isinstance(call, tuple) and len(call) > 1 else None
+        if not (callable(function) and isinstance(call[-1], np.ndarray)):
+            found = repr(call) if isinstance(call, tuple) else repr(type(call).__name__)
+            raise TypeError(f"{_name(method)} yields {found}. {RULE}")
+        name = getattr(function, "__name__", function)
+        if isinstance(function, np.ufunc) and len(call) - 2 != function.nin:
+            n_needed = f"{function.nin} operand{'s' * (function.nin > 1)} and out"
+            raise TypeError(f"{_name(method)} yields {name} without its {n_needed}. {RULE}")
+        for operand, other in zip(call[1:-1], again[1:-1]):
+            if not _are_same(operand, other, arrays):
+                raise TypeError(
+                    f"{_name(method)} yields {name} with an operand that it has computed from its "
+                    "arrays. That is done only once, before there are values in them: yield a call "
+                    f"for each operation. {RULE}"
+                )
+        arrays += call[-1], again[-1]  # an array that it has made to write into is an operand too
+
+
+def _are_same(operand, other, arrays):
+    """Return whether two operands are constant, or views of one of the arrays."""
+    if any(np.may_share_memory(operand, array) for array in arrays):
+        return True
+    return np.array_equal(operand, other)
+
+
+def _name(method):
+    return f"{type(method.__self__).__name__}.{method.__name__}"

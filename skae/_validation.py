@@ -18,13 +18,14 @@ class ValidatesSamples:
     """Mixin that validates samples: arrays, which may contain NaN, or sparse ones."""
 
     _reads_sparse = True
+    output_activation = "auto"  # for the estimators without this parameter
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
         if issparse(X) and self._needs_dense():
             raise TypeError(f"X is sparse, but {self._needs_dense()}, or pass X.toarray().")
         options = {"dtype": floats(X), "ensure_min_samples": ensure_min_samples}
         X = self._validate_samples(X, reset=reset, **options)
-        check_range(X, self.loss)
+        check_range(X, self.loss, self.output_activation)
         return X
 
     def _needs_dense(self):
@@ -55,7 +56,7 @@ class ValidatesSamples:
         """Return other samples, validated to have the features and the dtype of X."""
         try:
             samples = self._validate_samples(samples, reset=False, dtype=X.dtype)
-            check_range(samples, self.loss)
+            check_range(samples, self.loss, self.output_activation)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
         return samples

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skae import AutoencoderTransformer
+from skae._kernels import run
 from skae._network.network import build
 from skae._training.options import (
     AUTO_BATCH_SIZE,
@@ -14,7 +15,7 @@ from skae._training.options import (
     read_options,
     with_layer_sizes,
 )
-from skae.activations import ACTIVATIONS
+from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
 from skae.losses import LOSSES
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import PENALTIES
@@ -235,6 +236,45 @@ def test_range_of_a_loss(loss):
                 ValueError, match=f"loss='{loss}' needs X (between 0 and 1|to be at least 0),"
             ):
                 check_range(outside, loss)
+
+
+def test_range_of_an_output_activation():
+    """A warning: unlike those of a loss, errors are defined for all values."""
+    inside = np.array([[0.0, 0.5], [1.0, 0.25]])
+    for output in sorted(OUTPUT_ACTIVATIONS):
+        activation = ACTIVATIONS[output]()
+        check_range(inside, "squared_error", output)
+        for outside in (inside - 2, inside + 0.1):
+            if activation.lowest <= outside.min() and outside.max() <= activation.highest:
+                check_range(outside, "squared_error", output)
+            else:
+                with pytest.warns(UserWarning, match=f"^output_activation='{output}' needs X"):
+                    check_range(outside, "squared_error", output)
+        z, scratch = np.linspace(-9, 9, 99), np.zeros((activation.n_scratch, 99))
+        run(activation.forward(z, *scratch))
+        assert activation.lowest <= z.min() <= activation.lowest + 0.2 or z.min() < -0.05
+        assert activation.highest - 0.1 <= z.max() <= activation.highest or z.max() > 8
+
+
+def users(Base, **methods):
+    """Return an instance of a class of a user, with methods of a built-in class replaced."""
+    return type("Mine", (Base,), methods)()
+
+
+@pytest.mark.parametrize("registry", [ACTIVATIONS, LOSSES, OPTIMIZERS], ids=["a", "l", "o"])
+def test_kernels_of_users_are_checked(registry):
+    """A copy of a built-in class passes; one with a method that yields no calls does not."""
+    name, kernel = {
+        "relu": ("activation", "backward"),
+        "huber": ("loss", "errors_and_delta"),
+        "adam": ("solver", "step"),
+    }[next(key for key in ("relu", "huber", "adam") if key in registry)]
+    for Base in registry.values():
+        read_options(parameters(**{name: users(Base)}))
+    for Base in list(registry.values())[:2]:
+        bad = users(Base, **{kernel: lambda self, first, *others: first})
+        with pytest.raises(TypeError, match=r"Mine\.<lambda> returns a 'ndarray'"):
+            read_options(parameters(**{name: bad}))
 
 
 # ---------------------------------------------------------------- what suits the width
