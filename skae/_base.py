@@ -77,9 +77,7 @@ def available_without_lbfgs(method: Method) -> Method:
     return available_if(is_stochastic)(method)
 
 
-def warn_convergence(message):
-    """Issue scikit-learn's ConvergenceWarning."""
-    warn(message, ConvergenceWarning)
+warn_convergence = partial(warn, category=ConvergenceWarning)
 
 
 @contextmanager
@@ -158,7 +156,7 @@ class _BaseAutoencoder(
                 self._stream = None
             is_auto = self.activation == "auto"
             self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
-            self._record |= self._scale_record(samples[0].X, weights)
+            self._record |= self._scale_record(samples[0].X, weights) | self._ignored_record()
             tasks.end()
         self._print_report()
         return self

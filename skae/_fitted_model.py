@@ -19,8 +19,10 @@ from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS
 from skae._training.gain import Gain
+from skae._training.parameter_checks import ignored_parameters
 from skae._training.report import hint_lines, scale_record, time_lines, training_lines
 from skae._training.state import Previous
+from skae._warning import warn
 
 STATE = (
     "architecture_",
@@ -250,6 +252,14 @@ class FittedModel:
         X = X[present[evenly_spaced(len(present), MAX_PREVIEWED_ROWS)]]
         names = getattr(self, "feature_names_in_", None)
         return scale_record(X, [f"x{j}" for j in range(X.shape[1])] if names is None else names)
+
+    def _ignored_record(self):
+        """Return what `summary` says of parameters without effect; warn of those of sparsity."""
+        defaults = _persistence.with_defaults(self, {})
+        sentences = ignored_parameters(self.get_params(deep=False), defaults)
+        for sentence in [text for text in sentences if text.startswith("sparsity")]:
+            warn(sentence)
+        return {"ignored": sentences} if sentences else {}
 
     def _print_report(self):
         if self.verbose:

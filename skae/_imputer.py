@@ -29,7 +29,8 @@ from skae._missing.imputation import Imputation, fit_imputation
 from skae._missing.report import record_of, summary_text
 from skae._parallel import fit_slot, job_runner
 from skae._sampling import generator
-from skae._training.options import check_range, read_options
+from skae._training.options import read_options
+from skae._training.parameter_checks import check_range
 from skae._training.splitting import GivenSplits
 from skae._training.trainer import Trainer
 from skae._validation import number_groups

@@ -89,7 +89,7 @@ def read_state(estimator, state, needed=NEEDED):
     state = dict(state)
     version = state.pop(STAMP, None)
     if version == __version__:
-        return _with_defaults(estimator, state)
+        return with_defaults(estimator, state)
     name = type(estimator).__name__
     written = version or "of an unknown version"
     problem = _problem(state, needed) if "theta_" in state or "architecture_" in state else None
@@ -106,10 +106,10 @@ def read_state(estimator, state, needed=NEEDED):
                 original_sklearn_version=written,
             ),
         )
-    return _with_defaults(estimator, state)
+    return with_defaults(estimator, state)
 
 
-def _with_defaults(estimator, state):
+def with_defaults(estimator, state):
     """Return the state, with the defaults of parameters that it lacks."""
     parameters = inspect.signature(type(estimator)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty} | state

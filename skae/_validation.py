@@ -8,7 +8,7 @@ from skae._containers import floats, is_missing, validate
 from skae._network.initialization import MAX_DENSE_SIDE
 from skae._sampling import evenly_spaced
 from skae._sparse import SparseRows, is_sparse, like
-from skae._training.options import check_range
+from skae._training.parameter_checks import check_range
 from skae._training.splitting import GivenSplits
 
 MAX_SPLITS = 10  # that are used; each is a training of its own

@@ -7,12 +7,11 @@ from numbers import Integral
 
 import numpy as np
 
-from skae._kernels import check_kernel
-from skae._network.network import activation_of, loss_of
-from skae._parametrized import Parametrized, check_offers
+from skae._network.network import loss_of
+from skae._parametrized import Parametrized
 from skae._sampling import generator
-from skae._sparse import extremes
 from skae._training.bound import BoundOptions
+from skae._training.parameter_checks import check_instances, warn_of_mirrored_layers
 from skae._warning import warn
 from skae.activations import Activation, TopK
 from skae.losses import Loss
@@ -185,6 +184,7 @@ class Options:
         without one.
         """
         network, limit, shape = self.network, "n_features", f"n_features={n_features}"
+        warn_of_mirrored_layers(self.network.hidden_layer_sizes, self.network.n_components)
         most = n_features
         if n_samples is not None:
             most, limit = min(n_samples, n_features), "min(n_samples, n_features)"
@@ -217,7 +217,7 @@ class Options:
 
 def read_options(parameters, is_detector=False, searches_components=True):
     """Return the options for a dict of parameters; raise ValueError if two contradict."""
-    _check_instances(parameters)
+    check_instances(parameters)
     penalty = _penalty(parameters)
     network = _network_options(parameters, penalty, is_detector)
     return Options(
@@ -253,42 +253,6 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
                 f"{hidden_layer_sizes!r}."
             )
     return tuple(int(width) for width in widths)
-
-
-def _check_instances(parameters):
-    """Raise an error if an instance lacks a method or an attribute that its kind must have."""
-    kinds = {
-        "activation": (Activation,),
-        "latent_activation": (Activation,),
-        "output_activation": (Activation, ("inverse",)),
-        "loss": (Loss,),
-        "solver": (Optimizer,),
-        "sparsity": (Penalty,),
-    }
-    for name, (Base, *others) in kinds.items():
-        if not (parameters[name] is None or isinstance(parameters[name], str)):
-            check_offers(parameters[name], Base, name, *others)
-            if not type(parameters[name]).__module__.startswith("skae."):
-                _check_kernels(parameters[name], Base)
-
-
-def _check_kernels(instance, Base):
-    """Raise TypeError if a user's activation, loss or optimizer has kernels that are none."""
-    arrays = [np.empty((3, 4)) for _ in range(4)]
-    if Base is Activation:
-        instance = instance.for_width(4)
-        scratch = [np.empty((3, 4)) for _ in range(instance.n_scratch)]
-        check_kernel(instance.forward, arrays[0], *scratch)
-        check_kernel(instance.backward, *arrays[:2], *scratch)
-    elif Base is Loss:
-        check_kernel(instance.errors_and_delta, *arrays)
-        if instance.sums:
-            check_kernel(instance.sum_and_delta, *arrays[:2], 0.5, np.empty(1), arrays[2])
-    elif Base is Optimizer and getattr(type(instance), "parts", None) is Optimizer.parts:
-        vectors = np.empty(9), np.empty(9)
-        state = {"steps": 0} | instance.init(vectors[0])
-        factors = [np.empty(()) for _ in range(instance.n_factors)]
-        check_kernel(instance.step, *vectors, state, *factors)
 
 
 def _network_options(parameters, penalty, is_detector):
@@ -393,44 +357,3 @@ def _penalty(parameters):
     if sparsity == "kl":
         options["target"] = float(parameters["sparsity_target"])
     return PENALTIES[sparsity](**options)
-
-
-def check_range(X, loss, output_activation="auto"):
-    """Raise ValueError if squares of X overflow or the loss is not defined on its values.
-
-    Warn if the output activation cannot have these values. Rounding errors are accepted: the
-    results of MinMaxScaler can be slightly above 1.
-    """
-    name, loss = loss, loss_of(loss)
-    lowest, highest = extremes(X)
-    largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
-    if max(-lowest, highest) > largest:
-        raise ValueError(
-            f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
-            f"Scale X to values below {largest:.0e} first."
-        )
-    needed = _missed_range(loss, lowest, highest, X.dtype)
-    if needed:
-        reason = "Negative values in data: " if lowest < loss.lowest == 0 else ""
-        raise ValueError(
-            f"{reason}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
-            "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
-        )
-    if output_activation == "auto":
-        return
-    needed = _missed_range(activation_of(output_activation), lowest, highest, X.dtype)
-    if needed:
-        warn(
-            f"output_activation={output_activation!r} needs {needed}, got values from {lowest:g} "
-            f"to {highest:g}: those outside cannot be reconstructed. Scale X first, with "
-            "MinMaxScaler say, or use output_activation='auto'."
-        )
-
-
-def _missed_range(function, lowest, highest, dtype):
-    """Return the range of a loss or an activation in words if values are outside of it."""
-    low, high = getattr(function, "lowest", -np.inf), getattr(function, "highest", np.inf)
-    rounding = 10 * np.finfo(dtype).eps
-    if lowest >= low - rounding and highest <= high + rounding:
-        return ""
-    return f"X to be at least {low:g}" if high == np.inf else f"X between {low:g} and {high:g}"

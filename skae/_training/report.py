@@ -89,8 +89,9 @@ def scale_record(X, names):
 
 
 def hint_lines(record):
-    """Return hints: a high learning rate, few samples, features on very different scales."""
+    """Return hints: on parameters, few samples, features on very different scales."""
     lines = [f"Hint: {record['high_rate']}"] if "high_rate" in record else []
+    lines += [f"Hint: {sentence}" for sentence in record.get("ignored", [])]
     if record.get("way", "passes") != "passes" and record["n_train"] < FEW_SAMPLES:
         text = f"Hint: {record['n_train']} samples are few. Below about {FEW_SAMPLES}, a network "
         text += "is seldom certain to be better than PCA."

@@ -376,6 +376,7 @@ def test_the_start_of_counts_is_the_same_in_both_dtypes(parameters):
     np.testing.assert_allclose(means[1], X.mean(axis=0), rtol=0.02)
 
 
+@pytest.mark.filterwarnings("ignore:output_activation=.* needs X")
 def test_every_output_that_an_estimator_accepts_has_a_start():
     accepted, _ = AutoencoderTransformer._parameter_constraints["output_activation"]
     X = rows(30, 4)

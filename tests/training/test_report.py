@@ -83,6 +83,14 @@ def test_a_high_rate_after_which_the_start_is_kept_is_told(n_samples):
     assert "Hint: The training loss rose from" in model.summary()
 
 
+def test_a_parameter_without_effect_is_told():
+    model = AutoencoderTransformer(**SMALL, sparsity_target=0.1, momentum=0.5)
+    with pytest.warns(UserWarning, match="^sparsity_target=0.1 has no effect: it needs sparsity="):
+        model.fit(rows(60))
+    assert "Hint: sparsity_target=0.1 has no effect" in model.summary()
+    assert "Hint: momentum=0.5 has no effect: it needs solver='sgd'" in model.summary()
+
+
 def test_sentences():
     lines = training_lines(RECORD, 200, 187, "relu")
     assert lines == [
