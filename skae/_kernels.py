@@ -83,11 +83,11 @@ def run(kernel):
 def check_kernel(method, *given):
     """Raise TypeError unless a kernel of a user yields calls on the arrays that it is given.
 
-    It is made twice for other values in its arrays. An operand that the kernel has computed from
-    them differs then; numbers and constant arrays do not. If it raises an error for these arrays,
-    so it may for those of a training, and nothing is checked.
+    It runs twice, on other values: operands that it has computed from these then differ. If it
+    raises an error, it may do so in training, and nothing is checked.
     """
     runs, arrays = [], [a for a in given if isinstance(a, np.ndarray)]
+    where = f"{type(method.__self__).__name__}.{method.__name__}"
     for seed in range(2):
         rng = np.random.default_rng(seed)
         for array in arrays:
@@ -99,32 +99,20 @@ def check_kernel(method, *given):
         except Exception:
             return
         if runs[-1] is None:
-            raise TypeError(f"{_name(method)} returns a {type(kernel).__name__!r}. {RULE}")
+            raise TypeError(f"{where} returns a {type(kernel).__name__!r}. {RULE}")
     for call, again in zip(*runs):
-        function = call[0] if isinstance(call, tuple) and len(call) > 1 else None
-        if not (callable(function) and isinstance(call[-1], np.ndarray)):
-            found = repr(call) if isinstance(call, tuple) else repr(type(call).__name__)
-            raise TypeError(f"{_name(method)} yields {found}. {RULE}")
-        name = getattr(function, "__name__", function)
-        if isinstance(function, np.ufunc) and len(call) - 2 != function.nin:
-            n_needed = f"{function.nin} operand{'s' * (function.nin > 1)} and out"
-            raise TypeError(f"{_name(method)} yields {name} without its {n_needed}. {RULE}")
+        function = call[0] if isinstance(call, tuple) else None
+        n_operands = len(call) - 2
+        if not callable(function) or n_operands < getattr(function, "nin", 0):
+            found = f"{function} with {n_operands} operands and out"
+            found = found if function else f"a {type(call).__name__!r}"
+            raise TypeError(f"{where} yields {found}. {RULE}")
         for operand, other in zip(call[1:-1], again[1:-1]):
-            if not _are_same(operand, other, arrays):
+            is_view = any(np.may_share_memory(operand, array) for array in arrays)
+            if not (is_view or np.array_equal(operand, other)):
                 raise TypeError(
-                    f"{_name(method)} yields {name} with an operand that it has computed from its "
+                    f"{where} yields {function} with an operand that it has computed from its "
                     "arrays. That is done only once, before there are values in them: yield a call "
                     f"for each operation. {RULE}"
                 )
-        arrays += call[-1], again[-1]  # an array that it has made to write into is an operand too
-
-
-def _are_same(operand, other, arrays):
-    """Return whether two operands are constant, or views of one of the arrays."""
-    if any(np.may_share_memory(operand, array) for array in arrays):
-        return True
-    return np.array_equal(operand, other)
-
-
-def _name(method):
-    return f"{type(method.__self__).__name__}.{method.__name__}"
+        arrays += call[-1], again[-1]  # which it may have made

@@ -101,10 +101,10 @@ class Kernels:
     [
         ("returned", "returns a 'ndarray'. It must yield calls"),
         ("in_place", "returns a 'NoneType'. It must yield calls"),
-        ("evaluated", "multiply with an operand that it has computed from its arrays"),
-        ("evaluated_to_a_number", "multiply with an operand that it has computed"),
-        ("no_call", "yields 'ndarray'. It must yield calls"),
-        ("no_out", "yields multiply without its 2 operands and out"),
+        ("evaluated", "'multiply'> with an operand that it has computed from its arrays"),
+        ("evaluated_to_a_number", "'multiply'> with an operand that it has computed"),
+        ("no_call", "yields a 'ndarray'. It must yield calls"),
+        ("no_out", "'multiply'> with 1 operands and out. It must"),
     ],
 )
 def test_what_is_no_kernel(name, message):

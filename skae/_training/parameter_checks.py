@@ -1,6 +1,5 @@
 """Checks of the parameters of an estimator: instances of users, misunderstandings, ranges."""
 
-from collections.abc import Hashable
 from numbers import Real
 
 import numpy as np
@@ -16,22 +15,18 @@ from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
 from skae.penalties import PENALTIES, Penalty
 
-# Parameters that take effect only in some cases: the parameter and the values that it must have.
-CASES = {
-    "momentum": ("solver", {"sgd"}),
-    "nesterovs_momentum": ("solver", {"sgd"}),
-    "beta_1": ("solver", {"adam", "shampoo"}),
-    "beta_2": ("solver", {"adam", "shampoo"}),
-    "epsilon": ("solver", {"adam", "shampoo"}),
-    "power_t": ("learning_rate", {"invscaling"}),
-    "max_fun": ("solver", {"lbfgs"}),
-    "validation_fraction": ("early_stopping", {True}),
-    "validation_split": ("early_stopping", {True}),
-    "sparsity_weight": ("sparsity", set(PENALTIES)),
-    "sparsity_target": ("sparsity", {"kl"}),
-    "noise_level": ("noise", set(CORRUPTIONS)),
-}
-NOT_OF_LBFGS = ("averaging", "batch_size", "learning_rate", "learning_rate_init", "shuffle")
+# Parameters that take effect only with some values of another one.
+CASES = [
+    ("momentum nesterovs_momentum", "solver", ["sgd"]),
+    ("beta_1 beta_2 epsilon", "solver", ["adam", "shampoo"]),
+    ("power_t", "learning_rate", ["invscaling"]),
+    ("max_fun", "solver", ["lbfgs"]),
+    ("averaging batch_size learning_rate learning_rate_init shuffle", "solver", OPTIMIZERS),
+    ("validation_fraction validation_split", "early_stopping", ["True"]),
+    ("sparsity_weight", "sparsity", PENALTIES),
+    ("sparsity_target", "sparsity", ["kl"]),
+    ("noise_level", "noise", CORRUPTIONS),
+]
 
 
 def check_instances(parameters):
@@ -82,45 +77,40 @@ def _check_kernels(instance, Base):
 
 def ignored_parameters(parameters, defaults):
     """Return a sentence for each parameter that is not at its default and has no effect."""
-    cases = dict(CASES)
-    if parameters.get("solver") == "lbfgs":
-        cases |= {name: ("solver", set(OPTIMIZERS)) for name in NOT_OF_LBFGS}
-    activations = [str(value) for name, value in parameters.items() if "activation" in name]
-    if "top_k" in activations:
-        del cases["sparsity_target"]
-    sentences = []
-    for name in [name for name in cases if name in parameters]:
-        value, (other, needed) = parameters[name], cases[name]
-        takes_effect = isinstance(parameters[other], Hashable) and parameters[other] in needed
-        if not (takes_effect or value is defaults[name] or np.array_equal(value, defaults[name])):
-            values = " or ".join(map(repr, sorted(needed)))
-            sentences.append(
-                f"{name}={value!r:.40} has no effect: it needs {other}={values}, got "
-                f"{parameters[other]!r:.40}."
-            )
+    parameters, sentences = dict(parameters), []
+    if "top_k" in [str(value) for name, value in parameters.items() if "activation" in name]:
+        del parameters["sparsity_target"]
+    for names, other, needed in CASES:
+        found = parameters.get(other)
+        takes_effect = found != "lbfgs" if needed is OPTIMIZERS else str(found) in needed
+        values = " or ".join(map(repr, sorted(needed)))
+        for name in names.split():
+            value, default = parameters.get(name), defaults.get(name)
+            if not (takes_effect or value is default or np.array_equal(value, default)):
+                sentences.append(
+                    f"{name}={value!r:.40} has no effect: it needs {other}={values}, got "
+                    f"{found!r:.40}."
+                )
     return sentences
 
 
 def warn_of_mirrored_layers(sizes, n_components):
     """Warn if the hidden layers are those of a whole autoencoder, as in an MLPRegressor."""
-    middle = sizes[len(sizes) // 2] if len(sizes) % 2 and sizes == sizes[::-1] else None
-    if middle is None or middle == max(sizes) or not (n_components or middle) >= middle:
-        return
-    warn(
-        f"hidden_layer_sizes={sizes} are the layers of the encoder alone, which the decoder "
-        f"mirrors. The code is not among them: it has n_components={n_components!r}. For a "
-        f"code of {middle} between these layers pass n_components={middle} and "
-        f"hidden_layer_sizes={sizes[: len(sizes) // 2]}."
-    )
+    middle = sizes[len(sizes) // 2] if len(sizes) % 2 else None
+    is_narrow = middle is not None and middle < max(sizes) and middle <= (n_components or middle)
+    if is_narrow and sizes == sizes[::-1]:
+        warn(
+            f"hidden_layer_sizes={sizes} are the layers of the encoder alone, which the decoder "
+            f"mirrors, and the code has n_components={n_components!r}. If {middle} is the size of "
+            f"the code, pass n_components={middle}, hidden_layer_sizes={sizes[: len(sizes) // 2]}."
+        )
 
 
 def check_range(X, loss, output_activation="auto"):
     """Raise ValueError if squares of X overflow or the loss is not defined on its values.
 
-    Warn if the output activation cannot have these values. Rounding errors are accepted: the
-    results of MinMaxScaler can be slightly above 1.
+    Warn if the output activation cannot have them. Results of MinMaxScaler can be slightly above 1.
     """
-    name, loss = loss, loss_of(loss)
     lowest, highest = extremes(X)
     largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
     if max(-lowest, highest) > largest:
@@ -128,28 +118,20 @@ def check_range(X, loss, output_activation="auto"):
             f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
             f"Scale X to values below {largest:.0e} first."
         )
-    needed = _missed_range(loss, lowest, highest, X.dtype)
-    if needed:
-        reason = "Negative values in data: " if lowest < loss.lowest == 0 else ""
-        raise ValueError(
-            f"{reason}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
-            "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
+    rounding = 10 * np.finfo(X.dtype).eps
+    activation = output_activation == "auto" or activation_of(output_activation)
+    for parameter, value, function, cure in (
+        ("loss", loss, loss_of(loss), "squared_error"),
+        ("output_activation", output_activation, activation, "auto"),
+    ):
+        low, high = getattr(function, "lowest", -np.inf), getattr(function, "highest", np.inf)
+        if lowest >= low - rounding and highest <= high + rounding:
+            continue
+        needed = f"to be at least {low:g}" if high == np.inf else f"between {low:g} and {high:g}"
+        text = (
+            f"{parameter}={value!r} needs X {needed}, got values from {lowest:g} to {highest:g}. "
+            f"Scale X first, with MinMaxScaler say, or use {parameter}={cure!r}."
         )
-    if output_activation == "auto":
-        return
-    needed = _missed_range(activation_of(output_activation), lowest, highest, X.dtype)
-    if needed:
-        warn(
-            f"output_activation={output_activation!r} needs {needed}, got values from {lowest:g} "
-            f"to {highest:g}: those outside cannot be reconstructed. Scale X first, with "
-            "MinMaxScaler say, or use output_activation='auto'."
-        )
-
-
-def _missed_range(function, lowest, highest, dtype):
-    """Return the range of a loss or an activation in words if values are outside of it."""
-    low, high = getattr(function, "lowest", -np.inf), getattr(function, "highest", np.inf)
-    rounding = 10 * np.finfo(dtype).eps
-    if lowest >= low - rounding and highest <= high + rounding:
-        return ""
-    return f"X to be at least {low:g}" if high == np.inf else f"X between {low:g} and {high:g}"
+        if parameter == "loss":
+            raise ValueError("Negative values in data: " * bool(lowest < low == 0) + text)
+        warn(f"{text} It cannot reconstruct other values.")

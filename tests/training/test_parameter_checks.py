@@ -95,8 +95,8 @@ def test_a_penalty_returns_a_number():
 @pytest.mark.parametrize(
     ("sizes", "n_components", "cure"),
     [
-        ((64, 32, 2, 32, 64), 2, "n_components=2 and hidden_layer_sizes=(64, 32)."),
-        ((9, 3, 9), 5, "n_components=3 and hidden_layer_sizes=(9,)."),
+        ((64, 32, 2, 32, 64), 2, "n_components=2, hidden_layer_sizes=(64, 32)."),
+        ((9, 3, 9), 5, "n_components=3, hidden_layer_sizes=(9,)."),
         ((9, 3, 9), 0.5, None),
         ((9, 4, 9), 3, None),
         ((9, 9, 9), 9, None),
