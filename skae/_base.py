@@ -33,6 +33,7 @@ from skae._network.inference import FEW_ROWS
 from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
+from skae._parametrized import warn
 from skae._sample_drawing import SampleDrawing
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
@@ -41,7 +42,6 @@ from skae._training.options import read_options, with_layer_sizes
 from skae._training.stream import follow
 from skae._training.trainer import Trainer
 from skae._validation import ValidatesSamples, check_directions, check_values, read_splits
-from skae._warning import warn
 from skae.losses import LOSSES
 from skae.metrics import explained_share, explained_variance
 

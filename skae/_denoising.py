@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._containers import Splits
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._sparse import measured_rows
-from skae._warning import warn
 from skae.activations import Activation
 from skae.corruptions import CORRUPTIONS, Corruption, Gaussian, SaltPepper, make_corruption
 from skae.losses import Loss

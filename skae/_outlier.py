@@ -36,13 +36,13 @@ from skae._outliers.robust import (
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
 from skae._outliers.shift import MIN_ROWS, kept_for_comparison
+from skae._parametrized import warn
 from skae._reporting import OutlierReports
 from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
 from skae._training.callbacks import NULL_TASKS
 from skae._training.options import read_options
 from skae._validation import read_splits
-from skae._warning import warn
 from skae.activations import Activation
 from skae.losses import Loss
 from skae.optimizers import Optimizer

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skae._network.network import build
+from skae._parametrized import warn
 from skae._version import __version__
-from skae._warning import warn
 from skae.activations import ACTIVATIONS
 from skae.corruptions import CORRUPTIONS
 from skae.losses import LOSSES

@@ -25,7 +25,7 @@ from skae._outliers.selection import (
     why_none,
 )
 from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
-from skae._warning import warn
+from skae._parametrized import warn
 
 
 class OutlierReports:

@@ -16,9 +16,9 @@ from skae._missing.gaps import missing_cells
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
+from skae._parametrized import warn
 from skae._sample_density import MAX_COLUMNS, fit_sample_density
 from skae._sampling import evenly_spaced, generator
-from skae._warning import warn
 
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 1000, 2**18  # of the training samples
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16

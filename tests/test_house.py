@@ -13,7 +13,7 @@ import skae
 
 # A floor knows nothing of those above it, nor modules of one floor of each other in a circle.
 FLOORS = [
-    ["_kernels", "_parallel", "_parametrized", "_sampling", "_sparse", "_version"] + ["_warning"],
+    ["_kernels", "_parallel", "_parametrized", "_sampling", "_sparse"] + ["_version"],
     ["activations", "corruptions", "losses", "optimizers", "penalties"],
     ["_network"],
     ["_training", "_outliers"],

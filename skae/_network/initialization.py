@@ -251,7 +251,6 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
 
 
 def _finds_few(side, n_components, share):
-    """Return whether few of the directions are looked for at first, by Lanczos iteration."""
     n_first = n_components if share is None else min(n_components, FIRST_DIRECTIONS)
     return side >= MIN_LANCZOS_SIDE and n_first <= MAX_LANCZOS_SHARE * side
 
@@ -275,12 +274,10 @@ def _leading_eigenvectors(matrix, total, wanted):
 
 
 def _is_explained(variances, total, share):
-    """Return whether variances exceed a share of their total, rounding errors apart."""
     return variances.sum() > share * (1 + 1e-6) * total
 
 
 def _directions_of_products(X, root, scaling, wanted):
-    """Return variances, directions and total variance from the products of all pairs of samples."""
     n_rows, n_features = X.shape
     n_columns = max(BLOCK_NUMBERS // n_rows, 1)
     blocks = [slice(start, start + n_columns) for start in range(0, n_features, n_columns)]
@@ -317,7 +314,6 @@ def leading_directions(variances, directions, n_components):
 
 
 def _truncated_svd(X, root, scaling, wanted):
-    """Return variances, directions and total variance by Lanczos iteration."""
     n_components, share = wanted
     n_rows, n_features = X.shape
 
@@ -375,7 +371,6 @@ def _centred_products(csr, root, scaling):
 
 
 def _scaled_rows(X, root, scaling, block, dtype=np.float64):
-    """Return a block of scaled samples, each multiplied by its entry of `root`."""
     rows = scaling.scaled(X[block], dtype)
     rows *= root[block, None]
     return rows

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from skae._parallel import run_sequentially
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._sparse import column_blocks, column_means, is_sparse
-from skae._warning import warn
 
 CACHED_NUMBERS = 2**15  # float64 numbers of a block, which fit into the processor's cache
 MAX_REPEATED_BYTES = 2**20  # of a repeated row: half of a core's cache
@@ -40,7 +40,6 @@ class Scaling:
         return 1 / self.scale
 
     def apply(self, X, out):
-        """out = (X - mean) factor."""
         np.subtract(X, self.mean, out=out)
         out *= self.factor
 
@@ -51,7 +50,6 @@ class Scaling:
         return result
 
     def undo(self, X):
-        """X = X scale + mean, in place."""
         X *= self.scale
         X += self.mean
 
@@ -240,7 +238,6 @@ def are_on_another_scale(quantiles, others):
 
 
 def warn_of_another_scale(X_val, X, names):
-    """Warn if the scales of X_val and X suggest that only X has been transformed."""
     columns = columns_on_another_scale(X, X_val)
     if not len(columns):
         return
@@ -253,7 +250,6 @@ def warn_of_another_scale(X_val, X, names):
 
 
 def listed(texts, separator=", "):
-    """Return the first five texts joined, and how many more there are."""
     more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
     return separator.join(texts[:MAX_LISTED]) + more
 

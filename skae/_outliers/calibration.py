@@ -11,10 +11,10 @@ from skae._network.network import hidden_activation
 from skae._outliers.atoms import count_copies
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, blocks, expected_scores, fit_scorer
+from skae._parametrized import warn
 from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
-from skae._warning import warn
 
 FALSE_ALARM_RATE = 0.05  # at the threshold with contamination="auto"
 N_FOLDS = 5

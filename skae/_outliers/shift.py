@@ -6,9 +6,9 @@ import math
 import numpy as np
 
 from skae._network.scaling import COMPARED_ROWS, are_on_another_scale
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._training.stream import LEARNED, ShiftedSamplesWarning
-from skae._warning import warn
 
 MIN_ROWS = 100  # of new samples; with fewer nothing is said
 MAX_GRID_COLUMNS = 2  # decision boundaries are drawn from grids, which mostly hold outliers

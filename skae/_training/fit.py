@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from skae._network import nested
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.batches import validation_rows
@@ -34,7 +35,6 @@ from skae._training.validation import (
     train_folds,
     train_for,
 )
-from skae._warning import warn
 
 # ---------------------------------------------------------------- entry points
 
@@ -112,7 +112,6 @@ def partial_fit(trainer, rows, previous=None, change=None):
 
 
 def _start(trainer, rows, previous=None, X_val=None, n_components=None):
-    """Return a run at its start, or resumed from a `previous` fit."""
     if previous is None:
         state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
     else:
@@ -128,7 +127,6 @@ def _start(trainer, rows, previous=None, X_val=None, n_components=None):
 
 
 def _weigh_decoders(run, X_val):
-    """Weigh the losses of decoders; fix the encoder if PCA leaves next to nothing to learn."""
     state, rows = run.state, run.rows
     mask = np.zeros(len(rows), bool)
     mask[evenly_spaced(len(rows), VALIDATION_BATCH_ROWS)] = True
@@ -145,7 +143,6 @@ def _weigh_decoders(run, X_val):
 
 
 def _searches_components(run, X_val):
-    """Return whether to train plain codes of several sizes and compare them."""
     options, network = run.options, run.state.model.network
     validates = X_val is not None or options.early_stopping
     can_compare = validates and options.solver.max_iter > 0 and network.n_components > 1
@@ -172,14 +169,12 @@ def _count_phases(run, X_val):
 
 
 def _run_size(run, X_val, n_components, tasks):
-    """Train a model with this number of components; return the FitResult."""
     state = start_state(run.rows, run.options, run.trainer.run_jobs, n_components)
     other = Run(run.trainer, run.rows, state, keeps_fold_models=True)
     return _train_to_end(other, X_val, tasks)
 
 
 def _train_to_end(run, X_val, tasks):
-    """Train by the procedure that applies; return the FitResult of the best parameters."""
     run.tasks = tasks
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -211,7 +206,6 @@ def _record_high_rate(run):
 
 
 def _train(run, X_val):
-    """Train with X_val, without early stopping, by cross-validation, or with held-out samples."""
     if run.options.solver.max_iter == 0:
         return
     if X_val is not None:
@@ -228,7 +222,6 @@ def _train(run, X_val):
 
 
 def _train_plain(run):
-    """Train on all samples until the training loss stops falling; keep the last epoch."""
     state, history, solver = run.state, run.history, run.options.solver
     patience = Patience(solver.tol, solver.n_iter_no_change)
 

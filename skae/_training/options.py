@@ -8,11 +8,10 @@ from numbers import Integral
 import numpy as np
 
 from skae._network.network import loss_of
-from skae._parametrized import Parametrized
+from skae._parametrized import Parametrized, warn
 from skae._sampling import generator
 from skae._training.bound import BoundOptions
 from skae._training.parameter_checks import check_instances, warn_of_mirrored_layers
-from skae._warning import warn
 from skae.activations import Activation, TopK
 from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
@@ -41,7 +40,6 @@ class Seeds:
 
     @classmethod
     def draw(cls, random_state):
-        """Draw the seeds of one call of fit."""
         return cls(*generator(random_state).integers(2**63, size=3))
 
 
@@ -69,17 +67,14 @@ class NetworkOptions:
 
     @property
     def is_share(self):
-        """Return whether `n_components` is a share of the variance."""
         return not isinstance(self.n_components, Integral)
 
     @property
     def has_sparse_code(self):
-        """Return whether the activation of the code sets components to zero."""
         latent = self.latent_activation
         return latent == "top_k" or isinstance(latent, TopK)
 
     def first_activation(self):
-        """Return the activation that training starts with."""
         if self.activation != "auto":
             return self.activation
         return NESTED_ACTIVATION if self.nested else PLAIN_ACTIVATION
@@ -169,7 +164,6 @@ class Options:
 
     @property
     def has_linear_encoder(self):
-        """Return whether the code is that of the linear path, and only decoders are trained."""
         return self.linear_weight == math.inf
 
     @property
@@ -207,7 +201,6 @@ class Options:
         return self
 
     def spec(self, n_features, n_components):
-        """Return the spec of the network: see `NetworkOptions.spec`."""
         spec = self.network.spec(n_features, n_components)
         if self.bound is not None:
             loss = loss_of(self.network.loss)
@@ -235,7 +228,6 @@ def read_options(parameters, is_detector=False, searches_components=True):
 
 
 def with_layer_sizes(parameters, n_features):
-    """Return parameters with hidden layers that suit the number of features, if they are "auto"."""
     if not isinstance(parameters["hidden_layer_sizes"], str):
         return parameters
     n_units = AUTO_UNITS_STEP * math.ceil(2 * n_features / AUTO_UNITS_STEP)
@@ -244,7 +236,6 @@ def with_layer_sizes(parameters, n_features):
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes):
-    """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
     widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
     for width in widths:
         if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
@@ -256,7 +247,6 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
 
 
 def _network_options(parameters, penalty, is_detector):
-    """Return the NetworkOptions; raise ValueError if activations contradict loss or penalty."""
     loss, output_activation = loss_of(parameters["loss"]), parameters["output_activation"]
     latent_activation = parameters["latent_activation"]
     needed = None if penalty is None else penalty.latent_activation
@@ -292,7 +282,6 @@ def _network_options(parameters, penalty, is_detector):
 
 
 def _linear_weight(parameters, network):
-    """Return the weight of the loss of bends; raise ValueError if there can be no such loss."""
     weight = float(parameters.get("linear_weight", 0.0))
     if weight and not (network.linear_path and network.latent_activation == "identity"):
         raise ValueError(
@@ -338,7 +327,6 @@ def rate_factor(hidden_layer_sizes):
 
 
 def _optimizer(parameters):
-    """Return the optimizer of the solver, or None for L-BFGS."""
     solver = parameters["solver"]
     if not isinstance(solver, str):
         return solver

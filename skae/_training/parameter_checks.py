@@ -6,9 +6,8 @@ import numpy as np
 
 from skae._kernels import check_kernel
 from skae._network.network import activation_of, loss_of
-from skae._parametrized import check_offers
+from skae._parametrized import check_offers, warn
 from skae._sparse import extremes
-from skae._warning import warn
 from skae.activations import Activation
 from skae.corruptions import CORRUPTIONS
 from skae.losses import Loss
@@ -85,7 +84,8 @@ def ignored_parameters(parameters, defaults):
         takes_effect = found != "lbfgs" if needed is OPTIMIZERS else str(found) in needed
         values = " or ".join(map(repr, sorted(needed)))
         for name in names.split():
-            value, default = parameters.get(name), defaults.get(name)
+            default = defaults.get(name)
+            value = parameters.get(name, default)
             if not (takes_effect or value is default or np.array_equal(value, default)):
                 sentences.append(
                     f"{name}={value!r:.40} has no effect: it needs {other}={values}, got "

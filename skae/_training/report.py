@@ -46,12 +46,10 @@ def unfinished_warning(record, losses, solver):
 
 
 def has_risen(start, loss):
-    """Return whether the loss of an epoch is far above that of the start."""
     return loss > start + MAX_RISE * (1 + abs(start))
 
 
 def rate_warning(start, loss, solver):
-    """Return a warning that training raised the loss, after which the start is kept."""
     return (
         f"The training loss rose from {start:.3g} to {loss:.3g}, and no epoch was certainly better "
         "than the start, which is kept. Lower learning_rate_init (now "
@@ -89,7 +87,6 @@ def scale_record(X, names):
 
 
 def hint_lines(record):
-    """Return hints: on parameters, few samples, features on very different scales."""
     lines = [f"Hint: {record['high_rate']}"] if "high_rate" in record else []
     lines += [f"Hint: {sentence}" for sentence in record.get("ignored", [])]
     if record.get("way", "passes") != "passes" and record["n_train"] < FEW_SAMPLES:
@@ -110,7 +107,6 @@ def hint_lines(record):
 
 
 def time_lines(record):
-    """Return a line with the seconds that `fit` took, if they are known."""
     return [f"Time: {_seconds(record['seconds'])}."] if "seconds" in record else []
 
 

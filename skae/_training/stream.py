@@ -15,9 +15,9 @@ from scipy import linalg
 
 from skae._network.initialization import leading_directions
 from skae._network.scaling import Scaling
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import column_means, is_sparse
-from skae._warning import warn
 
 MAX_DIRECTIONS, MAX_EXACT_COLUMNS = 64, 128  # of the scatter; up to 128 features have all
 MAX_ROWS, MAX_WIDE_ROWS = 2000, 256  # of samples with more features

@@ -129,7 +129,6 @@ def _is_uncertain(run, gain):
 
 
 def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):
-    """Train a state for each split, all in turn; return the selector of the epochs."""
     members, state = [], run.state
     n_components = state.model.network.n_components
     activation = hidden_activation(state.model.spec)
@@ -233,7 +232,6 @@ def _train_halves(run):
 
 
 def _is_doubtful(run, selector):
-    """Return whether more validation samples might show that an epoch is better than the start."""
     if selector.epoch or run.is_over or run.state.fixed_encoder:
         return False
     return run.may_train_halves and selector.evidence > MIN_EVIDENCE
@@ -303,7 +301,6 @@ def _has_nothing_to_learn(run, selector):
 
 
 def _sizes(run):
-    """Return the code sizes that are validated, or None if codes are not nested."""
     network = run.state.model.network
     return validated_sizes(network) if network.nested else None
 
