@@ -8,7 +8,6 @@ import math
 from numbers import Integral
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +33,7 @@ from skae._network.inference import FEW_ROWS
 from skae._network.scaling import warn_of_another_scale
 from skae._onnx import exporter
 from skae._parallel import fit_slot, job_runner
+from skae._parametrized import warn
 from skae._sample_drawing import SampleDrawing
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS, Tasks
@@ -77,9 +77,7 @@ def available_without_lbfgs(method: Method) -> Method:
     return available_if(is_stochastic)(method)
 
 
-def warn_convergence(message):
-    """Issue scikit-learn's ConvergenceWarning."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+warn_convergence = partial(warn, category=ConvergenceWarning)
 
 
 @contextmanager
@@ -159,7 +157,7 @@ class _BaseAutoencoder(
                 self._stream = None
             is_auto = self.activation == "auto"
             self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
-            self._record |= self._scale_record(samples[0].X, weights)
+            self._record |= self._scale_record(samples[0].X, weights) | self._ignored_record()
             tasks.end()
         self._print_report()
         return self

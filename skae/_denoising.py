@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal, Self
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from skae._base import _BaseAutoencoder, available_without_lbfgs
 from skae._compat import Interval, Offers, StrOptions, validate_parameters
 from skae._containers import Splits
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._sparse import measured_rows
 from skae.activations import Activation
@@ -33,11 +33,10 @@ def warn_of_loud_noise(level, X):
     deviation = float(np.sqrt(np.mean(sample.var(axis=0, dtype=np.float64))))
     rounding = 1e3 * np.finfo(X.dtype).eps * float(np.abs(sample).max(initial=0))
     if deviation > rounding and level > MAX_RELATIVE_NOISE * deviation:
-        warnings.warn(
+        warn(
             f"Gaussian noise with noise_level={level:g} is {level / deviation:.0f} times the "
             f"standard deviation of X, {deviation:.3g}: hardly anything of the samples is left. "
             "Lower noise_level, or scale X.",
-            stacklevel=2,
         )
 
 

@@ -15,10 +15,12 @@ from skae._containers import FloatArray
 from skae._network.inference import make_model
 from skae._network.scaling import Scaling
 from skae._network.summary import layer_table
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 from skae._training.callbacks import NULL_TASKS
 from skae._training.gain import Gain
+from skae._training.parameter_checks import ignored_parameters
 from skae._training.report import hint_lines, scale_record, time_lines, training_lines
 from skae._training.state import Previous
 
@@ -147,7 +149,6 @@ class FittedModel:
     # ---------------------------------------------------------------- results of fits
 
     def _previous(self):
-        """Return the result of the last call of fit or partial_fit."""
         return Previous(
             model=replace(self._model, code_scale=self.code_scale_),
             optimizer=self._optimizer_state,
@@ -193,7 +194,6 @@ class FittedModel:
         } | result.history.fitted_attributes()
 
     def _updated_attributes(self, result, X, weights, trainer):
-        """Return the fitted attributes after a later `partial_fit`."""
         return self._fitted_attributes(result, X, weights, trainer)
 
     # ---------------------------------------------------------------- in notebooks
@@ -250,6 +250,14 @@ class FittedModel:
         X = X[present[evenly_spaced(len(present), MAX_PREVIEWED_ROWS)]]
         names = getattr(self, "feature_names_in_", None)
         return scale_record(X, [f"x{j}" for j in range(X.shape[1])] if names is None else names)
+
+    def _ignored_record(self):
+        """Return what `summary` says of parameters without effect; warn of those of sparsity."""
+        defaults = _persistence.with_defaults(self, {})
+        sentences = ignored_parameters(self.get_params(deep=False), defaults)
+        for sentence in [text for text in sentences if text.startswith("sparsity")]:
+            warn(sentence)
+        return {"ignored": sentences} if sentences else {}
 
     def _print_report(self):
         if self.verbose:

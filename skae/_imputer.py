@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +28,10 @@ from skae._missing.blend import IncompleteRows
 from skae._missing.imputation import Imputation, fit_imputation
 from skae._missing.report import record_of, summary_text
 from skae._parallel import fit_slot, job_runner
+from skae._parametrized import warn
 from skae._sampling import generator
-from skae._training.options import check_range, read_options
+from skae._training.options import read_options
+from skae._training.parameter_checks import check_range
 from skae._training.splitting import GivenSplits
 from skae._training.trainer import Trainer
 from skae._validation import number_groups
@@ -370,13 +371,11 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
 
     def _warn_of_dropped(self):
         """Warn that features without observed values in `fit` are dropped."""
-        empty = np.flatnonzero(self._is_empty)
-        names = getattr(self, "feature_names_in_", None)
-        names = empty if names is None else names[empty]
-        warnings.warn(
+        numbers = np.arange(len(self._is_empty))
+        names = getattr(self, "feature_names_in_", numbers)[self._is_empty]
+        warn(
             f"Skipping features without any observed values in fit: {list(names)}. Set "
-            "keep_empty_features=True to keep them, filled with 0.",
-            stacklevel=4,
+            "keep_empty_features=True to keep them, filled with 0."
         )
 
     def transform(self, X: ArrayLike) -> FloatArray:

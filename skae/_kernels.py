@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+RULE = "It must yield calls, tuples (function, *operands, out), such as `yield np.tanh, z, z`."
 OUT_BY_KEYWORD = (np.maximum, np.minimum)  # which deprecate `out` by position
 
 Array: TypeAlias = NDArray[Any]
@@ -77,3 +78,41 @@ def replay(calls):
 def run(kernel):
     """Bind the calls of a kernel and make them once."""
     replay(bind(kernel))
+
+
+def check_kernel(method, *given):
+    """Raise TypeError unless a kernel of a user yields calls on the arrays that it is given.
+
+    It runs twice, on other values: operands that it has computed from these then differ. If it
+    raises an error, it may do so in training, and nothing is checked.
+    """
+    runs, arrays = [], [a for a in given if isinstance(a, np.ndarray)]
+    where = f"{type(method.__self__).__name__}.{method.__name__}"
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        for array in arrays:
+            array[...] = rng.uniform(0.1, 0.9, array.shape)
+        try:
+            with np.errstate(all="ignore"):
+                kernel = method(*given)
+                runs.append([*kernel] if isinstance(kernel, Iterator) else None)
+        except Exception:
+            return
+        if runs[-1] is None:
+            raise TypeError(f"{where} returns a {type(kernel).__name__!r}. {RULE}")
+    for call, again in zip(*runs):
+        function = call[0] if isinstance(call, tuple) else None
+        n_operands = len(call) - 2
+        if not callable(function) or n_operands < getattr(function, "nin", 0):
+            found = f"{function} with {n_operands} operands and out"
+            found = found if function else f"a {type(call).__name__!r}"
+            raise TypeError(f"{where} yields {found}. {RULE}")
+        for operand, other in zip(call[1:-1], again[1:-1]):
+            is_view = any(np.may_share_memory(operand, array) for array in arrays)
+            if not (is_view or np.array_equal(operand, other)):
+                raise TypeError(
+                    f"{where} yields {function} with an operand that it has computed from its "
+                    "arrays. That is done only once, before there are values in them: yield a call "
+                    f"for each operation. {RULE}"
+                )
+        arrays += call[-1], again[-1]  # which it may have made

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +36,7 @@ from skae._outliers.robust import (
 )
 from skae._outliers.scoring import Scorer, expected_scores, fit_scorer, update_scorer
 from skae._outliers.shift import MIN_ROWS, kept_for_comparison
+from skae._parametrized import warn
 from skae._reporting import OutlierReports
 from skae._sampling import evenly_spaced
 from skae._training.batches import deal_copies
@@ -610,11 +610,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     def _warn_of_dropped(self, n_drawn, n_samples):
         """Warn if `max_samples` leaves out most samples, unless it is "auto"."""
         if self.max_samples != "auto" and 2 * n_drawn < n_samples:
-            warnings.warn(
+            warn(
                 f"max_samples={self.max_samples!r} leaves {n_samples - n_drawn} of {n_samples} "
                 "samples out of training. A tree of an IsolationForest needs few samples, a "
                 'network needs many: "auto" trains on up to 10,000.',
-                stacklevel=2,
             )
 
     _reads_sparse = False

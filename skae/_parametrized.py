@@ -1,11 +1,15 @@
-"""Objects with parameters in scikit-learn's sense, and checks of what users pass as such."""
+"""Objects with parameters in scikit-learn's sense, checks of them, and warnings to users."""
 
 from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
 import inspect
 import math
+import sys
 from typing import Any, ClassVar, Self
+import warnings
+
+SKIPPED = {"skae", "sklearn", "joblib", "pickle"}  # packages whose frames are passed over
 
 
 class Parametrized:
@@ -136,3 +140,11 @@ def _defaults(Base):
     """Return the public names that `Base` has a usable default for."""
     left_out = Base.__abstractmethods__ | set(Base._optional)
     return [name for name in vars(Base) if not name.startswith("_") and name not in left_out]
+
+
+def warn(message, category=UserWarning):
+    """Issue a warning at the line outside of these packages from which they were called."""
+    frame, level = sys._getframe(1), 2
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in SKIPPED:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

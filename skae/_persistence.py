@@ -6,12 +6,12 @@ A state of another version is checked first. Parameters that a state lacks get t
 
 import inspect
 import re
-import warnings
 
 import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skae._network.network import build
+from skae._parametrized import warn
 from skae._version import __version__
 from skae.activations import ACTIVATIONS
 from skae.corruptions import CORRUPTIONS
@@ -89,7 +89,7 @@ def read_state(estimator, state, needed=NEEDED):
     state = dict(state)
     version = state.pop(STAMP, None)
     if version == __version__:
-        return _with_defaults(estimator, state)
+        return with_defaults(estimator, state)
     name = type(estimator).__name__
     written = version or "of an unknown version"
     problem = _problem(state, needed) if "theta_" in state or "architecture_" in state else None
@@ -99,18 +99,17 @@ def read_state(estimator, state, needed=NEEDED):
             f"{problem}. Load it with the version that saved it, or fit it again."
         )
     if version is None or _release(version) > _release(__version__):
-        warnings.warn(
+        warn(
             NewerVersionWarning(
                 estimator_name=name,
                 current_sklearn_version=__version__,
                 original_sklearn_version=written,
             ),
-            stacklevel=3,
         )
-    return _with_defaults(estimator, state)
+    return with_defaults(estimator, state)
 
 
-def _with_defaults(estimator, state):
+def with_defaults(estimator, state):
     """Return the state, with the defaults of parameters that it lacks."""
     parameters = inspect.signature(type(estimator)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty} | state

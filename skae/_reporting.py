@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import math
 from numbers import Integral
 from typing import Any
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +32,7 @@ from skae._outliers.selection import (
     why_none,
 )
 from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
+from skae._parametrized import warn
 
 
 class OutlierReports:
@@ -175,7 +175,7 @@ class OutlierReports:
             if ratio is None and fdr < least < 1:
                 text += f"The least that selects any is {least:.2g}, which selects {n_found:,}. "
             text += why_none(calibration.weights.sum(), p_values, fdr)
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return selected
 
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
@@ -244,7 +244,7 @@ class OutlierReports:
             if least < 1:
                 text += f"Some are lower with {1 - least:.2g} or less. "
             text += why_none(self.calibration_weights_.sum(), p_values, 1 - confidence)
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return bounds
 
     def score_features(self, X: ArrayLike) -> Any:
@@ -402,14 +402,14 @@ class OutlierReports:
         if len(filled.X) < MIN_ROWS:
             return
         before = Before(self._quantiles, self._n_compared, column_names(self, X))
-        flags, stacklevel = None, 7  # partial_fit calls this from further below
+        flags = None
         if is_flagged is not None:
             rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
             total = self._calibration.total
-            flags, stacklevel = (is_flagged, max(rate, 1 / (1 + total)), total), 4
-        warn_of_shift(filled, before, flags, stacklevel)
+            flags = is_flagged, max(rate, 1 / (1 + total)), total
+        warn_of_shift(filled, before, flags)
         if filled.missing is not None and self.gaussian_ is None:
-            warn_of_gaps(filled.missing, before.names, stacklevel)
+            warn_of_gaps(filled.missing, before.names)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from numbers import Integral
 from typing import Self
-import warnings
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +16,7 @@ from skae._missing.gaps import missing_cells
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
+from skae._parametrized import warn
 from skae._sample_density import MAX_COLUMNS, fit_sample_density
 from skae._sampling import evenly_spaced, generator
 
@@ -157,11 +157,10 @@ class SampleDrawing:
         is_discrete = np.array([not (kind is None or isinstance(kind, int)) for kind in kinds])
         n_drawn = np.count_nonzero(is_discrete & missing.any(axis=0))
         if n_drawn:
-            warnings.warn(
+            warn(
                 f"given has missing cells in {n_drawn} discrete features. As X has more than "
                 f"{MAX_COLUMNS} features, they are drawn from a normal distribution and rounded to "
                 "training values: columns of one category may be all zero, or several of them 1.",
-                stacklevel=4,
             )
 
     @property

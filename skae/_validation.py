@@ -8,7 +8,7 @@ from skae._containers import floats, is_missing, validate
 from skae._network.initialization import MAX_DENSE_SIDE
 from skae._sampling import evenly_spaced
 from skae._sparse import SparseRows, is_sparse, like
-from skae._training.options import check_range
+from skae._training.parameter_checks import check_range
 from skae._training.splitting import GivenSplits
 
 MAX_SPLITS = 10  # that are used; each is a training of its own
@@ -18,13 +18,14 @@ class ValidatesSamples:
     """Mixin that validates samples: arrays, which may contain NaN, or sparse ones."""
 
     _reads_sparse = True
+    output_activation = "auto"  # for the estimators without this parameter
 
     def _validate_training(self, X, reset, ensure_min_samples=2):
         if issparse(X) and self._needs_dense():
             raise TypeError(f"X is sparse, but {self._needs_dense()}, or pass X.toarray().")
         options = {"dtype": floats(X), "ensure_min_samples": ensure_min_samples}
         X = self._validate_samples(X, reset=reset, **options)
-        check_range(X, self.loss)
+        check_range(X, self.loss, self.output_activation)
         return X
 
     def _needs_dense(self):
@@ -34,7 +35,6 @@ class ValidatesSamples:
         return ""
 
     def _validate_samples(self, X, **options):
-        """Return samples that scikit-learn has validated: an array, or SparseRows."""
         options |= {"ensure_all_finite": "allow-nan"}
         X = validate(self, X, accept_sparse="csr" if self._reads_sparse else False, **options)
         if not issparse(X):
@@ -52,16 +52,14 @@ class ValidatesSamples:
         return check_sample_weight(sample_weight, X)
 
     def _validate_like(self, X, samples, name):
-        """Return other samples, validated to have the features and the dtype of X."""
         try:
             samples = self._validate_samples(samples, reset=False, dtype=X.dtype)
-            check_range(samples, self.loss)
+            check_range(samples, self.loss, self.output_activation)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name} does not match X. {error}") from error
         return samples
 
     def _validate_paired(self, X, samples, name):
-        """Return other samples, validated to match those of X one by one."""
         samples = self._validate_like(X, samples, name)
         if len(samples) != len(X):
             raise ValueError(
@@ -72,13 +70,11 @@ class ValidatesSamples:
 
 
 def check_values(samples, name):
-    """Raise ValueError if samples hold no value but NaN."""
     if not is_sparse(samples) and np.isnan(samples[:1]).all() and np.isnan(samples).all():
         raise ValueError(f"{name} holds nothing but NaN.")
 
 
 def check_directions(X, network):
-    """Raise ValueError if training needs all principal directions of wide sparse samples."""
     n_features = X.shape[1]
     if is_sparse(X) and network.is_share and n_features > MAX_DENSE_SIDE:
         raise ValueError(
@@ -89,7 +85,6 @@ def check_directions(X, network):
 
 
 def number_groups(groups, n_samples):
-    """Return the number of the group of each sample; raise an error for invalid labels."""
     labels = np.asarray(groups)
     if labels.ndim != 1 or len(labels) != n_samples:
         raise ValueError(
@@ -113,7 +108,6 @@ def number_groups(groups, n_samples):
 
 
 def _is_missing(labels):
-    """Return which labels are None, NaN, NaT or pandas.NA."""
     if labels.dtype.kind == "f":
         return np.isnan(labels)
     if labels.dtype.kind in "mM":
@@ -156,7 +150,6 @@ def read_splits(validation_split, X, y, groups, weights):
 
 
 def _read_split(pair, k, weights):
-    """Return the two sides of a split as boolean arrays; raise ValueError if one is invalid."""
     try:
         sides = [np.asarray(side) for side in pair]
     except TypeError:
@@ -182,7 +175,6 @@ def _read_split(pair, k, weights):
 
 
 def _mask(indices, k, n_samples):
-    """Return a boolean array that marks the samples with these indices."""
     if indices.dtype == bool and indices.shape == (n_samples,):
         return indices.copy()
     if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):

@@ -57,6 +57,8 @@ class Activation(Parametrized, ABC):
         Number of scratch arrays of the shape of z that both kernels get as further arguments; 0 by
         default. They are zero before the first `forward`. `backward` finds in them what `forward`
         has left there.
+    lowest, highest : float
+        Bounds of f(z); infinite by default.
 
     See Also
     --------
@@ -91,7 +93,9 @@ class Activation(Parametrized, ABC):
     gain: ClassVar[float] = 1.0
     is_identity: ClassVar[bool] = False
     n_scratch: ClassVar[int] = 0
-    _optional = ("inverse",)
+    lowest: ClassVar[float] = -np.inf
+    highest: ClassVar[float] = np.inf
+    _optional = ("inverse", "lowest", "highest")
 
     def for_width(self, n_units: int) -> "Activation":
         """Return the activation for a layer of a given width.
@@ -183,6 +187,8 @@ class Identity(Activation):
 class Logistic(Activation):
     """The logistic function: ``a = (1 + tanh(z / 2)) / 2,  da/dz = a (1 - a)``."""
 
+    lowest, highest = 0.0, 1.0
+
     def forward(self, z: Array) -> Calls:
         yield np.multiply, z, 0.5, z
         yield np.tanh, z, z
@@ -203,6 +209,7 @@ class Logistic(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent: ``a = tanh(z),  da/dz = 1 - a**2``."""
 
+    lowest, highest = -1.0, 1.0
     gain = 5 / 3
 
     def forward(self, z: Array) -> Calls:
@@ -225,6 +232,7 @@ class Isru(Activation):
     an eighth of its time in float64, a quarter in float32.
     """
 
+    lowest, highest = -1.0, 1.0
     gain = 5 / 3
     n_scratch = 1
 
@@ -253,6 +261,7 @@ class Relu(Activation):
     integer product with 0 or 1 is exact and takes half the time of ``da *= a > 0``.
     """
 
+    lowest = 0.0
     gain = math.sqrt(2)
     n_scratch = 1
 
@@ -276,6 +285,7 @@ class Softplus(Activation):
     Computed as ``max(z, 0) + log(1 + exp(-|z|))``, which does not overflow.
     """
 
+    lowest = 0.0
     n_scratch = 1
 
     def forward(self, z: Array, tail: Array) -> Calls:
@@ -303,6 +313,8 @@ class Exponential(Activation):
 
     The bound keeps activations and their squares finite in float32.
     """
+
+    lowest = 0.0
 
     def forward(self, z: Array) -> Calls:
         yield np.minimum, z, 40, z
@@ -348,6 +360,8 @@ class Elu(_SlopeActivation):
 
     Clevert, Unterthiner & Hochreiter, 2016, arXiv 1511.07289, equation 15.
     """
+
+    lowest = -1.0
 
     def forward(self, z: Array, slope: Array) -> Calls:
         yield np.minimum, z, 0, slope

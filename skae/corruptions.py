@@ -242,7 +242,13 @@ def make_corruption(noise, noise_level, X):
             _check_signature(noise)
             return UserNoise(noise)
         check_offers(noise, Corruption, "noise")
-        return noise.for_samples(X)
+        noise, out = noise.for_samples(X), np.full((2, X.shape[1]), np.nan)
+        with np.errstate(all="ignore"):
+            noise.corrupt(np.zeros_like(out), out, np.random.default_rng(0))
+        if np.isnan(out).all():
+            name = type(noise).__name__
+            raise TypeError(f"{name}.corrupt must write the corrupted samples into out.")
+        return noise
     if noise != "gaussian" and noise_level > 1:
         raise ValueError(
             f"noise_level is a probability for noise={noise!r}: it must be at most 1, "

@@ -279,7 +279,8 @@ class Adam(Optimizer):
 
     m is a running mean of the gradient g, v one of ``g**2``:
     Kingma & Ba, 2015, arXiv 1412.6980, algorithm 1, with the bias corrections in two factors. The
-    state holds ``m / (1 - beta_1)`` and ``v / (1 - beta_2)``, which saves two passes.
+    state holds ``m / (1 - beta_1)`` and ``v / (1 - beta_2)``, which saves two passes; `factors`
+    multiplies by what is left out, so that the steps are those of the paper.
 
     Parameters
     ----------

@@ -26,6 +26,8 @@ from skae import (
 )
 from skae.metrics import reconstruction_score
 
+pytestmark = pytest.mark.filterwarnings("ignore:output_activation='tanh' needs X")
+
 ESTIMATORS = [
     AutoencoderTransformer,
     DenoisingAutoencoder,

@@ -286,7 +286,7 @@ def test_verbose(capsys):
     assert text.count("Gaussian, 1 component, validation loss = ") == 3
     for kind in ("Mixture", "Mixture of normal scores"):
         assert f"{kind}, 3 components, validation loss = " in text
-    assert "Iteration 1, validation loss = " in text
+    assert "Epoch 1, validation loss = " in text
     assert text.endswith(fitted.summary() + "\n")
 
 

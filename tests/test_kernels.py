@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._kernels import bind, clear_missing, run
+from skae._kernels import bind, check_kernel, clear_missing, run
 
 
 def kernel(a, b):
@@ -58,3 +58,60 @@ def test_any_function_of_arrays_may_be_yielded():
     seen = []
     run([(lambda *arrays: seen.append(len(arrays)), np.ones(2), np.ones(3))])
     assert seen == [2]
+
+
+# ---------------------------------------------------------------- kernels of users
+
+
+class Kernels:
+    """Methods that are kernels, and some that are none."""
+
+    constants = np.arange(4.0)
+
+    def sound(self, z, a):
+        own = np.empty_like(z)
+        yield np.multiply, z, self.constants, own
+        yield np.maximum, own[:, 1:], 0.5, a[:, 1:]
+        yield z.reshape(-1).dot, a.reshape(-1), a[:1, 0].reshape(())
+
+    def needs_more_rows(self, z, a):
+        yield np.add, z, a[:5], np.reshape(z, (5, -1))
+
+    def returned(self, z, a):
+        return np.tanh(z)
+
+    def in_place(self, z, a):
+        np.tanh(z, out=z)
+
+    def evaluated(self, z, a):
+        yield np.multiply, a, 1 - z**2, a
+
+    def evaluated_to_a_number(self, z, a):
+        yield np.multiply, a, z.max(), a
+
+    def no_call(self, z, a):
+        yield np.tanh(z)
+
+    def no_out(self, z, a):
+        yield np.multiply, z, a
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("returned", "returns a 'ndarray'. It must yield calls"),
+        ("in_place", "returns a 'NoneType'. It must yield calls"),
+        ("evaluated", "'multiply'> with an operand that it has computed from its arrays"),
+        ("evaluated_to_a_number", "'multiply'> with an operand that it has computed"),
+        ("no_call", "yields a 'ndarray'. It must yield calls"),
+        ("no_out", "'multiply'> with 1 operands and out. It must"),
+    ],
+)
+def test_what_is_no_kernel(name, message):
+    with pytest.raises(TypeError, match=rf"^Kernels\.{name} .*{message}"):
+        check_kernel(getattr(Kernels(), name), np.empty((3, 4)), np.empty((3, 4)))
+
+
+@pytest.mark.parametrize("name", ["sound", "needs_more_rows"])
+def test_kernels_that_can_be_bound(name):
+    check_kernel(getattr(Kernels(), name), np.empty((3, 4)), np.empty((3, 4)))

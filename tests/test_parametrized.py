@@ -1,13 +1,19 @@
 """Parameters of activations, losses and the like, as scikit-learn's tools set them."""
 
+import ast
 from dataclasses import dataclass, field
+import inspect
+from pathlib import Path
 import pickle
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
+import skae
 from skae._parametrized import Parametrized, Range, check_offers
 from skae.activations import ACTIVATIONS, Activation, Identity, Relu, TopK
 from skae.corruptions import CORRUPTIONS, Corruption, Swap, UserNoise
@@ -207,3 +213,27 @@ def test_private_fields_are_no_parameters():
     assert bound._b == 4
     assert clone(bound) == Held(3)
     assert repr(bound).endswith("Held(a=3)")
+
+
+# ---------------------------------------------------------------- warnings
+
+
+X = np.random.default_rng(0).normal(size=(30, 4))
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, make_pipeline, lambda m: GridSearchCV(m, {}, cv=2)])
+def test_a_warning_of_fit_shows_the_line_that_called_fit(wrap):
+    model = wrap(skae.AutoencoderTransformer(1, solver="lbfgs", max_iter=1, random_state=0))
+    line = inspect.currentframe().f_lineno + 2
+    with pytest.warns(ConvergenceWarning, match="L-BFGS stopped") as warned:
+        model.fit(X)
+    assert {(w.filename, w.lineno) for w in warned} == {(__file__, line)}
+
+
+def test_all_warnings_are_issued_by_one_function():
+    house = Path(skae.__file__).parent
+    for path in house.rglob("*.py"):
+        calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+        assert path.stem == "_parametrized" or "warnings.warn" not in {
+            ast.unparse(c.func) for c in calls
+        }

@@ -305,6 +305,18 @@ def test_whitened_codes(options, dtype):
         assert_allclose(shorter, model.reconstruct(X, 2), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_more_components_than_the_rank(dtype):
+    """They have no variance: training goes on, and whitening does not magnify rounding errors."""
+    X = rows(60, noise=0, rank=2).astype(dtype)
+    model = AutoencoderTransformer(8, sparsity="kl", whiten=True, max_iter=3, random_state=0)
+    assert model.fit(X).n_iter_ > 0
+    deviations = model.set_params(max_iter=0).fit(X).transform(X).std(axis=0)
+    assert_allclose(deviations, [1, 1, 0, 0, 0, 0, 0, 0], atol=0.02)
+    assert np.abs(model.inverse_transform(model.transform(X) + 1e-3)).max() < 20
+    assert_allclose(model.reconstruct(X), model.inverse_transform(model.transform(X)), atol=1e-4)
+
+
 def test_whitened_codes_of_passes_and_later_fits():
     X = rows(noise=0.3)
     whitened, plain = (

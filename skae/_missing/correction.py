@@ -15,10 +15,10 @@ from skae._network import inference
 from skae._network.inference import make_model
 from skae._network.initialization import initialize_weights
 from skae._network.network import build
-from skae._network.scaling import identity_scaling
+from skae._network.scaling import identity_scaling, rounding_error
 from skae._training.batches import all_rows
 from skae._training.early_stopping import EpochSelector, Patience
-from skae._training.ending import EXACT, print_end, rounding_error
+from skae._training.ending import EXACT, print_end
 from skae._training.objective import DivergedError
 from skae._training.state import TrainingState
 from skae._training.trainer import Trainer
@@ -138,13 +138,13 @@ def _train(lesson, states, in_fold, trainer):
             losses, _ = trials.by_sample(losses_of_trials)
             curve.append(float(trials.weights @ losses_of_trials / trials.n_cells))
             if trainer.options.verbose:
-                print(f"Iteration {epoch}, validation loss = {curve[-1]:.6g}")
+                print(f"Epoch {epoch}, validation loss = {curve[-1]:.6g}")
             if selector.improved_parts(losses, epoch):
                 kept = [(state.averaged or state.parameters).flat.copy() for state in states]
             reason = patience.exhausted(selector.mean(losses))
             if reason:
                 break
         print_end(reason or "max_iter", trainer.options)
-    except DivergedError:
-        trainer.warn("Training of the correction diverged; its best epoch so far is kept.")
+    except DivergedError as error:
+        trainer.warn(f"Training of the correction diverged: {error}. Its best epoch is kept.")
     return kept, curve

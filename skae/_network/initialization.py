@@ -10,7 +10,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, svds
 
 from skae._kernels import run
 from skae._network.extrapolation import is_exponential
-from skae._network.scaling import Scaling
+from skae._network.scaling import Scaling, divisors, rounding_error
 from skae._parallel import run_sequentially
 from skae._sampling import evenly_spaced
 from skae._sparse import block_rows, column_means, fits_block, is_sparse, measured_rows
@@ -78,10 +78,11 @@ def initialize_path(model, X, weights, directions):
     """Start the linear path as PCA: code = x V / q, output = q code V'.
 
     q is the root mean square of PCA's codes, so that the layers read codes of size one. Return it,
-    or 1 if the code is not linear: then each component is divided by its own standard deviation,
-    and P_1 is the linear regression of the samples on their codes. If the output is not linear, its
-    bias is the inverse of the activation at the mean, and P_1 is multiplied by the one number that
-    fits the samples best. For an exponential output P_1 is the regression of logarithms first.
+    or 1 if the code is not linear: then each component is divided by its own standard deviation, if
+    that is no rounding error, and P_1 is the linear regression of the samples on their codes. If
+    the output is not linear, its bias is the inverse of the activation at the mean, and P_1 is
+    multiplied by the one number that fits the samples best. For an exponential output P_1 is the
+    regression of logarithms first.
     """
     network, parameters = model.network, model.parameters
     dtype, n_components = parameters.flat.dtype, len(directions)
@@ -103,13 +104,13 @@ def initialize_path(model, X, weights, directions):
         decoder[:n_components] = q * directions
         code /= q
     else:
-        encoder /= np.where(variances > 0, np.sqrt(variances), 1)
+        encoder /= divisors(np.sqrt(variances), dtype)
         code = inputs @ encoder + parameters.layers[network.n_encoder_layers - 1][1]
         _apply(latent_activation, code)
         code_mean = (shares @ code).astype(dtype)
         code -= code_mean
         root = np.sqrt(shares)[:, None]
-        decoder[...] = linalg.lstsq(root * code, root * inputs)[0]
+        decoder[...] = linalg.lstsq(root * code, root * inputs, rounding_error(dtype))[0]
     if not output_activation.is_identity:
         target = model.target_scaling.scaled(X[chosen], dtype)
         if is_exponential(network):
@@ -250,7 +251,6 @@ def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequent
 
 
 def _finds_few(side, n_components, share):
-    """Return whether few of the directions are looked for at first, by Lanczos iteration."""
     n_first = n_components if share is None else min(n_components, FIRST_DIRECTIONS)
     return side >= MIN_LANCZOS_SIDE and n_first <= MAX_LANCZOS_SHARE * side
 
@@ -274,12 +274,10 @@ def _leading_eigenvectors(matrix, total, wanted):
 
 
 def _is_explained(variances, total, share):
-    """Return whether variances exceed a share of their total, rounding errors apart."""
     return variances.sum() > share * (1 + 1e-6) * total
 
 
 def _directions_of_products(X, root, scaling, wanted):
-    """Return variances, directions and total variance from the products of all pairs of samples."""
     n_rows, n_features = X.shape
     n_columns = max(BLOCK_NUMBERS // n_rows, 1)
     blocks = [slice(start, start + n_columns) for start in range(0, n_features, n_columns)]
@@ -316,7 +314,6 @@ def leading_directions(variances, directions, n_components):
 
 
 def _truncated_svd(X, root, scaling, wanted):
-    """Return variances, directions and total variance by Lanczos iteration."""
     n_components, share = wanted
     n_rows, n_features = X.shape
 
@@ -374,7 +371,6 @@ def _centred_products(csr, root, scaling):
 
 
 def _scaled_rows(X, root, scaling, block, dtype=np.float64):
-    """Return a block of scaled samples, each multiplied by its entry of `root`."""
     rows = scaling.scaled(X[block], dtype)
     rows *= root[block, None]
     return rows

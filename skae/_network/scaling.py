@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property, partial
 import math
-import warnings
 
 import numpy as np
 
 from skae._parallel import run_sequentially
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._sparse import column_blocks, column_means, is_sparse
 
@@ -18,6 +18,9 @@ MAX_SORTED_NUMBERS = 2**18  # of columns that are sorted at once
 COMPARED_ROWS, MIN_COMPARED_ROWS = 1000, 20
 MAX_LISTED = 5  # names in a message
 MIN_USUAL_SHARE = 0.75  # of the samples with the same value; other values are then rare
+# Of the machine epsilon: the error of PCA, in standard deviations, that counts as rounding. It is
+# 1e-11 in float64, as the directions of a covariance that is nearly singular are inexact.
+ROUNDING_POWER = 0.7
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,6 @@ class Scaling:
         return 1 / self.scale
 
     def apply(self, X, out):
-        """out = (X - mean) factor."""
         np.subtract(X, self.mean, out=out)
         out *= self.factor
 
@@ -48,7 +50,6 @@ class Scaling:
         return result
 
     def undo(self, X):
-        """X = X scale + mean, in place."""
         X *= self.scale
         X += self.mean
 
@@ -136,6 +137,17 @@ def _scales_of_rare_values(X, weights):
         mean_square = weights[is_rare] @ np.square(distances) / weights[is_rare].sum()
         result[j] = math.sqrt(mean_square / (-2 * math.log(shares[j])))
     return result
+
+
+def rounding_error(dtype):
+    """Return the largest difference that counts as a rounding error, in standard deviations."""
+    return float(np.finfo(dtype).eps ** ROUNDING_POWER)
+
+
+def divisors(deviations, dtype):
+    """Return the standard deviations of columns, 1 for those that are rounding errors."""
+    least = rounding_error(dtype) * deviations.max(initial=0)
+    return np.where(deviations > least, deviations, 1)
 
 
 def rounding_errors(X, weights, rows=None):
@@ -226,21 +238,18 @@ def are_on_another_scale(quantiles, others):
 
 
 def warn_of_another_scale(X_val, X, names):
-    """Warn if the scales of X_val and X suggest that only X has been transformed."""
     columns = columns_on_another_scale(X, X_val)
     if not len(columns):
         return
     named = listed([str(name) for name in names[columns]])
-    warnings.warn(
+    warn(
         f"X_val is on another scale than X in {len(columns)} of {X.shape[1]} features: "
         f"{named}. Transform X_val in the same way as X; a Pipeline does so only with "
         'transform_input=["X_val"].',
-        stacklevel=3,
     )
 
 
 def listed(texts, separator=", "):
-    """Return the first five texts joined, and how many more there are."""
     more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
     return separator.join(texts[:MAX_LISTED]) + more
 

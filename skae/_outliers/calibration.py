@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 import math
 from numbers import Integral
-import warnings
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from skae._network.network import hidden_activation
 from skae._outliers.atoms import count_copies
 from skae._outliers.robust import downweight_outliers, fit_ellipsoid
 from skae._outliers.scoring import Scorer, blocks, expected_scores, fit_scorer
+from skae._parametrized import warn
 from skae._training.batches import prepared_rows, with_missing
 from skae._training.fit import fit_epochs
 from skae._training.splitting import FoldSplitter
@@ -156,7 +156,7 @@ def calibrate(samples, result, scorer, trainer, tasks):
     except KeyboardInterrupt:
         pass
     message = "Interrupted by user: the threshold rests on scores of the training samples."
-    warnings.warn(message, stacklevel=2)
+    warn(message)
     return _calibration(scorer, samples, np.arange(len(samples.X)))
 
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from scipy.special import logsumexp
 
+from skae._network.scaling import divisors
 from skae._outliers.mixture import (
     Mixture,
     best_n_components,
@@ -160,7 +161,7 @@ def fit_basis(parts, code, weights):
     shares = weights / weights.sum()
     centered = code - shares @ code
     deviation = np.sqrt(shares @ np.square(centered))
-    centered = np.sqrt(shares)[:, None] * (centered / np.where(deviation > 0, deviation, 1))
+    centered = np.sqrt(shares)[:, None] * (centered / divisors(deviation, code.dtype))
     U, values, rotation = np.linalg.svd(centered, full_matrices=False)
     found = values > 1e-6 * values[0]
     U = np.sqrt(shares)[:, None] * U[:, found]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 import math
-import warnings
 
 import numpy as np
 
 from skae._network.scaling import COMPARED_ROWS, are_on_another_scale
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._training.stream import LEARNED, ShiftedSamplesWarning
 
@@ -134,7 +134,7 @@ class Before:
     names: list
 
 
-def warn_of_shift(filled, before, flags=None, stacklevel=3):
+def warn_of_shift(filled, before, flags=None):
     """Warn if most samples are flagged, or if a column is on another level or scale than before.
 
     There should be MIN_ROWS samples or more, with fewer chance would decide. Columns with mostly
@@ -179,20 +179,19 @@ def warn_of_shift(filled, before, flags=None, stacklevel=3):
         )
     if flags is None:
         text += LEARNED
-    warnings.warn(text, ShiftedSamplesWarning, stacklevel=stacklevel)
+    warn(text, ShiftedSamplesWarning)
 
 
-def warn_of_gaps(missing, names, stacklevel=3):
+def warn_of_gaps(missing, names):
     """Warn if most cells of a feature are missing, of samples after complete training samples."""
     columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
     if len(columns):
         listed = ", ".join(repr(str(names[j])) for j in columns[:MAX_NAMES])
         more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
-        warnings.warn(
+        warn(
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
             f"were complete in training: {listed}{more}. Samples are judged by the others alone.",
             ShiftedSamplesWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -64,7 +64,6 @@ class TrainingRows:
 
     @property
     def groups(self):
-        """Return the group of each sample that takes part, or None without a splitter."""
         return None if self.splitter is None else self.splitter.groups[self.index]
 
     @property
@@ -75,7 +74,6 @@ class TrainingRows:
         return replace(self, index=self.index[mask])
 
     def arrays(self):
-        """Return X, target and weights of the samples that take part."""
         if len(self.index) == len(self.X):
             return self.X, self.target, self.weights
         X = self.X[self.index]
@@ -286,23 +284,19 @@ class BatchLoader:
             np.copyto(self.targets[view], np.nan, where=rows.missing[row_numbers])
 
     def slots(self, n_rows):
-        """Yield (index, number of rows) of each batch of n_rows loaded samples."""
         for start in range(0, n_rows, self.batch_size):
             yield start // self.batch_size, min(self.batch_size, n_rows - start)
 
     def all_slots(self):
-        """Return the (index, number of rows) of all batches of an epoch."""
         n_rows, chunk_rows = len(self.rows), len(self.inputs)
         return {*self.slots(chunk_rows), *self.slots(n_rows % chunk_rows)}
 
     def slot(self, index, n_rows):
-        """Return the arrays of a slot: inputs, targets, weights or None, draws or None."""
         view = self.view(index, n_rows)
         arrays = self.inputs, self.targets, self.weights, self.draws
         return [None if a is None else a[view] for a in arrays]
 
     def view(self, index, n_rows):
-        """Return the slice of the chunk that is a slot."""
         start = index * self.batch_size
         return slice(start, start + n_rows)
 
@@ -321,5 +315,4 @@ class BatchLoader:
         return order
 
     def chunks(self, order):
-        """Return the parts of an order of samples that `fill` takes."""
         return (order[rows] for rows in row_slices(len(order), len(self.inputs)))

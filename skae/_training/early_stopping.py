@@ -23,7 +23,6 @@ class Patience:
         self.n_stalled = 0
 
     def exhausted(self, loss):
-        """Record the loss of an epoch; return the reason to stop, or None."""
         if loss < self.lowest - self.tol * abs(loss):
             self.lowest, self.n_stalled = loss, 0
         else:
@@ -141,14 +140,12 @@ class DecoderEpochSelector:
 
     @property
     def loss(self):
-        """Return the mean loss with each decoder at its selected epoch."""
         return self.mean(self.best_losses)
 
     def improved_parts(self, losses, epoch):
         return [part for part in self.parts if self.select_part_if_better(part, losses, epoch)]
 
     def select_part_if_better(self, part, losses, epoch):
-        """Select an epoch for one decoder if it is better; return whether it is."""
         chosen = self.columns[part]
         is_better = self.selectors[part].select_if_better(losses[:, chosen], epoch)
         if is_better:
@@ -170,7 +167,6 @@ def groups_in_order(groups, n_samples):
 
 
 def sum_groups(values, groups):
-    """Return the sums of values over the groups, along the first axis."""
     sums = np.zeros((int(groups.max()) + 1, *values.shape[1:]))
     np.add.at(sums, groups, values)
     return sums

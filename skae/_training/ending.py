@@ -3,13 +3,10 @@
 import numpy as np
 
 from skae._kernels import run as run_kernel
-
-# Of the machine epsilon: the error of PCA, in standard deviations, that counts as rounding. It is
-# 1e-11 in float64, as the directions of a covariance that is nearly singular are inexact.
-ROUNDING_POWER = 0.7
+from skae._network.scaling import rounding_error
 
 EXACT, NORMAL, STALLED = "exact", "normal", "tol"  # reasons
-ASKED, CONVERGED = "callback", "converged"
+ASKED, CONVERGED, DIVERGED = "callback", "converged", "diverged"
 LIMITS = "max_iter", "max_fun"  # parameters, which are reasons too
 SENTENCES = {
     EXACT: "Held-out samples are restored up to rounding errors without training",
@@ -17,7 +14,7 @@ SENTENCES = {
     STALLED: "Training stopped because the loss no longer fell by tol",
     ASKED: "A callback stopped training",
     CONVERGED: "L-BFGS converged",
-    "diverged": "Training stopped because it diverged",
+    DIVERGED: "Training stopped because it diverged",
     "interrupted": "Training was interrupted",
 } | {name: f"Training stopped at {name}" for name in LIMITS}
 
@@ -34,11 +31,6 @@ def is_exact(losses, shares, model):
     if network.is_variational or not is_linear:
         return False
     return bool(np.max(shares @ losses) <= rounding_loss(network.loss, model.parameters.flat.dtype))
-
-
-def rounding_error(dtype):
-    """Return the largest difference that counts as a rounding error, in standard deviations."""
-    return float(np.finfo(dtype).eps ** ROUNDING_POWER)
 
 
 def rounding_loss(loss, dtype):

@@ -7,6 +7,7 @@ import numpy as np
 from skae._network import code_order, nested
 from skae._network.code_order import MAX_DECODED_NUMBERS
 from skae._network.inference import Model
+from skae._network.scaling import divisors
 from skae._parallel import run_sequentially
 from skae._training import extent
 from skae._training.batches import TrainingRows
@@ -41,22 +42,19 @@ class FitResult:
 
     @property
     def code_deviations(self):
-        """Return the deviation of each column of the code, 1 if it is constant; None if unknown."""
         if self.explained_variance is None:
             return None
-        deviations = np.sqrt(self.explained_variance)
-        return np.where(deviations > 0, deviations, 1).astype(self.model.parameters.flat.dtype)
+        dtype = self.model.parameters.flat.dtype
+        return divisors(np.sqrt(self.explained_variance), dtype).astype(dtype)
 
     @property
     def held_out(self):
-        """Return a boolean array: which of the given samples were held out to select the epoch."""
         is_held_out = np.ones(len(self.rows.X), bool)
         is_held_out[self.trained_rows.index] = False
         return is_held_out[self.rows.member]
 
     @property
     def record(self):
-        """Return the record of the training, with the numbers of samples: see `report`."""
         record, held_out = self.history.record, self.held_out
         if record["way"] == "passes":
             return record | {"n_train": self.n_samples_seen}
@@ -76,7 +74,6 @@ def begin_phase(run, name, n_epochs, state, excluded=None):
 
 
 def end(run, in_order=True):
-    """Close the last phase; return the FitResult of the best parameters."""
     state = run.state
     run.phase.close()
     continues = run.options.warm_start and state.is_unfinished and not state.fixed_encoder
@@ -91,7 +88,6 @@ def end(run, in_order=True):
 
 
 def end_pass(run):
-    """Return the FitResult of a pass of `partial_fit`; the code keeps its order and signs."""
     state = run.state
     model = extent.measure(run, state.model, state.optimizer["steps"])
     explained = _explained_variance_ratios(run, model, MAX_DECODED_NUMBERS)

@@ -2,20 +2,21 @@
 
 from dataclasses import replace
 from functools import partial
-import warnings
 
 import numpy as np
 
 from skae._network import nested
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._training import component_search
 from skae._training.batches import validation_rows
 from skae._training.callbacks import NULL_TASKS
 from skae._training.code_scale import start_variances
 from skae._training.early_stopping import Patience
+from skae._training.ending import DIVERGED
 from skae._training.finish import begin_phase, end, end_pass
 from skae._training.objective import DivergedError
-from skae._training.report import unfinished_warning
+from skae._training.report import has_risen, rate_warning, unfinished_warning
 from skae._training.restart import restarted_state, should_restart
 from skae._training.run import (
     History,
@@ -54,11 +55,11 @@ def fit(trainer, rows, X_val=None, previous=None, tasks=NULL_TASKS):
     else:
         result = _train_to_end(run, X_val, tasks)
     history = result.history
-    message = unfinished_warning(history.record, history.latest_losses, trainer.options.solver)
-    # Without a best epoch the start is kept. The number of epochs of a detector is chosen by the
-    # outliers that it finds.
-    is_expected = not history.best_iter or trainer.options.network.is_detector
-    if message is not None and not is_expected:
+    message = history.record.get("high_rate")
+    # The number of epochs of a detector is chosen by the outliers that it finds.
+    if history.best_iter and not trainer.options.network.is_detector:
+        message = unfinished_warning(history.record, history.latest_losses, trainer.options.solver)
+    if message is not None:
         trainer.warn(message)
     return result
 
@@ -98,10 +99,10 @@ def partial_fit(trainer, rows, previous=None, change=None):
             objective.check_last()
         history.loss_curve.append(loss)
         report(run)
-    except DivergedError:
+    except DivergedError as error:
         state.parameters.flat[...] = start
         state.forget_steps()
-        warn_diverged(run)
+        warn_diverged(run, error)
     history.n_iter = history.best_iter = len(history.loss_curve)
     history.best_loss = min(history.loss_curve, default=None)
     return end_pass(run)
@@ -111,7 +112,6 @@ def partial_fit(trainer, rows, previous=None, change=None):
 
 
 def _start(trainer, rows, previous=None, X_val=None, n_components=None):
-    """Return a run at its start, or resumed from a `previous` fit."""
     if previous is None:
         state = start_state(rows, trainer.options, trainer.run_jobs, n_components)
     else:
@@ -127,7 +127,6 @@ def _start(trainer, rows, previous=None, X_val=None, n_components=None):
 
 
 def _weigh_decoders(run, X_val):
-    """Weigh the losses of decoders; fix the encoder if PCA leaves next to nothing to learn."""
     state, rows = run.state, run.rows
     mask = np.zeros(len(rows), bool)
     mask[evenly_spaced(len(rows), VALIDATION_BATCH_ROWS)] = True
@@ -144,7 +143,6 @@ def _weigh_decoders(run, X_val):
 
 
 def _searches_components(run, X_val):
-    """Return whether to train plain codes of several sizes and compare them."""
     options, network = run.options, run.state.model.network
     validates = X_val is not None or options.early_stopping
     can_compare = validates and options.solver.max_iter > 0 and network.n_components > 1
@@ -171,14 +169,12 @@ def _count_phases(run, X_val):
 
 
 def _run_size(run, X_val, n_components, tasks):
-    """Train a model with this number of components; return the FitResult."""
     state = start_state(run.rows, run.options, run.trainer.run_jobs, n_components)
     other = Run(run.trainer, run.rows, state, keeps_fold_models=True)
     return _train_to_end(other, X_val, tasks)
 
 
 def _train_to_end(run, X_val, tasks):
-    """Train by the procedure that applies; return the FitResult of the best parameters."""
     run.tasks = tasks
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -186,13 +182,30 @@ def _train_to_end(run, X_val, tasks):
     except KeyboardInterrupt:
         run.interrupted = True
         run.history.record["ending"] = "interrupted"
-        message = "Training interrupted by user: the best model so far is kept."
-        warnings.warn(message, stacklevel=2)
+        warn("Training interrupted by user: the best model so far is kept.")
+    _record_high_rate(run)
     return end(run)
 
 
+def _record_high_rate(run):
+    """Record that the loss rose far above that of the start, which is kept.
+
+    The losses are compared on the same samples: one that is far from the others changes any mean.
+    """
+    history, rows, solver = run.history, run.rows, run.options.solver
+    n_latest = len(history.latest_losses)
+    has_other_reason = history.record["ending"] == DIVERGED or solver.is_lbfgs or run.resumed
+    if history.best_iter or not n_latest or has_other_reason or run.state.model.network.nested:
+        return
+    highest = max(history.loss_curve[-n_latest:])
+    if has_risen(history.best_loss, highest):
+        losses = run.trainer.validation_losses(run.state, rows, of_best=True)()
+        start = float(rows.weights @ losses / rows.weights.sum())
+        if has_risen(start, highest):
+            history.record["high_rate"] = rate_warning(start, highest, solver)
+
+
 def _train(run, X_val):
-    """Train with X_val, without early stopping, by cross-validation, or with held-out samples."""
     if run.options.solver.max_iter == 0:
         return
     if X_val is not None:
@@ -209,7 +222,6 @@ def _train(run, X_val):
 
 
 def _train_plain(run):
-    """Train on all samples until the training loss stops falling; keep the last epoch."""
     state, history, solver = run.state, run.history, run.options.solver
     patience = Patience(solver.tol, solver.n_iter_no_change)
 
@@ -224,6 +236,6 @@ def _train_plain(run):
     begin_phase(run, "training", run.n_left, state)
     try:
         report_end(run, run_epochs(run, [(state, run.rows)], run.n_left, monitor))
-    except DivergedError:
+    except DivergedError as error:
         state.restore_previous_best()
-        warn_diverged(run)
+        warn_diverged(run, error)

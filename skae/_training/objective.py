@@ -35,7 +35,6 @@ def count_parts(network, batch_size, dtype):
 
 
 def add_up(total, others):
-    """total += other, for each of the others."""
     for other in others:
         yield np.add, total, other, total
 
@@ -71,7 +70,6 @@ class PenaltyTerm:
         self.value = 0.0
 
     def add_gradient(self, code, delta, scale, share):
-        """Add the derivative of the penalty to delta and store its value."""
         penalty = self.penalty
         self.value = penalty.value_and_add_gradient(code, delta, scale, share, self.state)
 
@@ -124,7 +122,7 @@ class Objective:
         if penalty is not None:
             self.penalty = PenaltyTerm(penalty, n_rows, network, parameters.flat.dtype)
         self.last_slot, self.sample_losses = None, None
-        self.loss_limit = math.inf
+        self.first_loss, self.loss_limit = None, math.inf
         self.bound_batches = {slot: self._bind(*slot) for slot in loader.all_slots()}
 
     @property
@@ -144,12 +142,10 @@ class Objective:
 
     @property
     def other_gradients(self):
-        """Return the gradients of the other parts, which a `Step` adds to that of `workspace`."""
         others = self.workspaces[1:] if self.plan.leaves_sum else []
         return [workspace.gradient.trained for workspace in others]
 
     def __call__(self, index, n_rows):
-        """Return the mean loss of a slot, and leave the gradient in `workspace.gradient`."""
         self.last_slot = index, n_rows
         before, jobs, after, losses, self.sample_losses = self.bound_batches[self.last_slot]
         for call in before:
@@ -163,17 +159,16 @@ class Objective:
 
     def check(self, loss):
         """Raise DivergedError if a loss is not finite or far above the first one."""
-        if self.loss_limit == math.inf:
-            self.loss_limit = MAX_RELATIVE_LOSS * (abs(loss) + 1)
+        if self.first_loss is None:
+            self.first_loss, self.loss_limit = loss, MAX_RELATIVE_LOSS * (abs(loss) + 1)
         if not -math.inf < loss < self.loss_limit:
-            raise DivergedError
+            text = f"the loss of a batch went from {self.first_loss:.3g} to {loss:.3g}"
+            raise DivergedError(text)
 
     def check_last(self):
-        """Check the loss of the last batch with the present parameters."""
         self.check(self(*self.last_slot))
 
     def _bind(self, index, n_rows):
-        """Return the BoundBatch of a slot."""
         slot = self.loader.slot(index, n_rows)
         if len(self.workspaces) == 1:
             part = self._bind_part(self.workspace, n_rows, slot)
@@ -195,7 +190,6 @@ class Objective:
         return BoundBatch([], jobs, self._bind_sum(len(jobs)), losses, None)
 
     def _bind_sum(self, n_parts):
-        """Return the calls that add up the gradients of the parts, or set unused ones to zero."""
         gradients = [workspace.gradient.trained for workspace in self.workspaces]
         if self.plan.leaves_sum:
             return bind([(np.add, 0, 0, unused) for unused in gradients[n_parts:]])
@@ -217,7 +211,6 @@ class Objective:
         return nested.training_batches(network, n_rows, sizes, weights, reads)
 
     def _bind_part(self, workspace, n_batch, slot):
-        """Return the BoundBatch of a part of a batch of n_batch rows; jobs are lists of calls."""
         if self.plan.bound is not None:
             options = self.plan.backward, self.loader.rows.is_incomplete
             bound = bind_bound(self.plan.bound, workspace, slot, n_batch, *options)
@@ -291,7 +284,6 @@ class Objective:
         return calls, loss, losses
 
     def _bind_backward(self, workspace, inputs, shares, weighted):
-        """Return the calls of the penalty, and those that go back through the encoder."""
         n_rows, penalize = len(inputs), None
         if self.penalty is not None:
             share = n_rows / len(self.loader.rows) if self.plan.backward else 1.0

@@ -4,15 +4,14 @@ import copy
 from dataclasses import dataclass, replace
 import math
 from numbers import Integral
-import warnings
 
 import numpy as np
 
 from skae._network.network import loss_of
-from skae._parametrized import Parametrized, check_offers
+from skae._parametrized import Parametrized, warn
 from skae._sampling import generator
-from skae._sparse import extremes
 from skae._training.bound import BoundOptions
+from skae._training.parameter_checks import check_instances, warn_of_mirrored_layers
 from skae.activations import Activation, TopK
 from skae.losses import Loss
 from skae.optimizers import OPTIMIZERS, Optimizer
@@ -41,7 +40,6 @@ class Seeds:
 
     @classmethod
     def draw(cls, random_state):
-        """Draw the seeds of one call of fit."""
         return cls(*generator(random_state).integers(2**63, size=3))
 
 
@@ -69,17 +67,14 @@ class NetworkOptions:
 
     @property
     def is_share(self):
-        """Return whether `n_components` is a share of the variance."""
         return not isinstance(self.n_components, Integral)
 
     @property
     def has_sparse_code(self):
-        """Return whether the activation of the code sets components to zero."""
         latent = self.latent_activation
         return latent == "top_k" or isinstance(latent, TopK)
 
     def first_activation(self):
-        """Return the activation that training starts with."""
         if self.activation != "auto":
             return self.activation
         return NESTED_ACTIVATION if self.nested else PLAIN_ACTIVATION
@@ -169,7 +164,6 @@ class Options:
 
     @property
     def has_linear_encoder(self):
-        """Return whether the code is that of the linear path, and only decoders are trained."""
         return self.linear_weight == math.inf
 
     @property
@@ -184,6 +178,7 @@ class Options:
         without one.
         """
         network, limit, shape = self.network, "n_features", f"n_features={n_features}"
+        warn_of_mirrored_layers(self.network.hidden_layer_sizes, self.network.n_components)
         most = n_features
         if n_samples is not None:
             most, limit = min(n_samples, n_features), "min(n_samples, n_features)"
@@ -199,15 +194,13 @@ class Options:
             cure = "linear_path=None or sparsity" if may_be_sparse else "linear_path=None"
             raise ValueError(f"{message}, with {shape}. More components need {cure}.")
         cure = ", or make the code sparse with sparsity or latent_activation='top_k'"
-        warnings.warn(
+        warn(
             f"{message}, with {shape}, or the network may learn to copy the samples. Pass fewer "
             f"components{cure if may_be_sparse else ''}.",
-            stacklevel=2,
         )
         return self
 
     def spec(self, n_features, n_components):
-        """Return the spec of the network: see `NetworkOptions.spec`."""
         spec = self.network.spec(n_features, n_components)
         if self.bound is not None:
             loss = loss_of(self.network.loss)
@@ -217,7 +210,7 @@ class Options:
 
 def read_options(parameters, is_detector=False, searches_components=True):
     """Return the options for a dict of parameters; raise ValueError if two contradict."""
-    _check_instances(parameters)
+    check_instances(parameters)
     penalty = _penalty(parameters)
     network = _network_options(parameters, penalty, is_detector)
     return Options(
@@ -235,7 +228,6 @@ def read_options(parameters, is_detector=False, searches_components=True):
 
 
 def with_layer_sizes(parameters, n_features):
-    """Return parameters with hidden layers that suit the number of features, if they are "auto"."""
     if not isinstance(parameters["hidden_layer_sizes"], str):
         return parameters
     n_units = AUTO_UNITS_STEP * math.ceil(2 * n_features / AUTO_UNITS_STEP)
@@ -244,7 +236,6 @@ def with_layer_sizes(parameters, n_features):
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes):
-    """Return the encoder's widths as a tuple of positive ints, or raise ValueError."""
     widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
     for width in widths:
         if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
@@ -255,23 +246,7 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
     return tuple(int(width) for width in widths)
 
 
-def _check_instances(parameters):
-    """Raise an error if an instance lacks a method or an attribute that its kind must have."""
-    kinds = {
-        "activation": (Activation,),
-        "latent_activation": (Activation,),
-        "output_activation": (Activation, ("inverse",)),
-        "loss": (Loss,),
-        "solver": (Optimizer,),
-        "sparsity": (Penalty,),
-    }
-    for name, (Base, *others) in kinds.items():
-        if not (parameters[name] is None or isinstance(parameters[name], str)):
-            check_offers(parameters[name], Base, name, *others)
-
-
 def _network_options(parameters, penalty, is_detector):
-    """Return the NetworkOptions; raise ValueError if activations contradict loss or penalty."""
     loss, output_activation = loss_of(parameters["loss"]), parameters["output_activation"]
     latent_activation = parameters["latent_activation"]
     needed = None if penalty is None else penalty.latent_activation
@@ -307,7 +282,6 @@ def _network_options(parameters, penalty, is_detector):
 
 
 def _linear_weight(parameters, network):
-    """Return the weight of the loss of bends; raise ValueError if there can be no such loss."""
     weight = float(parameters.get("linear_weight", 0.0))
     if weight and not (network.linear_path and network.latent_activation == "identity"):
         raise ValueError(
@@ -353,7 +327,6 @@ def rate_factor(hidden_layer_sizes):
 
 
 def _optimizer(parameters):
-    """Return the optimizer of the solver, or None for L-BFGS."""
     solver = parameters["solver"]
     if not isinstance(solver, str):
         return solver
@@ -372,28 +345,3 @@ def _penalty(parameters):
     if sparsity == "kl":
         options["target"] = float(parameters["sparsity_target"])
     return PENALTIES[sparsity](**options)
-
-
-def check_range(X, loss):
-    """Raise ValueError if squares of X overflow or the loss is not defined on its values.
-
-    The results of MinMaxScaler can be slightly above 1.
-    """
-    name, loss = loss, loss_of(loss)
-    lowest, highest = extremes(X)
-    largest = 1e-3 * np.sqrt(np.finfo(X.dtype).max)
-    if max(-lowest, highest) > largest:
-        raise ValueError(
-            f"X has values too large to square in {X.dtype}: from {lowest:g} to {highest:g}. "
-            f"Scale X to values below {largest:.0e} first."
-        )
-    rounding = 10 * np.finfo(X.dtype).eps
-    if lowest < loss.lowest - rounding or highest > loss.highest + rounding:
-        needed = f"X between {loss.lowest:g} and {loss.highest:g}"
-        if loss.highest == np.inf:
-            needed = f"X to be at least {loss.lowest:g}"
-        reason = "Negative values in data: " if lowest < loss.lowest == 0 else ""
-        raise ValueError(
-            f"{reason}loss={name!r} needs {needed}, got values from {lowest:g} to {highest:g}. "
-            "Scale X first, with MinMaxScaler say, or use loss='squared_error'."
-        )

@@ -7,9 +7,10 @@ The record is a dict. `way` tells how the epoch was selected: by "held-out" samp
 
 import numpy as np
 
-from skae._training.ending import EXACT, SENTENCES
+from skae._training.ending import DIVERGED, EXACT, SENTENCES
 
 MIN_FALL = 0.02  # of the loss in the last epochs, for training to count as unfinished
+MAX_RISE = 2.0  # of the loss of an epoch, in units of one plus the loss at the start
 FEW_SAMPLES = 100  # below which a gain over PCA is seldom certain
 MAX_SCALE_RATIO = 1000  # of the deviations of the features of one table
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
@@ -44,6 +45,18 @@ def unfinished_warning(record, losses, solver):
     )
 
 
+def has_risen(start, loss):
+    return loss > start + MAX_RISE * (1 + abs(start))
+
+
+def rate_warning(start, loss, solver):
+    return (
+        f"The training loss rose from {start:.3g} to {loss:.3g}, and no epoch was certainly better "
+        "than the start, which is kept. Lower learning_rate_init (now "
+        f"{solver.learning_rate_init:g})."
+    )
+
+
 def training_lines(record, n_iter, best_iter, activation=None):
     """Return sentences on samples, epochs, activation and time, one for each line.
 
@@ -74,8 +87,8 @@ def scale_record(X, names):
 
 
 def hint_lines(record):
-    """Return hints on the data: few samples, features on very different scales."""
-    lines = []
+    lines = [f"Hint: {record['high_rate']}"] if "high_rate" in record else []
+    lines += [f"Hint: {sentence}" for sentence in record.get("ignored", [])]
     if record.get("way", "passes") != "passes" and record["n_train"] < FEW_SAMPLES:
         text = f"Hint: {record['n_train']} samples are few. Below about {FEW_SAMPLES}, a network "
         text += "is seldom certain to be better than PCA."
@@ -94,7 +107,6 @@ def hint_lines(record):
 
 
 def time_lines(record):
-    """Return a line with the seconds that `fit` took, if they are known."""
     return [f"Time: {_seconds(record['seconds'])}."] if "seconds" in record else []
 
 
@@ -120,14 +132,18 @@ def _samples(record):
 
 
 def _epochs(record, n_iter, best_iter):
+    why = f"{SENTENCES[record['ending']]}."
+    if "divergence" in record:
+        why = f"{SENTENCES[DIVERGED]} {record['divergence']}. Lower learning_rate_init."
     if record["way"] == "passes":
-        return f"{n_iter:,}, one in each call."
+        text = f"{n_iter:,}, one in each call."
+        return f"{text} {why}" if record["ending"] == DIVERGED else text
     if n_iter == 0:
-        return f"none. {SENTENCES[EXACT]}." if record["ending"] == EXACT else "none."
+        return f"none. {why}" if record["ending"] in (EXACT, DIVERGED) else "none."
     kept = f"epoch {best_iter} kept" if best_iter else "none kept"
     if record["way"] == "folds" and best_iter:
         kept = f"{best_iter} selected and repeated on all samples"
-    text = f"{n_iter} run, {kept}. {SENTENCES[record['ending']]}."
+    text = f"{n_iter} run, {kept}. {why}"
     if "n_trial" in record:
         text += f" A trial of {record['n_trial']} epochs had left the gain in doubt."
     return text

@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._training.batches import TrainingRows
 from skae._training.callbacks import NULL_TASKS
-from skae._training.ending import ASKED, CONVERGED, LIMITS
+from skae._training.ending import ASKED, CONVERGED, DIVERGED, LIMITS
 from skae._training.gain import Gain
 from skae._training.splitting import splits_of_folds
 from skae._training.state import Previous, TrainingState
@@ -36,7 +36,6 @@ class History:
     record: dict = field(default_factory=lambda: {"way": "plain", "ending": "tol"})
 
     def add(self, loss, validation_loss=None):
-        """Add the losses of an epoch."""
         self.n_iter += 1
         self.loss_curve.append(loss)
         if validation_loss is not None:
@@ -44,18 +43,15 @@ class History:
 
     @property
     def n_epochs_kept(self):
-        """Return after how many epochs the kept parameters were reached, warm starts included."""
         n_earlier = len(self.loss_curve) - self.n_iter
         return n_earlier + max(self.best_iter - self.n_before, 0)
 
     @property
     def latest_losses(self):
-        """Return the losses since the last restart, of validation samples if there are any."""
         n_latest = self.n_iter - self.n_before
         return (self.validation_loss_curve or self.loss_curve)[-n_latest:] if n_latest else []
 
     def fitted_attributes(self):
-        """Return the attributes of the estimator that describe the training, by name."""
         return {
             "n_iter_": self.n_iter,
             "best_iter_": self.best_iter,
@@ -68,7 +64,6 @@ class History:
         }
 
     def copy(self):
-        """Return a copy to which later epochs are not added."""
         curves = self.loss_curve.copy(), self.validation_loss_curve.copy()
         record = self.record.copy()
         return replace(self, loss_curve=curves[0], validation_loss_curve=curves[1], record=record)
@@ -134,7 +129,6 @@ class Run:
 
     @property
     def folds(self):
-        """Return the fold of each row; without cross-validation the first fold is held out."""
         n_folds = max(round(1 / self.options.validation_fraction), 2)
         return self.rows.splitter.folds(N_FOLDS if self.is_cross_validated else n_folds)
 
@@ -166,32 +160,30 @@ class Run:
 
     @property
     def n_left(self):
-        """Return the number of epochs that are left."""
         return self.options.solver.max_iter - self.history.n_iter
 
 
 def report(run):
-    """Print the losses of the last epoch if `verbose`."""
     if run.options.verbose:
         history = run.history
-        text = f"Iteration {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.6g}"
+        text = f"Epoch {len(history.loss_curve)}, loss = {history.loss_curve[-1]:.6g}"
         if history.validation_loss_curve:
             text += f", validation loss = {history.validation_loss_curve[-1]:.6g}"
         print(text)
 
 
 def announce(run, text):
-    """Print a line on the course of training if `verbose`."""
     if run.options.verbose:
         print(text)
 
 
-def warn_diverged(run):
-    run.history.record["ending"] = "diverged"
+def warn_diverged(run, error):
+    text = f"in epoch {len(run.history.loss_curve) + 1}: {error}"
+    run.history.record |= {"ending": DIVERGED, "divergence": text}
     rate = run.options.solver.learning_rate_init
     run.trainer.warn(
-        f"Training diverged in iteration {len(run.history.loss_curve) + 1}; the model before it "
-        f"is kept. Lower learning_rate_init (now {rate})."
+        f"Training diverged {text}. The model before it is kept. Lower learning_rate_init (now "
+        f"{rate:g})."
     )
 
 
@@ -232,7 +224,6 @@ def run_epochs(run, pairs, n_epochs, monitor):
 
 
 def _run_lbfgs(run, state, rows, max_iter, after_iteration):
-    """Train a state by L-BFGS; return the name of the limit that stopped it, or None."""
     objective = run.trainer.objective(state, rows)
     rng = np.random.default_rng(run.options.seeds.samples)
     objective.loader.fill(np.arange(len(rows)), rng)

@@ -72,13 +72,11 @@ class TrainingState:
         return replace(self.model, parameters=self.best)
 
     def start_average(self, averaging):
-        """Start the moving average at the present parameters, unless it has been started."""
         if averaging and self.averaged is None:
             self.averaged = self.parameters.copy()
             self.optimizer |= {"average": self.averaged.trained, "averaging": averaging}
 
     def memory(self):
-        """Return what a warm start needs to continue as if training had not ended."""
         found = {"theta": self.parameters.flat.copy(), "best": self.best.flat.copy()}
         if self.averaged is not None:
             found["averaged"] = self.averaged.flat
@@ -152,7 +150,6 @@ class TrainingState:
         self.parameters.flat[...] = self.best.flat
 
     def forget_steps(self):
-        """Forget the optimizer's memory except for the number of steps."""
         self.optimizer = {"steps": self.optimizer["steps"]}
 
     def _replace_activation(self, activation):
@@ -263,8 +260,6 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
 
 @dataclass(frozen=True)
 class Previous:
-    """The results of an earlier fit or partial_fit from which training resumes."""
-
     model: Model
     optimizer: dict
     decoder_weights: np.ndarray | None
@@ -322,12 +317,10 @@ def _squared_norm(vector):
 
 
 def _is_bent(model):
-    """Return whether the networks add to the code of the linear path."""
     return model.parameters.layers[model.network.n_encoder_layers - 1][0].any()
 
 
 def _check_same_network(model, options, n_features):
-    """Raise ValueError if the options ask for another network than that of a model."""
     spec, network = model.spec, options.network
     n_components = spec["widths"][spec["n_encoder_layers"]]
     n_asked = n_components if network.is_share else int(network.n_components)

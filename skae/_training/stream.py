@@ -9,13 +9,13 @@ on another level or scale than those before.
 
 from dataclasses import asdict, dataclass, replace
 import math
-import warnings
 
 import numpy as np
 from scipy import linalg
 
 from skae._network.initialization import leading_directions
 from skae._network.scaling import Scaling
+from skae._parametrized import warn
 from skae._sampling import evenly_spaced, row_slices
 from skae._sparse import column_means, is_sparse
 
@@ -208,20 +208,18 @@ def follow(state, X, weights, network=None):
     change = _changed(before, new, n_directions)
     is_second = before.seen_weight == before.moments.weight and before.odd is None
     if is_second and not change.turns_odd and before.moments.is_sorted_before(new):
-        warnings.warn(
+        warn(
             "The samples of the second call differ from those of the first one, as if X were "
             "sorted. Shuffle the samples before they are cut into chunks: training on sorted "
             "chunks takes more passes.",
             ShiftedSamplesWarning,
-            stacklevel=5,
         )
     if change.turns_odd:
-        warnings.warn(
+        warn(
             "X is on another level or scale than the samples of earlier calls. Transform all "
             "samples in the same way. If X stays there, training will start anew and forget the "
             "samples before." + LEARNED,
             ShiftedSamplesWarning,
-            stacklevel=5,
         )
     return change
 
@@ -231,11 +229,10 @@ def _warn_if_few(n_samples, network):
     if network is None or network.is_share or not network.linear_path:
         return
     if n_samples <= network.n_components:
-        warnings.warn(
+        warn(
             f"The first call of partial_fit has {n_samples} samples, too few for PCA with "
             f"n_components={network.n_components}: training will start anew after later calls. "
             "Pass more samples in the first call.",
-            stacklevel=6,
         )
 
 

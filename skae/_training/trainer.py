@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import partial
 import math
-import warnings
 
 import numpy as np
 from scipy import optimize
@@ -11,6 +10,7 @@ from scipy import optimize
 from skae._kernels import bind, replay
 from skae._network import nested
 from skae._parallel import run_sequentially
+from skae._parametrized import warn
 from skae._sparse import block_rows
 from skae._training.batches import BatchLoader
 from skae._training.bound import Bound, NoiseSampler
@@ -79,7 +79,6 @@ class Step:
             self.calls = [partial(self.run_jobs, [partial(replay, part) for part in parts])]
 
     def _part(self, parameters, piece, step):
-        """Yield the calls for a slice of the vector; first add up the parts of the gradient."""
         theta, gradient = parameters.trained[piece], self.gradient[piece]
         yield from add_up(gradient, [other[piece] for other in self.other_gradients])
         if self.decay and piece.start < parameters.weights.size:
@@ -92,7 +91,6 @@ class Step:
             )
 
     def __call__(self, learning_rate):
-        """Take the step."""
         state = self.state
         state["steps"] += 1
         for factor, value in zip(self.factors, self.optimizer.factors(state, learning_rate)):
@@ -208,7 +206,7 @@ class Trainer:
     options: Options
     total_weight: float
     run_jobs: object = run_sequentially
-    warn: object = warnings.warn
+    warn: object = warn
 
     def reads_per_sample(self, fixed_encoder):
         if self.options.solver.is_lbfgs:
@@ -228,7 +226,6 @@ class Trainer:
         return alpha if solver.decouples_decay else alpha / self.total_weight
 
     def objective(self, state, rows):
-        """Return the objective of mini-batches, or of all samples at once for L-BFGS."""
         solver, network = self.options.solver, state.model.network
         batch_size = len(rows) if solver.is_lbfgs else min(solver.batch_size, len(rows))
         n_parts, bound = 1, self.options.bound

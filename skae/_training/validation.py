@@ -129,7 +129,6 @@ def _is_uncertain(run, gain):
 
 
 def cross_validate(run, splits, n_errors=N_ERRORS_OF_FOLDS):
-    """Train a state for each split, all in turn; return the selector of the epochs."""
     members, state = [], run.state
     n_components = state.model.network.n_components
     activation = hidden_activation(state.model.spec)
@@ -208,10 +207,10 @@ def train_for(run, n_epochs, monitor=None):
     begin_phase(run, "refit", n_epochs, run.state)
     try:
         run_epochs(run, [(run.state, run.rows)], n_epochs, monitor or keep)
-    except DivergedError:
+    except DivergedError as error:
         if monitor is None:
             run.state.restore_previous_best()
-        warn_diverged(run)
+        warn_diverged(run, error)
         return False
     return True
 
@@ -233,7 +232,6 @@ def _train_halves(run):
 
 
 def _is_doubtful(run, selector):
-    """Return whether more validation samples might show that an epoch is better than the start."""
     if selector.epoch or run.is_over or run.state.fixed_encoder:
         return False
     return run.may_train_halves and selector.evidence > MIN_EVIDENCE
@@ -279,8 +277,8 @@ def _train_validated(run, members, n_errors):
             reason = run_epochs(run, pairs, run.n_left, monitor)
             run.is_over |= reason == ending.NORMAL
         report_end(run, reason)
-    except DivergedError:
-        warn_diverged(run)
+    except DivergedError as error:
+        warn_diverged(run, error)
         run.is_over = True
     finally:
         if is_held_out and run.measures_gain:
@@ -303,7 +301,6 @@ def _has_nothing_to_learn(run, selector):
 
 
 def _sizes(run):
-    """Return the code sizes that are validated, or None if codes are not nested."""
     network = run.state.model.network
     return validated_sizes(network) if network.nested else None
 

@@ -39,11 +39,11 @@ class LatentGridDisplay(ImageDisplay):
 
     Parameters
     ----------
-    decoded : ndarray of shape (n_steps, n_steps, n_features)
+    decoded : ndarray of shape (n_steps, n_steps, n_features) or (1, n_steps, n_features)
         Decoded samples: the second component rises along the first axis, the first component along
         the second.
-    codes : ndarray of shape (2, n_steps)
-        Values of the two components.
+    codes : ndarray of shape (2, n_steps) or (1, n_steps)
+        Values of the components.
     columns : tuple of int, default=(0, 1)
         Indices of the two components.
     image_shape : tuple of int, default=None
@@ -118,7 +118,7 @@ class LatentGridDisplay(ImageDisplay):
             None takes quantiles of the standard normal distribution, for a variational autoencoder,
             and zeros.
         columns : pair of int, default=(0, 1)
-            Indices of the two components.
+            Indices of the two components. The only component of a code gives one row.
         n_steps : int, default=10
             Number of values of each component.
         image_shape : tuple of int, default=None
@@ -169,17 +169,19 @@ class LatentGridDisplay(ImageDisplay):
                 f"X must be given: a {type(estimator).__name__} has no prior from which the range "
                 "of its codes would follow."
             )
+        if n_components == 1 and isinstance(columns, tuple) and columns == (0, 1):
+            columns = (0,)
         columns = check_components(columns, n_components)
-        if len(columns) != 2 or columns[0] == columns[1]:
+        if len(columns) != min(n_components, 2) or len(set(columns)) < len(columns):
             raise ValueError(f"columns must be two components, got {columns!r}.")
         dtype = code.dtype if X is not None else estimator.theta_.dtype
         codes = quantiles[:, columns].T.astype(dtype)
-        grid = np.tile(centre.astype(dtype), (n_steps, n_steps, 1))
-        grid[:, :, columns[0]] = codes[0]
-        grid[:, :, columns[1]] = codes[1][:, None]
+        grid = np.tile(centre.astype(dtype), (n_steps ** (len(columns) - 1), n_steps, 1))
+        for column, values in zip(columns, (codes[0], codes[-1][:, None])):
+            grid[:, :, column] = values
         decoded = np.asarray(estimator.inverse_transform(grid.reshape(-1, n_components)))
         display = cls(
-            decoded.reshape(n_steps, n_steps, -1),
+            decoded.reshape(*grid.shape[:2], -1),
             codes,
             columns=columns,
             image_shape=check_image_shape(image_shape, decoded.shape[1]),
@@ -217,8 +219,9 @@ class LatentGridDisplay(ImageDisplay):
         TypeError
             If `ax` is not a matplotlib Axes, or `im_kwargs` is not a dict.
         """
-        rows = list(zip(self.codes[1], self.decoded))[::-1]
-        groups = [SampleGroup(f"{value:.2g}", decoded) for value, decoded in rows]
+        is_row = len(self.codes) == 1
+        names = [""] if is_row else [f"{value:.2g}" for value in self.codes[1]]
+        groups = [SampleGroup(*row) for row in zip(names, self.decoded)][::-1]
         self._draw(
             groups,
             self.decoded.reshape(-1, self.decoded.shape[2]),
@@ -227,7 +230,8 @@ class LatentGridDisplay(ImageDisplay):
             sample_labels=[f"{value:.2g}" for value in self.codes[0]],
             labels_title=f"component {self.columns[0]}",
         )
-        self.ax_.set_ylabel(f"component {self.columns[1]}")
+        if not is_row:
+            self.ax_.set_ylabel(f"component {self.columns[1]}")
         return self
 
 

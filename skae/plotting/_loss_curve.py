@@ -148,9 +148,11 @@ class LossCurveDisplay(OnAxes):
             )
         losses = np.asarray(model.loss_curve_, dtype=np.float64)
         if not len(losses):
+            divergence = (getattr(model, "_record", None) or {}).get("divergence")
+            why = f"diverged {divergence}" if divergence else f"max_iter={model.max_iter}"
             raise ValueError(
                 f"There is no loss curve: this {type(model).__name__} has completed no epoch of "
-                f"training (max_iter={model.max_iter})."
+                f"training ({why})."
             )
         validation_losses = np.asarray(getattr(model, "validation_loss_curve_", None) or [], float)
         if len(validation_losses):

@@ -8,6 +8,7 @@ from skae._network.scaling import (
     CACHED_NUMBERS,
     Scaling,
     columns_on_another_scale,
+    divisors,
     identity_scaling,
     measure_scaling,
     repeat_if_short,
@@ -195,6 +196,13 @@ def test_identity_scaling(dtype):
     scaling.undo(out)
     np.testing.assert_array_equal(out, X)
     assert scaling.mean.dtype == scaling.scale.dtype == dtype
+
+
+def test_rounding_errors_are_no_divisors():
+    for dtype, smallest in ((np.float32, 1e-3), (np.float64, 1e-9)):
+        deviations = np.array([4, smallest, 4 * np.finfo(dtype).eps, 0])
+        np.testing.assert_array_equal(divisors(deviations, dtype), [4, smallest, 1, 1])
+    np.testing.assert_array_equal(divisors(np.zeros(2), np.float64), 1)
 
 
 def test_rounding_errors_come_from_the_median_step():

@@ -50,6 +50,17 @@ def test_grid_covers_the_codes_of_samples():
     assert display.feature_names == NAMES
 
 
+def test_the_grid_of_one_component_is_a_row():
+    X = rows()
+    model = PCA(1).fit(X)
+    display = LatentGridDisplay.from_estimator(model, X, n_steps=3, image_shape=SHAPE)
+    quantiles = np.quantile(model.transform(X), [0.025, 0.5, 0.975], axis=0)
+    assert_allclose(display.decoded, model.inverse_transform(quantiles)[None])
+    assert_allclose(display.codes, quantiles.T)
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("component 0", "")
+    assert len(display.images_) == 1
+
+
 def test_grids_that_cannot_be_drawn():
     with pytest.raises(ValueError, match="X must be given: a PCA has no prior"):
         LatentGridDisplay.from_estimator(pca())

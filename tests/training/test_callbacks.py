@@ -733,14 +733,14 @@ def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     assert capsys.readouterr() == ("", "")
     model.set_params(verbose=True).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    report = [line for line in lines if not line.startswith("Iteration")]
+    report = [line for line in lines if not line.startswith("Epoch")]
     assert report == lines[-len(report) :] == model._report()
     has_gain = model.gain_over_pca_ is not None
     assert any(line.startswith("Gain over ") for line in report) == has_gain
     lines = lines[: -len(report)]
     assert len(lines) == model.n_iter_ == 4
     for i, (line, loss) in enumerate(zip(lines, model.loss_curve_, strict=True), start=1):
-        assert line.startswith(f"Iteration {i}, loss = {loss:.6g}")
+        assert line.startswith(f"Epoch {i}, loss = {loss:.6g}")
     assert all(("validation loss" in line) == model.early_stopping for line in lines)
 
 
@@ -749,13 +749,13 @@ def test_verbose_prints_a_line_for_each_partial_fit(Estimator, capsys):
     model = quick(Estimator, **QUICK).partial_fit(X)
     assert capsys.readouterr() == ("", "")
     model.set_params(verbose=1).partial_fit(X)
-    assert capsys.readouterr().out.startswith("Iteration 2, loss = ")
+    assert capsys.readouterr().out.startswith("Epoch 2, loss = ")
 
 
 def test_verbose_and_callbacks_do_not_mind_each_other(capsys):
     AutoencoderTransformer(**PLAIN, verbose=True).set_callbacks(Recorder()).fit(X)
     lines = io.StringIO(capsys.readouterr().out).readlines()
-    assert sum(line.startswith("Iteration") for line in lines) == 4
+    assert sum(line.startswith("Epoch") for line in lines) == 4
 
 
 # ------------------------------------------------------------ the page of the guide

@@ -297,7 +297,7 @@ def test_fit_is_silent_and_verbose_is_a_line_an_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     lines = lines[: -len(model._report())]
     assert len(lines) == model.n_iter_ == 5
-    assert lines[0].startswith("Iteration 1, loss = ")
+    assert lines[0].startswith("Epoch 1, loss = ")
     assert f"{model.loss_curve_[-1]:.6g}" in lines[-1]
 
 

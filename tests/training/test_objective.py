@@ -110,7 +110,7 @@ def test_a_loss_far_above_the_first_one_is_divergence(bad):
     objective.check(2.9e4)
     with pytest.raises(DivergedError):
         objective.check(bad)
-    with pytest.raises(DivergedError):
+    with pytest.raises(DivergedError, match=r"went from 2 to 3.1e\+04"):
         objective.check(3.1e4)
 
 

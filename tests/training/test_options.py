@@ -10,7 +10,6 @@ from skae._training.options import (
     N_WARM_UP_STEPS,
     Seeds,
     check_hidden_layer_sizes,
-    check_range,
     read_options,
     with_layer_sizes,
 )
@@ -221,20 +220,6 @@ def test_hidden_layer_sizes(given, widths):
 def test_hidden_layer_sizes_that_are_none(given):
     with pytest.raises(ValueError, match="hidden_layer_sizes must be a positive int"):
         check_hidden_layer_sizes(given)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_range_of_a_loss(loss):
-    inside = np.array([[0.0, 0.5], [1.0, 0.25]])
-    check_range(inside, loss)
-    for outside in (inside - 0.1, inside + 0.1):
-        if LOSSES[loss].lowest <= outside.min() and outside.max() <= LOSSES[loss].highest:
-            check_range(outside, loss)
-        else:
-            with pytest.raises(
-                ValueError, match=f"loss='{loss}' needs X (between 0 and 1|to be at least 0),"
-            ):
-                check_range(outside, loss)
 
 
 # ---------------------------------------------------------------- what suits the width

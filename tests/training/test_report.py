@@ -1,5 +1,7 @@
 """What a fit says about itself: the record of real fits, and its sentences."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -13,6 +15,7 @@ from skae._training.report import (
     training_lines,
     unfinished_warning,
 )
+from skae.plotting import LossCurveDisplay
 
 SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
 RECORD = {"way": "held-out", "n_train": 1617, "n_validation": 180, "ending": "max_iter"}
@@ -57,6 +60,35 @@ def test_numbers_are_those_of_the_samples_that_were_given():
         model.partial_fit(rows(60))
     assert model._record == {"way": "passes", "ending": "tol", "n_train": 180}
     assert "180 seen in calls of partial_fit." in model.summary()
+
+
+@pytest.mark.filterwarnings("ignore:Training diverged")
+def test_a_divergence_is_told():
+    """In the warning, in the summary, and by the display that has no curve to draw."""
+    model = AutoencoderTransformer(**SMALL | {"learning_rate_init": 1e9}).fit(rows(600))
+    told = r"diverged in epoch 1: the loss of a batch went from [0-9.]+ to [0-9.e+inf]+"
+    assert re.search(f"Epochs: none. Training stopped because it {told}. Lower", model.summary())
+    with pytest.raises(ValueError, match=f"no epoch of training .{told}"):
+        LossCurveDisplay.from_estimator(model)
+    model.partial_fit(rows(600))
+    assert re.search(f"Epochs: 0, one in each call. .* because it {told}", model.summary())
+
+
+@pytest.mark.parametrize("n_samples", [600, 100])
+def test_a_high_rate_after_which_the_start_is_kept_is_told(n_samples):
+    model = AutoencoderTransformer(**SMALL | {"activation": "tanh", "learning_rate_init": 2.0})
+    with pytest.warns(ConvergenceWarning, match="training loss rose from .*now 2"):
+        model.fit(rows(n_samples))
+    assert model.best_iter_ == 0
+    assert "Hint: The training loss rose from" in model.summary()
+
+
+def test_a_parameter_without_effect_is_told():
+    model = AutoencoderTransformer(**SMALL, sparsity_target=0.1, momentum=0.5)
+    with pytest.warns(UserWarning, match="^sparsity_target=0.1 has no effect: it needs sparsity="):
+        model.fit(rows(60))
+    assert "Hint: sparsity_target=0.1 has no effect" in model.summary()
+    assert "Hint: momentum=0.5 has no effect: it needs solver='sgd'" in model.summary()
 
 
 def test_sentences():

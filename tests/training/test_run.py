@@ -225,16 +225,16 @@ def test_a_line_for_each_epoch_at_verbose(capsys):
         report(run)
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == (2 if verbose else 0)
-    assert lines[0] == "Iteration 2, loss = 2.5"
-    assert lines[1] == "Iteration 3, loss = 2.25, validation loss = 2.125"
+    assert lines[0] == "Epoch 2, loss = 2.5"
+    assert lines[1] == "Epoch 3, loss = 2.25, validation loss = 2.125"
 
 
 def test_warnings_name_what_to_change():
     told = []
     run = make_run(rows_of(), warn=told.append, learning_rate_init=0.5, max_iter=9, tol=0.125)
     run.history.add(1.0)
-    warn_diverged(run)
-    assert "iteration 2" in told[-1]
+    warn_diverged(run, DivergedError("the loss went up"))
+    assert "in epoch 2: the loss went up. The model before it is kept." in told[-1]
     assert "learning_rate_init (now 0.5)" in told[-1]
     report_end(run, "max_iter")  # of mini-batches: nothing to warn of
     assert len(told) == 1
