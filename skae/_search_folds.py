@@ -28,7 +28,8 @@ MAX_ROUNDING, MAX_FLOAT32 = 1e-3, 1e12  # in deviations of a feature; of values 
 
 def find_parameter(estimator, name=None):
     """Return the name of the parameter to search over: that of the only autoencoder, or `name`."""
-    params = estimator.get_params()
+    is_instance = hasattr(estimator, "get_params") and not isinstance(estimator, type)
+    params = estimator.get_params() if is_instance else {}
     names = [key for key in params if key.rpartition("__")[2] == "n_components"]
     found = [key for key in names if _takes_validation_set(owner_of(estimator, key))]
     if not found:

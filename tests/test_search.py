@@ -122,6 +122,7 @@ def test_frames_go_in_and_out():
     ("estimator", "options", "message"),
     [
         (PCA(), {}, "estimator must be an autoencoder of skae"),
+        (AutoencoderTransformer, {}, "estimator must be an autoencoder of skae"),
         (autoencoder(), {"refit": lambda results: 9}, "refit must return an index from 0 to"),
         (autoencoder(), {"param_name": "n_components_"}, "param_name must be 'n_components', got"),
         (autoencoder(), {"n_components": [0, 1]}, "n_components must be a list of positive ints"),
