@@ -290,9 +290,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         started = perf_counter()
         with restored_on_error(self):
             X, missing = self._validate(X, reset=True)
-            weights = np.ones(len(X))
-            if sample_weight is not None:
-                weights = check_sample_weight(sample_weight, X)
+            weighted = sample_weight is not None
+            weights = check_sample_weight(sample_weight, X) if weighted else np.ones(len(X))
             numbers = GivenSplits(None if groups is None else number_groups(groups, len(X)))
             numbers.part(np.flatnonzero(weights))  # raises ValueError for a single group
             sizes = self._sizes()

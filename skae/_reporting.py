@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
-from skae._outliers.calibration import FALSE_ALARM_RATE
 from skae._missing.gaps import Filled
+from skae._outliers.calibration import FALSE_ALARM_RATE
 from skae._outliers.explanation import (
     Region,
     explain,
