@@ -62,27 +62,23 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
 
         t(z) = P z + (I - P) (z - r(P z)),
 
-    which is the sample after the curved surface of the reconstructions has been flattened. For a
-    linear network, t(z) is z. The determinant of the derivative of t is one, so a density of t is
-    one of z. The score of a sample is its log-density: the mean of log p over three Gaussian
-    mixtures p of up to 6, 16 and 64 Gaussians, whose covariances are shrunk towards a common one,
-    minus a constant that makes the integral one. With a single Gaussian and a linear network, it
-    would be the log-likelihood of PCA with as many components as features.
+    which is the sample after the curved surface of the reconstructions has been flattened. A
+    density of t is one of z. The score of a sample is its log-density: the mean of log p over three
+    Gaussian mixtures p of up to 6, 16 and 64 Gaussians, minus a constant that makes the integral
+    one.
 
-    Outliers among the training samples have little influence: samples outside the ellipsoid of the
-    bulk, found by the minimum covariance determinant, count less the more distant they are, for the
-    network and for the mixtures, most of all for the largest. If the training samples are known to
-    be normal, say so by ``novelty=True``: all of them then count in full, and up to 1000 narrow
-    Gaussians are added. Each feature is standardised, so units do not matter (see `scale_`). No
-    Gaussian is narrower than the steps to which a feature is rounded, such as one for counts and
-    categories. The p-values come from samples held out of training, and so does the threshold with
-    ``contamination="auto"``. No training samples are stored. If X has more than two million values
-    and the gain of the network is in doubt, it is left out; there is no two-fold cross-validation.
+    Training samples outside the ellipsoid of the bulk, found by the minimum covariance determinant,
+    count less the more distant they are, so that outliers have little influence. If the training
+    samples are known to be normal, say so by ``novelty=True``: all of them then count in full, and
+    up to 1000 narrow Gaussians are added. Each feature is standardised, so units do not matter (see
+    `scale_`). No Gaussian is narrower than the steps to which a feature is rounded. The p-values
+    come from samples held out of training, and so does the threshold with ``contamination="auto"``.
+    No training samples are stored. If X has more than two million values and the gain of the
+    network is in doubt, it is left out; there is no two-fold cross-validation. See the user guide.
 
-    Sample weights are shares: multiplying all of them by a number changes nothing. Where a number
-    of samples matters (the sizes of the mixtures, shrinkage, the choice of cross-validation,
-    p-values), weights that are multiples of the smallest one are numbers of copies of a sample.
-    Otherwise their sum counts as the effective number of samples, (sum w)**2 / sum w**2.
+    Sample weights are shares: a common factor changes nothing. Where a number of samples matters,
+    as for p-values, weights that are multiples of the smallest one are numbers of copies of a
+    sample. Otherwise the effective number of samples, (sum w)**2 / sum w**2, counts.
 
     If `n_components` is a share of the variance, the code has as many components as PCA needs for
     it, but at least one fewer than X has features. The detector is also a transformer.
@@ -254,10 +250,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         standardised residuals, as in textbooks.
     max_samples : int, float in (0, 1] or "auto", default="auto"
         Maximum number of samples to train on: a number, a share of the samples, or 10,000 with
-        "auto". If X has more, this many are drawn at random, at most four in five, and the
-        `calibration_scores_` are those of others. Unlike in IsolationForest, where each tree draws
-        samples of its own, the others are not used for training at all. A number or share that
-        leaves out most samples therefore raises a warning.
+        "auto". If X has more, this many are drawn at random, at most four in five, and the others
+        calibrate. Unlike in IsolationForest, they are not used for training at all: a number or
+        share that leaves out most samples raises a warning.
 
     novelty : bool, default=False
         Whether the training samples are all normal, so that outliers are sought among new samples
@@ -284,12 +279,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples; distant ones count less.
     scale_ : ndarray of shape (n_features,)
-        Number by which each feature is divided: its standard deviation, or 1 if that is zero. If
-        three quarters of the samples share one value, the standard deviation would measure how rare
-        the other values are, not how large. Then the scale is at least the root mean square of
-        their distances from that value, divided by sqrt(-2 log p), where p is their share. It is
-        also at least 1 / sqrt(12) of the step to which the feature is rounded, as the median
-        distance of successive distinct values shows.
+        Number by which each feature is divided: its standard deviation, or 1 if that is zero. It is
+        larger if three quarters of the samples share one value (see the user guide), and at least
+        1 / sqrt(12) of the step to which the feature is rounded.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
         the code. The networks add a nonlinear part, which they do not show. There is no such
@@ -365,11 +357,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     offset_ : float
         Threshold of `score_samples`: samples that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
-        Scores of samples by models that were not trained on them. Which samples these are depends
-        on the number of training samples:
+        Scores of samples by models that were not trained on them. These are, by the number of
+        training samples:
 
-        - up to 250: all samples, scored by ten models, each trained without a tenth of them;
-        - up to 500: all samples, scored by five models, each trained without a fifth of them;
+        - up to 250: all, scored by ten models, each trained without a tenth of them;
+        - up to 500: all, scored by five models, each trained without a fifth of them;
         - up to `max_samples`: those held out by early stopping. If they are fewer than 500, further
           fifths of the samples are added, each scored by a model trained without it;
         - more: those that were not drawn for training, 50,000 at most;
@@ -392,17 +384,6 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     sklearn.ensemble.IsolationForest : Outlier detection by random splits.
     sklearn.covariance.EllipticEnvelope : Outlier detection by one robust Gaussian.
     AutoencoderTransformer : Autoencoder for dimensionality reduction.
-
-    References
-    ----------
-    M. Hubert, P. J. Rousseeuw, T. Verdonck (2012). A deterministic algorithm for robust
-    location and scatter. Journal of Computational and Graphical Statistics 21.
-
-    C. Fraley, A. E. Raftery (2007). Bayesian regularization for normal mixture estimation
-    and model-based clustering. Journal of Classification 24.
-
-    V. Vovk, A. Gammerman, G. Shafer (2005). Algorithmic learning in a random world.
-    Springer. Conformal p-values.
 
     Examples
     --------
@@ -545,12 +526,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         If samples stay on another level or scale than those before, training starts anew. See the
         guide on scaling out.
 
-        The first call also fits the ellipsoid that decides which samples count less, and starts
-        the mixtures. It trains on at most `max_samples` samples, and on fewer if these have more
-        than a million values; the others calibrate the threshold. Later calls update the mixtures
-        with a memory of about 1000 samples. They score their samples before training on them, and
-        the last 1000 of these scores set the threshold: pass new samples in each call, not the same
-        ones again.
+        The first call also fits the ellipsoid and starts the mixtures. It trains on at most
+        `max_samples` samples, and on fewer if these have more than a million values; the others
+        calibrate. Later calls update the mixtures with a memory of about 1000 samples. They score
+        their samples before training on them, and the last 1000 of these scores set the threshold:
+        pass new samples in each call, not the same ones again.
 
         Parameters
         ----------
@@ -634,8 +614,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     def _training_rows(self, filled, weights, X_clean, options, splits=None):
         """Return the samples to train on, those outside the ellipsoid with less weight.
 
-        Of the samples of a fit at most `max_samples` are drawn. In later calls of `partial_fit` the
-        samples are scored first, while they are new.
+        Later calls of `partial_fit` score the samples first, while they are new.
         """
         if splits is not None:
             most = splits.max_numbers and max(splits.max_numbers // filled.X.shape[1], 2)
@@ -762,11 +741,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Returns
         -------
         score : float
-            Mean score; higher is better. A GridSearchCV thus chooses the parameters under which
-            held-out samples are most likely, which need not make the best detector. Do not search
-            over `contamination`, on which the score does not depend, or over `criterion`, whose
-            scores have different units. For the share of the variance that the reconstruction
-            explains, see :func:`skae.metrics.reconstruction_score`.
+            Mean score; higher is better. A GridSearchCV chooses the parameters under which held-out
+            samples are most likely, which need not make the best detector. Do not search over
+            `contamination`, on which it does not depend, or `criterion`, as units differ. For the
+            share of the variance that the reconstruction explains, see
+            :func:`skae.metrics.reconstruction_score`.
 
         Raises
         ------

@@ -31,7 +31,7 @@ from skae._outliers.selection import (
     weighted_selection,
     why_none,
 )
-from skae._outliers.shift import MIN_ROWS, Before, warn_of_gaps, warn_of_shift
+from skae._outliers.shift import MIN_ROWS, warn_of_gaps, warn_of_shift
 from skae._parametrized import warn
 
 
@@ -89,13 +89,13 @@ class OutlierReports:
         The false discovery rate, the expected share of normal samples among those that are
         reported, is at most `fdr`. A threshold on p-values does not ensure this: if one sample in a
         hundred is an outlier, most samples with a p-value of at most 0.05 are normal. The procedure
-        of Benjamini and Hochberg is applied to the conformal p-values instead [1]_ [2]_. All
-        samples of X are judged together, so pass them in one call. With a Pipeline, call
+        of Benjamini and Hochberg is applied to the conformal p-values instead (Bates et al., 2023).
+        All samples of X are judged together, so pass them in one call. With a Pipeline, call
         ``pipe[-1].select(pipe[:-1].transform(X))``, and the other reports likewise.
 
         The guarantee is as exact as the p-values are. It needs normal samples in X that follow the
         law of the training samples. If they follow another one, pass the ratio of the two
-        densities: samples are then selected by weighted conformal selection [3]_.
+        densities: samples are then selected by weighted conformal selection (Jin and Candès, 2023).
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class OutlierReports:
         Warns
         -----
         UserWarning
-            If no sample is selected: what it would take.
+            If no sample is selected though some have low p-values: what it would take.
         ShiftedSamplesWarning
             If X differs as a whole from the training samples, as in `predict`, and no density ratio
             is given.
@@ -134,15 +134,6 @@ class OutlierReports:
         --------
         bound_false_discoveries : The share of false discoveries, for all thresholds at once.
         predict_pvalue : The p-values.
-
-        References
-        ----------
-        .. [1] Y. Benjamini, Y. Hochberg (1995). Controlling the false discovery rate. Journal of
-           the Royal Statistical Society B 57.
-        .. [2] S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia (2023). Testing for outliers with
-           conformal p-values. Annals of Statistics 51.
-        .. [3] Y. Jin, E. Candès (2023). Model-free selective inference under covariate shift via
-           weighted conformal p-values. arXiv:2307.09291.
 
         Examples
         --------
@@ -169,12 +160,10 @@ class OutlierReports:
             calibration = calibration.reweighted(ratio[1])
             p_values = calibration.p_values(scores, ratio[0])
             selected = weighted_selection(calibration, scores, ratio[0], fdr)
-        if not selected.any():
-            least, n_found = least_rate(p_values)
-            text = f"No sample is selected with fdr={fdr!r}. "
-            if ratio is None and fdr < least < 1:
-                text += f"The least that selects any is {least:.2g}, which selects {n_found:,}. "
-            text += why_none(calibration.weights.sum(), p_values, fdr)
+        reason = "" if selected.any() else why_none(calibration.weights.sum(), p_values, fdr)
+        if reason:
+            least = least_rate(p_values, fdr) if ratio is None else ""
+            text = f"No sample is selected with fdr={fdr!r}. {least}{reason}"
             warn(text)
         return selected
 
@@ -184,8 +173,7 @@ class OutlierReports:
         The bound of a sample is that of the share of normal samples among this sample and all
         others with p-values that are not larger. All bounds hold together with probability
         `confidence`, so a threshold may be chosen after looking at them. They result from closed
-        testing with Simes' tests [1]_ [2]_, valid for conformal p-values [3]_; see `select` for
-        what that assumes.
+        testing with Simes' tests (Goeman and Solari, 2011); see `select` for what that assumes.
 
         Parameters
         ----------
@@ -215,15 +203,6 @@ class OutlierReports:
         --------
         select : Samples with the expected share of false discoveries controlled.
 
-        References
-        ----------
-        .. [1] J. Goeman, A. Solari (2011). Multiple testing for exploratory research. Statistical
-           Science 26.
-        .. [2] J. Goeman, R. Meijer, T. Krebs, A. Solari (2019). Simultaneous control of all false
-           discovery proportions in large-scale multiple hypothesis testing. Biometrika 106.
-        .. [3] S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia (2023). Testing for outliers with
-           conformal p-values. Annals of Statistics 51.
-
         Examples
         --------
         >>> import numpy as np
@@ -237,14 +216,13 @@ class OutlierReports:
         True
         """
         p_values, confidence = self.predict_pvalue(X), check_share(confidence, "confidence")
-        bounds = false_discovery_bounds(p_values, 1 - confidence)
+        level = 1 - confidence
+        bounds, reason = false_discovery_bounds(p_values, level), ""
         if len(bounds) and bounds.min() == 1:
-            least, _ = least_rate(p_values)
+            reason = why_none(self.calibration_weights_.sum(), p_values, level)
+        if reason:
             text = f"All bounds are 1 with confidence={confidence!r}. "
-            if least < 1:
-                text += f"Some are lower with {1 - least:.2g} or less. "
-            text += why_none(self.calibration_weights_.sum(), p_values, 1 - confidence)
-            warn(text)
+            warn(text + least_rate(p_values, level) + reason)
         return bounds
 
     def score_features(self, X: ArrayLike) -> Any:
@@ -401,7 +379,7 @@ class OutlierReports:
         """
         if len(filled.X) < MIN_ROWS:
             return
-        before = Before(self._quantiles, self._n_compared, column_names(self, X))
+        before = self._quantiles, self._n_compared, column_names(self, X)
         flags = None
         if is_flagged is not None:
             rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
@@ -409,7 +387,7 @@ class OutlierReports:
             flags = is_flagged, max(rate, 1 / (1 + total)), total
         warn_of_shift(filled, before, flags)
         if filled.missing is not None and self.gaussian_ is None:
-            warn_of_gaps(filled.missing, before.names)
+            warn_of_gaps(filled.missing, before[2])
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

@@ -30,8 +30,8 @@ SMALL = {
 }
 N_ROWS, N_FEATURES = 30, 5
 ON_ROWS = ["transform", "reconstruct", "score", "score_samples"]
-OF_DETECTOR = ["predict", "decision_function", "score_features"]
-OF_DETECTOR += ["predict_pvalue", "select", "bound_false_discoveries"]
+REPORTS = ["score_features", "predict_pvalue", "select", "bound_false_discoveries"]
+OF_DETECTOR = ["predict", "decision_function", *REPORTS]
 
 
 def rows(n_rows=N_ROWS):
@@ -97,7 +97,8 @@ BAD_ROWS = {
 def test_rows(Estimator, X, error, match):
     model = fitted(Estimator)
     for name in methods(model):
-        assert_refused(model, lambda name=name: getattr(model, name)(X), error, match)
+        if name not in REPORTS or not match.startswith("0 sample"):  # those of none are empty
+            assert_refused(model, lambda name=name: getattr(model, name)(X), error, match)
     assert_refused(model, lambda: model.inverse_transform(X), error, match)
     new = Estimator(**SMALL)
     assert_refused(new, lambda: new.fit(X), error, match)

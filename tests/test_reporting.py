@@ -3,6 +3,7 @@
 import io
 from itertools import product
 import pickle
+import re
 from unittest.mock import patch
 
 import joblib
@@ -98,11 +99,10 @@ def test_an_empty_selection_names_the_rate_that_selects_some(detector):
     with pytest.warns(UserWarning, match="No sample is selected with fdr=0.02. The least") as said:
         assert not detector.select(X, fdr=0.02).any()
     assert said[0].filename == __file__
-    words = str(said[0].message).partition("any is ")[2].split()
-    rate, n_selected = float(words[0].rstrip(",")), int(words[3].rstrip("."))
-    assert detector.select(X, fdr=rate + 0.005).sum() >= n_selected
+    rate, n_selected = re.search(r"any is ([\d.]+): (\d+)", str(said[0].message)).groups()
+    assert detector.select(X, fdr=float(rate) + 0.005).sum() >= int(n_selected)
     with pytest.warns(UserWarning, match="^No sample"):
-        detector.select(X, fdr=rate - 0.005)
+        detector.select(X, fdr=float(rate) - 0.005)
 
 
 @pytest.mark.usefixtures("two_calibration_folds")

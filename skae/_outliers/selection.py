@@ -32,8 +32,8 @@ def check_ratio(ratio, n_samples, name):
 def benjamini_hochberg(p_values, fdr):
     """Return which hypotheses the step-up procedure of Benjamini & Hochberg (1995) rejects.
 
-    For conformal p-values of a common calibration set the expected share of false rejections is at
-    most `fdr` (Bates, Candès, Lei, Romano & Sesia, 2023, Annals of Statistics 51, theorem 2).
+    With conformal p-values of a common calibration set the rate holds (Bates, Candès, Lei, Romano &
+    Sesia, 2023, Annals of Statistics 51, theorem 2).
     """
     return false_discovery_control(p_values) <= fdr * SLACK
 
@@ -67,9 +67,7 @@ def weighted_selection(calibration, scores, ratio, fdr, seed=0):
 
     The weights of the calibration contain the ratio of the two densities at its samples; `ratio`
     is that at the new ones. This is weighted conformal selection with heterogeneous pruning (Jin &
-    Candès, 2023, "Model-free selective inference under covariate shift via weighted conformal
-    p-values", algorithm 1). It controls the false discovery rate, which the procedure of Benjamini
-    and Hochberg need not do with weighted p-values. Pruning draws a random number for each sample.
+    Candès, 2023, arXiv:2307.09291, algorithm 1), which draws a random number for each sample.
     """
     p_values = calibration.p_values(scores, ratio)
     limits = fdr * SLACK * np.arange(1, len(scores) + 1) / len(scores)
@@ -92,10 +90,9 @@ def false_discovery_bounds(p_values, level):
     """Return bounds of the share of false discoveries, for each sample.
 
     The bound of a sample is that of reporting it and all samples with p-values that are not larger.
-    All bounds hold together with probability 1 - level, if Simes' inequality holds for the p-values
-    of normal samples. They result from closed testing with Simes' tests (Goeman & Solari, 2011,
-    Statistical Science 26), by the shortcut of Goeman, Meijer, Krebs & Solari (2019, Biometrika
-    106, lemma 2): among the k samples with the least p-values there are at least
+    All hold together with probability 1 - level, by closed testing with Simes' tests (Goeman &
+    Solari, 2011, Statistical Science 26; by the shortcut of Goeman, Meijer, Krebs & Solari, 2019,
+    Biometrika 106, lemma 2): among the k samples with the least p-values there are at least
 
         max over u <= k of  #{i <= k: h p_i <= u level} - u + 1
 
@@ -121,8 +118,7 @@ def false_discovery_bounds(p_values, level):
 def _largest_unrejected_size(ordered, level):
     """Return the largest size of a set of p-values that Simes' test does not reject.
 
-    Such a set consists of the largest p-values. If one of size i is not rejected, none of the
-    smaller ones is, so the size is found by bisection.
+    It consists of the largest p-values. Smaller ones are not rejected either: bisection finds it.
     """
     rejected, unrejected = len(ordered) + 1, 0
     while rejected - unrejected > 1:
@@ -135,19 +131,25 @@ def _largest_unrejected_size(ordered, level):
     return unrejected
 
 
-def least_rate(p_values):
-    """Return the least rate with which Benjamini & Hochberg reject any, and how many then."""
+def least_rate(p_values, rate):
+    """Name the least rate with which Benjamini & Hochberg reject any, above the given one."""
     adjusted = false_discovery_control(p_values)
     least = adjusted.min()
-    return float(least), int(np.sum(adjusted <= least * SLACK))
+    if not rate < least < 1:
+        return ""
+    n_found = np.sum(adjusted <= least * SLACK)
+    return f"The least fdr with which select finds any is {least:.2g}: {n_found:,} samples. "
 
 
 def why_none(n_calibration, p_values, rate):
     """Return why Benjamini & Hochberg reject none with this rate, and what to do.
 
-    The least possible p-value is 1 / (n_calibration + 1), and k samples with it are rejected if it
-    is at most rate k / n_samples.
+    That is an empty string if no single p-value is below the rate, although it could be.
+    k samples with the least p-value, 1 / (n_calibration + 1), are rejected if that is at most
+    rate k / n_samples.
     """
+    if p_values.min() > SLACK * max(rate, 1 / (n_calibration + 1)):
+        return ""
     n_samples, text = len(p_values), ""
     n_lowest = int(np.sum(p_values * (n_calibration + 1) <= SLACK))
     if n_calibration + 1 < 1 / (rate * SLACK):

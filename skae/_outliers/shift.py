@@ -1,6 +1,5 @@
 """Warnings that new samples as a whole, not a few of them, differ from the training samples."""
 
-from dataclasses import dataclass
 import math
 
 import numpy as np
@@ -60,94 +59,73 @@ def kept_for_comparison(X):
 def are_in_other_units(quantiles, n_before, X):
     """Return for each column whether other units explain how X differs from samples before.
 
-    The difference is Kuiper's distance of the distributions. It has to be large, beyond chance,
-    and to vanish for the most part if an offset is subtracted from the values of X, if they are
-    divided by a factor, or both if they spread more than before. `quantiles` are those of
-    `n_before` samples.
+    Kuiper's distance of the distributions has to be large, beyond chance, and to vanish for the
+    most part in other units. `quantiles` are those of `n_before` samples.
     """
-    X = X[evenly_spaced(len(X), COMPARED_ROWS)]
+    X = X[evenly_spaced(len(X), COMPARED_ROWS)].astype(np.float64)
     root = math.sqrt(n_before * len(X) / (n_before + len(X)))
     found = np.zeros(X.shape[1], bool)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        factors, offsets, are_likely = _other_units(quantiles, compared_quantiles(X))
-        for j in np.flatnonzero(are_likely.any(axis=0) & (quantiles[0] < quantiles[-1])):
-            before, values = (a[:, j].astype(np.float64) for a in (quantiles, X))
-            distance = _distance(before, values)
+    with np.errstate(all="ignore"):
+        units = _other_units(quantiles.astype(np.float64), compared_quantiles(X))
+        for j in np.flatnonzero(units[0].any(axis=0) & (quantiles[0] < quantiles[-1])):
+            distance = _distance(quantiles[:, j], X[:, j])
             if distance >= MIN_DISTANCE:
                 # Kuiper (1960); the correction for few samples is that of Stephens (1970).
                 size = 2 * ((root + 0.155 + 0.24 / root) * distance) ** 2
-                by_chance = 4 * size * math.exp(-size) * X.shape[1]
-                units = zip(factors[are_likely[:, j], j], offsets[are_likely[:, j], j], strict=True)
-                left = min(_distance(before, (values - b) / a) for a, b in units)
-                is_explained = left <= MAX_LEFT_DISTANCE * distance
-                found[j] = is_explained and by_chance <= FALSE_WARNING_RATE
+                left = [
+                    _distance(quantiles[:, j], (X[:, j] - offset) / factor)
+                    for is_likely, factor, offset in units[:, :, j].T
+                    if is_likely
+                ]
+                by_chance = 4 * size * math.exp(-size) * X.shape[1] > FALSE_WARNING_RATE
+                found[j] = min(left) <= MAX_LEFT_DISTANCE * distance and not by_chance
     return found
 
 
 def _other_units(before, now):
-    """Return factors and offsets that may turn quantiles before into those of now, and where.
+    """Return factors and offsets that may turn quantiles before into those of now.
 
-    Each is an array of shape (n_candidates, n_columns); the last one is boolean.
+    The result has the shape (3, n_candidates, n_columns): is it likely, the factor, the offset.
+    Logarithms of other units differ by an offset. Both differ only if X spreads more than before.
     """
-    before, now = before.astype(np.float64), now.astype(np.float64)
-    deviation, mean = before.std(axis=0), before.mean(axis=0)
-    slopes = np.mean((before - mean) * now, axis=0) / deviation**2
-    shifts = [middle(now, axis=0) - middle(before, axis=0) for middle in (np.mean, np.median)]
-    sizes = [
-        (np.abs(a).mean(axis=0), np.median(np.abs(a), axis=0), np.sqrt(np.square(a).mean(axis=0)))
-        for a in (before, now)
-    ]
-    ratios = np.divide(sizes[1], sizes[0])
-    ones, zeros = np.ones_like(shifts), np.zeros_like(ratios)
-    return (
-        np.vstack([ratios, slopes, ones]),
-        np.vstack([zeros, now.mean(axis=0) - slopes * mean, shifts]),
-        np.vstack(
-            [
-                (np.abs(np.log(ratios)) >= math.log(MIN_FACTOR)) & np.isfinite(np.log(ratios)),
-                slopes >= MIN_FACTOR,  # logarithms of other units differ by a shift alone
-                np.abs(shifts) >= MIN_OFFSET * deviation,
-            ]
-        ),
-    )
+    found, (deviation, mean) = [], (before.std(axis=0), before.mean(axis=0))
+    for middle in (np.mean, np.median):
+        offset = middle(now, axis=0) - middle(before, axis=0)
+        found.append((np.abs(offset) >= MIN_OFFSET * deviation, np.ones_like(mean), offset))
+        for power in (1, 2):
+            ratio = middle(np.abs(now) ** power, axis=0) / middle(np.abs(before) ** power, axis=0)
+            factor = ratio ** (1 / power)
+            is_likely = (factor > 0) & (np.maximum(factor, 1 / factor) >= MIN_FACTOR)
+            found.append((is_likely & (factor < np.inf), factor, np.zeros_like(mean)))
+    slope = np.mean((before - mean) * now, axis=0) / deviation**2
+    found.append((slope >= MIN_FACTOR, slope, now.mean(axis=0) - slope * mean))
+    return np.array(found).transpose(1, 0, 2)
 
 
 def _distance(quantiles, values):
     """Return Kuiper's distance of the distribution of values from that with these quantiles."""
-    values = np.sort(values)
-    below = LEVELS[np.searchsorted(quantiles, quantiles, "left")]  # of equal ones the first level
-    up_to = LEVELS[np.searchsorted(quantiles, quantiles, "right") - 1]
-    more_below = np.searchsorted(values, quantiles, "left") / len(values) - below
-    less_up_to = up_to - np.searchsorted(values, quantiles, "right") / len(values)
-    return max(more_below.max(), 0) + max(less_up_to.max(), 0)
-
-
-@dataclass(frozen=True)
-class Before:
-    """Quantiles of the columns of samples before, their number, and the names of the columns.
-
-    The quantiles are None if they are not known. There are four in files of version 0.3.1.
-    """
-
-    quantiles: np.ndarray | None
-    n_samples: int
-    names: list
+    below, up_to = (
+        np.searchsorted(np.sort(values), quantiles, side) / len(values)
+        - LEVELS[np.searchsorted(quantiles, quantiles, side) - (side == "right")]
+        for side in ("left", "right")  # of equal quantiles the first level, or the last one
+    )
+    return max(below.max(), 0) - min(up_to.min(), 0)
 
 
 def warn_of_shift(filled, before, flags=None):
     """Warn if most samples are flagged, or if a column is on another level or scale than before.
 
-    There should be MIN_ROWS samples or more, with fewer chance would decide. Columns with mostly
-    filled cells are not compared. `flags` are the arguments
-    of `is_shifted`. Without them the samples are about to be learned, and the warning says so.
+    `before` holds quantiles, the number of their samples, and names of columns. Earlier versions
+    saved four quantiles, or none. Columns with mostly filled cells are not compared. `flags` are
+    the arguments of `is_shifted`; without them the samples are about to be learned.
     """
     X, missing = filled.X, filled.missing
     most_flagged = bool(flags) and X.shape[1] > MAX_GRID_COLUMNS and is_shifted(*flags)
-    columns, quantiles, others, names = np.arange(0), before.quantiles, None, before.names
+    columns, others, (quantiles, n_before, names) = np.arange(0), None, before
     if quantiles is not None:
         others, moved = compared_quantiles(X)[QUARTET], False
         if len(quantiles) == len(LEVELS):
-            moved = are_in_other_units(quantiles, before.n_samples, X)
+            moved = are_in_other_units(quantiles, n_before, X)
             quantiles = quantiles[QUARTET]
         moved |= are_apart(quantiles, others)
         if most_flagged:
@@ -174,8 +152,7 @@ def warn_of_shift(filled, before, flags=None):
         )
     elif quantiles is not None:
         text += (
-            "No single feature is on another level or scale: check whether columns are mixed up "
-            "or depend on each other in another way."
+            "No single feature is on another level or scale: check whether columns are mixed up."
         )
     if flags is None:
         text += LEARNED

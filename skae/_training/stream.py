@@ -30,8 +30,8 @@ MIN_UNLIKE_SHARE = 0.5  # of the features
 MIN_SORTED_ROWS, MAX_SORTED_SHIFT, MIN_SORTED_SHARE = 100, 0.5, 0.25
 MAX_ODD_WEIGHT = 500.0  # of samples on another level, after which they are the usual ones
 LEARNED = (
-    " They are learned all the same, unless this warning is an error, by "
-    "warnings.simplefilter('error', skae.ShiftedSamplesWarning): the estimator then stays as it is."
+    " They are learned all the same. With warnings.simplefilter('error', "
+    "skae.ShiftedSamplesWarning) this is an error instead, and nothing is learned."
 )
 
 

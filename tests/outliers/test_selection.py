@@ -185,16 +185,18 @@ def test_it_is_said_how_many_calibration_samples_a_selection_takes():
 
 
 def test_calibration_samples_are_not_to_blame_if_no_sample_is_extreme_or_there_are_enough():
-    for n_calibration, least in (50.0, 0.5), (300.0, 1 / 301):
+    for n_calibration, least in (50.0, 0.05), (300.0, 1 / 301):
         p_values = np.array([least] * 4 + [0.5] * 96)
         assert why_none(n_calibration, p_values, 0.1).startswith("Outliers are not found if")
+    assert why_none(50.0, np.full(100, 0.5), 0.1) == ""  # nothing is odd
 
 
 def test_the_least_rate_selects_some_and_any_lower_one_none():
     p_values = np.array([0.004, 0.01, 0.02, 0.5, 0.8])
-    rate, n_selected = least_rate(p_values)
-    assert benjamini_hochberg(p_values, rate).sum() == n_selected == 1
-    assert not benjamini_hochberg(p_values, rate * 0.999).any()
+    assert least_rate(p_values, 0.01).endswith("finds any is 0.02: 1 samples. ")
+    assert benjamini_hochberg(p_values, 0.02).sum() == 1
+    assert not benjamini_hochberg(p_values, 0.0199).any()
+    assert least_rate(np.ones(5), 0.1) == ""
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 2, True, "0.1", None, np.nan])

@@ -10,7 +10,6 @@ from skae import AutoencoderOutlierDetector, ShiftedSamplesWarning
 from skae._missing.gaps import Filled
 from skae._outliers.shift import (
     QUARTET,
-    Before,
     are_apart,
     are_in_other_units,
     compared_quantiles,
@@ -21,7 +20,7 @@ from skae._outliers.shift import (
 RNG = np.random.default_rng(0)
 X = RNG.normal([70, 0, 5], [10, 1, 2], size=(1200, 3))
 NAMES = ["mass", "balance", "age"]
-BEFORE = Before(compared_quantiles(X[:900]), 900, NAMES)
+BEFORE = (compared_quantiles(X[:900]), 900, NAMES)
 
 
 def flagged(n_flagged, n_samples=1000):
@@ -44,7 +43,7 @@ def test_most_samples_are_flagged_and_not_by_chance(n_flagged, rate, n_calibrati
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_columns_that_moved_are_named(dtype):
-    before = Before(compared_quantiles(X[:900].astype(dtype)), 900, NAMES)
+    before = (compared_quantiles(X[:900].astype(dtype)), 900, NAMES)
     moved = (X[900:] * [0.001, 1000, 1]).astype(dtype)
     with pytest.warns(ShiftedSamplesWarning) as warned:
         warn_of_shift(Filled(moved), before, (flagged(300, 300), 0.05, 500))
@@ -57,7 +56,7 @@ def test_columns_that_moved_are_named(dtype):
 
 @pytest.mark.parametrize("factors", [[0.001, 1, 1], [1, 0.001, 1]])
 def test_a_column_that_is_apart_or_shrunk_is_named_though_few_samples_are_flagged(factors):
-    quantiles = BEFORE.quantiles[QUARTET]
+    quantiles = BEFORE[0][QUARTET]
     assert are_apart(quantiles, compared_quantiles(X[900:] * factors)[QUARTET]).tolist() == [
         factor != 1 for factor in factors
     ]
@@ -73,7 +72,7 @@ def test_a_column_that_is_apart_or_shrunk_is_named_though_few_samples_are_flagge
 def test_a_small_change_of_units_is_found(change, n_new):
     new = X[900 : 900 + n_new].copy()
     new[:, 1:] = change(new[:, 1:])
-    found = are_in_other_units(BEFORE.quantiles, 900, new)
+    found = are_in_other_units(BEFORE[0], 900, new)
     assert found.tolist() == [False, True, True]
     counts = np.random.default_rng(0).poisson(1.5, (1200, 1))
     quantiles = compared_quantiles(counts[:900])
@@ -95,14 +94,14 @@ def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
         warn_of_shift(Filled(X[900:]), BEFORE, (flagged(30, 300), 0.05, 500))
         warn_of_shift(Filled(X[900:]), BEFORE)
         grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 20)] * 2), axis=-1).reshape(-1, 2)
-        two = Before(compared_quantiles(X[:900, 1:2] * [1, 1]), 900, NAMES[:2])
+        two = (compared_quantiles(X[:900, 1:2] * [1, 1]), 900, NAMES[:2])
         warn_of_shift(Filled(grid), two, (flagged(380, 400), 0.05, 500))
         part = np.clip(X[900:], *np.quantile(X, [0.3, 0.8], axis=0))
         warn_of_shift(Filled(part), BEFORE, (flagged(0, 300), 0.05, 500))
 
 
 def test_quantiles_of_files_of_earlier_versions_are_compared():
-    old = Before(BEFORE.quantiles[QUARTET], 0, NAMES)
+    old = (BEFORE[0][QUARTET], 0, NAMES)
     with pytest.warns(ShiftedSamplesWarning, match="1 of 3 features: 'age'"):
         warn_of_shift(Filled(X[900:] * [1, 1, 100]), old, (flagged(15, 300), 0.05, 500))
     with warnings.catch_warnings():
@@ -137,7 +136,7 @@ def test_the_detector_warns_in_predict_select_and_partial_fit():
             detector.partial_fit(moved)
     assert pickle.dumps(vars(detector)) == before
     detector.partial_fit(X[900:])  # goes on as if nothing had happened
-    with pytest.warns(ShiftedSamplesWarning, match="learned all the same, unless") as warned:
+    with pytest.warns(ShiftedSamplesWarning, match="learned all the same") as warned:
         detector.partial_fit(moved)
     assert warned[0].filename == __file__
     detector.partial_fit(moved)  # the last samples were like these
