@@ -42,11 +42,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu", "softplus",
         "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto". "top_k" keeps the
         largest outputs of a layer for each sample and sets the others to zero; `sparsity_target` is
-        the share of units to keep. "auto" is "relu"; if early stopping then finds no epoch better
-        than PCA, a few samples far from the others may be the reason, and training is repeated with
-        "isru", which is bounded. An instance, such as ``skae.activations.TopK(share=0.1)``, has
-        parameters of its own, and `sparsity_target` does not apply to it. See
-        :class:`skae.activations.Activation` for what a class of your own must offer.
+        the share of units to keep. "auto" is "relu". If early stopping then keeps PCA, training is
+        repeated with "isru", which is bounded and suffers less from samples far from the others. An
+        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own, and
+        `sparsity_target` does not apply to it. See :class:`skae.activations.Activation` for what a
+        class of your own must offer.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
         train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
@@ -109,9 +109,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         Equal and nearly equal samples are in the same fold, and so are successive samples if these
         resemble each other, as in a time series. `partial_fit` holds out no samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples to hold out if there is no cross-validation: one of equal parts, so
-        that 0.3 holds out a third, and 0.4 a half. L-BFGS and warm starts never use
-        cross-validation.
+        Share of the samples to hold out if there is no cross-validation, rounded to 1/2, 1/3, 1/4
+        and so on. L-BFGS and warm starts never use cross-validation.
     validation_split : splitter, iterable of (train, test) or None, default=None
         How samples are held out, for those who know better than the data show: a splitter of
         scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
@@ -231,8 +230,8 @@ class AutoencoderTransformer(_BaseAutoencoder):
         the code. The networks add a nonlinear part, which they do not show. There is no such
         attribute without a linear path.
     code_scale_ : ndarray of shape ()
-        Factor by which `transform` multiplies a linear code: as with PCA, the variance of the code
-        is the variance of the training samples that it explains.
+        Factor by which `transform` multiplies a linear code, so that its total variance is the
+        variance that the reconstruction explains, as in PCA.
     reach_ : ndarray of shape (2,) or None
         Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
         training samples and of their codes, in the scaled space of the network. More distant

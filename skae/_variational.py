@@ -54,10 +54,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
         least 96 and at most 128, rounded up to a multiple of 16.
     activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu";
-        if early stopping then finds no epoch better than probabilistic PCA, a few samples far from
-        the others may be the reason, and training is repeated with "isru", which is bounded. An
-        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own. See
+        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu".
+        If early stopping then keeps probabilistic PCA, training is repeated with "isru", which is
+        bounded and suffers less from samples far from the others. An instance, such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own. See
         :class:`skae.activations.Activation` for what a class of your own must offer.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
@@ -123,9 +123,8 @@ class VariationalAutoencoder(_BaseAutoencoder):
         with more than 5 % of the weight are shared among the folds. `partial_fit` holds out no
         samples.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples to hold out if there is no cross-validation: one of equal parts, so
-        that 0.3 holds out a third, and 0.4 a half. L-BFGS and warm starts never use
-        cross-validation.
+        Share of the samples to hold out if there is no cross-validation, rounded to 1/2, 1/3, 1/4
+        and so on. L-BFGS and warm starts never use cross-validation.
     validation_split : splitter, iterable of (train, test) or None, default=None
         How samples are held out, for those who know better than the data show: a splitter of
         scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of

@@ -3,10 +3,12 @@
 import doctest
 import importlib
 import inspect
+from itertools import pairwise
 import json
 from pathlib import Path
 import re
 
+import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -54,6 +56,18 @@ def test_everything_of_the_origin_is_translated(origin):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_rulers_are_headings(page):
+    """A line below a title is as long as the title; one above a title begins a paragraph.
+
+    Sphinx takes others for words of the paragraph, and the heading is lost.
+    """
+    lines = ["", *page.read_text(encoding="utf-8").splitlines()]
+    for above, line in pairwise(lines):
+        if re.fullmatch(r"([=~^-])\1{3,}", line):
+            assert len(above) <= len(line), above
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_values_of_parameters_are_taken(page):
     """What a page writes as `Estimator(name=value)` has a name that the estimator knows."""
     names = "|".join(E.__name__ for E in OURS)
@@ -68,9 +82,29 @@ def test_values_of_parameters_are_taken(page):
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if p.stem not in TESTED_ELSEWHERE], ids=lambda page: page.stem
 )
-def test_examples_on_pages(page):
+def test_examples_on_pages(page, monkeypatch):
+    monkeypatch.syspath_prepend(page.parent)  # a page imports the file that it offers
     failed, _ = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
     assert not failed
+
+
+def test_the_plain_network_computes_what_the_library_does(monkeypatch):
+    """The same start and full batches lead to the same network, in the usual rounding."""
+    monkeypatch.syspath_prepend(DOCS / "guide")
+    plain_autoencoder = importlib.import_module("plain_autoencoder")
+    X = np.random.default_rng(0).gamma(2.0, size=(60, 5))
+    options = {"linear_path": None, "output_activation": "identity", "early_stopping": False}
+    options |= {"alpha": 0, "averaging": 0, "tol": 0, "n_iter_no_change": 20, "random_state": 0}
+    options |= {"n_components": 2, "hidden_layer_sizes": (4,), "learning_rate_init": 0.01}
+    start = AutoencoderTransformer(max_iter=0, **options).fit(X)
+    library = AutoencoderTransformer(max_iter=12, **options).fit(X)
+    Z = (X - start.mean_) / start.scale_
+    plain = plain_autoencoder.Autoencoder(start.coefs_, start.intercepts_)
+    before = plain.loss(Z)
+    plain.fit(Z, Z, max_iter=12, rate=0.01)
+    assert plain.curve[-1] < before
+    restored = plain.reconstruct(Z) * start.scale_ + start.mean_
+    np.testing.assert_allclose(restored, library.reconstruct(X), rtol=1e-9)
 
 
 @needs("scikit-learn", 1, 7, because="MLPRegressor has no parameter loss")

@@ -1,6 +1,7 @@
 """Tables from the runs that are kept in docs/benchmarks: `.. benchmark:: bench_NAME.py`.
 
-A run is a JSON file that record.py wrote. Nothing is typed in by hand: no run, no table.
+The option `:run: NAME` shows NAME.json alone. A run is a JSON file that record.py wrote. Nothing is
+typed in by hand: no run, no table.
 """
 
 import json
@@ -16,9 +17,9 @@ from sphinx.util.docutils import SphinxDirective
 MAX_SHOWN_ROWS = 15  # of a table; longer ones open on a click
 
 
-def runs(folder, script):
+def runs(folder, script, name="*"):
     """The kept runs of a script: path and content."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"{name}.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["script"] == script:
             yield path, found
@@ -40,8 +41,7 @@ def circumstances(run):
     yield from (".. code-block:: none", "   :class: command", "", f"   {run['command']}", "")
     yield (
         f"{run['date']}; Python {run['python']}, {versions}; {run['processor']}, "
-        f"{run['n_cores']} cores; mean number of other processes at work when it began: "
-        f"{run['load']}."
+        f"{run['n_cores']} cores."
     )
     yield ""
 
@@ -394,7 +394,7 @@ def laws(cells):
 
 
 def downstream(results):
-    """Mean differences to PCA behind each reader, and how often they are better and worse.
+    """Mean differences to PCA with each model, and how often they are better and worse.
 
     A search is compared with the search over PCA alone.
     """
@@ -406,25 +406,31 @@ def downstream(results):
     yield f"{n_tables} tables, {folds} folds, at most {max_rows} rows of a table."
     yield ""
     reducers = [r for r in dict.fromkeys(c["reducer"] for c in cases) if r not in baselines]
-    kinds = [(task, reader) for task in UNITS for reader in READERS]
-    for is_real, title in ((True, "real tables"), (False, "generated")):
+    kinds = [(is_real, task) for is_real in (True, False) for task in UNITS]
+    for is_real, task in kinds:
         found = [case for case in cases if (case["kind"] != "generated") == is_real]
         rows = []
-        for task, reader in kinds:
+        for reader in READERS:
             for reducer in reducers:
                 differences = differences_to(of_pca, found, reducer, task, reader)
                 if differences:
-                    name = f"{UNITS[task]} behind {READERS[reader]}"
-                    rows.append([name, reducer, *against_pca(differences)])
+                    rows.append([model_name(task, reader), reducer, *against_pca(differences)])
         if rows:
+            title = f"{UNITS[task]}{'' if is_real else ', generated tables'}"
             yield from table([title, "reducer", "against PCA", "better", "worse", "cases"], rows)
     yield from downstream_by_size(cases, of_pca)
     yield from downstream_gains(cases, of_pca)
 
 
 UNITS = {"classes": "accuracy", "numbers": "R²"}
-READERS = {"line": "a line", "neighbours": "neighbours", "trees": "trees"}
+LINEAR_MODELS = {"classes": "logistic regression", "numbers": "linear regression"}
+READERS = {"line": "linear", "neighbours": "nearest neighbours", "trees": "boosted trees"}
 SHOWN_BY_SIZE = ("AutoencoderTransformer", "linear_weight=1")
+
+
+def model_name(task, reader):
+    """The name of the model that is fitted to the codes."""
+    return LINEAR_MODELS[task] if reader == "line" else READERS[reader]
 
 
 def differences_to(of_pca, cases, reducer, task, reader):
@@ -444,7 +450,7 @@ def downstream_by_size(cases, of_pca):
     for task, unit in UNITS.items():
         for reader in ("line", "neighbours"):
             for reducer in SHOWN_BY_SIZE:
-                row = [f"{unit} behind {READERS[reader]}", reducer]
+                row = [f"{unit}, {model_name(task, reader)}", reducer]
                 for k in sizes:
                     found = [case for case in cases if case["k"] == k]
                     found = differences_to(of_pca, found, reducer, task, reader)
@@ -631,13 +637,14 @@ class Benchmark(SphinxDirective):
     """The kept runs of a script, each with its command."""
 
     required_arguments = 1
+    option_spec = {"run": str}
 
     def run(self):
         """Make the nodes."""
         script = self.arguments[0]
         folder = Path(self.env.srcdir, "benchmarks")
         lines = []
-        for path, found in runs(folder, script):
+        for path, found in runs(folder, script, self.options.get("run", "*")):
             self.env.note_dependency(str(path))
             lines += [*SHOWN[script](found["results"]), *circumstances(found)]
         if not lines:

@@ -39,7 +39,7 @@ GROUPS = {
 }
 REASONS = {
     "hidden_layer_sizes": "two layers, as wide as the number of features asks for",
-    "activation": '"relu", and the bounded "isru" if samples far from the others spoil it',
+    "activation": '"relu", or "isru" if early stopping keeps PCA with "relu"',
     "alpha": "a decay in each step, decoupled from the gradient, instead of a penalty",
     "learning_rate_init": "it suits the width; parameters are averaged, which allows longer steps",
     "early_stopping": "held-out samples decide whether training leaves PCA",

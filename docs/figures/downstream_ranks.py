@@ -1,4 +1,4 @@
-"""Plot the mean ranks of the reducers behind each reader, from docs/benchmarks/downstream.json."""
+"""Plot the mean ranks of the reducers by the model on the codes, from downstream.json."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 COLORS = {"PCA": "black", "AutoencoderTransformer": "#0072B2", "linear_weight=1": "#56B4E9"}
-TITLES = {"line": "behind a line", "neighbours": "behind neighbours", "trees": "behind trees"}
+TITLES = {"line": "linear models", "neighbours": "nearest neighbours", "trees": "boosted trees"}
 
 run = json.loads(Path("../benchmarks/downstream.json").read_text(encoding="utf-8"))
 ranks = run["results"]["ranks"]
