@@ -105,7 +105,7 @@ for name, reported in reports.items():
 
 truth = np.where(february_fraud, -1, 1)
 display = ReconstructionErrorDisplay.from_estimator(pipeline, february, truth)
-display.ax_.set_title("Frauds lie beyond the threshold, and one in twenty normal payments")
+display.ax_.set_title("Nearly all frauds lie beyond the threshold")
 
 # %%
 # What is odd about a payment

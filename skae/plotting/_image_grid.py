@@ -58,6 +58,34 @@ class ImageStyle:
 
 
 @dataclass(frozen=True)
+class Tiles:
+    """Places of images of one shape in lines and columns with gaps."""
+
+    image_shape: tuple
+
+    @property
+    def steps(self):
+        """Height and width of an image, with the gap beside it."""
+        gap = GAP_SHARE * max(self.image_shape[:2])
+        return self.image_shape[0] + gap, self.image_shape[1] + gap
+
+    def extent(self, line, column):
+        """Return left, right, bottom and top of an image."""
+        height, width = self.steps
+        left, top = column * width, line * height
+        return left, left + self.image_shape[1], top + self.image_shape[0], top
+
+    def fit(self, ax, n_lines, n_columns):
+        """Set the limits of the Axes, without a frame."""
+        height, width = self.steps
+        margin = (width - self.image_shape[1]) / 2
+        ax.set_xlim(-margin, n_columns * width - margin)
+        ax.set_ylim(n_lines * height - margin, -margin)
+        ax.set_aspect("equal")
+        hide_frame(ax)
+
+
+@dataclass(frozen=True)
 class ImageGrid:
     """One image per sample, one line per group.
 
@@ -81,28 +109,20 @@ class ImageGrid:
 
     def draw(self, ax, groups, style):
         """Draw the groups; return a list of AxesImage for each."""
-        keywords = self._keywords(style)
-        height, width = self.image_shape[:2]
+        keywords, tiles = self._keywords(style), Tiles(self.image_shape)
         images = []
         for i, group in enumerate(groups):
-            top = i * (height + self._gap)
             line = []
             for j, sample in enumerate(group.samples):
-                left = j * (width + self._gap)
-                extent = {"extent": (left, left + width, top + height, top)}
+                extent = {"extent": tiles.extent(i, j)}
                 pixels = self._pixels(sample, group.is_residual)
                 line.append(ax.imshow(pixels, **keywords[group.is_residual] | extent))
             images.append(line)
-        self._label_axes(ax, groups)
+        self._label_axes(ax, groups, tiles)
         residuals = [line[0] for group, line in zip(groups, images) if group.is_residual]
         if residuals and style.colorbar:
             add_colorbar(residuals[0], [ax], label="residual", shrink=0.8, aspect=12)
         return images
-
-    @property
-    def _gap(self):
-        """Distance between two images, in pixels."""
-        return GAP_SHARE * max(self.image_shape[:2])
 
     def _keywords(self, style):
         """Return keyword arguments for `imshow`: {is_residual: keywords}."""
@@ -135,23 +155,18 @@ class ImageGrid:
         pixels = np.clip((image - lowest) / (highest - lowest), 0, 1)
         return np.where(np.isnan(image).any(axis=2, keepdims=True), GAP_COLOR, pixels)
 
-    def _label_axes(self, ax, groups):
+    def _label_axes(self, ax, groups, tiles):
         """Write the names of the groups beside the lines, sample labels above the columns."""
-        height, width = self.image_shape[:2]
-        gap = self._gap
         n_columns = max(len(group.samples) for group in groups)
-        ax.set_xlim(-gap / 2, n_columns * (width + gap) - gap / 2)
-        ax.set_ylim(len(groups) * (height + gap) - gap / 2, -gap / 2)
-        ax.set_aspect("equal", anchor="W")  # spare width goes to the right, away from the names
-        centres = np.arange(len(groups)) * (height + gap) + height / 2
-        ax.set_yticks(centres, [group.label for group in groups])
-        centres = np.arange(n_columns) * (width + gap) + width / 2
+        tiles.fit(ax, len(groups), n_columns)
+        ax.set_anchor("W")  # spare width goes to the right, away from the names
+        heights = [np.mean(tiles.extent(i, 0)[2:]) for i in range(len(groups))]
+        ax.set_yticks(heights, [group.label for group in groups])
+        centres = [np.mean(tiles.extent(0, j)[:2]) for j in range(n_columns)]
         ax.set_xticks(centres if self.sample_labels else [], self.sample_labels or [])
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
         ax.set_xlabel(self.labels_title)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
 
 
 @dataclass(frozen=True)
@@ -173,7 +188,7 @@ class Heatmap:
         n_lines = sum(len(group.samples) for group in groups) + len(groups)
         left = 1.2 + max(group.label_inches for group in groups)
         bottom = 0.3
-        if self._names_fit():
+        if n_features <= MAX_NAMED_FEATURES:
             bottom = INCHES_PER_CHARACTER * max(len(name) for name in self.feature_names)
         width = left + min(0.35 * max(n_features, 6), 7)
         return width, min(0.4 + bottom + 0.16 * n_lines, MAX_HEATMAP_INCHES)
@@ -203,9 +218,8 @@ class Heatmap:
         ax.set_xlim(-0.5, right)
         ax.set_ylim(top - gap, 0)
         ax.set_yticks(list(ticks), list(ticks.values()))
-        self._label_features(ax)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        label_features(ax, self.feature_names)
+        hide_frame(ax)
         if style.colorbar:
             add_colorbar(images[0][0], [ax], label="standard deviations of the feature")
         return images
@@ -220,21 +234,19 @@ class Heatmap:
             (group.samples - (0 if group.is_residual else mean)) / deviation for group in groups
         ]
 
-    def _names_fit(self):
-        """Return whether there is space for all feature names."""
-        return len(self.feature_names) <= MAX_NAMED_FEATURES
 
-    def _label_features(self, ax):
-        """Write the feature names below the columns; wide heatmaps keep numbered ticks."""
-        hint = image_hint(self.feature_names)
-        if not self._names_fit():
-            ax.set_xlabel(f"feature{hint}")
-            return
-        if hint:
-            ax.set_xlabel(hint.strip(" ()"))
-        ax.set_xticks(np.arange(len(self.feature_names)), self.feature_names)
-        if max(len(name) for name in self.feature_names) > 2:
-            ax.tick_params(axis="x", rotation=90)
+def hide_frame(ax):
+    """Hide the lines and ticks around images."""
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def label_features(ax, names):
+    """Write the feature names below the columns; wide heatmaps keep numbered ticks."""
+    ax.set_xlabel(f"feature{image_hint(names)}")
+    if len(names) <= MAX_NAMED_FEATURES:
+        ax.set_xticks(np.arange(len(names)), names)
+        ax.tick_params(axis="x", rotation=90 if max(map(len, names)) > 2 else 0)
 
 
 def image_hint(feature_names):

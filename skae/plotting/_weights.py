@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skae.plotting._drawing import OnAxes, add_colorbar, merge_keywords
-from skae.plotting._image_grid import (
-    GAP_SHARE,
-    MAX_IMAGE_INCHES,
-    MAX_NAMED_FEATURES,
-    image_hint,
-)
+from skae.plotting._image_grid import MAX_IMAGE_INCHES, Tiles, hide_frame, label_features
 from skae.plotting._validation import (
     check_count,
     check_feature_names,
@@ -201,22 +196,16 @@ class WeightsDisplay(OnAxes):
         figsize = n_columns * image_inches + 0.2, n_lines * image_inches * height / width + 0.2
         ax = self._prepare(ax, figsize)
         keywords = merge_keywords("im_kwargs", im_kwargs, cmap="PuOr")
-        gap = GAP_SHARE * max(height, width)
-        self.images_ = []
+        tiles, self.images_ = Tiles(self.image_shape), []
         for i, weights in enumerate(self.weights):
             image = weights.reshape(self.image_shape)
             image = image.mean(axis=2) if image.ndim == 3 else image
             limit = np.abs(image).max() or 1.0
-            line, column = divmod(i, n_columns)
-            top, left = line * (height + gap), column * (width + gap)
-            extent = {"extent": (left, left + width, top + height, top)}
+            extent = {"extent": tiles.extent(*divmod(i, n_columns))}
             limits = {"vmin": -limit, "vmax": limit}
             self.images_.append(ax.imshow(image, **limits | keywords | extent))
-        ax.set_xlim(-gap / 2, n_columns * (width + gap) - gap / 2)
-        ax.set_ylim(n_lines * (height + gap) - gap / 2, -gap / 2)
-        ax.set_aspect("equal")
+        tiles.fit(ax, n_lines, n_columns)
         ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
         return self
 
     def _plot_heatmap(self, ax, im_kwargs):
@@ -229,15 +218,11 @@ class WeightsDisplay(OnAxes):
         defaults = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "aspect": "auto"}
         image = ax.imshow(self.weights, **merge_keywords("im_kwargs", im_kwargs, **defaults))
         add_colorbar(image, [ax], label="weight of a scaled feature")
-        hint = image_hint(names)
-        if n_features <= MAX_NAMED_FEATURES:
-            ax.set_xticks(np.arange(n_features), names)
-            ax.tick_params(axis="x", rotation=90 if max(map(len, names)) > 2 else 0)
+        label_features(ax, names)
         units = np.arange(n_units) if self.units is None else self.units
         step = max(n_units // 20, 1)
         ax.set_yticks(np.arange(n_units)[::step], units[::step])
-        ax.set(xlabel=f"feature{hint}", ylabel="unit of the first layer")
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        ax.set_ylabel("unit of the first layer")
+        hide_frame(ax)
         self.images_ = [image]
         return self

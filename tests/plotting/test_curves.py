@@ -1,12 +1,15 @@
-"""LossCurveDisplay."""
+"""LossCurveDisplay, ComponentSearchDisplay and RateDistortionDisplay."""
 
 from numpy.testing import assert_allclose, assert_array_equal
-from plots import SMALL, autoencoder, pipeline, rows
+from plots import SMALL, autoencoder, component_search, pca, pipeline, rows, search, variational
 import pytest
 from sklearn.neural_network import MLPRegressor
 
 from skae import AutoencoderTransformer
-from skae.plotting import LossCurveDisplay
+from skae.metrics import kl_weight_curve
+from skae.plotting import ComponentSearchDisplay, LossCurveDisplay, RateDistortionDisplay
+
+# ------------------------------------------------------------ LossCurveDisplay
 
 
 def fitted(**parameters):
@@ -96,3 +99,48 @@ def test_scale_of_the_loss_axis(curve, scale):
 def test_zero_epochs_raise():
     with pytest.raises(ValueError, match=r"has completed no epoch of training \(max_iter=0\)"):
         LossCurveDisplay.from_estimator(fitted(max_iter=0))
+
+
+# ------------------------------------------------------------ ComponentSearchDisplay
+
+
+def test_scores_errors_and_the_chosen_number_are_drawn():
+    display, fitted = ComponentSearchDisplay.from_estimator(component_search()), component_search()
+    assert_array_equal(display.n_components, [1, 2, 4])
+    means = fitted.cv_results_["mean_test_score"]
+    assert_array_equal(display.scores_[0].get_data(), [[1, 2, 4], means])
+    (marked,), (score,) = display.chosen_.get_data()
+    assert (marked, score) == (fitted.n_components_, fitted.best_score_)
+    best = means.argmax()
+    assert display.limit_.get_ydata()[0] == means[best] - fitted.standard_errors_[best]
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert f"chosen: {fitted.n_components_}" in labels
+
+
+def test_another_search_is_sent_elsewhere():
+    with pytest.raises(TypeError, match=r"got GridSearchCV\. DistortionDisplay\.from_cv_results"):
+        ComponentSearchDisplay.from_estimator(search())
+
+
+# ------------------------------------------------------------ RateDistortionDisplay
+
+
+@pytest.mark.parametrize("distortion", ["nats", "mean_squared_error"])
+def test_the_curve_is_that_of_the_metric(distortion):
+    weights = [2.0, 0.5, 1.0]
+    display = RateDistortionDisplay.from_estimator(
+        variational(), rows()[:40], rows()[40:], kl_weights=weights, distortion=distortion
+    )
+    curve = kl_weight_curve(variational(), rows()[:40], rows()[40:], kl_weights=weights)
+    expected = curve.distortion if distortion == "nats" else curve.mean_squared_error
+    assert_allclose(display.distortions, expected)
+    assert_allclose(display.line_.get_xdata(), sorted(curve.rate))
+    assert [text.get_text() for text in display.texts_] == ["2", "1", "0.5"]
+    assert ("nats" in display.ax_.get_ylabel()) == (distortion == "nats")
+
+
+def test_what_it_cannot_draw():
+    with pytest.raises(ValueError, match="distortion must be one of"):
+        RateDistortionDisplay.from_estimator(variational(), rows(), distortion="bits")
+    with pytest.raises(TypeError, match="PCA has no kl_weight"):
+        RateDistortionDisplay.from_estimator(pca(), rows())
