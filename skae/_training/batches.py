@@ -55,7 +55,7 @@ class TrainingRows:
 
     @property
     def n_given(self):
-        """Return how many of the user's samples the rows were made from, equal ones counted."""
+        """Return how many of the user's samples the rows were made from."""
         return len(self.index if self.member is None else self.member)
 
     @property
@@ -207,7 +207,6 @@ def with_missing(rows, missing, spread=None):
 
 
 def _without_zero_weights(X, weights, X_clean):
-    """Return the samples that have a weight, their weights and clean samples."""
     chosen = np.flatnonzero(weights)
     if len(chosen) == len(X):
         return X, weights, X_clean
@@ -251,7 +250,7 @@ class BatchLoader:
             self.draws = np.empty((n_rows, len(sampler)), dtype)
 
     def fill(self, chosen, rng):
-        """Load the chosen samples, at most a chunk; `chosen` indexes those that take part."""
+        """Load samples, at most a chunk; `chosen` indexes those that take part."""
         n_rows = len(chosen)
         np.take(self.rows.index, chosen, out=self.row_numbers[:n_rows], mode="clip")
         if not self.defers:
@@ -291,7 +290,6 @@ class BatchLoader:
             yield start // self.batch_size, min(self.batch_size, n_rows - start)
 
     def all_slots(self):
-        """Return the (index, number of rows) of all batches of an epoch."""
         n_rows, chunk_rows = len(self.rows), len(self.inputs)
         return {*self.slots(chunk_rows), *self.slots(n_rows % chunk_rows)}
 
@@ -302,7 +300,6 @@ class BatchLoader:
         return [None if a is None else a[view] for a in arrays]
 
     def view(self, index, n_rows):
-        """Return the slice of the chunk that is a slot."""
         start = index * self.batch_size
         return slice(start, start + n_rows)
 
@@ -321,5 +318,4 @@ class BatchLoader:
         return order
 
     def chunks(self, order):
-        """Return the parts of an order of samples that `fill` takes."""
         return (order[rows] for rows in row_slices(len(order), len(self.inputs)))

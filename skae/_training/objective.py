@@ -71,7 +71,6 @@ class PenaltyTerm:
         self.value = 0.0
 
     def add_gradient(self, code, delta, scale, share):
-        """Add the derivative of the penalty to delta and store its value."""
         penalty = self.penalty
         self.value = penalty.value_and_add_gradient(code, delta, scale, share, self.state)
 
@@ -144,7 +143,7 @@ class Objective:
 
     @property
     def other_gradients(self):
-        """Return the gradients of the other parts, which a `Step` adds to that of `workspace`."""
+        """Return the gradients that a `Step` adds to that of `workspace`."""
         others = self.workspaces[1:] if self.plan.leaves_sum else []
         return [workspace.gradient.trained for workspace in others]
 
@@ -195,7 +194,7 @@ class Objective:
         return BoundBatch([], jobs, self._bind_sum(len(jobs)), losses, None)
 
     def _bind_sum(self, n_parts):
-        """Return the calls that add up the gradients of the parts, or set unused ones to zero."""
+        """Return the calls that add up the gradients of the parts, or clear unused ones."""
         gradients = [workspace.gradient.trained for workspace in self.workspaces]
         if self.plan.leaves_sum:
             return bind([(np.add, 0, 0, unused) for unused in gradients[n_parts:]])
@@ -263,8 +262,8 @@ class Objective:
     def _bind_decoder(self, workspace, batch, target, shares, scale, weighted):
         """Return the calls of one decoder, the function of its loss, and each sample's loss.
 
-        The loss is the sum of the samples' losses times their shares and `scale`. The losses of
-        samples are None if only their sum is computed.
+        The loss is the sum of the samples' losses times their shares and `scale`; these are None if
+        only their sum is computed.
         """
         n_rows, n_features = target.shape
         dtype, calls, losses = target.dtype, [], None

@@ -41,7 +41,6 @@ class Seeds:
 
     @classmethod
     def draw(cls, random_state):
-        """Draw the seeds of one call of fit."""
         return cls(*generator(random_state).integers(2**63, size=3))
 
 
@@ -74,7 +73,6 @@ class NetworkOptions:
 
     @property
     def has_sparse_code(self):
-        """Return whether the activation of the code sets components to zero."""
         latent = self.latent_activation
         return latent == "top_k" or isinstance(latent, TopK)
 
@@ -110,10 +108,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate changes: the name of a function of `trainer`, and its exponent.
-
-    In the first `n_warm_up_steps` it rises linearly to that of the function.
-    """
+    """How the learning rate changes: the name of a function of `trainer`, exponent, and warm-up."""
 
     name: str
     power_t: float
@@ -207,7 +202,6 @@ class Options:
         return self
 
     def spec(self, n_features, n_components):
-        """Return the spec of the network: see `NetworkOptions.spec`."""
         spec = self.network.spec(n_features, n_components)
         if self.bound is not None:
             loss = loss_of(self.network.loss)

@@ -152,7 +152,6 @@ class TrainingState:
         self.parameters.flat[...] = self.best.flat
 
     def forget_steps(self):
-        """Forget the optimizer's memory except for the number of steps."""
         self.optimizer = {"steps": self.optimizer["steps"]}
 
     def _replace_activation(self, activation):
@@ -263,7 +262,7 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
 
 @dataclass(frozen=True)
 class Previous:
-    """The results of an earlier fit or partial_fit from which training resumes."""
+    """The results of an earlier fit from which training resumes."""
 
     model: Model
     optimizer: dict
@@ -322,7 +321,6 @@ def _squared_norm(vector):
 
 
 def _is_bent(model):
-    """Return whether the networks add to the code of the linear path."""
     return model.parameters.layers[model.network.n_encoder_layers - 1][0].any()
 
 
