@@ -5,14 +5,13 @@ from functools import cached_property
 
 import numpy as np
 
-from skae._missing.imputation import standardisation
+from skae._missing.imputation import fill_in_blocks, standardisation
 from skae._missing.mixture import Mixture, blocks, cells_of, fit_mixture, standard_normal
 from skae._sampling import evenly_spaced
 from skae._sparse import is_sparse
 
 MIN_EM_ROWS, MAX_EM_ROWS, MAX_EM_OPERATIONS = 300, 3000, 10**9  # in one step of a fit
 SHRINKAGE = 0.3  # prior samples for each feature
-BLOCK_ROWS = 4096
 MIN_RELATIVE_VARIANCE = 1e-4
 
 
@@ -65,16 +64,13 @@ class Gaussian:
 
     def fill(self, X, missing, bounds=(-np.inf, np.inf)):
         """Return samples with their missing cells filled, within bounds, in the dtype of X."""
-        filled = X.copy()
-        incomplete = np.flatnonzero(missing.any(axis=1))
-        for start in range(0, len(incomplete), BLOCK_ROWS):
-            rows = incomplete[start : start + BLOCK_ROWS]
-            gaps, block = missing[rows], X[rows]
-            Z = np.where(gaps, 0, (block - self.mean) / self.scale)
-            values = self.mixture.conditional_means(Z, gaps) * self.scale + self.mean
-            np.copyto(block, np.clip(values, *bounds), where=gaps, casting="same_kind")
-            filled[rows] = block
-        return filled
+
+        def fill_block(X, gaps):
+            Z = np.where(gaps, 0, (X - self.mean) / self.scale)
+            means = self.mixture.conditional_means(Z, gaps)
+            return np.clip(means * self.scale + self.mean, *bounds)
+
+        return fill_in_blocks(X, missing, fill_block)
 
     def spread(self, missing, weights):
         """Return the weighted mean of the conditional covariances of the missing cells."""
