@@ -124,7 +124,6 @@ def _at_most(X, n_rows, max_numbers):
 
 
 def fits_block(X):
-    """Return whether all rows can be made dense at once."""
     return len(X) <= block_rows(X, len(X))
 
 

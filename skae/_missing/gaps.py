@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skae._missing.imputation import standardisation
+from skae._missing.imputation import fill_in_blocks, standardisation
 from skae._missing.mixture import (
     MIN_VARIANCE,
     Mixture,
@@ -19,7 +19,6 @@ from skae._sparse import is_sparse
 
 MIN_EM_ROWS, MAX_EM_ROWS, MAX_EM_OPERATIONS = 300, 3000, 10**9  # in one step of a fit
 SHRINKAGE = 0.3  # prior samples for each feature
-BLOCK_ROWS = 4096
 MIN_RELATIVE_VARIANCE = 1e-4
 MAX_FACTORS = 64
 MAX_DEVIATIONS = 5  # of a filled value from the mean, if the range of the samples is unknown
@@ -78,19 +77,16 @@ class Gaussian:
 
     def fill(self, X, missing, bounds=(-np.inf, np.inf)):
         """Return samples with missing cells filled, within bounds and limits, in the dtype of X."""
-        filled, limits = X.copy(), self.limits
+        limits = self.limits
         if limits is None:
             limits = self.mean + MAX_DEVIATIONS * np.outer([-1, 1], self.scale)
-        incomplete = np.flatnonzero(missing.any(axis=1))
-        for start in range(0, len(incomplete), BLOCK_ROWS):
-            rows = incomplete[start : start + BLOCK_ROWS]
-            gaps, block = missing[rows], X[rows]
-            Z = np.where(gaps, 0, (block - self.mean) / self.scale)
-            values = self.mixture.conditional_means(Z, gaps) * self.scale + self.mean
-            values = np.clip(np.clip(values, *limits), *bounds)
-            np.copyto(block, values, where=gaps, casting="same_kind")
-            filled[rows] = block
-        return filled
+
+        def fill_block(X, gaps):
+            Z = np.where(gaps, 0, (X - self.mean) / self.scale)
+            means = self.mixture.conditional_means(Z, gaps) * self.scale + self.mean
+            return np.clip(np.clip(means, *limits), *bounds)
+
+        return fill_in_blocks(X, missing, fill_block)
 
     def spread(self, missing, weights):
         """Return the weighted mean of the conditional covariances of the missing cells."""

@@ -1,6 +1,7 @@
 """Imputation: fit a blend of densities and its correction to samples, and fill their cells."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from skae._missing.blend import (
 from skae._missing.correction import Correction, fit_correction
 from skae._missing.mixture import Mixture
 from skae._missing.normal_scores import ScoreMixture
+from skae._sampling import row_slices
 from skae._training.trainer import Trainer
 
 MAX_DENSITY_ROWS = 3000
@@ -62,20 +64,8 @@ class Imputation:
         return cls(state["mean"], state["scale"], blend, correction, state["spread"])
 
     def fill(self, X, missing, rng=None):
-        """Return samples with missing cells filled, or drawn if there is a `rng`.
-
-        Observed cells are returned as they are, samples in blocks, in the dtype of X.
-        """
-        filled = X.copy()
-        incomplete = np.flatnonzero(missing.any(axis=1))
-        for start in range(0, len(incomplete), BLOCK_ROWS):
-            rows = incomplete[start : start + BLOCK_ROWS]
-            gaps = missing[rows]
-            values = self._fill_block(X[rows].astype(np.float64), gaps, rng)
-            block = filled[rows]
-            np.copyto(block, values, where=gaps, casting="same_kind")
-            filled[rows] = block
-        return filled
+        """Return samples with missing cells filled, or drawn if there is a `rng`."""
+        return fill_in_blocks(X, missing, partial(self._fill_block, rng=rng))
 
     def _fill_block(self, X, missing, rng):
         """Return filled samples; values beyond the training range are read as its end."""
@@ -89,6 +79,20 @@ class Imputation:
             filled += self.spread * (drawn - self.blend.centres(Z, missing))
         np.clip(filled, *self.blend.bounds, out=filled)
         return filled * self.scale + self.mean
+
+
+def fill_in_blocks(X, missing, fill):
+    """Return samples with missing cells filled by `fill(samples, missing)`, in the dtype of X.
+
+    It is called with blocks of incomplete samples in float64.
+    """
+    filled = X.copy()
+    incomplete = np.flatnonzero(missing.any(axis=1))
+    for block in row_slices(len(incomplete), BLOCK_ROWS):
+        rows = incomplete[block]
+        values = fill(X[rows].astype(np.float64), missing[rows])
+        filled[rows] = np.where(missing[rows], values, X[rows])
+    return filled
 
 
 def standardisation(X, missing, weights):

@@ -123,10 +123,6 @@ class Mixture:
             filled[block.rows[:, None], block.columns] = np.einsum("ij,pij->ip", shares, means)
         return filled
 
-    def draw(self, X, missing, rng):
-        """Return samples with missing cells drawn from their joint conditional distribution."""
-        return self.draws(X, missing, 1, rng)[0]
-
     def draws(self, X, missing, n_draws, rng):
         """Return copies of samples, of shape (n_draws, n_samples, n_features).
 

@@ -117,7 +117,6 @@ def _find_bounds(sample, extremes, bounds):
 
 
 def _distinct(X):
-    """Return the samples without exact copies of earlier ones."""
     if is_sparse(X):
         csr = X.csr
         entries = [slice(*ends) for ends in zip(csr.indptr, csr.indptr[1:])]

@@ -51,7 +51,6 @@ class CodeErrors:
         return sum(self.weights[rows] @ self._target_of(rows) for rows in self._blocks())
 
     def squared_error(self, code):
-        """Return the squared error if the samples are reconstructed from these codes."""
         total = 0.0
         n_rows = block_rows(self.X, BLOCK_ROWS)
         size = code.shape[1]

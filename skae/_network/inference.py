@@ -31,8 +31,7 @@ class Model:
     `input_radius` holds the greatest norms of inputs and of codes that the layers read as they
     are, None before it is measured. `columns_read[j - 1]` is the number of columns that are decoded
     of a nested code of j columns; None stands for all. `box` holds the lowest and highest inputs
-    and PCA's lowest and highest outputs, scaled: see `Fade`. It is None where nothing fades, as in
-    files of version 0.2.
+    and PCA's lowest and highest outputs, scaled: see `Fade`. It is None where nothing fades.
     """
 
     spec: dict
@@ -76,14 +75,12 @@ class Model:
     def n_measured(self, n_most):
         """Return how many of n_most samples to measure a fitted model on.
 
-        A sample costs as much time as the network has parameters: there are fewer for a large one,
-        but at least a tenth.
+        They are fewer for a large network, where a sample takes more time, but at least a tenth.
         """
         n_affordable = n_most * MANY_PARAMETERS // self.parameters.flat.size
         return min(n_most, max(n_affordable, n_most // 10))
 
     def code_scale_of(self, size):
-        """Return the scale of the first `size` columns of the code."""
         return self.code_scale[:size] if self.code_scale.ndim else self.code_scale
 
     def n_columns_read(self, size):
@@ -155,8 +152,7 @@ class Pass:
 def blocks(X, model, part, size=None, *, n_rows=BLOCK_ROWS, raw=False):
     """Send X through a part of the model, a block of rows at a time: see `Pass`.
 
-    Yield the slice of X and the output of each block. The next block overwrites the output, so
-    that memory does not grow with the number of rows.
+    Yield the slice of X and the output of each block, which the next block overwrites.
     """
     while n_rows > MIN_BLOCK_ROWS and n_rows * max(model.network.widths) > MAX_BLOCK_NUMBERS:
         n_rows //= 2  # so that blocks of wide samples are not large either

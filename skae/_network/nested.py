@@ -31,9 +31,8 @@ def share_read(n_decoders, reads_per_sample=READS_PER_SAMPLE):
 def spans(n_rows, n_decoders, reads_per_sample=READS_PER_SAMPLE):
     """Return the slice of a batch that each decoder reads.
 
-    Half the work of a plain step is for the encoder and half for the decoder. If 2.5 decoders read
-    each sample, and the optimizer has more parameters, a step costs about twice as much, whatever
-    the size of the code.
+    If 2.5 decoders read each sample, a step costs about twice as much as a plain one, whatever the
+    size of the code.
     """
     length = math.ceil(n_rows * share_read(n_decoders, reads_per_sample))
     step = (n_rows - length) / max(n_decoders - 1, 1)
@@ -76,7 +75,7 @@ def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
 
 
 def validation_batches(network, n_rows, dtype):
-    """Return a pair for each validated size: all rows, truncated to it, and the weight one."""
+    """Return the same for each validated size: all rows, truncated to it, and the weight one."""
     return [
         (
             DecoderBatch(slice(0, n_rows), network.decoder_of(n), np.full((n_rows, 1), n, dtype)),

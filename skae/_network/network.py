@@ -61,12 +61,10 @@ class Parameters:
         return Parameters(self.shapes, self.path_shapes, self.flat.copy())
 
     def cast(self, dtype):
-        """Return parameters around a vector of their own in this dtype."""
         return Parameters(self.shapes, self.path_shapes, self.flat.astype(dtype))
 
 
 def count_parameters(shapes, path_shapes):
-    """Return the length of the vector: (n_in + 1) n_out for each layer, n_in n_out for each P."""
     in_layers = sum((n_in + 1) * n_out for n_in, n_out in shapes)
     return in_layers + sum(n_in * n_out for n_in, n_out in path_shapes)
 
@@ -160,7 +158,6 @@ class Network:
         return 2 * n_parameters if self.nested else n_parameters
 
     def parameters(self, flat):
-        """Return a vector as the parameters of this network."""
         return Parameters(self.shapes, self.path_shapes, flat)
 
 
@@ -205,7 +202,6 @@ def hidden_activation(spec):
 
 
 def with_hidden_activation(spec, activation):
-    """Return the spec with another activation of the hidden layers."""
     n_hidden = spec["n_encoder_layers"] - 1
     latent, output = (spec["activations"][i] for i in (n_hidden, -1))
     hidden = [activation] * n_hidden

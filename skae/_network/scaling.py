@@ -97,7 +97,7 @@ def measure_scaling(X, weights, per_feature, run_jobs=run_sequentially):
 
 
 def widened(scaling, spread):
-    """Return the scaling with the variances on the diagonal of `spread` added."""
+    """Return the scaling of samples whose covariance grows by `spread`."""
     variances = np.diag(spread)
     added = variances if scaling.scale.ndim else variances.mean()
     dtype = scaling.scale.dtype
@@ -176,7 +176,7 @@ def _median_steps(X, rows=None):
 
 
 def _by_columns(function, X, *arguments):
-    """Return the numbers that a function returns for the columns, a few columns at a time."""
+    """Return the numbers that a function returns for columns, a few of them at a time."""
     n_columns = max(MAX_SORTED_NUMBERS // len(X), 1)
     starts = range(0, X.shape[1], n_columns)
     return np.concatenate([function(X[:, i : i + n_columns], *arguments) for i in starts])
@@ -185,7 +185,7 @@ def _by_columns(function, X, *arguments):
 def _column_means(X, weights, center, power, run_jobs=run_sequentially):
     """Return the weighted column means of (X - center)**power, in float64, block by block.
 
-    Large data are summed in jobs that do not depend on the number of threads.
+    Large data are summed in jobs.
     """
     if is_sparse(X):
         return column_means(X, weights, center, power)
@@ -226,7 +226,7 @@ def columns_on_another_scale(X, other):
 
 
 def are_on_another_scale(quantiles, others):
-    """Return for each column whether others of its quantiles show another level or scale."""
+    """Return for each column whether other quantiles show another level or scale."""
     low, lower, upper, high = quantiles
     other_low, other_lower, other_upper, other_high = others
     with np.errstate(over="ignore", invalid="ignore"):
@@ -257,7 +257,7 @@ def listed(texts, separator=", "):
 def column_quantiles(X):
     """Return the quantiles that bound the middle nine tenths and the middle half of each column.
 
-    The order is 5 %, 25 %, 75 %, 95 %. Of many samples evenly spaced ones are used.
+    The order is 5 %, 25 %, 75 %, 95 %.
     """
     X, shares = X[evenly_spaced(len(X), COMPARED_ROWS)], [0.05, 0.25, 0.75, 0.95]
     blocks = [np.quantile(block, shares, axis=0) for _, block in column_blocks(X)]

@@ -97,14 +97,12 @@ def pull_in(z, radius, width):
 
 
 def scaled(model, X):
-    """Return samples scaled as the network reads them."""
     x = X.empty(model.parameters.flat.dtype)
     model.scaling.apply(X, out=x)
     return x
 
 
 def unscaled(model, output, dtype):
-    """Return the output of the network in the units of X."""
     if model.network.output_activation.is_identity:
         model.target_scaling.undo(output)
     return output.astype(dtype)
@@ -186,7 +184,7 @@ def log_density(density, T):
 
 
 def mixture_log_density(mixture, P):
-    """Return log sum_j exp(joint_j) of each sample, as a column: see `Mixture.log_density`."""
+    """Return log p of each sample, as a column: see `Mixture.log_density`."""
     n_axes = mixture.means.shape[1]
     if isinstance(mixture, Prototypes):
         return prototypes_log_density(mixture, P)
@@ -220,7 +218,6 @@ class OnnxExport:
 
     A class names its outputs in `_onnx_outputs`, {name: number of columns}. `_onnx_nodes(X)`
     returns their symbols in this order. The output "label" is int64, all others are floats.
-    `n_features_in_` is the number of columns of its input.
     """
 
     def onnx_parser(self):

@@ -63,7 +63,6 @@ class Density:
 
     @property
     def sizes(self):
-        """Return the numbers of components of the mixtures, without prototypes."""
         return [len(m.counts) for m in self.mixtures if isinstance(m, Mixture)]
 
     def project(self, Z):

@@ -15,7 +15,7 @@ MAX_STACKED_NUMBERS = 2**15  # of samples times components, of mixtures that are
 
 
 class Components:
-    """What mixtures share that have `counts` and can compute `log_joint`."""
+    """What mixtures share that have the sufficient statistics of their components."""
 
     @property
     def shares(self):
@@ -59,8 +59,8 @@ class Mixture(Components):
     sum_i r_ij x_i x_i', where r_ij is the responsibility of component j for sample i times the
     weight of the sample. `means` holds m_j. `roots[j]` is a root of the inverse of C_j, so that
     |(x - m_j) roots[j]|**2 is the squared Mahalanobis distance. `log_norms[j]` is
-    log(s_j / sqrt(det(2 pi C_j))). `floor`, a covariance, is part of every C_j: that of the
-    rounding of the samples, so that no component is narrower than their resolution.
+    log(s_j / sqrt(det(2 pi C_j))). `floor`, the covariance of the rounding of the samples, is part
+    of every C_j.
     """
 
     counts: np.ndarray
@@ -73,7 +73,6 @@ class Mixture(Components):
 
     @property
     def covariances(self):
-        """Return C_j, ndarray of shape (n_components, n_features, n_features)."""
         return np.linalg.inv(self.roots @ self.roots.transpose(0, 2, 1))
 
     def log_joint(self, X):
@@ -98,9 +97,9 @@ class Mixture(Components):
     def contributions(self, X, axes):
         """Return what each column of Y adds to log p, where X = Y axes with orthonormal axes.
 
-        The squared Mahalanobis distance is a sum of squares, one for each column of Y, if the
-        samples are whitened by the symmetric root and turned back by the axes. Components
-        count by their responsibilities. The rest, a constant, is divided equally.
+        The squared Mahalanobis distance is a sum of squares, one for each column of Y, if samples
+        are whitened by the symmetric root and turned back by the axes. Components count by their
+        responsibilities. The rest, a constant, is divided equally.
         """
         joint = self.log_joint(X)
         density = logsumexp(joint, axis=1)
@@ -161,8 +160,7 @@ def fit_mixtures(X, weights, n_components, rng, floor=0.0):
 
     Each covariance is shrunk towards the pooled one, which counts as n_features + 1 samples, and
     the pooled one towards a multiple of the identity: the maximum a posteriori estimate of
-    Fraley & Raftery, 2007, J. Classification 24, section 3. The `floor` is then added to it. A
-    weight of two counts as two copies.
+    Fraley & Raftery, 2007, J. Classification 24, section 3. The `floor` is then added to it.
     """
     return _fit(X, weights, rng.random((len(weights), n_components)), floor)
 

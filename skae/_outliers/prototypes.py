@@ -37,7 +37,6 @@ class Prototypes(Components):
         return self.log_norms - 0.5 * np.maximum(distances, 0)
 
     def sample_of(self, component, rng):
-        """Return a sample of each of the given prototypes, an array of their numbers."""
         noise = rng.standard_normal((len(component), self.means.shape[1]))
         return self.means[component] + noise * np.sqrt(self.variances[component])
 
@@ -55,7 +54,6 @@ class Prototypes(Components):
 
     @staticmethod
     def statistics(X, weighted):
-        """Return counts, sums and squares, given the weight of each sample in each prototype."""
         return weighted.sum(axis=0), weighted.T @ X, weighted.T @ np.square(X).sum(axis=1)
 
     @staticmethod

@@ -93,7 +93,7 @@ def shrunk_covariance(X, weights, floor=0.0):
 
 
 def whitener(covariance):
-    """Return a matrix W such that |x W|**2 is the squared Mahalanobis distance of x from 0."""
+    """Return W such that |x W|**2 is the squared Mahalanobis distance of x from 0."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors / np.sqrt(np.maximum(values, 1e-12))
 
@@ -247,7 +247,7 @@ def _largest_share(values, weights):
 
 
 def downweight_outliers(rows, ellipsoid):
-    """Return the training samples with less weight for those outside the ellipsoid, if any."""
+    """Return training samples with less weight for those outside the ellipsoid, if any."""
     if ellipsoid is None:
         return rows
     return replace(rows, weights=rows.weights * ellipsoid.sample_weights(rows.X))

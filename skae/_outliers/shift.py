@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skae._network.scaling import COMPARED_ROWS, are_on_another_scale
+from skae._network.scaling import COMPARED_ROWS, are_on_another_scale, listed
 from skae._parametrized import warn
 from skae._sampling import evenly_spaced
 from skae._training.stream import LEARNED, ShiftedSamplesWarning
@@ -14,7 +14,6 @@ MAX_GRID_COLUMNS = 2  # decision boundaries are drawn from grids, which mostly h
 MIN_FLAGGED_SHARE = 0.5
 MIN_DEVIATIONS = 5  # of the share that is flagged from the expected one, in standard deviations
 MIN_SHRINKAGE = 20
-MAX_NAMES = 5
 MAX_MISSING_SHARE = 0.5
 N_LEVELS = 40  # quantiles are those of the shares k / 40
 QUARTET = [1, 9, 29, 37]  # those of 5 %, 25 %, 75 % and 95 % among them
@@ -143,11 +142,10 @@ def warn_of_shift(filled, before, flags=None):
             f"{100 * rate:.2g} % of samples like the training samples would be. "
         )
     if len(columns):
-        listed = "; ".join(_comparison(j, quantiles, others, names) for j in columns[:MAX_NAMES])
-        more = f"; and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
+        named = listed([_comparison(j, quantiles, others, names) for j in columns], "; ")
         text += (
             f"X is on another level or scale than in training in {len(columns)} of {X.shape[1]} "
-            f"features: {listed}{more}. Check their units, how X was prepared, and whether it is a "
+            f"features: {named}. Check their units, how X was prepared, and whether it is a "
             "selection of samples."
         )
     elif quantiles is not None:
@@ -163,11 +161,10 @@ def warn_of_gaps(missing, names):
     """Warn if most cells of a feature are missing, of samples after complete training samples."""
     columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
     if len(columns):
-        listed = ", ".join(repr(str(names[j])) for j in columns[:MAX_NAMES])
-        more = f" and {len(columns) - MAX_NAMES} more" if len(columns) > MAX_NAMES else ""
+        named = listed([repr(str(names[j])) for j in columns])
         warn(
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
-            f"were complete in training: {listed}{more}. Samples are judged by the others alone.",
+            f"were complete in training: {named}. Samples are judged by the others alone.",
             ShiftedSamplesWarning,
         )
 

@@ -55,7 +55,7 @@ class TrainingRows:
 
     @property
     def n_given(self):
-        """Return how many of the user's samples the rows were made from, equal ones counted."""
+        """Return how many of the user's samples the rows were made from."""
         return len(self.index if self.member is None else self.member)
 
     @property
@@ -205,7 +205,6 @@ def with_missing(rows, missing, spread=None):
 
 
 def _without_zero_weights(X, weights, X_clean):
-    """Return the samples that have a weight, their weights and clean samples."""
     chosen = np.flatnonzero(weights)
     if len(chosen) == len(X):
         return X, weights, X_clean
@@ -249,7 +248,7 @@ class BatchLoader:
             self.draws = np.empty((n_rows, len(sampler)), dtype)
 
     def fill(self, chosen, rng):
-        """Load the chosen samples, at most a chunk; `chosen` indexes those that take part."""
+        """Load samples, at most a chunk; `chosen` indexes those that take part."""
         n_rows = len(chosen)
         np.take(self.rows.index, chosen, out=self.row_numbers[:n_rows], mode="clip")
         if not self.defers:

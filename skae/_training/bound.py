@@ -55,7 +55,6 @@ class Bound:
     state: dict | None = None
 
     def set_weight(self, weight):
-        """Write the present weight of the KL divergence into a 0-d array."""
         share = 1.0
         if self.n_warm_up:
             share = min((self.state["steps"] + 1) / self.n_warm_up, 1.0)

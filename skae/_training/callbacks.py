@@ -51,7 +51,6 @@ class Tasks:
         self.context.call_on_fit_task_begin(**self.given)
 
     def end(self):
-        """End the fit: the estimator now has its fitted attributes."""
         self.calibration_task.end()
         self.context.call_on_fit_task_end(**self.given, reconstruction_attributes={})
 
@@ -72,7 +71,6 @@ class Tasks:
         return self.calibration_task
 
     def _auxiliary(self, name, n_trainings, training_name=None):
-        """Begin a phase of auxiliary trainings."""
         context = self.context.subcontext(task_name=name, max_subtasks=n_trainings)
         context.call_on_fit_task_begin(**self.given)
         return AuxiliaryTrainings(context, self.given, training_name)
@@ -129,7 +127,6 @@ class AuxiliaryTrainings:
         self.training = NULL_TASKS
 
     def phase(self, name, n_epochs, preview, excluded):
-        """Begin a training."""
         name = self.training_name or name
         context = self.context.subcontext(task_name=name, max_subtasks=n_epochs)
         self.training = Phase(context, self.given, None, is_whole=False)

@@ -80,7 +80,6 @@ class Standardized:
 
     @classmethod
     def measure(cls, X, weights):
-        """Return the mean and deviation of weighted samples."""
         share = weights / weights.sum()
         largest = np.maximum(X.max(axis=0), -X.min(axis=0)).astype(float)
         unit = np.exp2(np.minimum(np.frexp(largest)[1], MAX_EXPONENT))
@@ -194,7 +193,6 @@ def _near_distance(X, rows, standard, rng):
 
 
 def _are_near(X, a, b, standard, near):
-    """Return which pairs of samples are within the distance `near`."""
     found = np.empty(len(a), bool)
     for pairs in row_slices(len(a), block_rows(X, BLOCK_ROWS)):
         difference = standard.apply(X[a[pairs]]) - standard.apply(X[b[pairs]])

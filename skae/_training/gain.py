@@ -40,7 +40,7 @@ class Gain:
         return None not in bounds and min(bounds) >= 0 and max(bounds) > 0
 
     def up_to(self, n_components):
-        """Return the gain without code sizes above n_components, if codes are nested."""
+        """Return the gain without code sizes above n_components."""
         if not isinstance(self.value, dict):
             return self
         both = self.value, self.lower_bound
@@ -96,7 +96,6 @@ def measure_gain(selector, sizes=None, start_ratio=1.0):
 
 
 def relative_gain(before, after, weights):
-    """Return 1 - (mean loss after) / (mean loss before), 0 if there was no loss before."""
     loss = float(weights @ before)
     return 1 - float(weights @ after) / loss if loss > 0 else 0.0
 

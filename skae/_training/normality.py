@@ -61,7 +61,6 @@ def _whitened(X):
 
 
 def _windows(n_scores, n_components):
-    """Yield slices of successive principal components, as `are_normal` describes."""
     for size in (1, 2, 4, 8, WINDOW):
         yield slice(0, min(size, n_scores))
     first = max(n_components - N_AROUND, 0)

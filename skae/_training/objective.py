@@ -256,8 +256,8 @@ class Objective:
     def _bind_decoder(self, workspace, batch, target, shares, scale, weighted):
         """Return the calls of one decoder, the function of its loss, and each sample's loss.
 
-        The loss is the sum of the samples' losses times their shares and `scale`. The losses of
-        samples are None if only their sum is computed.
+        The loss is the sum of the samples' losses times their shares and `scale`; these are None if
+        only their sum is computed.
         """
         n_rows, n_features = target.shape
         dtype, calls, losses = target.dtype, [], None

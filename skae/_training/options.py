@@ -105,10 +105,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate changes: the name of a function of `trainer`, and its exponent.
-
-    In the first `n_warm_up_steps` it rises linearly to that of the function.
-    """
+    """How the learning rate changes: the name of a function of `trainer`, exponent, and warm-up."""
 
     name: str
     power_t: float

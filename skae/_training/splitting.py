@@ -171,7 +171,7 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=No
 
 
 def _distinct_rows(X, X_clean, labels):
-    """Return the distinct samples in sorted order, those of X_clean, and the row of each sample."""
+    """Return distinct samples in sorted order, those of X_clean, and the row of each sample."""
     columns = [X] if X_clean is None else [X, X_clean]
     if labels is not None:
         columns.append(labels[:, None].astype(X.dtype))
@@ -190,7 +190,6 @@ def _distinct_rows(X, X_clean, labels):
 
 
 def _count_parts(weights):
-    """Return the number of rows that each distinct sample is divided into, mostly one."""
     n_parts = np.ones(len(weights), int)
     frequent = weights > weights.sum() * FREQUENT_SHARE
     if frequent.any() and np.sum(~frequent) >= MIN_OTHERS:
@@ -200,7 +199,7 @@ def _count_parts(weights):
 
 
 def count_earlier(labels):
-    """Return how many earlier elements have the same label, for each element."""
+    """Return for each element how many earlier ones have the same label."""
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     first = np.cumsum(counts) - counts
@@ -281,7 +280,7 @@ def _rank_distinct(X, positions):
 
 
 def _part_frequent(labels, ranks, weights):
-    """Give each copy of a frequent sample a group of its own; return labels and their number."""
+    """Give each copy of a frequent sample its own group; return labels and their number."""
     weight = np.bincount(ranks, weights=weights)
     counts = np.bincount(ranks)
     is_frequent = (weight > FREQUENT_SHARE * weight.sum()) & (counts > 1)

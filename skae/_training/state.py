@@ -260,6 +260,8 @@ def _pca_start(X, weights, scaling, network, n_components, run_jobs):
 
 @dataclass(frozen=True)
 class Previous:
+    """The results of an earlier fit from which training resumes."""
+
     model: Model
     optimizer: dict
     decoder_weights: np.ndarray | None

@@ -109,9 +109,9 @@ class Step:
 def update_average(average, theta, difference, weight):
     """average += weight (theta - average),  weight = 1 - min(averaging, (1 + t) / (10 + t)).
 
-    An exponential moving average of the parameters, with a shorter memory in the first steps. It
-    has the effect of a decaying learning rate without a planned end of training (Polyak &
-    Juditsky, 1992, SIAM J. Control Optim. 30; in the form of Martens & Grosse, 2015, section 6.5).
+    The moving average has the effect of a decaying learning rate without a planned end of training
+    (Polyak & Juditsky, 1992, SIAM J. Control Optim. 30; in the form of Martens & Grosse, 2015,
+    section 6.5).
     """
     yield np.subtract, theta, average, difference
     yield np.multiply, difference, weight, difference
@@ -285,8 +285,7 @@ class Trainer:
     def epochs(self, state, objective, averaged=True):
         """Return the generator of epochs; it continues from the state's optimizer memory.
 
-        `averaged=False` is for `partial_fit`, which has no planned end: the parameters are not
-        averaged, and "cosine" means "constant".
+        With `averaged=False`, for `partial_fit`, "cosine" means "constant".
         """
         solver, loader = self.options.solver, objective.loader
         optimizer = solver.optimizer.for_shapes(state.parameters.shapes)

@@ -122,7 +122,7 @@ def train_folds(run, splits, n_errors=N_ERRORS_OF_FOLDS):
 def _is_uncertain(run, gain):
     """Return whether few noisy samples leave in doubt that new ones gain.
 
-    The noise of so few samples is drawn too seldom for standard errors to be relied on.
+    Their noise is drawn too seldom for standard errors to be relied on.
     """
     is_few = run.rows.splitter is not None and run.rows.splitter.n_groups < FEW_GROUPS
     return run.rows.is_noisy and run.measures_gain and is_few and not gain.is_certain
