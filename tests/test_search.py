@@ -122,7 +122,6 @@ def test_frames_go_in_and_out():
     ("estimator", "options", "message"),
     [
         (PCA(), {}, "estimator must be an autoencoder of skae"),
-        (AutoencoderTransformer, {}, "estimator must be an autoencoder of skae"),
         (autoencoder(), {"refit": lambda results: 9}, "refit must return an index from 0 to"),
         (autoencoder(), {"param_name": "n_components_"}, "param_name must be 'n_components', got"),
         (autoencoder(), {"n_components": [0, 1]}, "n_components must be a list of positive ints"),
@@ -234,6 +233,11 @@ def test_export_names_the_estimator_to_export():
     search = ComponentSearchCV(autoencoder(), [1, 2], cv=2).fit(X)
     with pytest.raises(TypeError, match="export its best_estimator_"):
         search.onnx_parser()
+
+
+def test_a_class_is_no_estimator():
+    with pytest.raises(ValueError, match="estimator must be an autoencoder of skae"):
+        ComponentSearchCV(AutoencoderTransformer).fit(X)
 
 
 def test_docstring():
