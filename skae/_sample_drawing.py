@@ -22,7 +22,7 @@ from skae._parametrized import warn
 from skae._sample_density import fit_sample_density
 from skae._sampling import evenly_spaced, generator
 from skae._sparse import is_sparse
-from skae._training.options import check_range
+from skae._training.parameter_checks import check_range
 
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 1000, 2**18  # of the training samples
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
@@ -151,7 +151,7 @@ class SampleDrawing:
                     f"{names[j]!r}, expected {n_rows}."
                 )
             samples[:, j] = values
-        check_range(samples, self.loss)
+        check_range(samples, self.loss, self.output_activation)
         return samples
 
     def _restore_values(self, X, missing):
