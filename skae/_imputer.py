@@ -539,10 +539,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
             If the imputer is not fitted.
         """
         check_is_fitted(self)
-        names = super().get_feature_names_out()
-        return summary_text(
-            self.imputation_, self._record, self.n_iter_, self.feature_errors_, names
-        )
+        fitted = self.imputation_, self._record, self.n_iter_, self.feature_errors_
+        return summary_text(*fitted, super().get_feature_names_out())
 
     def onnx_parser(self) -> None:
         """Raise TypeError: skl2onnx calls this method first, and an imputer cannot be converted.

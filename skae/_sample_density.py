@@ -14,12 +14,14 @@ training samples as held-out samples are, so that draws are no copies.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 import math
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from skae._missing.mixture import Mixture
+from skae._missing.one_hot import find_groups, mend_groups, value_range
 from skae._outliers.mixture import fit_mixture
 from skae._sample_marginals import SampleMarginals, measure_sample_marginals
 from skae._sampling import evenly_spaced
@@ -66,18 +68,17 @@ class Kernels:
         return means + math.sqrt(1 - self.bandwidth**2) * (scores - means)
 
     def complete(self, Z, missing, rng):
-        """Return scores whose missing cells are drawn, given the others."""
-        if self.bandwidth == 1:
-            return self.mixture.draws(Z, missing, 1, rng)[0]
-        completed = Z.copy()
+        """Return scores whose missing cells are drawn, and the samples that they are around."""
+        completed, around = Z.copy(), np.zeros(len(Z), int)
         patterns, member = np.unique(missing, axis=0, return_inverse=True)
         n_together = max(MAX_JOINT_NUMBERS // self.responsibilities.size, 1)
         for k in range(len(patterns)):
             rows = np.flatnonzero(member.ravel() == k)
             for start in range(0, len(rows), n_together):
                 some = rows[start : start + n_together]
-                completed[some] = self._complete_alike(Z[some], patterns[k], rng)
-        return completed
+                found = self._complete_alike(Z[some], patterns[k], rng)
+                completed[some], around[some] = found
+        return completed, around
 
     def _complete_alike(self, Z, missing, rng):
         """Complete samples with the same missing cells."""
@@ -107,7 +108,7 @@ class Kernels:
             drawn = centers[:, missing] + noise @ np.linalg.cholesky(rest).T
             drawn += (Z[mine][:, observed] - centers[:, observed]) @ slopes
             completed[np.ix_(mine, missing)] = drawn
-        return completed
+        return completed, around
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,16 @@ class SampleDensity:
 
     They are normal scores, or (x - center) / scale in the columns that `is_standardised` marks. In
     wide samples the kernels are those of scores @ `axes`, which are orthonormal, and `rest` are the
-    scores of the training samples across the axes. `score_quantiles` are those of drawn scores.
+    scores of the training samples across the axes. `score_quantiles` are those of drawn scores. Of
+    the `samples`, each has one category in each of the `groups` of columns: so has what is drawn.
     """
 
     marginals: SampleMarginals
     is_standardised: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    samples: np.ndarray
+    groups: list
     kernels: Kernels | None = None
     axes: np.ndarray | None = None
     rest: np.ndarray | None = None
@@ -139,23 +143,47 @@ class SampleDensity:
 
     def draw(self, n_samples, rng):
         """Return independent samples."""
-        return self._values(self.draw_scores(n_samples, rng))
+        scores, around = self.draw_scores(n_samples, rng)
+        X = self._values(scores)
+        return self._with_categories(X, np.ones(X.shape, bool), around, rng)
+
+    def _with_categories(self, X, missing, around, rng):
+        """Return samples of which each group has one category, in doubt that of a near sample."""
+        if self.groups:
+            bounds = value_range(self.samples, True)
+            levels = (self.samples[around] == bounds[1]) + rng.random(X.shape)
+            mend_groups(X, missing, self.groups, levels, bounds)
+        return X
 
     def draw_scores(self, n_samples, rng):
-        """Return the scores of independent samples."""
+        """Return the scores of independent samples, and the samples that they are around."""
         scores, around = self.kernels.draw(n_samples, rng)
         if self.axes is None:
-            return scores
+            return scores, around
         h = self.kernels.bandwidth
         rest = math.sqrt(1 - h**2) * self.rest[around]
         deviations = np.sqrt(self.kernels.weights @ np.square(self.rest))
         rest += h * deviations * rng.standard_normal(rest.shape)
-        return scores @ self.axes.T + rest
+        return scores @ self.axes.T + rest, around
 
     def complete(self, X, missing, rng):
         """Return samples whose missing cells are drawn, given the others."""
         scores = self.scores(np.where(missing, 0, X))
-        return np.where(missing, self._values(self.kernels.complete(scores, missing, rng)), X)
+        scores, around = self.kernels_of_columns.complete(scores, missing, rng)
+        X = np.where(missing, self._values(scores), X)
+        return self._with_categories(X, missing, around, rng)
+
+    @cached_property
+    def kernels_of_columns(self):
+        """Return the kernels around the scores of all columns."""
+        if self.axes is None:
+            return self.kernels
+        mixture, scores = self.kernels.mixture, self.kernels.scores @ self.axes.T + self.rest
+        covariances = self.axes @ mixture.covariances @ self.axes.T
+        variances = self.kernels.weights @ np.square(self.rest)
+        covariances += np.diag(np.maximum(variances, MIN_SCORE_VARIANCE))
+        mixture = Mixture(mixture.shares, mixture.means @ self.axes.T, covariances)
+        return replace(self.kernels, mixture=mixture, scores=scores)
 
     def _values(self, scores):
         """Return the samples with these scores.
@@ -192,7 +220,7 @@ def fit_sample_density(X, weights, seed):
     bandwidth = _bandwidth(mixtures, scores, weights, folds)
     density = replace(density, kernels=replace(kernels, bandwidth=bandwidth))
     n_measured = min(N_MEASURED, max(MAX_MEASURED_NUMBERS // X.shape[1], N_SCORE_KNOTS))
-    measured = density.draw_scores(n_measured, np.random.default_rng(seed))
+    measured, _ = density.draw_scores(n_measured, np.random.default_rng(seed))
     measured.sort(axis=0)
     return replace(density, score_quantiles=measured[evenly_spaced(n_measured, N_SCORE_KNOTS)])
 
@@ -203,7 +231,8 @@ def _kinds_of_scores(X, weights):
     scale = np.sqrt(np.average(np.square(X - center), axis=0, weights=weights))
     scale = np.where(scale > 0, scale, 1.0)
     none = np.zeros(X.shape[1], bool)
-    density = SampleDensity(measure_sample_marginals(X, weights), none, center, scale)
+    marginals = measure_sample_marginals(X, weights)
+    density = SampleDensity(marginals, none, center, scale, X, find_groups(X))
     yield density
     is_continuous = np.array([len(atoms) == 0 for atoms in density.marginals.atoms])
     if X.shape[1] <= MAX_COLUMNS and is_continuous.any():

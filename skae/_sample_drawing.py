@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
-from typing import Self
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,17 +12,21 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skae import _persistence
-from skae._containers import FloatArray, features_in_container
+from skae._containers import FloatArray, column_names, features_in_container
 from skae._missing.gaps import missing_cells
+from skae._missing.one_hot import find_groups, mend_groups
 from skae._network import inference
 from skae._network.column_values import measure_column_values, restore_column_values
 from skae._outliers.density import Density, fit_density
 from skae._parametrized import warn
-from skae._sample_density import MAX_COLUMNS, fit_sample_density
+from skae._sample_density import fit_sample_density
 from skae._sampling import evenly_spaced, generator
+from skae._sparse import is_sparse
+from skae._training.parameter_checks import check_range
 
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 1000, 2**18  # of the training samples
 MAX_ROWS, ROWS_PER_COMPONENT, MAX_COMPONENTS = 2000, 30, 16
+MAX_COLUMNS = 1000  # of samples whose cells are drawn from kernels, given others
 MAX_PRODUCTS = 2 * 10**7  # n_rows n_columns**2 n_components: a tenth of a second
 
 _densities = WeakKeyDictionary()  # fitted when `sample` needs them, with the samples behind them
@@ -39,17 +44,17 @@ class SampleDrawing:
         n_samples: int = 1,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
         *,
-        given: ArrayLike | None = None,
+        given: ArrayLike | Mapping[Any, Any] | None = None,
     ) -> FloatArray:
         """Draw samples that resemble the training samples.
 
         Values stay in the range of the training samples. Those of a discrete feature are among its
-        values, and those of a rounded one have as many decimals. Samples are drawn from kernels
-        around at most 1,000 training samples, which the estimator keeps until `forget_samples`;
-        held-out samples choose their shape and bandwidth in the first call. A detector keeps none:
-        it draws codes and residuals from a mixture that `fit` has fitted, and decodes the codes. A
-        variational autoencoder draws codes from the standard normal distribution, and noise as its
-        `loss` says.
+        values, and those of a rounded one have as many decimals. Of neighbouring columns that
+        encode a category one-hot, exactly one is 1. Samples are drawn from kernels around at most
+        1,000 training samples, which the estimator keeps until `forget_samples`; held-out samples
+        choose their shape and bandwidth in the first call. A detector keeps none: it draws codes
+        and residuals from a mixture that `fit` has fitted, and decodes the codes. A variational
+        autoencoder draws codes from the standard normal distribution, and noise as its `loss` says.
 
         Parameters
         ----------
@@ -57,12 +62,13 @@ class SampleDrawing:
             Number of samples to draw, for each given sample if there are any.
         random_state : int, RandomState instance, Generator or None, default=None
             Determines the random numbers. Pass an int for reproducible results.
-        given : array-like of shape (n_given, n_features), default=None
+        given : array-like of shape (n_given, n_features), data frame or dict, default=None
             Samples with NaN in the cells to draw, given the other cells, which stay as they are. A
-            variational autoencoder draws codes from their distribution given the observed cells. A
-            detector, and other estimators with more than 64 features, draw from the normal
-            distribution by which missing cells of new samples are filled: discrete features then do
-            not depend on each other as categories do.
+            data frame needs only some of the features, and so does a dict of values or lists by
+            name or index, such as ``{"age": 40}``. A variational autoencoder draws codes from their
+            distribution given the observed cells. A detector, and other estimators with more than
+            1,000 features, draw from the normal distribution by which missing cells of new samples
+            are filled.
 
         Returns
         -------
@@ -85,26 +91,25 @@ class SampleDrawing:
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an int of at least 1, got {n_samples!r}.")
         if given is not None:
-            given = self._validate_like(self._model.parameters.flat, given, "given")
+            given = self._validate_given(given)
             given = np.repeat(given, int(n_samples), axis=0)
         rng = generator(random_state)
         missing = None if given is None else missing_cells(given)
         if given is None:
             X = self._draw(int(n_samples), rng)
-            restore_column_values(X, self._column_values)
+            self._restore_values(X, np.ones(X.shape, bool))
         elif missing is None:
             X = given
         else:
-            drawn = self._draw_given(given, missing, rng).astype(given.dtype)
-            restore_column_values(drawn, self._column_values)
-            X = np.where(missing, drawn, given)
+            X = np.where(missing, self._draw_given(given, missing, rng), given).astype(given.dtype)
+            self._restore_values(X, missing)
         return features_in_container(self, X, None)
 
     def forget_samples(self) -> Self:
         """Delete the training samples that the estimator keeps for `sample`.
 
         Call it before you save or hand on an estimator of confidential samples. All methods but
-        `sample` answer as before; ``sample(given=X)`` draws as it does with more than 64 features.
+        `sample` answer as before; ``sample(given=X)`` draws as it does with more than 1,000.
         Values of single features remain: the extremes of each, and those of discrete features.
 
         Returns
@@ -121,6 +126,41 @@ class SampleDrawing:
         self._sampling_rows = None
         _densities.pop(self, None)
         return self
+
+    def _validate_given(self, given):
+        """Return the given samples, with NaN in features that a frame or a dict does not have."""
+        names, flat = column_names(self), self._model.parameters.flat
+        has_names = isinstance(given, Mapping) or hasattr(given, "columns")
+        if not has_names or (not isinstance(given, Mapping) and len(given.columns) >= len(names)):
+            return self._validate_like(flat, given, "given")
+        place = dict(enumerate(range(len(names)))) | {name: j for j, name in enumerate(names)}
+        columns = {}
+        for key in getattr(given, "columns", given):
+            if key not in place:
+                raise ValueError(f"given does not match X, which has no feature {key!r}.")
+            try:
+                columns[place[key]] = np.ravel(np.asarray(given[key], flat.dtype))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"given[{key!r}] must hold numbers. {error}") from error
+        n_rows = max(map(len, columns.values()), default=1)
+        samples = np.full((n_rows, len(names)), np.nan, flat.dtype)
+        for j, values in columns.items():
+            if len(values) not in (1, n_rows):
+                raise ValueError(
+                    f"given must have as many values of each feature: got {len(values)} of "
+                    f"{names[j]!r}, expected {n_rows}."
+                )
+            samples[:, j] = values
+        check_range(samples, self.loss, self.output_activation)
+        return samples
+
+    def _restore_values(self, X, missing):
+        """Move missing cells, which were drawn, to values that training samples can have."""
+        restored = X.copy()
+        restore_column_values(restored, self._column_values)
+        groups, bounds = self._column_values.get("groups", []), self._column_values["range"]
+        mend_groups(restored, missing, groups, X, bounds)
+        np.copyto(X, restored, where=missing)
 
     def _draw(self, n_samples, rng):
         """Return samples whose values may still be out of range."""
@@ -183,8 +223,7 @@ class SampleDrawing:
         n_kept = min(MAX_KEPT_ROWS, max(MAX_KEPT_NUMBERS // X.shape[1], 2))
         kept = present[evenly_spaced(len(present), n_kept)]
         rows = {"X": np.asarray(X[kept]), "weights": weights[kept]}
-        values = measure_column_values(X)
-        return {"_column_values": values, "_sampling_rows": rows, "_sampling_density": None}
+        return {"_column_values": _values_of(X), "_sampling_rows": rows, "_sampling_density": None}
 
     def _code_density_attributes(self, result):
         """Return the same attributes with a density of codes and residuals.
@@ -194,7 +233,7 @@ class SampleDrawing:
         """
         model = result.model
         X, _, weights = result.rows.arrays()
-        attributes = {"_column_values": measure_column_values(X), "_sampling_rows": None}
+        attributes = {"_column_values": _values_of(X), "_sampling_rows": None}
         chosen = evenly_spaced(len(X), MAX_ROWS)
         X, weights = X[chosen], weights[chosen]
         code = inference.encode(model, X)
@@ -218,6 +257,12 @@ class SampleDrawing:
 
     def _updated_sampling_attributes(self, result):
         """Return the same after `partial_fit`: without a density, which takes as long as a pass."""
-        values = self._column_values or measure_column_values(result.rows.arrays()[0])
+        values = self._column_values or _values_of(result.rows.arrays()[0])
         none = {"_sampling_rows": None, "_sampling_density": None}
         return {"_column_values": values} | none
+
+
+def _values_of(X):
+    """Return the values of the columns of training samples, and the groups that are one-hot."""
+    rows = X[evenly_spaced(len(X), MAX_KEPT_ROWS)]
+    return measure_column_values(X) | {"groups": [] if is_sparse(X) else find_groups(rows)}

@@ -92,7 +92,7 @@ def test_conditional_draws_of_one_kernel_are_those_of_a_normal_distribution():
     kernels = Kernels(mixture, np.array([[3.0, 2.0]]), np.ones(1), ones, bandwidth=0.6)
     center = [1 + 0.8 * 2, 2]  # the mean, and sqrt(1 - 0.6**2) of the way to the sample
     Z = np.tile([center[0] + 0.5, np.nan], (4000, 1))
-    drawn = kernels.complete(Z, np.isnan(Z), np.random.default_rng(0))[:, 1]
+    drawn = kernels.complete(Z, np.isnan(Z), np.random.default_rng(0))[0][:, 1]
     assert_allclose(drawn.mean(), 2 + 0.8 * 0.5, atol=0.03)
     assert_allclose(drawn.std(), 0.6 * 0.6, rtol=0.05)
 

@@ -192,12 +192,45 @@ def test_given_samples_that_do_not_match():
     model.set_output(transform="pandas")
     drawn = model.sample(2, given=pd.DataFrame([[np.nan, 0.0, 1.0, 2.0]], columns=list("abcd")))
     assert drawn.shape == (2, 4)
-    with pytest.raises(ValueError, match="given does not match X"):
-        model.sample(given=pd.DataFrame(np.zeros((1, 3)), columns=list("abc")))
 
 
-def test_many_features():
-    """The density is one of principal components; cells are drawn from a normal distribution."""
+@pytest.mark.parametrize("Estimator", ESTIMATORS)
+def test_one_hot_columns_stay_so(Estimator):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 5))
+    X = np.hstack([X[:, :2], np.eye(3)[X[:, :3].argmax(axis=1)]])
+    model = Estimator(2, **SMALL).fit(X)
+    assert_array_equal(model.sample(300, random_state=0)[:, 2:].sum(axis=1), 1)
+    drawn = model.sample(100, given={0: [-1, 1]}, random_state=0)
+    assert_array_equal(drawn[:, 2:].sum(axis=1), 1)
+    drawn = model.sample(100, given={2: 0, 1: 0.5}, random_state=0)
+    assert_array_equal(drawn[:, 3:].sum(axis=1), 1)
+    assert_array_equal(drawn[:, 1:3], np.tile([0.5, 0], (100, 1)))
+
+
+def test_some_features_given_by_name():
+    X = pd.DataFrame(rows(60), columns=list("abcd"))
+    model = AutoencoderTransformer(2, **SMALL).fit(X)
+    by_name = model.sample(2, given={"c": [1, 2], "a": 0.5}, random_state=0)
+    assert_array_equal(by_name[:, [0, 2]], [[0.5, 1], [0.5, 1], [0.5, 2], [0.5, 2]])
+    frame = pd.DataFrame({"c": [1, 2], "a": [0.5, 0.5]})
+    assert_array_equal(model.sample(2, given=frame, random_state=0), by_name)
+    full = np.array([[0.5, np.nan, 1, np.nan], [0.5, np.nan, 2, np.nan]])
+    full = pd.DataFrame(full, columns=list("abcd"))
+    assert_array_equal(model.sample(2, given=full, random_state=0), by_name)
+    assert_array_equal(model.sample(2, given={2: [1, 2], 0: 0.5}, random_state=0), by_name)
+    for given, message in [
+        ({"e": 1}, "has no feature 'e'"),
+        ({"a": [1, 2], "b": [1, 2, 3]}, "got 2 of 'a', expected 3"),
+        ({"a": "red"}, r"given\['a'\] must hold numbers"),
+        ({"a": np.inf}, "too large"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.sample(given=given)
+
+
+def test_many_features(monkeypatch):
+    """The density is one of principal components; so many that cells are normal are left out."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 3)) @ rng.normal(size=(3, 70)) + 0.1 * rng.normal(size=(150, 70))
     model = AutoencoderTransformer(3, **SMALL).fit(X)
@@ -210,5 +243,6 @@ def test_many_features():
     assert np.corrcoef(completed[:, 35:].ravel(), X[:, 35:].ravel())[0, 1] > 0.9
     X[:, 60] = X[:, 60] > 0
     given[:, 60] = np.nan
+    monkeypatch.setattr("skae._sample_drawing.MAX_COLUMNS", 64)
     with pytest.warns(UserWarning, match="missing cells in 1 discrete features"):
         AutoencoderTransformer(3, **SMALL).fit(X).sample(given=given[:2], random_state=0)

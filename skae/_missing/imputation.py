@@ -15,6 +15,7 @@ from skae._missing.blend import (
 from skae._missing.correction import Correction, fit_correction
 from skae._missing.mixture import Mixture
 from skae._missing.normal_scores import ScoreMixture
+from skae._missing.one_hot import draw_groups, find_groups, normalise_groups, value_range
 from skae._sampling import row_slices
 from skae._training.trainer import Trainer
 
@@ -31,6 +32,9 @@ PRIOR_CELLS = 50  # as many cells pull the spread of a feature towards that of a
 class Imputation:
     """What fills incomplete samples: standardisation, blend, correction, and spread of draws.
 
+    Cells of each of the `groups` of columns, which are one-hot, add up to one: their lowest and
+    highest values in training, which are `levels`, count as 0 and 1.
+
     `spread` is the factor of each feature by which draws deviate more from the filled value than
     those of the blend, so that 90 % of the hidden cells were inside the central 90 %.
     """
@@ -40,6 +44,8 @@ class Imputation:
     blend: Blend
     correction: Correction | None
     spread: np.ndarray
+    groups: list
+    levels: np.ndarray
 
     def asdict(self):
         """Return the imputation as a dict of arrays and plain containers."""
@@ -52,6 +58,8 @@ class Imputation:
             "bounds": self.blend.bounds,
             "correction": correction,
             "spread": self.spread,
+            "groups": self.groups,
+            "levels": self.levels,
         }
 
     @classmethod
@@ -61,7 +69,9 @@ class Imputation:
         blend = Blend(mixtures, state["weights"], state["bounds"])
         correction = state["correction"]
         correction = None if correction is None else Correction(**correction)
-        return cls(state["mean"], state["scale"], blend, correction, state["spread"])
+        found = state["mean"], state["scale"], blend, correction, state["spread"]
+        groups = state.get("groups", []), state.get("levels")  # absent from files of 0.3.1
+        return cls(*found, *groups)
 
     def fill(self, X, missing, rng=None):
         """Return samples with missing cells filled, or drawn if there is a `rng`."""
@@ -78,7 +88,12 @@ class Imputation:
             drawn = self.blend.draw(Z, missing, rng)
             filled += self.spread * (drawn - self.blend.centres(Z, missing))
         np.clip(filled, *self.blend.bounds, out=filled)
-        return filled * self.scale + self.mean
+        filled = filled * self.scale + self.mean
+        np.copyto(filled, X, where=~missing)
+        normalise_groups(filled, missing, self.groups, self.levels)
+        if rng is not None:
+            draw_groups(filled, missing, self.groups, self.levels, rng)
+        return filled
 
 
 def fill_in_blocks(X, missing, fill):
@@ -127,6 +142,7 @@ def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
     X, missing = rows.X.astype(np.float64), rows.missing
     mean, scale = standardisation(X, missing, rows.weights)
     rows = replace(rows, X=np.where(missing, 0, (X - mean) / scale))
+    groups, levels = find_groups(X, missing), np.array(value_range(X, ~missing))
     if len(rows) <= MAX_DENSITY_ROWS:
         rows = merge_equal(rows)
     few = rows
@@ -145,8 +161,10 @@ def fit_imputation(samples, sizes, max_samples, trainer: Trainer):
     if correction is not None:
         added = correction(np.where(trials.missing, filled, trials.X), trials.missing)
         filled = np.clip(filled + added, *blend.bounds)
+    normalise_groups(filled, trials.missing, groups, (levels - mean) / scale)
     spread = measure_spread(blend, filled, trials, rng)
-    return Imputation(mean, scale, blend, correction, spread), curve, hidden_errors(filled, trials)
+    imputation = Imputation(mean, scale, blend, correction, spread, groups, levels)
+    return imputation, curve, hidden_errors(filled, trials)
 
 
 def hidden_errors(filled, trials):
