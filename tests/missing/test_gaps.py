@@ -47,7 +47,7 @@ def test_fit_and_fill(dtype):
 
 
 def test_fill_stays_within_bounds():
-    gaussian = Gaussian(MEAN, C)
+    gaussian = Gaussian(MEAN, C, np.array([[-99.0] * 3, [99] * 3]))
     X = np.array([[100.0, np.nan, 0], [-100, np.nan, 0]])
     filled = gaussian.fill(X, np.isnan(X), (-20, 30))
     np.testing.assert_array_equal(filled[:, 1], [30, -20])
