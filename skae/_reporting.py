@@ -379,14 +379,16 @@ class OutlierReports:
         """
         if len(filled.X) < MIN_ROWS:
             return
+        is_empty = filled.missing is not None and filled.missing.all()
         before = self._quantiles, self._n_compared, column_names(self, X)
         flags = None
         if is_flagged is not None:
             rate = FALSE_ALARM_RATE if self.contamination == "auto" else self.contamination
             total = self._calibration.total
             flags = is_flagged, max(rate, 1 / (1 + total)), total
-        warn_of_shift(filled, before, flags)
-        if filled.missing is not None and self.gaussian_ is None:
+        if not is_empty:
+            warn_of_shift(filled, before, flags)
+        if filled.missing is not None and (self.gaussian_ is None or is_empty):
             warn_of_gaps(filled.missing, before[2])
 
     def _density_ratios(self, new, calibration, n_samples):

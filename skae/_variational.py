@@ -271,11 +271,11 @@ class VariationalAutoencoder(_BaseAutoencoder):
     n_samples_seen_ : int
         Number of training samples, summed over all calls of `partial_fit`.
     gaussian_ : dict or None
-        Mean and covariance of the training samples if cells of X were NaN, fitted by expectation
-        maximisation. A cell that is NaN is filled by its mean given the other cells of the sample.
-        In training it has no density then; in new samples it counts like an observed one. None if X
-        was complete; NaN in new samples is then filled in the same way, with the covariance that
-        PCA leaves of X.
+        Mean, covariance and limits (lowest and highest values) of the training samples if cells of
+        X were NaN, fitted by expectation maximisation. A cell that is NaN is filled by its mean
+        given the other cells of the sample, within the limits. In training it has no density; in
+        new samples it counts like an observed one. None if X was complete; NaN in new samples is
+        filled in the same way.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -160,7 +160,9 @@ def warn_of_shift(filled, before, flags=None):
 def warn_of_gaps(missing, names):
     """Warn if most cells of a feature are missing, of samples after complete training samples."""
     columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
-    if len(columns):
+    if missing.all():
+        warn("All cells of X are missing.", ShiftedSamplesWarning)
+    elif len(columns):
         named = listed([repr(str(names[j])) for j in columns])
         warn(
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "

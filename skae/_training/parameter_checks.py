@@ -125,8 +125,8 @@ def check_range(X, loss, output_activation="auto"):
         ("output_activation", output_activation, activation, "auto"),
     ):
         low, high = getattr(function, "lowest", -np.inf), getattr(function, "highest", np.inf)
-        if lowest >= low - rounding and highest <= high + rounding:
-            continue
+        if not (lowest < low - rounding or highest > high + rounding):
+            continue  # also of samples of nothing but NaN
         needed = f"to be at least {low:g}" if high == np.inf else f"between {low:g} and {high:g}"
         text = (
             f"{parameter}={value!r} needs X {needed}, got values from {lowest:g} to {highest:g}. "

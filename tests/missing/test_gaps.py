@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from skae import AutoencoderTransformer
 from skae._missing.gaps import (
     Gaussian,
     count_em_rows,
     fit_gaussian,
-    gaussian_of_model,
+    gaussian_of_factors,
+    measure_factors,
     missing_cells,
 )
 
@@ -47,7 +47,7 @@ def test_fit_and_fill(dtype):
 
 
 def test_fill_stays_within_bounds():
-    gaussian = Gaussian(MEAN, C)
+    gaussian = Gaussian(MEAN, C, np.array([[-99.0] * 3, [99] * 3]))
     X = np.array([[100.0, np.nan, 0], [-100, np.nan, 0]])
     filled = gaussian.fill(X, np.isnan(X), (-20, 30))
     np.testing.assert_array_equal(filled[:, 1], [30, -20])
@@ -65,16 +65,51 @@ def test_spread_completes_the_covariance():
     assert np.trace(np.cov(filled.T)) < 0.9 * np.trace(C)
 
 
-def test_gaussian_of_a_model():
+def test_filled_values_stay_within_the_range_of_the_samples():
+    X = np.random.default_rng(0).normal(size=(300, 3)) + MEAN
+    X[:, 1] = 2 * X[:, 0]
+    missing = np.zeros(X.shape, bool)
+    missing[0, 2] = True
+    for gaussian in (
+        fit_gaussian(np.where(missing, np.nan, X), missing, np.ones(300)),
+        gaussian_of_factors(**measure_factors(X, np.ones(300))),
+    ):
+        far = np.array([[1e6, np.nan, 0]])
+        filled = gaussian.fill(far, np.isnan(far))
+        assert filled[0, 1] == X[1:, 1].max()
+    unlimited = Gaussian(MEAN, C)  # as in files of earlier versions
+    assert unlimited.fill(far, np.isnan(far))[0, 1] == pytest.approx(MEAN[1] + 5 * 3)
+
+
+@pytest.mark.parametrize("n_features", [6, 100])
+def test_factors_keep_the_covariance(n_features):
+    """Directions that are cut off are no longer correlated, but each feature keeps its variance."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(500, 6)) + 3
-    model = AutoencoderTransformer(2, max_iter=0, random_state=0).fit(X)
-    error = model.reconstruction_err_ / float(model.scale_**2)
-    gaussian = gaussian_of_model(model._model, model.explained_variance_ratio_, error)
-    np.testing.assert_allclose(gaussian.covariance, np.cov(X.T), atol=0.05)
-    plain = AutoencoderTransformer(2, max_iter=0, linear_path=None, random_state=0).fit(X)
-    gaussian = gaussian_of_model(plain._model, plain.explained_variance_ratio_, 0.1)
-    np.testing.assert_allclose(gaussian.covariance, np.eye(6) * float(plain.scale_**2))
+    loadings = rng.normal(size=(2, n_features))
+    X = rng.normal(size=(2000, 2)) @ loadings + rng.normal(size=(2000, n_features)) + 3
+    weights = rng.uniform(0.5, 1.5, 2000)
+    factors = measure_factors(X, weights)
+    gaussian = gaussian_of_factors(**factors)
+    assert factors["factors"].shape == (n_features, min(n_features, 64))
+    np.testing.assert_allclose(gaussian.mean, 3, atol=0.3)
+    expected = loadings.T @ loadings + np.eye(n_features)
+    scale = np.sqrt(np.diag(expected))
+    differences = (gaussian.covariance - expected) / np.outer(scale, scale)
+    assert np.abs(differences).max() < 0.15
+    assert np.abs(np.diag(differences)).max() < 0.15
+
+
+def test_factors_of_samples_with_more_features_than_samples():
+    rng = np.random.default_rng(0)
+    loadings = rng.normal(size=(2, 90))
+    X, new = (rng.normal(size=(n, 2)) @ loadings + rng.normal(size=(n, 90)) for n in (40, 200))
+    X[:, 0], new[:, 0] = 5, 5
+    gaussian = gaussian_of_factors(**measure_factors(X, np.ones(40)))
+    missing = rng.random(new.shape) < 0.5
+    filled = gaussian.fill(np.where(missing, np.nan, new), missing)
+    assert np.all(filled[:, 0] == 5)
+    errors = np.square(filled - new)[missing].mean()
+    assert errors < 0.7 * np.square(new - X.mean(axis=0))[missing].mean()
 
 
 def test_count_em_rows():
