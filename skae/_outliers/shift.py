@@ -119,12 +119,13 @@ def warn_of_shift(filled, before, flags=None):
     the arguments of `is_shifted`; without them the samples are about to be learned.
     """
     X, missing = filled.X, filled.missing
-    most_flagged = bool(flags) and X.shape[1] > MAX_GRID_COLUMNS and is_shifted(*flags)
+    is_grid = X.shape[1] <= MAX_GRID_COLUMNS
+    most_flagged = bool(flags) and not is_grid and is_shifted(*flags)
     columns, others, (quantiles, n_before, names) = np.arange(0), None, before
     if quantiles is not None:
         others, moved = compared_quantiles(X)[QUARTET], False
         if len(quantiles) == len(LEVELS):
-            moved = are_in_other_units(quantiles, n_before, X)
+            moved = not is_grid and are_in_other_units(quantiles, n_before, X)
             quantiles = quantiles[QUARTET]
         moved |= are_apart(quantiles, others)
         if most_flagged:

@@ -96,6 +96,8 @@ def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
         grid = np.stack(np.meshgrid(*[np.linspace(-2, 2, 20)] * 2), axis=-1).reshape(-1, 2)
         two = (compared_quantiles(X[:900, 1:2] * [1, 1]), 900, NAMES[:2])
         warn_of_shift(Filled(grid), two, (flagged(380, 400), 0.05, 500))
+        even = compared_quantiles(RNG.uniform(-1, 1, (900, 2))), 900, NAMES[:2]
+        warn_of_shift(Filled(grid), even, (flagged(380, 400), 0.05, 500))
         part = np.clip(X[900:], *np.quantile(X, [0.3, 0.8], axis=0))
         warn_of_shift(Filled(part), BEFORE, (flagged(0, 300), 0.05, 500))
 
