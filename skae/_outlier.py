@@ -632,7 +632,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         rows = super()._training_rows(filled, weights, None, options)
         self._warn_of_shift(filled.X, filled)
         if len(filled.X) >= MIN_ROWS:
-            self._keep(kept_for_comparison(filled.X))
+            self._keep(kept_for_comparison(filled.X, filled.missing))
         indices = np.flatnonzero(weights)[np.unique(rows.member, return_index=True)[1]]
         indices = np.append(np.full(len(self.calibration_scores_), -1), indices)
         self.calibration_indices_ = indices[-MEMORY_SAMPLES:]
@@ -666,7 +666,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
             attributes["_record"]["n_calibration"] = len(calibration.indices)
             present = np.flatnonzero(weights)
             present = present[evenly_spaced(len(present), COMPARED_ROWS)]
-            attributes |= kept_for_comparison(filled.X[present])
+            missing = None if filled.missing is None else filled.missing[present]
+            attributes |= kept_for_comparison(filled.X[present], missing)
         return attributes | {
             "calibration_scores_": calibration.scores,
             "calibration_weights_": calibration.weights,

@@ -38,7 +38,7 @@ from skae._parametrized import warn
 class OutlierReports:
     """Mixin with what a detector says of new samples beyond scores and labels."""
 
-    _quantiles, _n_compared = None, 0  # in files of version 0.3
+    _quantiles, _n_compared, _missing_shares = None, 0, None  # in files of version 0.3
 
     calibration_scores_: NDArray[np.float64]
     calibration_weights_: NDArray[np.float64]
@@ -388,8 +388,9 @@ class OutlierReports:
             flags = is_flagged, max(rate, 1 / (1 + total)), total
         if not is_empty:
             warn_of_shift(filled, before, flags)
-        if filled.missing is not None and (self.gaussian_ is None or is_empty):
-            warn_of_gaps(filled.missing, before[2])
+        shares = 0 if self.gaussian_ is None or is_empty else self._missing_shares
+        if filled.missing is not None and shares is not None:
+            warn_of_gaps(filled.missing, shares, before[2])
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

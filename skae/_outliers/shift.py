@@ -39,8 +39,7 @@ def are_apart(quantiles, others):
 
     A column also counts whose middle nine tenths have shrunk to a twentieth of its middle half.
     """
-    width = others[3] - others[0]
-    shrunk = (width > 0) & (MIN_SHRINKAGE * width < quantiles[2] - quantiles[1])
+    shrunk = MIN_SHRINKAGE * (others[3] - others[0]) < quantiles[2] - quantiles[1]
     return (others[0] > quantiles[3]) | (others[3] < quantiles[0]) | shrunk
 
 
@@ -50,9 +49,13 @@ def compared_quantiles(X):
     return ordered[(np.arange(1, N_LEVELS) * len(ordered) - 1) // N_LEVELS]
 
 
-def kept_for_comparison(X):
+def kept_for_comparison(X, missing):
     """Return the attributes that tell what X was like, by name."""
-    return {"_quantiles": compared_quantiles(X), "_n_compared": min(len(X), COMPARED_ROWS)}
+    return {
+        "_quantiles": compared_quantiles(X),
+        "_n_compared": min(len(X), COMPARED_ROWS),
+        "_missing_shares": np.zeros(X.shape[1]) if missing is None else missing.mean(axis=0),
+    }
 
 
 def are_in_other_units(quantiles, n_before, X):
@@ -150,24 +153,34 @@ def warn_of_shift(filled, before, flags=None):
             "selection of samples."
         )
     elif quantiles is not None:
+        j = np.argmax(_shifts(quantiles, others))
         text += (
-            "No single feature is on another level or scale: check whether columns are mixed up."
+            "No single feature is on another level or scale for certain; the most different one is "
+            f"{_comparison(j, quantiles, others, names)}. Check units, and whether columns are "
+            "mixed up."
         )
     if flags is None:
         text += LEARNED
     warn(text, ShiftedSamplesWarning)
 
 
-def warn_of_gaps(missing, names):
-    """Warn if most cells of a feature are missing, of samples after complete training samples."""
-    columns = np.flatnonzero(np.mean(missing, axis=0) > MAX_MISSING_SHARE)
+def _shifts(quantiles, others):
+    """Return how far the middle half of each column moved, in units of its width in training."""
+    width = np.maximum(quantiles[2] - quantiles[1], (quantiles[3] - quantiles[0]) / 4)
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(np.abs(others - quantiles)[1:3].max(axis=0) / width)
+
+
+def warn_of_gaps(missing, shares, names):
+    """Warn if most cells of a feature are missing, and far more than these shares in training."""
+    columns = np.flatnonzero(np.mean(missing, axis=0) - shares > MAX_MISSING_SHARE)
     if missing.all():
         warn("All cells of X are missing.", ShiftedSamplesWarning)
     elif len(columns):
         named = listed([repr(str(names[j])) for j in columns])
         warn(
-            f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, which "
-            f"were complete in training: {named}. Samples are judged by the others alone.",
+            f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, far "
+            f"more than in training: {named}. Samples are judged by the others alone.",
             ShiftedSamplesWarning,
         )
 

@@ -14,6 +14,7 @@ from skae._outliers.shift import (
     are_in_other_units,
     compared_quantiles,
     is_shifted,
+    warn_of_gaps,
     warn_of_shift,
 )
 
@@ -54,7 +55,7 @@ def test_columns_that_moved_are_named(dtype):
     assert "'balance' (middle half -7" in text
 
 
-@pytest.mark.parametrize("factors", [[0.001, 1, 1], [1, 0.001, 1]])
+@pytest.mark.parametrize("factors", [[0.001, 1, 1], [1, 0.001, 1], [1, 1, 0]])
 def test_a_column_that_is_apart_or_shrunk_is_named_though_few_samples_are_flagged(factors):
     quantiles = BEFORE[0][QUARTET]
     assert are_apart(quantiles, compared_quantiles(X[900:] * factors)[QUARTET]).tolist() == [
@@ -102,6 +103,19 @@ def test_nothing_is_said_of_like_samples_of_grids_or_of_a_part_of_the_range():
         warn_of_shift(Filled(part), BEFORE, (flagged(0, 300), 0.05, 500))
 
 
+def test_the_most_different_column_is_named_if_none_is_different_for_certain():
+    moved = X[900:] + [0, 0.9, 0]
+    with pytest.warns(ShiftedSamplesWarning, match="the most different one is 'balance' .middle"):
+        warn_of_shift(Filled(moved), BEFORE, (flagged(300, 300), 0.05, 500))
+
+
+def test_a_column_that_is_emptied_is_named_though_others_had_gaps_in_training():
+    gaps = np.zeros((200, 3), bool)
+    gaps[:20, 0], gaps[:150, 1], gaps[:150, 2] = True, True, True
+    with pytest.warns(ShiftedSamplesWarning, match="in 1 of 3 features, far more .*: 'balance'"):
+        warn_of_gaps(gaps, np.array([0.05, 0.1, 0.4]), NAMES)
+
+
 def test_quantiles_of_files_of_earlier_versions_are_compared():
     old = (BEFORE[0][QUARTET], 0, NAMES)
     with pytest.warns(ShiftedSamplesWarning, match="1 of 3 features: 'age'"):
@@ -128,6 +142,10 @@ def test_the_detector_warns_in_predict_select_and_partial_fit():
     gaps[:, 1] = np.nan
     with pytest.warns(ShiftedSamplesWarning, match="in 1 of 3 features, .* in training: 'x1'"):
         detector.predict(gaps)
+    partly = X[:300].copy()
+    partly[:20, 0] = np.nan
+    with pytest.warns(ShiftedSamplesWarning, match="in 1 of 3 features, .* in training: 'x1'"):
+        AutoencoderOutlierDetector(1, random_state=0, **options).fit(partly).predict(gaps)
     detector.partial_fit(X[300:600]).partial_fit(X[600:900])  # without a warning
     with pytest.warns(ShiftedSamplesWarning, match="'x2'"):
         detector.predict(moved)
