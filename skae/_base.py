@@ -188,6 +188,8 @@ class _BaseAutoencoder(
                 keep = self._fitted_attributes if anew else self._updated_attributes
                 attributes = keep(result, X, weights, trainer) | {"_stream": change.stream.asdict()}
                 if anew:
+                    if samples[0].spread is None:  # complete samples after incomplete ones
+                        self.gaussian_ = None
                     attributes |= self._filling_attributes(result)
                 self._keep(attributes | self._updated_sampling_attributes(result))
         return self

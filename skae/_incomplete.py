@@ -40,8 +40,7 @@ def has_moved(X, missing, weights, gaussian):
 class FillsGaps:
     """Mixin that fills missing cells by their mean given the observed cells of the sample.
 
-    The Gaussian behind it is fitted to the training samples, by expectation maximisation if these
-    are incomplete.
+    The distribution is a Gaussian fitted to the training samples.
     """
 
     gaussian_: dict[str, Any] | None
@@ -99,21 +98,13 @@ class FillsGaps:
         return gaussian_of_factors(**self._factors or self._drawn_factors())
 
     def _drawn_factors(self):
-        """Return the factors of samples drawn from the model, for files of earlier versions.
-
-        If it cannot draw, the features are independent.
-        """
+        """Return the factors of drawn samples or of none, for files of earlier versions."""
         try:
             X = self._draw(MAX_DRAWN_ROWS, np.random.default_rng(0))
         except AttributeError:
-            mean, n_features = self.mean_.astype(np.float64), self.n_features_in_
-            scale = np.broadcast_to(self.scale_, (n_features,)).astype(np.float64)
-            return {
-                "mean": mean,
-                "scale": scale,
-                "factors": np.zeros((n_features, 0)),
-                "rest": np.ones(n_features),
-            }
+            mean, ones = self.mean_.astype(np.float64), np.ones(self.n_features_in_)
+            factors = np.zeros((len(ones), 0))
+            return {"mean": mean, "scale": self.scale_ * ones, "factors": factors, "rest": ones}
         return measure_factors(X, np.ones(len(X)))
 
     def _filling_attributes(self, result):

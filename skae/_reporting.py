@@ -368,7 +368,6 @@ class OutlierReports:
         return expected_contributions(scorer, X, missing), X
 
     def _has_values_zero_and_one(self):
-        """Return which columns took no values but zero and one in training, as far as is known."""
         kinds = (self._column_values or {"values": [None] * self.n_features_in_})["values"]
         return np.array([isinstance(k, np.ndarray) and np.isin(k, (0, 1)).all() for k in kinds])
 

@@ -18,7 +18,7 @@ def steps_to_components(density, T, missing):
     """
     mixture = [m for m in density.mixtures if isinstance(m, Mixture)][-1]
     axes = np.eye(T.shape[1]) if density.axes is None else density.axes
-    components = []  # the parts of each that the samples in a block share
+    components = []
     for mean, root, log_norm in zip(mixture.means, mixture.roots, mixture.log_norms, strict=True):
         base = axes @ root
         D = T - axes @ mean
@@ -41,7 +41,6 @@ def steps_to_components(density, T, missing):
 
 
 def _best_steps(components, density, axes, rows, columns):
-    """Return the steps of samples to the conditional mean of their most probable component."""
     highest, result = np.full(len(rows), -np.inf), np.zeros(columns.shape)
     rest = 0.0
     if density.axes is not None:

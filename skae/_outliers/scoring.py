@@ -85,10 +85,7 @@ def blocks(X, n_samples=None):
 
 
 def likely_completion(scorer, X, missing):
-    """Return samples with their missing cells, which are filled, at more likely values, if any are.
-
-    Each step follows what the one before changed in the reconstruction.
-    """
+    """Return samples with their missing cells, which are filled, at more likely values, if any."""
     rows, result = np.flatnonzero(missing.any(axis=1)), X.copy()
     for block in blocks(X, len(rows)):
         best = X[rows[block]]
@@ -101,10 +98,7 @@ def likely_completion(scorer, X, missing):
 
 
 def _moved(scorer, X, missing):
-    """Return samples with missing cells at the mean of a component, within the training range.
-
-    Without a density they are at the reconstruction.
-    """
+    """Return samples with missing cells at the mean of a component, or at the reconstruction."""
     box, scaling = scorer.model.box, scorer.model.scaling
     Z = scorer.standardize(X)
     if scorer.density is None:
