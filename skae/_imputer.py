@@ -373,7 +373,7 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         numbers = np.arange(len(self._is_empty))
         names = getattr(self, "feature_names_in_", numbers)[self._is_empty]
         warn(
-            f"Skipping features without any observed values in fit: {list(names)}. Set "
+            f"Skipping features without any observed values in fit: {names.tolist()}. Set "
             "keep_empty_features=True to keep them, filled with 0."
         )
 
