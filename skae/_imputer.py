@@ -370,11 +370,10 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
 
     def _warn_of_dropped(self):
         """Warn that features without observed values in `fit` are dropped."""
-        numbers = np.arange(len(self._is_empty))
-        names = getattr(self, "feature_names_in_", numbers)[self._is_empty]
+        names = getattr(self, "feature_names_in_", np.arange(len(self._is_empty)))
         warn(
-            f"Skipping features without any observed values in fit: {list(names)}. Set "
-            "keep_empty_features=True to keep them, filled with 0."
+            f"Skipping features without any observed values in fit: {list(names[self._is_empty])}. "
+            "Set keep_empty_features=True to keep them, filled with 0."
         )
 
     def transform(self, X: ArrayLike) -> FloatArray:
