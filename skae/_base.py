@@ -203,7 +203,6 @@ class _BaseAutoencoder(
         return with_layer_sizes(self.get_params(deep=False), getattr(self, "n_features_in_", None))
 
     def _holds_out(self, options, X_val):
-        """Return whether `fit` holds samples out."""
         return options.validates and X_val is None
 
     def _splits_of_pass(self, anew, X, groups, weights):

@@ -84,7 +84,6 @@ class Model:
         return self.code_scale[:size] if self.code_scale.ndim else self.code_scale
 
     def n_columns_read(self, size):
-        """Return the number of columns that are decoded of a code of this size."""
         return size if self.columns_read is None else self.columns_read[size - 1]
 
 
@@ -236,7 +235,6 @@ def reconstruct(model, X, size=None, part="reconstruct"):
 
 
 def mean_squared_errors(model, X):
-    """Return the mean squared error of each sample, in the squared units of X."""
     errors = np.empty(len(X), X.dtype)
     shares = np.full(X.shape[1], 1 / X.shape[1], model.parameters.flat.dtype)
 

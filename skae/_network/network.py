@@ -143,7 +143,6 @@ class Network:
         return sum(size <= columns for columns in self.decoder_sizes) - 1
 
     def layer_index(self, i, decoder=0):
-        """Return the index in `Parameters.layers` of layer i, of this decoder if it is in one."""
         n_before = decoder * (self.n_layers - self.n_encoder_layers)
         return i - 1 + (n_before if i > self.n_encoder_layers else 0)
 
@@ -197,7 +196,6 @@ def build(spec):
 
 
 def hidden_activation(spec):
-    """Return the activation of the hidden layers, or None if there are none."""
     return spec["activations"][0] if spec["n_encoder_layers"] > 1 else None
 
 

@@ -75,7 +75,6 @@ def _check_kernels(instance, Base):
 
 
 def ignored_parameters(parameters, defaults):
-    """Return a sentence for each parameter that is not at its default and has no effect."""
     parameters, sentences = dict(parameters), []
     if "top_k" in [str(value) for name, value in parameters.items() if "activation" in name]:
         del parameters["sparsity_target"]
