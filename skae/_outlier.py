@@ -598,11 +598,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     _reads_sparse = False
 
     def _needs_dense(self):
-        """Return why X cannot be sparse: see the base class."""
         return "the density of a detector needs dense samples. Reduce X with TruncatedSVD first"
 
     def _holds_out(self, options, X_val):
-        """Return True: the calibration holds samples out."""
         return True
 
     def _splits_of_pass(self, anew, X, groups, weights):

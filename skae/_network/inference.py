@@ -57,13 +57,11 @@ class Model:
 
     @property
     def bounds(self):
-        """Return the bounds of the outputs in the units of X, or None: see `ClippedOutput`."""
         bounds = self.spec.get("bounds")
         return None if bounds is None else np.array(bounds) * self.scaling.scale + self.scaling.mean
 
     @property
     def plain_layers(self):
-        """Return the layers of encoder and decoders, without those of a variational code."""
         layers = self.parameters.layers
         return layers[: self.network.n_layers] if self.network.is_variational else layers
 
@@ -205,7 +203,6 @@ def each_block(model, X, part, use, size=None):
 
 
 def encode(model, X):
-    """Return the code of each sample, of the dtype of X."""
     code = np.empty((len(X), model.network.n_components), X.dtype)
     if len(X) == 1:
         return np.multiply(send_row(model, X, "encode"), model.code_scale, out=code)
@@ -218,7 +215,6 @@ def encode(model, X):
 
 
 def decode(model, code):
-    """Return the reconstruction of each code, in the units of X."""
     size = model.n_columns_read(code.shape[1])
     return reconstruct(model, code[:, :size], size, "decode")
 
