@@ -74,7 +74,6 @@ def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
 
 
 def validation_batches(network, n_rows, dtype):
-    """Return the same for each validated size: all rows, truncated to it, and the weight one."""
     return [
         (
             DecoderBatch(slice(0, n_rows), network.decoder_of(n), np.full((n_rows, 1), n, dtype)),
@@ -101,7 +100,6 @@ def decoder_weights(losses):
 
 
 def validated_sizes(network):
-    """Return the code sizes to validate: the largest and the smallest of each decoder."""
     smallest = {size + 1 for size in network.decoder_sizes[1:]} - set(network.decoder_sizes)
     return network.decoder_sizes + tuple(sorted(smallest, reverse=True))
 
