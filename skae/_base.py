@@ -195,19 +195,15 @@ class _BaseAutoencoder(
         return self
 
     def _options(self):
-        """Return the parameters, read and checked against each other."""
         return read_options(self._parameters())
 
     def _parameters(self):
-        """Return the parameters by name, with hidden layers that suit the number of features."""
         return with_layer_sizes(self.get_params(deep=False), getattr(self, "n_features_in_", None))
 
     def _holds_out(self, options, X_val):
-        """Return whether `fit` holds samples out."""
         return options.validates and X_val is None
 
     def _splits_of_pass(self, anew, X, groups, weights):
-        """Return the splits of a call of `partial_fit`, None where it holds no samples out."""
         return None
 
     # ---------------------------------------------------------------- callbacks
@@ -251,7 +247,6 @@ class _BaseAutoencoder(
     # ---------------------------------------------------------------- new samples
 
     def _validate(self, X):
-        """Return new samples, validated and filled; raise NotFittedError if there is no model."""
         return self._validate_filled(X).X
 
     def _validate_filled(self, X, **options):

@@ -164,7 +164,6 @@ def in_container(values, estimator, X, columns, like_X=False):
 
 
 def container_library(estimator, X, like_X=False):
-    """Return the library of the container that `in_container` returns, None for an array."""
     return getattr(_container_adapter(estimator, X, like_X), "container_lib", None)
 
 

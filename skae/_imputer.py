@@ -335,7 +335,6 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         return sorted(int(size) for size in sizes)
 
     def _options(self, n_features):
-        """Return the options of the autoencoder."""
         parameters = {name: getattr(self, name) for name in NETWORK_PARAMETERS}
         n_components = min(n_features, 32) if self.n_components is None else self.n_components
         return read_options(FIXED_PARAMETERS | parameters | {"n_components": n_components})
@@ -369,7 +368,6 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
         return X, missing
 
     def _warn_of_dropped(self):
-        """Warn that features without observed values in `fit` are dropped."""
         numbers = np.arange(len(self._is_empty))
         names = getattr(self, "feature_names_in_", numbers)[self._is_empty]
         warn(

@@ -598,15 +598,12 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     _reads_sparse = False
 
     def _needs_dense(self):
-        """Return why X cannot be sparse: see the base class."""
         return "the density of a detector needs dense samples. Reduce X with TruncatedSVD first"
 
     def _holds_out(self, options, X_val):
-        """Return True: the calibration holds samples out."""
         return True
 
     def _splits_of_pass(self, anew, X, groups, weights):
-        """Return the splits of a pass that starts anew, and calibrates; of others None."""
         splits = read_splits(self.validation_split if anew else None, X, None, groups, weights)
         return replace(splits, max_numbers=MAX_PASS_NUMBERS) if anew else None
 
@@ -675,7 +672,6 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         }
 
     def _updated_attributes(self, result, X, weights, trainer):
-        """Return the fitted attributes, with an updated density and threshold."""
         attributes = super()._fitted_attributes(result, X, weights, trainer)
         if self.criterion == "likelihood":
             scorer = replace(self._scorer, model=result.model)
@@ -686,7 +682,6 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         return attributes | {"offset_": self._threshold(calibration, scores, weights)}
 
     def _threshold(self, calibration, scores, weights):
-        """Return the threshold: from the calibration, or as a quantile of the training scores."""
         if self.contamination == "auto":
             return calibration.threshold(FALSE_ALARM_RATE)
         return weighted_quantile(scores, weights, self.contamination)

@@ -76,7 +76,6 @@ def in_file_order(state):
 
 
 def with_version(state):
-    """Return the state of an estimator with the version of skae added."""
     return {**state, STAMP: __version__}
 
 
@@ -110,7 +109,6 @@ def read_state(estimator, state, needed=NEEDED):
 
 
 def with_defaults(estimator, state):
-    """Return the state, with the defaults of parameters that it lacks."""
     parameters = inspect.signature(type(estimator)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty} | state
 
@@ -133,5 +131,4 @@ def _problem(state, needed):
 
 
 def _release(version):
-    """Return the release of a version as a tuple: (1, 2, 3) for "1.2.3.dev0"."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

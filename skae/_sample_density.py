@@ -81,7 +81,6 @@ class Kernels:
         return completed, around
 
     def _complete_alike(self, Z, missing, rng):
-        """Complete samples with the same missing cells."""
         observed = ~missing
         covariances = self.bandwidth**2 * self.mixture.covariances
         whiteners = np.linalg.cholesky(np.linalg.inv(covariances[:, observed][:, :, observed]))
@@ -256,7 +255,6 @@ def _log_slopes(density, X, weights):
 
 
 def _with_axes(density, X, weights):
-    """Return the density with axes if the samples are wide."""
     if X.shape[1] <= MAX_COLUMNS:
         return density
     scores = density.scores(X)
@@ -278,7 +276,6 @@ def _fit(scores, weights, size):
 
 
 def _kernels(mixture, scores, weights):
-    """Return the kernels of a fitted mixture, of bandwidth 1."""
     joint = mixture.log_joint(scores)
     responsibilities = np.exp(joint - joint.max(axis=1, keepdims=True))
     responsibilities /= responsibilities.sum(axis=1, keepdims=True)
@@ -337,6 +334,5 @@ def _move_to_repeated(drawn, scores):
 
 
 def _draw_columns(cumulative, rng):
-    """Return a column for each row of cumulative weights, drawn by its weight."""
     below = rng.random(len(cumulative)) * cumulative[:, -1]
     return (below[:, None] > cumulative[:, :-1]).sum(axis=1)

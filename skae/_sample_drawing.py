@@ -192,7 +192,6 @@ class SampleDrawing:
         return gaussian.mixture.draws(Z, missing, 1, rng)[0] * gaussian.scale + gaussian.mean
 
     def _warn_of_discrete(self, missing):
-        """Warn if cells of discrete features are drawn from a normal distribution."""
         kinds = self._column_values["values"]
         is_discrete = np.array([not (kind is None or isinstance(kind, int)) for kind in kinds])
         n_drawn = np.count_nonzero(is_discrete & missing.any(axis=0))

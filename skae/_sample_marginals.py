@@ -62,7 +62,6 @@ class SampleMarginals:
 
 
 def measure_sample_marginals(X, weights):
-    """Return the SampleMarginals of samples."""
     found = [_of_column(column, weights / weights.sum()) for column in X.T]
     return SampleMarginals(*(list(each) for each in zip(*found, strict=True)), 0.5 / len(X))
 

@@ -115,7 +115,6 @@ def block_rows(X, n_rows):
 
 
 def measured_rows(X, n_rows):
-    """Return the number of rows of X to measure together: `n_rows`, or fewer if X is sparse."""
     return _at_most(X, n_rows, MAX_MEASURED_NUMBERS)
 
 
@@ -166,7 +165,6 @@ def extremes(X):
 
 
 def like(X, samples):
-    """Return samples as SparseRows if X is, else as an array."""
     if is_sparse(X) == is_sparse(samples):
         return samples
     return SparseRows.of(sparse.csr_matrix(samples)) if is_sparse(X) else np.asarray(samples)

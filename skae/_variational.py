@@ -396,7 +396,6 @@ class VariationalAutoencoder(_BaseAutoencoder):
     # ---------------------------------------------------------------- fitting
 
     def _options(self):
-        """Return the parameters, read and checked against each other."""
         if self.free_bits > 0 and self.n_samples > 1:
             raise ValueError(
                 f"free_bits={self.free_bits!r} needs n_samples=1, got n_samples={self.n_samples}: "
@@ -422,7 +421,6 @@ class VariationalAutoencoder(_BaseAutoencoder):
         )
 
     def _fitted_attributes(self, result, X, weights, trainer=None, tasks=NULL_TASKS):
-        """Return the fitted attributes by name: see the base class."""
         fitted = super()._fitted_attributes(result, X, weights, trainer, tasks)
         model = result.model
         X, weights = measured_samples(model, X, weights, is_preview=trainer is None)
@@ -443,7 +441,6 @@ class VariationalAutoencoder(_BaseAutoencoder):
         return self
 
     def _warn_if_collapsed(self):
-        """Warn if the code says nothing about the samples."""
         lowest, highest = self._column_values["range"]
         is_constant = np.array_equal(lowest, highest)
         if self.n_active_components_ == 0 and self.n_iter_ > 0 and not is_constant:

@@ -44,7 +44,8 @@ class Activation(Parametrized, ABC):
     NumPy calls as tuples ``(function, *operands, out)``, which are bound to their arrays once and
     replayed for every batch. The function is an elementwise one of NumPy, or the method ``dot`` of
     an array. Operands are arrays that the kernel was given, or numbers; `out` is one of these
-    arrays. An array that is spent may be overwritten.
+    arrays. An array that is spent may be overwritten. `fit` tries subclasses out, and warns if
+    finite differences contradict the derivative.
 
     Attributes
     ----------

@@ -24,7 +24,8 @@ class Loss(Parametrized, ABC):
 
     `errors_and_delta` is a generator, like the kernels of an activation: it yields NumPy calls as
     tuples ``(function, *operands, out)``, which are bound to their arrays once and replayed for
-    every batch. An array that is spent may be overwritten.
+    every batch. An array that is spent may be overwritten. `fit` tries subclasses out, and warns if
+    finite differences contradict the derivative.
 
     Attributes
     ----------

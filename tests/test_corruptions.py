@@ -5,7 +5,7 @@ import pytest
 import reference
 from scipy import stats
 
-from skae.corruptions import CORRUPTIONS, UserNoise
+from skae.corruptions import CORRUPTIONS, Corruption, UserNoise, make_corruption
 
 DTYPES = [np.float32, np.float64]
 
@@ -139,3 +139,12 @@ def test_values_come_from_the_samples_that_a_corruption_is_bound_to(name):
     out = corrupt(CORRUPTIONS[name](1.0).for_samples(X), X[:5])
     assert all(np.isin(out[:, j], X[:, j]).all() for j in range(X.shape[1]))
     assert not np.isin(out, X[:5]).all()
+
+
+def test_a_corruption_that_does_not_write_is_refused():
+    class Returning(Corruption):
+        def corrupt(self, X, out, rng):
+            return X + 1
+
+    with pytest.raises(TypeError, match=r"Returning\.corrupt must write the corrupted samples"):
+        make_corruption(Returning(), 0.1, rows(5))

@@ -45,7 +45,6 @@ class IncompleteRows:
         return len(self.X)
 
     def part(self, chosen):
-        """Return the chosen samples."""
         arrays = self.X, self.missing, self.weights, self.groups
         return IncompleteRows(*(None if array is None else array[chosen] for array in arrays))
 
@@ -98,7 +97,6 @@ class Trials:
         return np.einsum("ij,ij->i", errors, errors)
 
     def by_sample(self, losses):
-        """Return the sum of the losses of the trials of each sample, and the sample's weight."""
         _, first, member = np.unique(self.rows, return_index=True, return_inverse=True)
         return np.bincount(member.ravel(), losses), self.weights[first]
 
@@ -191,7 +189,6 @@ def make_trials(rows, folds, n_repeats, rng):
 
 
 def draw_folds(rows, rng):
-    """Return the fold of each sample; samples of a group are in one fold."""
     if rows.groups is None:
         return rng.permutation(np.arange(len(rows)) % min(N_FOLDS, len(rows)))
     _, labels = np.unique(rows.groups, return_inverse=True)
@@ -267,7 +264,6 @@ def fit_blend(rows, trials, sizes, rng, verbose=False):
 
 
 def _fit_gaussian(rows, prior_count, chosen, last):
-    """Return a Gaussian, from the last one or from independent features."""
     start = standard_normal(rows.X.shape[1]) if last is None else last
     return _fit_from(start, rows.part(chosen), prior_count)
 

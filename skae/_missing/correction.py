@@ -34,7 +34,6 @@ class Correction:
     thetas: list
 
     def models(self):
-        """Return the models of the networks."""
         return [_model(self.spec, theta) for theta in self.thetas]
 
     def __call__(self, filled, missing):
@@ -56,7 +55,6 @@ def network_inputs(filled, missing, dtype):
 
 
 def outputs(model, inputs):
-    """Return the outputs of a model."""
     result = np.empty((len(inputs), model.network.widths[-1]))
     for rows, output in inference.blocks(inputs, model, "reconstruct", raw=True):
         result[rows] = output

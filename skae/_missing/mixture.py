@@ -115,7 +115,6 @@ class Mixture:
         return log_joint.argmax(axis=1)
 
     def conditional_means(self, X, missing):
-        """Return samples with their missing cells replaced by the conditional means."""
         filled = np.array(X, np.float64)
         for block in blocks(missing, len(self.shares)):
             log_joint, means = self.condition(X[block.rows], block)
@@ -146,7 +145,6 @@ class Mixture:
 
 
 def all_pairs(n_components, n_rows):
-    """Return the numbers of component and sample of all pairs, ordered by component."""
     components = np.repeat(np.arange(n_components), n_rows)
     return components, np.tile(np.arange(n_rows), n_components)
 
@@ -266,7 +264,6 @@ def blocks(missing, n_components=1):
 
 
 def standard_normal(n_features):
-    """Return the mixture of one standard normal component."""
     return Mixture(np.ones(1), np.zeros((1, n_features)), np.eye(n_features)[None])
 
 

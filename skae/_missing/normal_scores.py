@@ -83,7 +83,6 @@ class ScoreMixture:
 
     @cached_property
     def mixture(self):
-        """Return the mixture of the scores."""
         return Mixture(self.shares, self.means, self.covariances)
 
     @cached_property

@@ -57,7 +57,6 @@ def density_name(mixture):
 
 
 def fit_lines(record, n_iter, is_corrected):
-    """Return lines on the samples, the autoencoder and the time of a fit."""
     lines = [
         f"Samples: {record['n_samples']:,}, {record['n_incomplete']:,} of them incomplete; "
         f"{record['missing_share']:.1%} of the cells missing."
@@ -68,7 +67,6 @@ def fit_lines(record, n_iter, is_corrected):
 
 
 def error_lines(feature_errors, names):
-    """Return a line on the errors of hidden cells: of all features, and of the extreme ones."""
     overall = overall_error(feature_errors)
     if np.isnan(overall):
         return ["Error of hidden cells: unknown, as no cell could be hidden."]

@@ -106,7 +106,6 @@ def measure_bounds(X):
 
 
 def _find_bounds(sample, extremes, bounds):
-    """Write the bounds of columns into `bounds`, given some samples and the extremes of all."""
     for bound, extreme, sign in zip(bounds, extremes, (-1, 1)):
         is_extreme = sample == extreme
         others = np.where(is_extreme, -np.inf, sign * sample)

@@ -57,13 +57,11 @@ class Model:
 
     @property
     def bounds(self):
-        """Return the bounds of the outputs in the units of X, or None: see `ClippedOutput`."""
         bounds = self.spec.get("bounds")
         return None if bounds is None else np.array(bounds) * self.scaling.scale + self.scaling.mean
 
     @property
     def plain_layers(self):
-        """Return the layers of encoder and decoders, without those of a variational code."""
         layers = self.parameters.layers
         return layers[: self.network.n_layers] if self.network.is_variational else layers
 
@@ -84,7 +82,6 @@ class Model:
         return self.code_scale[:size] if self.code_scale.ndim else self.code_scale
 
     def n_columns_read(self, size):
-        """Return the number of columns that are decoded of a code of this size."""
         return size if self.columns_read is None else self.columns_read[size - 1]
 
 
@@ -206,7 +203,6 @@ def each_block(model, X, part, use, size=None):
 
 
 def encode(model, X):
-    """Return the code of each sample, of the dtype of X."""
     code = np.empty((len(X), model.network.n_components), X.dtype)
     if len(X) == 1:
         return np.multiply(send_row(model, X, "encode"), model.code_scale, out=code)
@@ -219,7 +215,6 @@ def encode(model, X):
 
 
 def decode(model, code):
-    """Return the reconstruction of each code, in the units of X."""
     size = model.n_columns_read(code.shape[1])
     return reconstruct(model, code[:, :size], size, "decode")
 
@@ -236,7 +231,6 @@ def reconstruct(model, X, size=None, part="reconstruct"):
 
 
 def mean_squared_errors(model, X):
-    """Return the mean squared error of each sample, in the squared units of X."""
     errors = np.empty(len(X), X.dtype)
     shares = np.full(X.shape[1], 1 / X.shape[1], model.parameters.flat.dtype)
 

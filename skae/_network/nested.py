@@ -66,7 +66,6 @@ class CodeSizeSampler:
 
 
 def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
-    """Return a pair for each decoder: the rows that it reads, and the weight of its loss."""
     rows_of_decoders = spans(n_rows, len(network.decoder_sizes), reads_per_sample)
     return [
         (DecoderBatch(rows, k, sizes[rows, k : k + 1]), float(weight))
@@ -75,7 +74,6 @@ def training_batches(network, n_rows, sizes, decoder_weights, reads_per_sample):
 
 
 def validation_batches(network, n_rows, dtype):
-    """Return the same for each validated size: all rows, truncated to it, and the weight one."""
     return [
         (
             DecoderBatch(slice(0, n_rows), network.decoder_of(n), np.full((n_rows, 1), n, dtype)),
@@ -102,13 +100,11 @@ def decoder_weights(losses):
 
 
 def validated_sizes(network):
-    """Return the code sizes to validate: the largest and the smallest of each decoder."""
     smallest = {size + 1 for size in network.decoder_sizes[1:]} - set(network.decoder_sizes)
     return network.decoder_sizes + tuple(sorted(smallest, reverse=True))
 
 
 def validated_sizes_by_decoder(network):
-    """Return for each decoder the indices of its sizes among the validated ones."""
     decoders = [network.decoder_of(size) for size in validated_sizes(network)]
     return [
         [i for i, decoder in enumerate(decoders) if decoder == k]
@@ -155,7 +151,6 @@ def explained_variance_ratios(
 
 
 def count_columns(errors, variance, share):
-    """Return the fewest columns that explain a share of the variance, or all if none do."""
     enough = np.flatnonzero(errors <= (1 - share) * variance)
     return int(enough[0]) + 1 if len(enough) else len(errors)
 

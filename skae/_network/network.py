@@ -54,7 +54,6 @@ class Parameters:
         return Parameters, (self.shapes, self.path_shapes, self.flat)
 
     def empty_like(self):
-        """Return parameters of the same shapes around a new vector of undefined values."""
         return Parameters(self.shapes, self.path_shapes, np.empty_like(self.flat))
 
     def copy(self):
@@ -110,7 +109,6 @@ class Network:
 
     @cached_property
     def shapes(self):
-        """Return the shape of each W in `Parameters.layers`."""
         pairs = tuple(zip(self.widths, self.widths[1:]))
         shapes = pairs[: self.n_encoder_layers]
         (_, first_width), *others = pairs[self.n_encoder_layers :]
@@ -143,7 +141,6 @@ class Network:
         return sum(size <= columns for columns in self.decoder_sizes) - 1
 
     def layer_index(self, i, decoder=0):
-        """Return the index in `Parameters.layers` of layer i, of this decoder if it is in one."""
         n_before = decoder * (self.n_layers - self.n_encoder_layers)
         return i - 1 + (n_before if i > self.n_encoder_layers else 0)
 
@@ -162,14 +159,12 @@ class Network:
 
 
 def activation_of(value, sparsity_target=None):
-    """Return the activation of this name; return an instance as it is."""
     if not isinstance(value, str):
         return value
     return TopK(sparsity_target) if value == "top_k" else ACTIVATIONS[value]()
 
 
 def loss_of(value):
-    """Return the loss of this name; return an instance as it is."""
     return LOSSES[value]() if isinstance(value, str) else value
 
 
@@ -197,7 +192,6 @@ def build(spec):
 
 
 def hidden_activation(spec):
-    """Return the activation of the hidden layers, or None if there are none."""
     return spec["activations"][0] if spec["n_encoder_layers"] > 1 else None
 
 

@@ -94,7 +94,6 @@ class LayerTable:
 
 
 def layer_table(architecture, estimator_name):
-    """Return the table of a network; `architecture` is the fitted attribute `architecture_`."""
     widths, activations = architecture["widths"], architecture["activations"]
     n_encoder_layers, n_layers = architecture["n_encoder_layers"], len(activations)
     layers = []

@@ -103,7 +103,6 @@ class Layers:
                 yield from self.fades[i].blend(z)
 
     def _add_path(self, i, source, which, outputs, z):
-        """Yield the calls that add the output of the path to that of the layers, which may fade."""
         code, n_rows = outputs[source], len(z)
         P, path_output = self.parameters.path[which], self.path_outputs[i][:n_rows]
         fade = self.fades.get(i)
@@ -338,7 +337,6 @@ class TrainingWorkspace:
         yield from self.layers_backward(0, n_encoder_layers, outputs, deltas)
 
     def layers_backward(self, first, last, outputs, deltas, decoder=0):
-        """Yield the calls that turn `deltas[last]` into gradients and `deltas[first]`."""
         network, n_rows = self.network, len(deltas[last])
         ones = self.ones[:n_rows]
         for i in range(last, first, -1):

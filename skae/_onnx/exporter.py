@@ -25,7 +25,6 @@ from skae._outliers.prototypes import Prototypes
 
 
 def forward(model, x, first=0, last=None):
-    """Return the output of layers `first + 1` to `last`, as `Layers.forward` computes it."""
     network, parameters = model.network, model.parameters
     code = network.n_encoder_layers
     path = {code: (0, 0), network.n_layers: (code, 1)} if network.linear_path else {}
@@ -124,12 +123,10 @@ def decode(model, code):
 
 
 def reconstruct(model, X):
-    """Return the reconstruction of each sample, as `reconstruct` does."""
     return unscaled(model, forward(model, scaled(model, X)), X.dtype)
 
 
 def squared_errors(model, X):
-    """Return the mean squared error of each sample, as a column."""
     n_features = model.network.widths[0]
     errors = unscaled(model, forward(model, scaled(model, X)), model.parameters.flat.dtype)
     errors -= X
@@ -155,7 +152,6 @@ def detector_scores(scorer, X):
 
 
 def straightened(scorer, X):
-    """Return t of each sample: see `Scorer.straighten`."""
     model, density = scorer.model, scorer.density
     mean = model.scaling.mean.astype(np.float64)
     scale = model.scaling.scale.astype(np.float64)
@@ -199,7 +195,6 @@ def mixture_log_density(mixture, P):
 
 
 def prototypes_log_density(prototypes, P):
-    """Return log p of each sample, as a column: see `Prototypes.log_density`."""
     precisions = 1 / prototypes.variances
     distances = np.square(P) @ precisions.T
     distances -= 2 * P @ (prototypes.means * precisions).T

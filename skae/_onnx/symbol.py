@@ -117,7 +117,6 @@ class Symbol(NDArrayOperatorsMixin):
         out.name = (self >= kth_greatest).astype(out.dtype).name
 
     def sum_columns(self, n_columns):
-        """Return the sum of each row, as a column."""
         return self @ np.ones((n_columns, 1), self.dtype)
 
 

@@ -30,7 +30,6 @@ class Copies:
 
 
 def count_copies(X):
-    """Return the Copies of a table."""
     row = np.dtype((np.void, X.dtype.itemsize * X.shape[1]))
     rows = np.ascontiguousarray(X + 0.0).view(row).ravel()  # there are two zeros, but not now
     _, first, member, counts = np.unique(

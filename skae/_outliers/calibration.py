@@ -135,7 +135,6 @@ class CalibrationSamples:
         return scores
 
     def training_rows(self, chosen, spread):
-        """Return TrainingRows of the chosen samples, whose missing cells have no loss."""
         rows = prepared_rows(self.X[chosen], self.weights[chosen], divides_frequent=True)
         return rows if self.missing is None else with_missing(rows, self.missing[chosen], spread)
 
@@ -171,7 +170,6 @@ def tie_tolerance(dtype):
 
 
 def _calibrate_on_left_out(samples, scorer, seed):
-    """Return the calibration from samples that were not drawn, or from some of many."""
     chosen = np.flatnonzero(samples.left_out)
     if len(chosen) > MAX_LEFT_OUT:
         rng = np.random.default_rng(seed)

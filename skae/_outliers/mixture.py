@@ -86,7 +86,6 @@ class Mixture(Components):
         return result
 
     def sample_of(self, component, rng):
-        """Return a sample of each of the given components, an array of their numbers."""
         noise = rng.standard_normal((len(component), self.means.shape[1]))
         for j in np.unique(component):
             mine = component == j
@@ -151,7 +150,6 @@ class Mixture(Components):
 
 
 def fit_mixture(X, weights, n_components, rng, floor=0.0):
-    """Return a mixture of weighted samples: see `fit_mixtures`."""
     return fit_mixtures(X, weights[None], n_components, rng, floor)[0]
 
 
@@ -218,7 +216,6 @@ def _stacked_statistics(X, weighted):
 
 
 def shrink_variances(variances, mean, n_axes, total):
-    """Return variances of `total` samples shrunk towards a mean, which counts as n_axes + 1."""
     shrinkage = (n_axes + 1) / (total + n_axes + 1)
     return (1 - shrinkage) * variances + (shrinkage + 1e-3) * mean + 1e-9
 

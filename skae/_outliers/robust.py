@@ -21,7 +21,6 @@ BLOCK_NUMBERS = 2**19  # float64 numbers of a block of samples: 4 MiB
 
 
 def weighted_quantile(values, weights, q):
-    """Return the q-quantile of weighted values: the midpoint of two values where both qualify."""
     order = np.argsort(values)
     values, weights = values[order], weights[order]
     present = weights > 0
@@ -99,7 +98,6 @@ def whitener(covariance):
 
 
 def squared_distances(X, mean, covariance):
-    """Return the squared Mahalanobis distance of each sample from the mean."""
     return np.square((X - mean) @ whitener(covariance)).sum(axis=1)
 
 

@@ -29,7 +29,6 @@ class Scorer:
     ellipsoid: Ellipsoid | None = None
 
     def code_and_residuals(self, X):
-        """Return the code, and the residual of the standardised features in float64."""
         code = inference.encode(self.model, X)
         residuals = np.subtract(X, inference.decode(self.model, code), dtype=np.float64)
         residuals /= self.model.scaling.scale

@@ -103,14 +103,12 @@ class TrainingRows:
 
 
 def all_rows(X, weights=None, X_clean=None):
-    """Return TrainingRows in which all samples take part, without noise."""
     weights = np.ones(len(X)) if weights is None else weights
     index = np.arange(len(X))
     return TrainingRows(X, X if X_clean is None else X_clean, weights, index, member=index)
 
 
 def prepared_rows(X, weights, X_clean=None, divides_frequent=False, labels=None):
-    """Return TrainingRows without samples of weight zero; few samples: see `merge_equal_rows`."""
     given = np.flatnonzero(weights)
     X, weights, X_clean = _without_zero_weights(X, weights, X_clean)
     if len(X) > MAX_MERGED_ROWS:
@@ -186,7 +184,6 @@ def deal_copies(rows, seed):
 
 
 def divide_rows(rows, n_parts):
-    """Return rows, each divided into equal ones that share its weight."""
     first = np.cumsum(n_parts) - n_parts
     member = first[rows.member] + count_earlier(rows.member) % n_parts[rows.member]
     X, weights = np.repeat(rows.X, n_parts, axis=0), np.repeat(rows.weights / n_parts, n_parts)

@@ -35,7 +35,6 @@ class BoundOptions:
     noise_per_feature: bool = False
 
     def n_noise_variances(self, loss, n_features):
-        """Return the number of noise variances: none for a loss that has its link in it."""
         if loss.fused:
             return 0
         return n_features if self.noise_per_feature else 1

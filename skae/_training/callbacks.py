@@ -55,14 +55,12 @@ class Tasks:
         self.context.call_on_fit_task_end(**self.given, reconstruction_attributes={})
 
     def phase(self, name, n_epochs, preview, excluded):
-        """Begin a phase that trains on all samples, or without those that `excluded()` marks."""
         context, given = self.context, self._given(excluded)
         if not self.is_flat:
             context = context.subcontext(task_name=name, max_subtasks=n_epochs)
         return Phase(context, given, lambda: self.show(preview()), self.is_flat)
 
     def search(self):
-        """Begin the phase in which models of several sizes are trained."""
         return self._auxiliary("sizing", None)
 
     def calibration(self, n_folds):
@@ -76,7 +74,6 @@ class Tasks:
         return AuxiliaryTrainings(context, self.given, training_name)
 
     def _given(self, excluded=None):
-        """Return the keyword arguments of hooks: X, y and metadata are functions."""
         part = cache(lambda: self.samples(excluded))
         X, y, metadata = (lambda i=i: part()[i] for i in range(3))
         return {"estimator": self.estimator, "X": X, "y": y, "metadata": metadata}
@@ -107,7 +104,6 @@ class Phase:
         return epoch.call_on_fit_task_end(**self.epoch_arguments) and self.may_stop
 
     def close(self):
-        """End the phase; an epoch that has not been completed is ended as an empty task."""
         if self.epoch is not None:
             self.epoch.call_on_fit_task_end(estimator=self.given["estimator"])
         if self.is_open and not self.is_whole:
@@ -133,6 +129,5 @@ class AuxiliaryTrainings:
         return self.training
 
     def end(self):
-        """End the phase, and a training that an interrupt has left open."""
         self.training.close()
         self.context.call_on_fit_task_end(**self.given)

@@ -80,7 +80,6 @@ class EpochSelector:
         return float(np.max(self.shares @ losses / self.unit) * self.unit.flat[0])
 
     def select_if_better(self, losses, epoch):
-        """Select an epoch if it is better than the selected one; return whether it is."""
         gains = (self.start - losses) / self.unit
         means = self.shares @ gains
         deviations = ((gains - means).T * self.shares).T
@@ -159,7 +158,6 @@ class DecoderEpochSelector:
 
 
 def groups_in_order(groups, n_samples):
-    """Return group numbers 0, 1, ... without gaps; None if each sample is a group of its own."""
     if groups is None:
         return None
     distinct, numbers = np.unique(groups, return_inverse=True)
@@ -188,6 +186,5 @@ def required_errors(n_errors, n_groups):
 
 
 def _standard_errors(deviations):
-    """Return the standard error of the mean, from weighted deviations of independent groups."""
     n = len(deviations)
     return math.sqrt(n / max(n - 1, 1)) * np.sqrt(np.square(deviations).sum(axis=0))

@@ -42,6 +42,5 @@ def rounding_loss(loss, dtype):
 
 
 def print_end(reason, options):
-    """Print why training ended if `verbose`."""
     if options.verbose:
         print(f"{SENTENCES[reason]}.")

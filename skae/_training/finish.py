@@ -148,7 +148,6 @@ def _explained_variance_ratios(run, model, max_decoded):
 
 
 def _result(run, model, optimizer, decoder_weights, explained):
-    """Return the FitResult; `explained` are the shares and the variances of the columns."""
     n_before = run.previous.n_samples_seen if run.resumed else 0
     history = run.history.copy()
     history.gain = history.gain.up_to(model.network.n_components)

@@ -26,7 +26,6 @@ class DivergedError(FloatingPointError):
 
 
 def count_parts(network, batch_size, dtype):
-    """Return the number of parts of a batch: 1, 2, or 4 or 8 of at least 256 rows each."""
     n_operations = 6 * batch_size * network.n_parameters_per_sample
     is_small = n_operations * dtype.itemsize / 4 < MIN_PARALLEL_FLOPS
     if is_small or batch_size < MIN_PARALLEL_ROWS:

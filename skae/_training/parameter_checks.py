@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skae._kernels import check_kernel
+from skae._kernels import check_kernel, run
 from skae._network.network import activation_of, loss_of
 from skae._parametrized import check_offers, warn
 from skae._sparse import extremes
@@ -43,6 +43,8 @@ def check_instances(parameters):
             check_offers(parameters[name], Base, name, *others)
             if not type(parameters[name]).__module__.startswith("skae."):
                 _check_kernels(parameters[name], Base)
+                if Base is not Optimizer:
+                    _warn_of_derivative(parameters[name], Base)
 
 
 def _check_kernels(instance, Base):
@@ -74,8 +76,42 @@ def _check_kernels(instance, Base):
         check_kernel(instance.step, *vectors, state, *factors)
 
 
+def _warn_of_derivative(instance, Base):
+    """Warn if a user's derivative is not that of finite differences, along a random direction."""
+    rng, step = np.random.default_rng(0), 1e-6
+    point, direction, weights, target = rng.uniform(0.1, 0.9, (4, 3, 4))
+    if Base is Activation:
+        instance, point = instance.for_width(4), 4 * point - 2
+
+    def value_and_derivative(z):
+        a, others = z.copy(), np.zeros((2, 3, 4))
+        if Base is Activation:
+            scratch, others[1] = np.zeros((instance.n_scratch, 3, 4)), weights
+            run(instance.forward(a, *scratch))
+            value = np.vdot(weights, a)
+            run(instance.backward(a, others[1], *scratch))
+        elif Base is Loss:
+            run(instance.errors_and_delta(target, a, *others))
+            value = others[0].sum()
+        else:
+            state = instance.init(3, 4, z.dtype)
+            terms = np.asarray(1 / 3), 1.0, state
+            value = instance.value_and_add_gradient(a, others[1], *terms)
+        return value, np.vdot(others[1], direction)
+
+    try:
+        ends = [value_and_derivative(point + h * direction)[0] for h in (step, -step)]
+        found, expected = value_and_derivative(point)[1], (ends[0] - ends[1]) / (2 * step)
+    except Exception:  # so it is for these arrays, but perhaps not in training
+        return
+    if np.isfinite(expected) and not np.isclose(found, expected, rtol=1e-3, atol=1e-4):
+        warn(
+            f"The derivative of {type(instance).__name__} seems to be wrong: along a random "
+            f"direction it is {found:.4g}, by finite differences {expected:.4g}."
+        )
+
+
 def ignored_parameters(parameters, defaults):
-    """Return a sentence for each parameter that is not at its default and has no effect."""
     parameters, sentences = dict(parameters), []
     if "top_k" in [str(value) for name, value in parameters.items() if "activation" in name]:
         del parameters["sparsity_target"]

@@ -57,7 +57,6 @@ def restarted_state(run, change):
 
 
 def _start(run, rows, moments):
-    """Return the state that training on these rows starts with if all samples have the moments."""
     n_components = run.state.model.network.n_components
     return start_state(rows, run.options, run.trainer.run_jobs, n_components, moments)
 

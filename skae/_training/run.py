@@ -155,7 +155,6 @@ class Run:
         return splitter is not None and splitter.n_groups > 1 and not self.rows.splits
 
     def marks_given(self, mask):
-        """Return a function that marks, of the samples that the user gave, those in a mask."""
         return lambda: mask[self.rows.member]
 
     @property

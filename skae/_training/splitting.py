@@ -269,7 +269,6 @@ def _directions(rng, n_features):
 
 
 def _rank_distinct(X, positions):
-    """Return ranks of samples among the distinct ones, by position, and which repeat one."""
     order = np.lexsort(positions.T[::-1])
     ordered = positions[order]
     is_new = np.append(True, np.any(ordered[1:] != ordered[:-1], axis=1))

@@ -221,7 +221,6 @@ def start_state(rows, options, run_jobs=run_sequentially, n_components=None, mom
 
 
 def _empty_parameters(spec, dtype):
-    """Return a vector for the parameters; raise MemoryError if there is no room for them."""
     n_parameters = build(spec).n_parameters
     try:
         return np.empty(n_parameters, dtype)
@@ -235,7 +234,6 @@ def _empty_parameters(spec, dtype):
 
 
 def _pca_start(X, weights, scaling, network, n_components, run_jobs):
-    """Return the size of the code, and PCA's directions and explained shares, or None for them."""
     n_features = X.shape[1]
     is_share = network.is_share and n_components is None
     n_components = network.n_components if n_components is None else n_components

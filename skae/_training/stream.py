@@ -237,7 +237,6 @@ def _warn_if_few(n_samples, network):
 
 
 def _changed(stream, new, n_directions):
-    """Return the Change of a stream by samples of these moments."""
     before, seen = stream.moments, stream.seen_weight + new.weight
     if not before.is_unlike(new):
         is_due = seen >= CHECK_FACTOR * stream.checked_weight

@@ -43,7 +43,6 @@ class Member:
 
 
 def select_epochs(run, losses, weights, n_errors, groups=None):
-    """Return an EpochSelector, or a DecoderEpochSelector if only the decoders are trained."""
     if run.state.fixed_encoder:
         columns = validated_sizes_by_decoder(run.state.model.network)
         return DecoderEpochSelector(losses, weights, n_errors, columns, groups)
@@ -238,7 +237,6 @@ def _is_doubtful(run, selector):
 
 
 def _train_validated(run, members, n_errors):
-    """Train members until early stopping, or as long as epochs are left; return the selector."""
     history, solver = run.history, run.options.solver
     is_held_out = len(members) == 1
     rows = members[0].validation
@@ -306,7 +304,6 @@ def _sizes(run):
 
 
 def _start_ratio(run, selector, splits):
-    """Return the expected loss of the start relative to those of the folds, for each code size."""
     weights = run.rows.arrays()[2]
     losses = run.trainer.validation_losses(run.state, run.rows)()
     held_out, training = selector.shares @ selector.start, weights / weights.sum() @ losses
@@ -376,5 +373,4 @@ def _restart_unless_improved(run, members, selector):
 
 
 def activation_with_fixed_encoder(run):
-    """Return the hidden activation for a fixed encoder, or None to leave it as it is."""
     return PLAIN_ACTIVATION if run.options.network.activation == "auto" else None

@@ -300,7 +300,6 @@ def _check_colors(y, n_samples):
 
 
 def _fit_pca(estimator, X, n_components):
-    """Return PCA fitted to X, after the other steps of a Pipeline."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 

@@ -426,7 +426,6 @@ def _size_parameter(candidates):
 
 
 def _search_curves(search, parameter, is_error):
-    """Return {label: curve}, one curve for each combination of the other parameters."""
     results = search.cv_results_
     means = np.asarray(results["mean_test_score"])
     deviations = np.asarray(results["std_test_score"])
@@ -464,7 +463,6 @@ def _score_of_final_step(estimator, X, y=None):
 
 
 def _pca_curve(search, parameter, X):
-    """Return the curve of PCA in the place of the estimator that was searched."""
     from sklearn.decomposition import PCA
     from sklearn.model_selection import GridSearchCV
 

@@ -19,7 +19,6 @@ DARK_BRIGHTNESS = 0.5  # mean of red, green and blue below which a background co
 
 
 def import_pyplot(display):
-    """Import matplotlib.pyplot, or raise an ImportError that says how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -29,7 +28,6 @@ def import_pyplot(display):
 
 
 def prepare_axes(display, ax, figsize):
-    """Return the user's Axes, or the Axes of a new figure."""
     plt = import_pyplot(display)
     if ax is None:
         return plt.subplots(figsize=figsize, layout="constrained")[1]

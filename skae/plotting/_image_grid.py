@@ -225,7 +225,6 @@ class Heatmap:
         return images
 
     def _standardised(self, groups):
-        """Return the samples of each group in standard deviations."""
         reference = np.ma.masked_invalid(self.reference)
         mean = reference.mean(axis=0, dtype=np.float64).filled(0)
         deviation = reference.std(axis=0, dtype=np.float64).filled(0)
@@ -260,7 +259,6 @@ def image_hint(feature_names):
 
 
 def choose_layout(reference, image_shape, feature_names, sample_labels=None, labels_title=""):
-    """Return an ImageGrid if there is an image shape, else a Heatmap."""
     n_features = reference.shape[1]
     image_shape = check_image_shape(image_shape, n_features)
     if image_shape is not None:
@@ -274,7 +272,6 @@ class ImageDisplay(OnAxes):
     images_: "list[list[AxesImage]]"
 
     def _draw(self, groups, reference, ax, style, **labels):
-        """Draw the groups with the colours of the reference; return self."""
         layout = choose_layout(reference, self.image_shape, self.feature_names, **labels)
         self.images_ = layout.draw(self._prepare(ax, layout.figsize(groups)), groups, style)
         return self

@@ -563,7 +563,6 @@ class FeatureScoreDisplay(OnAxes):
 
 
 def _check_outlier_labels(y, n_samples):
-    """Return y as an array; raise unless it has a 1 or -1 for each sample."""
     y = column_or_1d(y)
     if len(y) != n_samples:
         raise ValueError(

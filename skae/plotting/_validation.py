@@ -24,7 +24,6 @@ def final_step(estimator):
 
 
 def named_reducers(estimator, display):
-    """Return {name: reducer} from one fitted estimator or from a dict of them."""
     if not isinstance(estimator, Mapping):
         estimator = {type(final_step(estimator)).__name__: estimator}
     if not estimator:
@@ -46,7 +45,6 @@ def as_samples(X, name="X", takes_nan=False):
 
 
 def as_samples_like(X_other, X, name, takes_nan=False):
-    """Return samples as an array, and raise if their shape is not that of X."""
     X_other = as_samples(X_other, name, takes_nan)
     if X_other.shape != X.shape:
         raise ValueError(
@@ -86,7 +84,6 @@ def names_after(steps):
 
 
 def check_feature_names(feature_names, n_features):
-    """Return one name per feature; None numbers the features."""
     if feature_names is None:
         return [str(j) for j in range(n_features)]
     if len(feature_names) != n_features:

@@ -733,7 +733,7 @@ def test_verbose_prints_a_line_for_each_epoch(Estimator, parameters, capsys):
     assert capsys.readouterr() == ("", "")
     model.set_params(verbose=True).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    report = [line for line in lines if not line.startswith("Epoch")]
+    report = [line for line in lines if not line.startswith("Epoch ")]
     assert report == lines[-len(report) :] == model._report()
     has_gain = model.gain_over_pca_ is not None
     assert any(line.startswith("Gain over ") for line in report) == has_gain
@@ -755,7 +755,7 @@ def test_verbose_prints_a_line_for_each_partial_fit(Estimator, capsys):
 def test_verbose_and_callbacks_do_not_mind_each_other(capsys):
     AutoencoderTransformer(**PLAIN, verbose=True).set_callbacks(Recorder()).fit(X)
     lines = io.StringIO(capsys.readouterr().out).readlines()
-    assert sum(line.startswith("Epoch") for line in lines) == 4
+    assert sum(line.startswith("Epoch ") for line in lines) == 4
 
 
 # ------------------------------------------------------------ the page of the guide

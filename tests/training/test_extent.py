@@ -110,6 +110,7 @@ def test_chunks_widen_the_box_and_never_narrow_it():
     assert (model._box[1] > before[1]).all()
 
 
+@pytest.mark.filterwarnings("ignore:output_activation='logistic' needs X")
 @pytest.mark.parametrize(
     "parameters",
     [{"linear_path": None}, {"latent_activation": "tanh"}, {"output_activation": "logistic"}],

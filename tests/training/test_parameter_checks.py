@@ -9,8 +9,8 @@ from skae import AutoencoderTransformer
 from skae._kernels import run
 from skae._training.options import read_options
 from skae._training.parameter_checks import check_range, ignored_parameters
-from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS
-from skae.losses import LOSSES
+from skae.activations import ACTIVATIONS, OUTPUT_ACTIVATIONS, Silu, Tanh
+from skae.losses import LOSSES, Huber
 from skae.optimizers import OPTIMIZERS
 from skae.penalties import L1
 
@@ -87,6 +87,38 @@ class Silent(L1):
 def test_a_penalty_returns_a_number():
     with pytest.raises(TypeError, match=r"Silent\.value_and_add_gradient returns a 'NoneType'"):
         read_options(parameters(sparsity=Silent()))
+
+
+def halved(method, i_array):
+    """Return a method like another one, but with half of the derivative in this array."""
+
+    def kernel(self, *arrays):
+        yield from method(self, *arrays)
+        yield np.multiply, arrays[i_array], 0.5, arrays[i_array]
+
+    return kernel
+
+
+class HalfL1(L1):
+    def value_and_add_gradient(self, code, delta, *others):
+        value = super().value_and_add_gradient(code, delta, *others)
+        delta *= 0.5
+        return value
+
+
+@pytest.mark.parametrize("name", ["activation", "output_activation", "loss", "sparsity"])
+def test_a_wrong_derivative_is_warned_of(name):
+    wrong = {
+        "activation": users(Silu, backward=halved(Silu.backward, 1)),
+        "output_activation": users(Tanh, backward=halved(Tanh.backward, 1)),
+        "loss": users(Huber, errors_and_delta=halved(Huber.errors_and_delta, 3)),
+        "sparsity": HalfL1(),
+    }
+    right = {"activation": users(Silu), "output_activation": users(Tanh), "loss": users(Huber)}
+    right["sparsity"] = users(L1)
+    read_options(parameters(**{name: right[name]}))
+    with pytest.warns(UserWarning, match=r"^The derivative of (Mine|HalfL1) seems to be wrong"):
+        read_options(parameters(**{name: wrong[name]}))
 
 
 # ---------------------------------------------------------------- misunderstandings
