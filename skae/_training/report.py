@@ -144,6 +144,8 @@ def _epochs(record, n_iter, best_iter):
     if record["way"] == "folds" and best_iter:
         kept = f"{best_iter} selected and repeated on all samples"
     text = f"{n_iter} run, {kept}. {why}"
+    if record["ending"] == "max_iter" and not best_iter:
+        text += " A gain may need more epochs: raise max_iter."
     if "n_trial" in record:
         text += f" A trial of {record['n_trial']} epochs had left the gain in doubt."
     return text

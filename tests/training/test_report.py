@@ -99,7 +99,10 @@ def test_sentences():
         'Hidden activation: relu, chosen by activation="auto".',
     ]
     lines = training_lines(RECORD, 200, 0, "relu")
-    assert lines[1:] == ["Epochs: 200 run, none kept. Training stopped at max_iter."]
+    assert lines[1:] == [
+        "Epochs: 200 run, none kept. Training stopped at max_iter. A gain may need more epochs: "
+        "raise max_iter."
+    ]
     folds = {"way": "folds", "n_train": 150, "n_validation": 150, "n_folds": 5, "ending": "tol"}
     lines = training_lines(folds | {"n_calibration": 90}, 60, 41)
     assert lines == [
