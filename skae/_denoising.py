@@ -51,67 +51,61 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     ----------
     n_components : int, float in (0, 1) or None, default=2
         Number of components of the code, at most min(n_samples, n_features) with a linear path.
-        None stands for this maximum. A float is the share of the variance that the
-        reconstruction should explain. A transformer then uses the fewest components that reach
-        this share on held-out samples, but never more than PCA needs; two or three trial fits
-        decide. The detector, and a transformer without held-out samples, use as many as PCA needs.
+        None stands for this maximum. A float is the share of the variance to explain. A transformer
+        uses the fewest components that reach it on held-out samples, at most as many as PCA needs.
+        The detector, and a transformer without held-out samples, use as many as PCA.
     hidden_layer_sizes : int, sequence of int or "auto", default="auto"
-        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
-        a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
-        least 96 and at most 128, rounded up to a multiple of 16.
+        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives a
+        linear autoencoder. "auto" is two layers of twice as many units as features, from 96 to 128,
+        in multiples of 16.
     activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu", "softplus",
         "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto". "top_k" keeps the
-        largest outputs of a layer for each sample and sets the others to zero; `sparsity_target` is
-        the share of units to keep. "auto" is "relu". If early stopping then keeps PCA, training is
-        repeated with "isru", which is bounded and suffers less from samples far from the others. An
-        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own, and
-        `sparsity_target` does not apply to it. See :class:`skae.activations.Activation` for what a
-        class of your own must offer.
+        share `sparsity_target` of a layer's outputs, the largest, and sets the others to zero.
+        "auto" is "relu"; if early stopping then keeps PCA, "isru" is tried, which is bounded. An
+        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own;
+        `sparsity_target` does not apply to it. For a class of your own see
+        :class:`skae.activations.Activation`.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
-        preconditions by the gradient covariance. It needs fewer but costlier steps, which pays off
-        in networks without a linear path and with layers of several hundred units. An instance,
-        such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and `momentum`,
-        `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
-        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
+        train on mini-batches; "lbfgs" uses all samples at once and suits small data sets. "shampoo"
+        takes fewer but costlier steps, which pays off without a linear path and with layers of
+        several hundred units. An instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has
+        parameters of its own; `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do
+        not apply to it. For a class of your own see :class:`skae.optimizers.Optimizer`.
     alpha : float, default=1.0
-        Strength of the weight decay, which acts on weights only, never on biases or on the linear
-        path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
-        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
-        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
-        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
+        Strength of the weight decay, which spares biases and the linear path. Adam and Shampoo
+        multiply the weights by 1 - (learning rate) * alpha in each step. SGD and L-BFGS add
+        alpha / (2 * n_samples) times the sum of squared weights to the loss. An instance as
+        `solver` is treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like
+        SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
         Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
         divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
-        over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
-        L-BFGS ignores the schedule.
+        over `max_iter` epochs; in `partial_fit` it means "constant". L-BFGS ignores the schedule.
     learning_rate_init : float or "auto", default="auto"
-        Initial learning rate. With Adam and Shampoo "auto" is 4e-3 if all hidden layers have 64
-        units or more. Narrower ones need larger steps: the rate is then multiplied by 64 divided by
-        the number of units of the narrowest layer, 16 at most, and `alpha` is divided by this
-        factor. In the first 50 steps it rises linearly to that value. With SGD "auto" is 2e-3.
+        Initial learning rate. With Adam and Shampoo "auto" is 4e-3, reached in 50 steps. If the
+        narrowest hidden layer has h < 64 units, the rate is multiplied by 64 / h, at most 16, and
+        `alpha` is divided by this factor. With SGD "auto" is 2e-3.
     power_t : float, default=0.5
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
-        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then PCA (see `linear_path`).
+        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained:
+        with a linear path the result is PCA.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the initial weights, the order of the samples, the held-out samples and the
-        noise. Pass an int for reproducible results. None draws from NumPy's global generator,
-        which ``np.random.seed`` sets.
+        noise. Pass an int for reproducible results. None draws from NumPy's global generator
+        (``np.random.seed``).
     tol : float, default=1e-2
-        Relative tolerance. Training stops when the loss has not decreased by this fraction of its
-        value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
-        are any.
+        Relative tolerance. Training stops when the loss, of the held-out samples if there are any,
+        has not decreased by this fraction of its value within `n_iter_no_change` epochs.
     verbose : bool or int, default=False
-        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch,
-        restarts, and at the end what `summary` says of the training.
+        Whether to print the loss of each epoch, restarts, and at the end what `summary` says of the
+        training. Any number above 0 means True.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9
@@ -119,36 +113,24 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
-        Whether held-out samples determine the number of epochs. An epoch can be kept once the mean
-        gain of the held-out samples over the initial model exceeds 2.25 standard errors, or more if
-        few samples contribute to these. From then on the epoch with the largest mean gain minus one
-        standard error is kept. With a linear path, the result is therefore PCA itself unless the
-        held-out samples agree that the network is better. With up to 500 samples and 200,000
-        values, five-fold cross-validation chooses the epoch, with 2.5 standard errors, and the
-        network is then trained on all samples for that number of epochs. With up to 20,000 samples,
-        two-fold cross-validation does the same if the held-out samples leave the gain in doubt.
-        Equal and nearly equal samples are in the same fold, and so are successive samples if these
-        resemble each other, as in a time series. `partial_fit` holds out no samples.
+        Whether held-out samples determine the number of epochs. An epoch can be kept once their
+        mean gain over the initial model exceeds about 2.25 standard errors. With a linear path, the
+        result is otherwise PCA. Up to 500 samples and 200,000 values are cross-validated in five
+        folds, and up to 20,000 samples in two if those held out leave the gain in doubt; the
+        network is then trained on all. Near copies, and successive samples of a time series, are
+        held out together. `partial_fit` holds out no samples. See the user guide.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples to hold out if there is no cross-validation, rounded to 1/2, 1/3, 1/4
-        and so on. L-BFGS and warm starts never use cross-validation.
+        Share of the samples to hold out, rounded to 1/2, 1/3, 1/4 and so on, where there is no
+        cross-validation. L-BFGS and warm starts never use it.
     validation_split : splitter, iterable of (train, test) or None, default=None
-        How samples are held out, for those who know better than the data show: a splitter of
-        scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
-        indices, as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for
-        samples that depend on each other. The splitter gets the X, y and `groups` of `fit`.
-
-        - One split: the network is trained on the first part, the second is the validation set.
-          Samples in neither are not used, except for the start, which is PCA of all samples.
-        - Several splits: cross-validation, whatever the number of samples. A network is trained for
-          each split, and then one on all samples for the number of epochs that was best. A sample
-          that is held out several times counts with its mean loss. Of more than ten splits ten are
-          used, evenly spaced. L-BFGS and warm starts use only the last split.
-
-        Held-out samples also determine the number of components, if `n_components` is a share of
-        the variance, and the threshold and the p-values of a detector. Without early stopping, or
-        with a validation set passed to `fit`, only detectors use the splits. None holds out samples
-        as described at `early_stopping`.
+        How to hold out samples: a splitter of scikit-learn, such as ``GroupKFold()`` or
+        ``TimeSeriesSplit()``, which gets the X, y and `groups` of `fit`, or pairs of index arrays,
+        as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for dependent
+        samples. One split is a training and a validation set. Several are a cross-validation,
+        whatever the number of samples; ten splits are used at most, and with L-BFGS and warm starts
+        only the last. Without early stopping, or with a validation set passed to `fit`, only
+        detectors use the splits, for the threshold and the p-values. None holds out samples as
+        described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -158,85 +140,68 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     n_iter_no_change : int, default=20
         Number of epochs without improvement after which training stops.
     averaging : float in [0, 1), default=0.998
-        Decay of the exponential moving average of the parameters. The fitted parameters are this
-        average, over about the last 1 / (1 - averaging) steps. With 0 they are those of the last
-        step.
+        Decay of the exponential moving average of the parameters, over about the last
+        1 / (1 - averaging) steps. The fitted parameters are this average; with 0 they are those of
+        the last step.
     max_fun : int, default=15000
         Maximum number of evaluations of the loss by L-BFGS.
     latent_activation : str or Activation, default="auto"
-        Activation of the code: a name or an instance as for `activation`. "auto" is the activation
-        that `sparsity` needs, which is "logistic" for "kl". Otherwise "auto" is "identity".
+        Activation of the code: a name or an instance as for `activation`. "auto" is the one that
+        `sparsity` needs ("logistic" for "kl"), otherwise "identity".
     output_activation : str or Activation, default="auto"
         Activation of the output: a name or an instance as for `activation`, but not "gelu", "silu"
-        or "top_k". An instance must also offer `inverse`. "auto" is the activation that belongs to
-        the loss: "logistic" for "log_loss", "exponential" for "poisson", and otherwise "identity"
-        with outputs clipped to `bounds_`.
+        or "top_k". An instance must also offer `inverse`. "auto" is the one that belongs to the
+        loss: "logistic" for "log_loss", "exponential" for "poisson", otherwise "identity" with
+        outputs clipped to `bounds_`.
     loss : str or Loss, default="squared_error"
         Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
         beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
         [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
-        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. See
-        :class:`skae.losses.Loss` for what a class of your own must offer.
+        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. For
+        a class of your own see :class:`skae.losses.Loss`.
     linear_path : {"pca"} or None, default="pca"
-        Linear maps beside the encoder and the decoder, from the input to the code and from the code
-        to the output. They are PCA and are not trained; the networks start at zero and learn what
-        PCA misses. In a DenoisingAutoencoder with a linear code, and with at least two noisy
-        samples per feature, the encoder's map is the linear regression of PCA's codes on noisy
-        samples, drawn to PCA's map if these are few. None gives the plain network of textbooks,
-        which starts near the mean of the training samples.
+        Linear maps beside encoder and decoder: PCA, which is not trained. The networks start at
+        zero and learn what PCA misses. A DenoisingAutoencoder may encode by a regression on noisy
+        samples instead of PCA (see the user guide). None gives the plain network of textbooks,
+        which starts near the mean.
     linear_weight : float in [0, inf], default=0.0
-        Weight of a second loss, which keeps a code that linear models can read. It is the mean
-        squared error, of scaled samples, that the nonlinear part of the code adds if the linear
-        path alone decodes it. With 0 the code bends as the reconstruction needs it. With 1 a
-        linear model reads nearly as much from it as from PCA's code; see the user guide for what
-        that costs. With ``numpy.inf`` the encoder is linear: the code is that of the linear path,
-        in PCA's order, and only the decoder is nonlinear. Any other value than 0 needs a linear
-        path and a linear code. Held-out samples are judged without this loss.
+        Weight of a second loss, which keeps a code that linear models can read: the mean squared
+        error, of scaled samples, that the nonlinear part of the code adds if the linear path alone
+        decodes it. With ``numpy.inf`` the code is that of the linear path, in PCA's order, and only
+        the decoder is nonlinear. Any other value than 0 needs a linear path and a linear code. See
+        the user guide.
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
-        samples towards `sparsity_target`. "l1" adds the mean absolute activation. An instance,
-        such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own, and `sparsity_weight`
-        and `sparsity_target` do not apply to it. See :class:`skae.penalties.Penalty` for what a
-        class of your own must offer.
+        samples towards `sparsity_target`; "l1" adds the mean absolute activation; None adds
+        nothing. An instance, such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own;
+        `sparsity_weight` and `sparsity_target` do not apply to it. For a class of your own see
+        :class:`skae.penalties.Penalty`.
     sparsity_target : float in (0, 1), default=0.05
-        Mean activation at which "kl" aims for each component, or share of the units of a layer that
-        "top_k" keeps.
+        Mean activation at which "kl" aims, or share of the units of a layer that "top_k" keeps.
     sparsity_weight : float, default=1.0
         Weight of the penalty "kl" or "l1" relative to the loss.
     whiten : bool, default=False
         Whether `transform` divides each component of the code by its standard deviation over the
         training samples; `inverse_transform` undoes it.
     nested : bool, default=False
-        Whether to train codes of all sizes at once, which takes about three times as long. The
-        first j components are then a code of their own for every j, which `inverse_transform` and
-        `reconstruct` can decode.
-
-        - Decoders: one encoder is trained with several decoders, one for the whole code and one for
-          each smaller size among 1, 2, 3, 4, 6, 8, 12, 16, ... `coefs_` holds them from the largest
-          size to the smallest. Each of n decoders sees 2.5 / n of a batch; `alpha` scales alike.
-          ``activation="auto"`` starts with "silu" instead of "relu".
-        - Early stopping: an epoch is kept only if all sizes gain. If that is impossible, the code
-          remains PCA's and only the decoders are trained. The best epoch of each decoder is kept,
-          and `best_iter_` is the last of these epochs.
-        - Sizes: if held-out samples are reconstructed better from fewer components, a code of that
-          size is decoded from these alone. If `n_components` is a share of the variance, the code
-          has the fewest components that reach it on held-out samples, but never more than PCA
-          needs.
-        - Order: the components stay in the order of PCA. `explained_variance_ratio_` is what each
-          component adds to those before it.
+        Whether to train codes of all sizes at once, which takes about three times as long. For
+        every j, the first j components are then a code of their own, which `inverse_transform` and
+        `reconstruct` can decode. Components stay in the order of PCA; `explained_variance_ratio_`
+        is what each adds to those before it. One encoder is trained with several decoders, which
+        `coefs_` holds from the largest code size to the smallest. An epoch is kept only if all
+        sizes gain. If none is, the code remains PCA's, and each decoder keeps its best epoch;
+        `best_iter_` is the last of these. ``activation="auto"`` starts with "silu" instead of
+        "relu".
     noise : {"masking", "gaussian", "salt_pepper", "swap"}, Corruption, callable or None, \
             default="gaussian"
-        Noise that corrupts the training samples, in the units of X. "masking": each value becomes 0
-        with probability `noise_level`. "gaussian": a normal number with standard deviation
-        `noise_level` is added to each value. "salt_pepper": each value becomes the minimum or the
-        maximum of its feature with probability `noise_level`. "swap": each value is replaced by
-        that of a random training sample, of the same feature, with probability `noise_level`. An
-        instance, such as ``skae.corruptions.Masking(level=0.5)``, has a level of its own;
-        `noise_level` does not apply to it. See :class:`skae.corruptions.Corruption` for what a
-        class of your own must offer. A callable takes (X, rng), an ndarray of clean samples and a
-        NumPy Generator, and returns the noisy samples. It is called with one batch or several at a
-        time, before training with about 5000 samples and after it with about 10,000, some of them
-        repeated. None adds no noise.
+        Noise that corrupts the training samples, in the units of X. "gaussian" adds a normal number
+        with standard deviation `noise_level` to each value. The others replace each value with
+        probability `noise_level`: "masking" by 0, "salt_pepper" by the minimum or the maximum of
+        its feature, "swap" by that of a random training sample. An instance, such as
+        ``skae.corruptions.Masking(level=0.5)``, has a level of its own; `noise_level` does not
+        apply to it. For a class of your own see :class:`skae.corruptions.Corruption`. A callable
+        takes (X, rng), an ndarray of clean samples and a NumPy Generator, and returns the noisy
+        samples. None adds no noise.
     noise_level : float, default=0.3
         Probability or standard deviation of the noise, if `noise` is a name.
 
@@ -252,54 +217,45 @@ class DenoisingAutoencoder(_BaseAutoencoder):
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
-        Matrices of the linear path, as views of `theta_`: one of shape (n_features, n_components)
-        and one of shape (n_components, n_features). They are not trained. The list is empty without
-        a linear path.
+        Matrices of the linear path, not trained, as views of `theta_`: one of shape (n_features,
+        n_components) and one of shape (n_components, n_features). Empty without a linear path.
     architecture_ : dict
         Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples.
     scale_ : ndarray of shape ()
-        Root mean square of the centred training samples, by which centred samples are divided.
+        Root mean square of the centred training samples, by which they are divided.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
-        the code. The networks add a nonlinear part, which they do not show. There is no such
-        attribute without a linear path.
+        the code. There is no such attribute without a linear path.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a linear code, so that its total variance is the
         variance that the reconstruction explains, as in PCA.
     reach_ : ndarray of shape (2,) or None
-        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
-        training samples and of their codes, in the scaled space of the network. More distant
-        samples and codes are pulled in to these norms before they enter the networks; the linear
-        path reads them unchanged. Outside the range of the training values, the networks fade out.
-        None without a linear path.
+        Largest norms at which the encoder and the decoder read their inputs, in the scaled space of
+        the network: 1.5 times those of the training samples and of their codes. More distant inputs
+        are pulled in, except for the linear path. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
-        Minimum and maximum of the reconstruction for each feature, -inf and inf where there is no
-        limit; None if no feature has one. Outputs are clipped at a limit that many training samples
-        share, such as black pixels. In training, an output beyond the limit costs nothing if the
-        target is at the limit. Samples unlike any in training are reconstructed about as by PCA.
-        Limits need ``output_activation="auto"``, a loss with a linear output, and a solver other
-        than "lbfgs". The detector has none.
+        Minimum and maximum to which each feature of the reconstruction is clipped, -inf and inf
+        where there is no limit; None if there is none at all. A limit is an extreme value that many
+        training samples share, such as black pixels. Limits need ``output_activation="auto"``, a
+        loss with a linear output, and a solver other than "lbfgs". The detector has none.
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each component of the code over the training samples, before whitening,
-        measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
-        variances of all calls.
+        Variance of each component of the code over the training samples, before whitening, measured
+        on at most 10,000 of them (1,000 with a large network). `partial_fit` pools all its calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
-        order: what is lost if the component is fixed at its mean, scaled so that the sum is the
-        share that the reconstruction explains. For a linear network this is PCA's ratio.
+        order: what is lost if it is fixed at its mean, scaled so that the sum is the share that the
+        reconstruction explains.
     gain_over_pca_ : float or dict or None
-        Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, where L is
-        the mean loss of the model and L_0 that of PCA, which training starts with. Both are the
-        `loss` that is minimised, of scaled samples, with noise and penalty if there are any. A
-        denoiser starts with its linear path instead of PCA. 0 if the model is left as it started.
-        For nested codes a dict with the gain for each validated code size. None without held-out
-        samples, without a linear path, after a warm start and after `partial_fit`.
+        Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, with the
+        mean `loss` L of the model and L_0 of PCA (or a denoiser's linear path), of scaled samples,
+        noise and penalty included. 0 if the model is left as it started. For nested codes a dict by
+        code size. None without held-out samples, without a linear path, after a warm start and
+        after `partial_fit`.
     gain_over_pca_bound_ : float or dict or None
-        Lower confidence bound of the gain on new samples, one-sided, at 95 %. It assumes that
-        held-out samples are like new ones, and independent except within the groups that are held
-        out together.
+        Lower confidence bound of the gain, one-sided, at 95 %, for new samples that are like those
+        held out.
     reconstruction_err_ : float
         Mean squared error of the reconstructed training samples, over samples and features,
         measured on at most 10,000 of them (1,000 with a large network).
@@ -311,8 +267,7 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Mean training loss of each epoch. With cross-validation, the mean over the folds.
     validation_loss_curve_ : list of float
         Mean loss of the held-out samples after each epoch; empty if there are none. With
-        cross-validation, the loss of each sample comes from the network that was trained without
-        it.
+        cross-validation, each sample is judged by the network that was trained without it.
     n_iter_ : int
         Number of epochs or iterations run, at most `max_iter`. With cross-validation, those of the
         folds alone.
@@ -326,9 +281,9 @@ class DenoisingAutoencoder(_BaseAutoencoder):
         Number of training samples, summed over all calls of `partial_fit`.
     gaussian_ : dict or None
         Mean, covariance and limits (lowest and highest values) of the training samples if cells of
-        X were NaN, fitted by expectation maximisation. A cell that is NaN is filled by its mean
-        given the other cells of the sample, within the limits; it has no loss in training and does
-        not count in a score. None if X was complete; NaN in new samples is filled in the same way.
+        X were NaN. A missing cell is filled by its mean given the others of the sample, within the
+        limits; it has no loss and does not count in a score. None if X was complete; NaN in new
+        samples is filled in the same way.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -270,10 +270,10 @@ class FittedModel:
         -------
         text : str
             A table of the layers, and lines on the training: samples trained on and held out,
-            epochs run and kept, why training stopped, the hidden activation if it was chosen
-            automatically, the gain over PCA if it was measured (see `gain_over_pca_`), and the
-            time that `fit` took. Hints tell of fewer than 100 samples, and of unscaled features
-            whose scales differ by a factor of more than 1000.
+            epochs run and kept, why training stopped, the hidden activation if "auto" chose it, the
+            gain over PCA if it was measured (see `gain_over_pca_`), and the time that `fit` took.
+            Hints tell of fewer than 100 samples, and of unscaled features whose scales differ by a
+            factor of more than 1000.
 
         Raises
         ------

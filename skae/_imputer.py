@@ -85,10 +85,10 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
     """Fill missing values by Gaussian mixtures and a denoising autoencoder.
 
     A missing cell is first filled by its mean given the observed cells of the sample, under a
-    Gaussian density fitted to incomplete samples by expectation maximisation. Mixtures of
-    Gaussians, of the values and of their normal scores, and an autoencoder then correct this value,
-    as far as cells that were observed and have been hidden gain from it. Samples are filled in one
-    pass, with values between the minimum and the maximum of the feature in `fit`.
+    Gaussian density fitted by expectation maximisation. Mixtures of Gaussians, of the values and of
+    their normal scores, and an autoencoder then correct it, as far as observed cells that are
+    hidden gain from it. Filled values lie between the minimum and the maximum of the feature in
+    `fit`.
 
     Parameters
     ----------

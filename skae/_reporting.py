@@ -48,11 +48,9 @@ class OutlierReports:
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
 
-        The p-value estimates the probability that a new normal sample scores as low as this one or
-        lower. Flagging samples with p-values of at most 0.01 raises a false alarm on 1 % of normal
-        samples, at most. This is exact if X had more than `max_samples` samples in `fit`. Otherwise
-        calibration scores come from models that were trained on most of the samples, and false
-        alarms are slightly rarer.
+        This is the probability that a new normal sample scores as low as this one or lower: at most
+        1 % of normal samples have a p-value of at most 0.01. It is exact if X had more than
+        `max_samples` samples in `fit`; otherwise false alarms are slightly rarer.
 
         Parameters
         ----------
@@ -87,15 +85,14 @@ class OutlierReports:
         """Select the samples to report as outliers, so that few of them are false discoveries.
 
         The false discovery rate, the expected share of normal samples among those that are
-        reported, is at most `fdr`. A threshold on p-values does not ensure this: if one sample in a
-        hundred is an outlier, most samples with a p-value of at most 0.05 are normal. The procedure
-        of Benjamini and Hochberg is applied to the conformal p-values instead (Bates et al., 2023).
-        All samples of X are judged together, so pass them in one call. With a Pipeline, call
-        ``pipe[-1].select(pipe[:-1].transform(X))``, and the other reports likewise.
+        reported, is at most `fdr`: the procedure of Benjamini and Hochberg is applied to the
+        conformal p-values (Bates et al., 2023). All samples of X are judged together, so pass them
+        in one call. With a Pipeline, call ``pipe[-1].select(pipe[:-1].transform(X))``, and the
+        other reports likewise.
 
-        The guarantee is as exact as the p-values are. It needs normal samples in X that follow the
-        law of the training samples. If they follow another one, pass the ratio of the two
-        densities: samples are then selected by weighted conformal selection (Jin and Candès, 2023).
+        Normal samples in X must follow the law of the training samples. If they follow another one,
+        pass the ratio of the two densities: samples are then selected by weighted conformal
+        selection (Jin and Candès, 2023).
 
         Parameters
         ----------
@@ -170,10 +167,10 @@ class OutlierReports:
     def bound_false_discoveries(self, X: ArrayLike, confidence: float = 0.9) -> NDArray[np.float64]:
         """Bound the share of false discoveries for every threshold.
 
-        The bound of a sample is that of the share of normal samples among this sample and all
-        others with p-values that are not larger. All bounds hold together with probability
-        `confidence`, so a threshold may be chosen after looking at them. They result from closed
-        testing with Simes' tests (Goeman and Solari, 2011); see `select` for what that assumes.
+        The bound of a sample holds for the share of normal samples among this sample and all others
+        with p-values that are not larger. All bounds hold together with probability `confidence`,
+        so a threshold may be chosen after looking at them. They result from closed testing with
+        Simes' tests (Goeman and Solari, 2011); see `select` for what that assumes.
 
         Parameters
         ----------
@@ -263,12 +260,10 @@ class OutlierReports:
         """Name the features that make each sample an outlier, with the values to expect instead.
 
         A feature is to blame for what its contribution (see `score_features`) is below that of a
-        typical sample: the median of `calibration_scores_` divided by the number of features.
-
-        The expected value of a feature is the one with which the sample would score highest, given
-        the other features: the mode of the conditional density. It is sought within five `scale_`
-        of `mean_`, and with a linear path within the values of the training samples. If it is the
-        value that a feature has, another feature is likely to be wrong.
+        typical sample. Its expected value is the one with which the sample would score highest,
+        given the other features, within five `scale_` of `mean_` and, with a linear path, within
+        the values of the training samples. If it is the value that a feature has, another feature
+        is likely to be wrong.
 
         Parameters
         ----------
@@ -297,8 +292,8 @@ class OutlierReports:
               shares are zero.
 
             A polars frame if X is one, or if `set_output` or the configuration asks for polars;
-            otherwise a pandas frame. If pandas is not installed, a structured array, whose columns
-            are read in the same way, as in ``explanation["feature"]``.
+            otherwise a pandas frame, or without pandas a structured array, which is read in the
+            same way.
 
         Raises
         ------

@@ -1,16 +1,14 @@
 """The density of whole samples, to draw from: kernels around the training samples.
 
-Columns are mapped to their normal scores, and a mixture of normal distributions is fitted to these.
-With one component this is a Gaussian copula, with more of them groups and curved dependences remain
-(Rajan & Bhattacharya, 2016, AAAI, "Dependency clustering of mixed data with Gaussian mixture
-copulas"). Continuous columns are standardised instead if held-out samples are more likely so. In
-wide samples the mixture is one of the leading principal components of the scores.
+Columns are mapped to normal scores (continuous ones are standardised if held-out samples are more
+likely so), and a mixture of normal distributions is fitted to these, or in wide samples to their
+leading principal components: Rajan & Bhattacharya, 2016, AAAI, "Dependency clustering of mixed data
+with Gaussian mixture copulas".
 
-What the mixture misses is kept by kernels: a draw is a training sample, moved towards the mean of
-its component, plus normal noise with the covariance of the component (the smoothed bootstrap that
-leaves variances as they are; Silverman & Young, 1987, Biometrika 74). The bandwidth runs from the
-mixture itself down to the training samples. It is the one with which draws are as far from the
-training samples as held-out samples are, so that draws are no copies.
+A draw is a training sample, moved towards the mean of its component, plus normal noise with the
+covariance of the component (the smoothed bootstrap that leaves variances as they are; Silverman &
+Young, 1987, Biometrika 74). With the bandwidth, draws are as far from the training samples as
+held-out samples are.
 """
 
 from dataclasses import dataclass, replace

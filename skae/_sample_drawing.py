@@ -48,13 +48,12 @@ class SampleDrawing:
     ) -> FloatArray:
         """Draw samples that resemble the training samples.
 
-        Values stay in the range of the training samples. Those of a discrete feature are among its
-        values, and those of a rounded one have as many decimals. Of neighbouring columns that
-        encode a category one-hot, exactly one is 1. Samples are drawn from kernels around at most
-        1,000 training samples, which the estimator keeps until `forget_samples`; held-out samples
-        choose their shape and bandwidth in the first call. A detector keeps none: it draws codes
-        and residuals from a mixture that `fit` has fitted, and decodes the codes. A variational
-        autoencoder draws codes from the standard normal distribution, and noise as its `loss` says.
+        Values stay in the range of the training samples. Discrete features keep their values,
+        rounded ones their decimals, and of neighbouring columns that encode a category one-hot,
+        exactly one is 1. Samples are drawn from kernels around at most 1,000 training samples,
+        which the estimator keeps until `forget_samples`. A detector keeps none: it draws codes and
+        residuals from a mixture. A variational autoencoder draws codes from the standard normal
+        distribution, and noise as its `loss` says.
 
         Parameters
         ----------
@@ -65,10 +64,8 @@ class SampleDrawing:
         given : array-like of shape (n_given, n_features), data frame or dict, default=None
             Samples with NaN in the cells to draw, given the other cells, which stay as they are. A
             data frame needs only some of the features, and so does a dict of values or lists by
-            name or index, such as ``{"age": 40}``. A variational autoencoder draws codes from their
-            distribution given the observed cells. A detector, and other estimators with more than
-            1,000 features, draw from the normal distribution by which missing cells of new samples
-            are filled.
+            name or index, such as ``{"age": 40}``. See the user guide for how each estimator draws
+            them.
 
         Returns
         -------

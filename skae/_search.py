@@ -81,10 +81,9 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     It takes a fraction of the time of GridSearchCV, and by default chooses the fewest components
     whose score is within one standard error of the best. With up to 500 training samples in a fold,
-    the fold that judges a size also stops its training. With more, all sizes are trained on the
-    first fold, and on the others only those that are not clearly worse there; a single size that is
-    left is trained on three folds. Steps of a Pipeline before the autoencoder are fitted once a
-    fold. The chosen size is then trained as usual, on all samples.
+    the fold that judges a size also stops its training. With more, sizes that are clearly worse on
+    the first fold are trained on no other. Steps of a Pipeline before the autoencoder are fitted
+    once a fold. The chosen size is then trained as usual, on all samples.
 
     Parameters
     ----------

@@ -32,15 +32,14 @@ LOSSES = {"squared_error", "log_loss", "poisson"}
 class VariationalAutoencoder(_BaseAutoencoder):
     """Variational autoencoder: an autoencoder that is a probabilistic model of the samples.
 
-    Each sample has a normal distribution of codes, whose mean and variance the encoder computes.
-    The decoder turns a code into a distribution of samples. Training maximises a lower bound on the
-    likelihood of the samples under the model in which codes are drawn from the standard normal
-    distribution. The code is therefore smooth, codes drawn from the standard normal distribution
-    decode to new samples, and samples have a likelihood.
+    The encoder computes a normal distribution of codes for each sample, and the decoder turns a
+    code into a distribution of samples. Training maximises a lower bound on the likelihood of the
+    samples under the model in which codes are drawn from the standard normal distribution. Codes
+    drawn from it therefore decode to new samples, and samples have a likelihood.
 
-    The linear case is probabilistic PCA, at which training starts. Samples are centred and divided
-    by one number, or features by one each if they have a noise variance each, before they enter the
-    networks; reconstructions are in the units of X.
+    Training starts at the linear case, probabilistic PCA. Samples are centred and divided by one
+    number (see `noise_variance`) before they enter the networks; reconstructions are in the units
+    of X.
 
     Parameters
     ----------
@@ -49,60 +48,55 @@ class VariationalAutoencoder(_BaseAutoencoder):
         None stands for this maximum. A float is the share of the variance that PCA would explain
         with as many.
     hidden_layer_sizes : int, sequence of int or "auto", default=(128, 128)
-        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives
-        a linear autoencoder. "auto" is two layers of twice as many units as there are features, at
-        least 96 and at most 128, rounded up to a multiple of 16.
+        Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives a
+        linear autoencoder. "auto" is two layers of twice as many units as features, from 96 to 128,
+        in multiples of 16.
     activation : str or Activation, default="auto"
-        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu",
-        "softplus", "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu".
-        If early stopping then keeps probabilistic PCA, training is repeated with "isru", which is
-        bounded and suffers less from samples far from the others. An instance, such as
-        ``skae.activations.TopK(share=0.1)``, has parameters of its own. See
-        :class:`skae.activations.Activation` for what a class of your own must offer.
+        Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu", "softplus",
+        "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu"; if early
+        stopping then keeps probabilistic PCA, "isru" is tried, which is bounded. An instance, such
+        as ``skae.activations.TopK(share=0.1)``, has parameters of its own. For a class of your own
+        see :class:`skae.activations.Activation`.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
         Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches. "lbfgs" uses all samples at once and suits small data sets. Shampoo
-        preconditions by the gradient covariance. It needs fewer but costlier steps, which pays off
-        in networks without a linear path and with layers of several hundred units. An instance,
-        such as ``skae.optimizers.Adam(beta_1=0.5)``, has parameters of its own, and `momentum`,
-        `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do not apply to it. See
-        :class:`skae.optimizers.Optimizer` for what a class of your own must offer.
+        train on mini-batches; "lbfgs" uses all samples at once and suits small data sets. "shampoo"
+        takes fewer but costlier steps, which pays off without a linear path and with layers of
+        several hundred units. An instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has
+        parameters of its own; `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do
+        not apply to it. For a class of your own see :class:`skae.optimizers.Optimizer`.
     alpha : float, default=1.0
-        Strength of the weight decay, which acts on weights only, never on biases or on the linear
-        path. Adam and Shampoo decouple it from the gradient: each step multiplies the weights by
-        1 - (learning rate) * alpha. SGD and L-BFGS add a penalty to the loss,
-        alpha / (2 * n_samples) times the sum of squared weights. An instance as `solver` is
-        treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like SGD.
+        Strength of the weight decay, which spares biases and the linear path. Adam and Shampoo
+        multiply the weights by 1 - (learning rate) * alpha in each step. SGD and L-BFGS add
+        alpha / (2 * n_samples) times the sum of squared weights to the loss. An instance as
+        `solver` is treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like
+        SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
         Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
         divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
-        over `max_iter` epochs; in `partial_fit`, which has no last epoch, it means "constant".
-        L-BFGS ignores the schedule.
+        over `max_iter` epochs; in `partial_fit` it means "constant". L-BFGS ignores the schedule.
     learning_rate_init : float or "auto", default=2e-3
-        Initial learning rate. With Adam and Shampoo "auto" is 4e-3 if all hidden layers have 64
-        units or more. Narrower ones need larger steps: the rate is then multiplied by 64 divided by
-        the number of units of the narrowest layer, 16 at most, and `alpha` is divided by this
-        factor. In the first 50 steps it rises linearly to that value. With SGD "auto" is 2e-3.
+        Initial learning rate. With Adam and Shampoo "auto" is 4e-3, reached in 50 steps. If the
+        narrowest hidden layer has h < 64 units, the rate is multiplied by 64 / h, at most 16, and
+        `alpha` is divided by this factor. With SGD "auto" is 2e-3.
     power_t : float, default=0.5
         Exponent of the schedule "invscaling".
     max_iter : int, default=200
-        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained;
-        with a linear path the result is then probabilistic PCA (see `linear_path`).
+        Maximum number of epochs, or of iterations of L-BFGS. With 0 the network is not trained:
+        with a linear path the result is probabilistic PCA.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     random_state : int, RandomState instance, Generator or None, default=None
-        Determines the initial weights, the order of the samples, the held-out samples and the
-        codes that are drawn in training. Pass an int for reproducible results. None draws from
-        NumPy's global generator, which ``np.random.seed`` sets.
+        Determines the initial weights, the order of the samples, the held-out samples and the codes
+        drawn in training. Pass an int for reproducible results. None draws from NumPy's global
+        generator (``np.random.seed``).
     tol : float, default=1e-3
-        Relative tolerance. Training stops when the loss has not decreased by this fraction of its
-        value within `n_iter_no_change` epochs. The loss is that of the held-out samples, if there
-        are any.
+        Relative tolerance. Training stops when the loss, of the held-out samples if there are any,
+        has not decreased by this fraction of its value within `n_iter_no_change` epochs.
     verbose : bool or int, default=False
-        0 or False prints nothing. 1 or True, and any higher number, prints the loss of each epoch,
-        restarts, and at the end what `summary` says of the training.
+        Whether to print the loss of each epoch, restarts, and at the end what `summary` says of the
+        training. Any number above 0 means True.
     warm_start : bool, default=False
         Whether `fit` continues from the previous solution instead of starting again.
     momentum : float in [0, 1], default=0.9
@@ -111,37 +105,24 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=True
         Whether the bound on held-out samples determines the number of epochs. An epoch can be kept
-        once the mean gain of the held-out samples over the initial model exceeds 2.25 standard
-        errors, or more if few samples contribute to these. From then on the epoch with the largest
-        mean gain minus one standard error is kept. With a linear path, the result is therefore
-        probabilistic PCA itself unless the held-out samples agree that the network is better. With
-        up to 500 samples and 200,000 values, five-fold cross-validation chooses the epoch, with 2.5
-        standard errors, and the network is then trained on all samples for that number of epochs.
-        With up to 20,000 samples, two-fold cross-validation does the same if the held-out samples
-        leave the gain in doubt. Equal and nearly equal samples are in the same fold, and so are
-        successive samples if these resemble each other, as in a time series. Copies of a sample
-        with more than 5 % of the weight are shared among the folds. `partial_fit` holds out no
-        samples.
+        once their mean gain over the initial model exceeds about 2.25 standard errors. With a
+        linear path, the result is otherwise probabilistic PCA. Up to 500 samples and 200,000 values
+        are cross-validated in five folds, and up to 20,000 samples in two if those held out leave
+        the gain in doubt; the network is then trained on all. Near copies, and successive samples
+        of a time series, are held out together. `partial_fit` holds out no samples. See the user
+        guide.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples to hold out if there is no cross-validation, rounded to 1/2, 1/3, 1/4
-        and so on. L-BFGS and warm starts never use cross-validation.
+        Share of the samples to hold out, rounded to 1/2, 1/3, 1/4 and so on, where there is no
+        cross-validation. L-BFGS and warm starts never use it.
     validation_split : splitter, iterable of (train, test) or None, default=None
-        How samples are held out, for those who know better than the data show: a splitter of
-        scikit-learn, such as ``GroupKFold()`` or ``TimeSeriesSplit()``, or pairs of arrays of
-        indices, as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for
-        samples that depend on each other. The splitter gets the X, y and `groups` of `fit`.
-
-        - One split: the network is trained on the first part, the second is the validation set.
-          Samples in neither are not used, except for the start, which is PCA of all samples.
-        - Several splits: cross-validation, whatever the number of samples. A network is trained for
-          each split, and then one on all samples for the number of epochs that was best. A sample
-          that is held out several times counts with its mean loss. Of more than ten splits ten are
-          used, evenly spaced. L-BFGS and warm starts use only the last split.
-
-        Held-out samples also determine the number of components, if `n_components` is a share of
-        the variance, and the threshold and the p-values of a detector. Without early stopping, or
-        with a validation set passed to `fit`, only detectors use the splits. None holds out samples
-        as described at `early_stopping`.
+        How to hold out samples: a splitter of scikit-learn, such as ``GroupKFold()`` or
+        ``TimeSeriesSplit()``, which gets the X, y and `groups` of `fit`, or pairs of index arrays,
+        as for `cv` of GridSearchCV. It replaces `validation_fraction` and the search for dependent
+        samples. One split is a training and a validation set. Several are a cross-validation,
+        whatever the number of samples; ten splits are used at most, and with L-BFGS and warm starts
+        only the last. Without early stopping, or with a validation set passed to `fit`, only
+        detectors use the splits, for the threshold and the p-values. None holds out samples as
+        described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -152,9 +133,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Number of epochs without improvement after which training stops. The epochs of `kl_warm_up`
         are added.
     averaging : float in [0, 1), default=0.998
-        Decay of the exponential moving average of the parameters. The fitted parameters are this
-        average, over about the last 1 / (1 - averaging) steps. With 0 they are those of the last
-        step.
+        Decay of the exponential moving average of the parameters, over about the last
+        1 / (1 - averaging) steps. The fitted parameters are this average; with 0 they are those of
+        the last step.
     max_fun : int, default=15000
         Maximum number of evaluations of the loss by L-BFGS.
     loss : {"squared_error", "log_loss", "poisson"}, default="squared_error"
@@ -162,29 +143,28 @@ class VariationalAutoencoder(_BaseAutoencoder):
         learned variance (see `noise_variance`). "log_loss" is a Bernoulli distribution, for binary
         features or values between 0 and 1. "poisson" is for counts, X >= 0.
     linear_path : {"pca"} or None, default="pca"
-        Linear maps beside the encoder and the decoder, from the input to the code and from the code
-        to the output. They are probabilistic PCA and are not trained; the networks start at zero
-        and learn what it misses. None gives the plain network of textbooks, which starts near the
-        mean of the training samples.
+        Linear maps beside encoder and decoder: probabilistic PCA, which is not trained. The
+        networks start at zero and learn what it misses. None gives the plain network of textbooks,
+        which starts near the mean.
     kl_weight : float, default=1.0
         Weight of the Kullback-Leibler divergence of the codes from the prior. With 1 training
         maximises a lower bound on the likelihood. More gives a smoother code with fewer active
-        components, less a sharper reconstruction ("beta-VAE").
+        components, less a sharper reconstruction.
     kl_warm_up : int, default=0
         Number of epochs in which the weight rises linearly from zero to `kl_weight`. It can keep
         components from collapsing onto the prior early on. L-BFGS ignores it.
     free_bits : float, default=0.0
         Divergence of each component, averaged over a batch and in nats, that costs nothing. It
-        keeps components from collapsing, but what is maximised is then no bound. It needs
+        keeps components from collapsing, but what is maximised is then no bound. Needs
         ``n_samples=1``.
     n_samples : int, default=1
-        Number of codes drawn for each sample in a training step. With more than one, training
-        maximises the importance-weighted bound, which is closer to the likelihood and takes about
-        `n_samples` times as long.
+        Number of codes drawn for each sample in a training step. More than one maximises the
+        importance-weighted bound, which is closer to the likelihood and takes about `n_samples`
+        times as long.
     noise_variance : {"shared", "per_feature"}, default="shared"
-        Whether all features have one noise variance or each has its own. It applies to
-        ``loss="squared_error"``. With "per_feature", features are standardised, and training starts
-        as factor analysis instead of probabilistic PCA.
+        Whether all features share one noise variance, with ``loss="squared_error"``. With
+        "per_feature" each has its own, features are standardised, and training starts as factor
+        analysis instead of probabilistic PCA.
     n_samples_bound : int, default=100
         Number of codes that `score_samples` draws for each sample.
 
@@ -200,47 +180,42 @@ class VariationalAutoencoder(_BaseAutoencoder):
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer, as views of `theta_`.
     path_coefs_ : list of ndarray
-        Matrices of the linear path, as views of `theta_`: one of shape (n_features, n_components)
-        and one of shape (n_components, n_features). They are not trained. The list is empty without
-        a linear path.
+        Matrices of the linear path, not trained, as views of `theta_`: one of shape (n_features,
+        n_components) and one of shape (n_components, n_features). Empty without a linear path.
     architecture_ : dict
         Layer widths, activations and loss of the fitted network.
     mean_ : ndarray of shape (n_features,)
         Mean of the training samples.
     scale_ : ndarray of shape ()
-        Root mean square of the centred training samples, by which centred samples are divided.
-        With ``noise_variance="per_feature"`` it is that of each feature, of shape (n_features,).
+        Root mean square of the centred training samples, by which they are divided. With
+        ``noise_variance="per_feature"`` that of each feature, of shape (n_features,).
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
-        the code. The networks add a nonlinear part, which they do not show. There is no such
-        attribute without a linear path.
+        the code. There is no such attribute without a linear path.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a code: 1, as codes have the scale of the prior.
     reach_ : ndarray of shape (2,) or None
-        Largest norms of the inputs of the encoder and of the decoder: 1.5 times those of the
-        training samples and of their codes, in the scaled space of the network. More distant
-        samples and codes are pulled in to these norms before they enter the networks; the linear
-        path reads them unchanged. Outside the range of the training values, the networks fade out.
-        None without a linear path.
+        Largest norms at which the encoder and the decoder read their inputs, in the scaled space of
+        the network: 1.5 times those of the training samples and of their codes. More distant inputs
+        are pulled in, except for the linear path. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each component of the code over the training samples, before whitening,
-        measured on at most 10,000 of them (1,000 with a large network). `partial_fit` pools the
-        variances of all calls.
+        Variance of each component of the code over the training samples, before whitening, measured
+        on at most 10,000 of them (1,000 with a large network). `partial_fit` pools all its calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
-        order: what is lost if the component is fixed at its mean, scaled so that the sum is the
-        share that the reconstruction explains. For a linear network this is PCA's ratio.
+        order: what is lost if it is fixed at its mean, scaled so that the sum is the share that the
+        reconstruction explains.
     noise_variance_ : ndarray of shape (n_features,) or None
         Variance of each feature, given the code, in the squared units of X. None unless
         ``loss="squared_error"``.
     kl_divergence_ : ndarray of shape (n_components,)
-        Divergence of each component from the prior, averaged over the training samples, in nats.
-        It is measured on at most 10,000 of them (1,000 with a large network). The sum is the rate.
+        Divergence of each component from the prior, averaged over the training samples, or at most
+        10,000 of them (1,000 with a large network), in nats. The sum is the rate.
     n_active_components_ : int
-        Number of components whose mean varies over the training samples, with a variance above
-        0.01. The others have collapsed onto the prior and say nothing.
+        Number of components whose mean has a variance above 0.01 over the training samples. The
+        others have collapsed onto the prior and say nothing.
     gain_over_pca_ : float or dict or None
         None: a likelihood has no zero of which a gain could be a share. Compare `score` with that
         of ``sklearn.decomposition.PCA``.
@@ -257,8 +232,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Mean training loss of each epoch. With cross-validation, the mean over the folds.
     validation_loss_curve_ : list of float
         Mean loss of the held-out samples after each epoch; empty if there are none. With
-        cross-validation, the loss of each sample comes from the network that was trained without
-        it.
+        cross-validation, each sample is judged by the network that was trained without it.
     n_iter_ : int
         Number of epochs or iterations run, at most `max_iter`. With cross-validation, those of the
         folds alone.
@@ -272,10 +246,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
         Number of training samples, summed over all calls of `partial_fit`.
     gaussian_ : dict or None
         Mean, covariance and limits (lowest and highest values) of the training samples if cells of
-        X were NaN, fitted by expectation maximisation. A cell that is NaN is filled by its mean
-        given the other cells of the sample, within the limits. In training it has no density; in
-        new samples it counts like an observed one. None if X was complete; NaN in new samples is
-        filled in the same way.
+        X were NaN. A missing cell is filled by its mean given the others of the sample, within the
+        limits. In training it has no density; in new samples it counts like an observed one. None
+        if X was complete; NaN in new samples is filled in the same way.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -489,9 +462,9 @@ class VariationalAutoencoder(_BaseAutoencoder):
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Compute a lower bound on the log-likelihood of each sample.
 
-        This is the importance-weighted bound with `n_samples_bound` codes for each sample. The
-        bound rises with their number, towards the log-likelihood. The random numbers are the same
-        in each call. With ``loss="log_loss"`` it is a likelihood only if all features are binary.
+        This is the importance-weighted bound with `n_samples_bound` codes for each sample, which
+        rises with their number towards the log-likelihood. The random numbers are the same in each
+        call. With ``loss="log_loss"`` it is a likelihood only if all features are binary.
 
         Parameters
         ----------

@@ -136,8 +136,7 @@ def rate_distortion(
 ) -> Bunch:
     """Return the reconstruction error for each number of components, and that of PCA.
 
-    An autoencoder trained with ``nested=True`` decodes any number of leading components. The
-    errors of PCA need no further fit: the linear path and `mean_` of the estimator are PCA of
+    The errors of PCA need no further fit: the linear path and `mean_` of the estimator are PCA of
     the same training samples.
 
     Parameters
@@ -210,8 +209,7 @@ def kl_weight_curve(
     """Return rate and distortion of a variational autoencoder for each weight of the divergence.
 
     A clone of the estimator is fitted to X with each weight ("beta"). The more the divergence
-    costs, the less the codes say about the samples (the rate), and the worse these are
-    reconstructed (the distortion).
+    costs, the less the codes say (the rate), and the worse they are decoded (the distortion).
 
     Parameters
     ----------
@@ -289,7 +287,7 @@ def interpolation_jumps(
     """Return how uneven the decoded paths between samples are: the largest step over the mean step.
 
     The straight line between the codes of two samples is divided into equal steps, and each point
-    is decoded. In a smooth latent space the decoded sample changes evenly along the line.
+    is decoded. In a smooth latent space the result changes evenly.
 
     Parameters
     ----------

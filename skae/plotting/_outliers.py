@@ -33,9 +33,8 @@ LONG_TAIL_RATIO = 10  # largest error / median absolute error above which the ax
 class ReconstructionErrorDisplay(OnAxes):
     """Histogram of reconstruction errors or outlier scores, with the threshold of a detector.
 
-    An error or outlier score is higher for outliers. Samples above the threshold are flagged. If
-    `y` says which samples are outliers, inliers and outliers have a histogram each, and the heights
-    are percentages of each class.
+    Samples above the threshold are flagged. If `y` says which samples are outliers, inliers and
+    outliers have a histogram each, and the heights are percentages of each class.
 
     Use `from_estimator` or `from_predictions` to create one.
 
@@ -347,8 +346,8 @@ class FeatureScoreDisplay(OnAxes):
     """What each feature takes from the score of one sample: why it is an outlier or not.
 
     A bar shows how far the contribution of a feature to the score is below that of a typical
-    sample: the longer it is, the more the feature is to blame. The longest is on top. Bars that
-    point to the left belong to features that fit better than those of a typical sample.
+    sample. The longest, on top, is most to blame. Bars that point to the left belong to features
+    that fit better than typical.
 
     Use `from_estimator` to create one.
 
