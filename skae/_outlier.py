@@ -76,9 +76,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     ----------
     n_components : int, float in (0, 1) or None, default=0.8
         Number of components of the code, at most min(n_samples, n_features) with a linear path.
-        None stands for this maximum. A float is the share of the variance to explain. A transformer
-        uses the fewest components that reach it on held-out samples, at most as many as PCA needs.
-        The detector, and a transformer without held-out samples, use as many as PCA.
+        None stands for this maximum. A float is the share of the variance to explain, with the
+        fewest components that reach it on held-out samples. The detector, and a transformer without
+        held-out samples, use as many as PCA needs; others never use more.
     hidden_layer_sizes : int, sequence of int or "auto", default=(64,)
         Numbers of units in the hidden layers of the encoder; the decoder mirrors them. `()` gives a
         linear autoencoder. "auto" is two layers of twice as many units as features, from 96 to 128,
@@ -88,28 +88,27 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         "exponential", "leaky_relu", "elu", "gelu", "silu", "top_k" or "auto". "top_k" keeps the
         share `sparsity_target` of a layer's outputs, the largest, and sets the others to zero.
         "auto" is "relu"; if early stopping then keeps PCA, "isru" is tried, which is bounded. An
-        instance, such as ``skae.activations.TopK(share=0.1)``, has parameters of its own;
-        `sparsity_target` does not apply to it. For a class of your own see
-        :class:`skae.activations.Activation`.
+        instance (see :class:`skae.activations.Activation`), such as
+        ``skae.activations.TopK(share=0.1)``, has parameters of its own; `sparsity_target` does not
+        apply to it.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
-        Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches; "lbfgs" uses all samples at once and suits small data sets. "shampoo"
-        takes fewer but costlier steps, which pays off without a linear path and with layers of
-        several hundred units. An instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has
+        Method that minimises the loss. "lbfgs" uses all samples at once and suits small data sets;
+        the others train on mini-batches. "shampoo" takes fewer but costlier steps, which pays off
+        without a linear path and with layers of several hundred units. An instance (see
+        :class:`skae.optimizers.Optimizer`), such as ``skae.optimizers.Adam(beta_1=0.5)``, has
         parameters of its own; `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do
-        not apply to it. For a class of your own see :class:`skae.optimizers.Optimizer`.
+        not apply to it.
     alpha : float, default=1.0
         Strength of the weight decay, which spares biases and the linear path. Adam and Shampoo
         multiply the weights by 1 - (learning rate) * alpha in each step. SGD and L-BFGS add
         alpha / (2 * n_samples) times the sum of squared weights to the loss. An instance as
-        `solver` is treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like
-        SGD.
+        `solver` is treated like Adam if its ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
-        Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
-        divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
-        over `max_iter` epochs; in `partial_fit` it means "constant". L-BFGS ignores the schedule.
+        Schedule of the learning rate. "invscaling" divides it by (t + 1) ** power_t at step t.
+        "cosine" lowers it to zero along half a cosine over `max_iter` epochs; in `partial_fit` it
+        means "constant". L-BFGS ignores the schedule.
     learning_rate_init : float or "auto", default=2e-3
         Initial learning rate. With Adam and Shampoo "auto" is 4e-3, reached in 50 steps. If the
         narrowest hidden layer has h < 64 units, the rate is multiplied by 64 / h, at most 16, and
@@ -154,8 +153,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         samples. One split is a training and a validation set. Several are a cross-validation,
         whatever the number of samples; ten splits are used at most, and with L-BFGS and warm starts
         only the last. Without early stopping, or with a validation set passed to `fit`, only
-        detectors use the splits, for the threshold and the p-values. None holds out samples as
-        described at `early_stopping`.
+        detectors use the splits. None holds out samples as described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -182,8 +180,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Error to minimise: "squared_error", "absolute_error", "huber" (quadratic up to one, linear
         beyond, in units of the scaled features), "log_loss" (Bernoulli cross-entropy, for X in
         [0, 1]) or "poisson" (for counts, X >= 0). The loss of a sample is the mean over its
-        features. An instance, such as ``skae.losses.Huber(k=2.0)``, has parameters of its own. For
-        a class of your own see :class:`skae.losses.Loss`.
+        features. An instance (see :class:`skae.losses.Loss`), such as ``skae.losses.Huber(k=2.0)``,
+        has parameters of its own.
     linear_path : {"pca"} or None, default="pca"
         Linear maps beside encoder and decoder: PCA, which is not trained. The networks start at
         zero and learn what PCA misses. A DenoisingAutoencoder may encode by a regression on noisy
@@ -198,9 +196,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     sparsity : {"kl", "l1"}, Penalty or None, default=None
         Penalty on the code. "kl" pulls the mean activation of each component over the training
         samples towards `sparsity_target`; "l1" adds the mean absolute activation; None adds
-        nothing. An instance, such as ``skae.penalties.L1(weight=0.1)``, has parameters of its own;
-        `sparsity_weight` and `sparsity_target` do not apply to it. For a class of your own see
-        :class:`skae.penalties.Penalty`.
+        nothing. An instance (see :class:`skae.penalties.Penalty`), such as
+        ``skae.penalties.L1(weight=0.1)``, has parameters of its own; `sparsity_weight` and
+        `sparsity_target` do not apply to it.
     sparsity_target : float in (0, 1), default=0.05
         Mean activation at which "kl" aims, or share of the units of a layer that "top_k" keeps.
     sparsity_weight : float, default=1.0
@@ -216,7 +214,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     max_samples : int, float in (0, 1] or "auto", default="auto"
         Maximum number of samples to train on, or share of the samples; "auto" is 10,000. If X has
         more, this many are drawn at random, at most four in five, and the others calibrate. These
-        are not used for training at all: unless "auto" leaves out most samples, a warning says so.
+        are not used for training at all. A warning says if they are most samples, except with
+        "auto".
     novelty : bool, default=False
         Whether the training samples are all normal, so that outliers are sought among new samples
         only (novelty detection). All samples then count in full, and the density is finer. Outliers
@@ -246,14 +245,14 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         sqrt(12) of the step to which the feature is rounded.
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
-        the code. There is no such attribute without a linear path.
+        the code. Absent without a linear path.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a linear code, so that its total variance is the
         variance of the scaled training samples that it explains, as in PCA.
     reach_ : ndarray of shape (2,) or None
-        Largest norms at which the encoder and the decoder read their inputs, in the scaled space of
-        the network: 1.5 times those of the training samples and of their codes. More distant inputs
-        are pulled in, except for the linear path. None without a linear path.
+        Largest norms of inputs that the encoder and the decoder read as they are, in the scaled
+        space: 1.5 times those of the training samples and of their codes. More distant inputs are
+        pulled in, except for the linear path. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         Minimum and maximum to which each feature of the reconstruction is clipped, -inf and inf
         where there is no limit; None if there is none at all. A limit is an extreme value that many
@@ -264,7 +263,7 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         on at most 10,000 of them (1,000 with a large network). `partial_fit` pools all its calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
-        order: what is lost if it is fixed at its mean, scaled so that the sum is the share that the
+        order: what is lost if it is fixed at its mean, scaled to sum to the share that the
         reconstruction explains.
     gain_over_pca_ : float or dict or None
         Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, with the
@@ -299,10 +298,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     n_samples_seen_ : int
         Number of training samples, summed over all calls of `partial_fit`.
     gaussian_ : dict or None
-        Mean, covariance and limits (lowest and highest values) of the training samples if cells of
-        X were NaN. A missing cell is filled by its mean given the others of the sample, within the
-        limits; it has no loss and does not count in a score. None if X was complete; NaN in new
-        samples is filled in the same way.
+        Mean, covariance and limits (lowest and highest values) of the training samples, by which
+        missing cells are filled: with their mean given the others of the sample, within the limits.
+        They have no loss and do not count in scores. None if X was complete; NaN in new samples is
+        filled in the same way.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -311,10 +310,10 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         Threshold of `score_samples`: samples that score lower are outliers.
     calibration_scores_ : ndarray of shape (n_held_out,)
         Scores of samples by models that were not trained on them. With up to 500 samples these are
-        all, by cross-validation. With more, they are those held out by early stopping, and if these
-        are fewer than 500, others by cross-validation. With more than `max_samples`, they are those
-        not drawn for training, 50,000 at most. After later calls of `partial_fit` they are the last
-        1000, scored before they were trained on.
+        all, by cross-validation. With more, they are those held out by early stopping, and, if
+        these are fewer than 500, others by cross-validation. With more than `max_samples`, they are
+        those not drawn for training, 50,000 at most. After later calls of `partial_fit` they are
+        the last 1000, scored before the model was trained on them.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of the samples that `calibration_scores_` belong to.
     calibration_indices_ : ndarray of shape (n_held_out,)

@@ -1,8 +1,8 @@
 """Threads: limit BLAS to one thread during a fit and run independent jobs in the others.
 
-A second BLAS thread speeds up products of the size of a batch only slightly and slows them down
-on a busy machine. Two halves of a large batch, each in its own thread, take little more than half
-the time. Small networks are fastest with one thread, so one setting serves both.
+A second BLAS thread hardly speeds up products of the size of a batch. Two halves of a large batch,
+each in its own thread, take little more than half the time. Small networks are fastest with one
+thread.
 """
 
 from concurrent.futures import ThreadPoolExecutor

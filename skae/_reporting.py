@@ -48,8 +48,8 @@ class OutlierReports:
     def predict_pvalue(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the conformal p-value of each sample.
 
-        This is the probability that a new normal sample scores as low as this one or lower: at most
-        1 % of normal samples have a p-value of at most 0.01. It is exact if X had more than
+        It estimates the probability that a new normal sample scores as low as this one or lower. At
+        most 1 % of normal samples have a p-value of at most 0.01. This is exact if X had more than
         `max_samples` samples in `fit`; otherwise false alarms are slightly rarer.
 
         Parameters
@@ -234,8 +234,7 @@ class OutlierReports:
         -------
         contributions : ndarray or data frame of shape (n_samples, n_features)
             Contributions in float64; those of a sample sum to its `score_samples`. The lowest ones
-            are the features that make it an outlier. Each is minus a square, plus a constant that
-            is the same for all features of the sample; NaN for a missing cell. A data frame if
+            are the features that make it an outlier; NaN for a missing cell. A data frame if
             `inverse_transform` returns one, or if X is one, of pandas or polars, and no container
             is configured.
 

@@ -1,14 +1,9 @@
 """The density of whole samples, to draw from: kernels around the training samples.
 
-Columns are mapped to normal scores (continuous ones are standardised if held-out samples are more
-likely so), and a mixture of normal distributions is fitted to these, or in wide samples to their
-leading principal components: Rajan & Bhattacharya, 2016, AAAI, "Dependency clustering of mixed data
-with Gaussian mixture copulas".
-
-A draw is a training sample, moved towards the mean of its component, plus normal noise with the
-covariance of the component (the smoothed bootstrap that leaves variances as they are; Silverman &
-Young, 1987, Biometrika 74). With the bandwidth, draws are as far from the training samples as
-held-out samples are.
+The user guide on variational autoencoders describes it. The mixture is that of Rajan &
+Bhattacharya, 2016, AAAI, "Dependency clustering of mixed data with Gaussian mixture copulas", the
+kernels are the smoothed bootstrap that leaves variances as they are: Silverman & Young, 1987,
+Biometrika 74.
 """
 
 from dataclasses import dataclass, replace

@@ -1,9 +1,8 @@
 """The distribution of each column of the samples, smoothed for samples that are drawn.
 
 A value that many samples have, or far more than have its neighbours, keeps its share. The others
-are spread evenly up to the middles between neighbouring values. Of the distribution function that
-follows only some points are kept, between which it is linear: the exact shares of single samples
-are an accident.
+are spread evenly up to the middles between neighbouring values. The distribution function is kept
+at some points, between which it is linear.
 """
 
 from dataclasses import dataclass

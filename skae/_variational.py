@@ -54,28 +54,27 @@ class VariationalAutoencoder(_BaseAutoencoder):
     activation : str or Activation, default="auto"
         Activation of the hidden layers: "identity", "logistic", "tanh", "isru", "relu", "softplus",
         "exponential", "leaky_relu", "elu", "gelu", "silu" or "auto". "auto" is "relu"; if early
-        stopping then keeps probabilistic PCA, "isru" is tried, which is bounded. An instance, such
-        as ``skae.activations.TopK(share=0.1)``, has parameters of its own. For a class of your own
-        see :class:`skae.activations.Activation`.
+        stopping then keeps probabilistic PCA, "isru" is tried, which is bounded. An instance (see
+        :class:`skae.activations.Activation`), such as ``skae.activations.TopK(share=0.1)``, has
+        parameters of its own.
     solver : {"adam", "sgd", "shampoo", "lbfgs"} or Optimizer, default="adam"
-        Method that minimises the loss. "adam", "sgd" (stochastic gradient descent) and "shampoo"
-        train on mini-batches; "lbfgs" uses all samples at once and suits small data sets. "shampoo"
-        takes fewer but costlier steps, which pays off without a linear path and with layers of
-        several hundred units. An instance, such as ``skae.optimizers.Adam(beta_1=0.5)``, has
+        Method that minimises the loss. "lbfgs" uses all samples at once and suits small data sets;
+        the others train on mini-batches. "shampoo" takes fewer but costlier steps, which pays off
+        without a linear path and with layers of several hundred units. An instance (see
+        :class:`skae.optimizers.Optimizer`), such as ``skae.optimizers.Adam(beta_1=0.5)``, has
         parameters of its own; `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2` and `epsilon` do
-        not apply to it. For a class of your own see :class:`skae.optimizers.Optimizer`.
+        not apply to it.
     alpha : float, default=1.0
         Strength of the weight decay, which spares biases and the linear path. Adam and Shampoo
         multiply the weights by 1 - (learning rate) * alpha in each step. SGD and L-BFGS add
         alpha / (2 * n_samples) times the sum of squared weights to the loss. An instance as
-        `solver` is treated like Adam if its attribute ``is_scale_free`` is True, and otherwise like
-        SGD.
+        `solver` is treated like Adam if its ``is_scale_free`` is True, and otherwise like SGD.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch. "auto" is min(200, n_samples). L-BFGS ignores it.
     learning_rate : {"constant", "invscaling", "cosine"}, default="constant"
-        Schedule of the learning rate. "constant" stays at `learning_rate_init`. "invscaling"
-        divides it by (t + 1) ** power_t at step t. "cosine" lowers it to zero along half a cosine
-        over `max_iter` epochs; in `partial_fit` it means "constant". L-BFGS ignores the schedule.
+        Schedule of the learning rate. "invscaling" divides it by (t + 1) ** power_t at step t.
+        "cosine" lowers it to zero along half a cosine over `max_iter` epochs; in `partial_fit` it
+        means "constant". L-BFGS ignores the schedule.
     learning_rate_init : float or "auto", default=2e-3
         Initial learning rate. With Adam and Shampoo "auto" is 4e-3, reached in 50 steps. If the
         narrowest hidden layer has h < 64 units, the rate is multiplied by 64 / h, at most 16, and
@@ -121,8 +120,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         samples. One split is a training and a validation set. Several are a cross-validation,
         whatever the number of samples; ten splits are used at most, and with L-BFGS and warm starts
         only the last. Without early stopping, or with a validation set passed to `fit`, only
-        detectors use the splits, for the threshold and the p-values. None holds out samples as
-        described at `early_stopping`.
+        detectors use the splits. None holds out samples as described at `early_stopping`.
     beta_1 : float in [0, 1), default=0.9
         Decay of the running mean of the gradient in "adam" and "shampoo".
     beta_2 : float in [0, 1), default=0.999
@@ -149,7 +147,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
     kl_weight : float, default=1.0
         Weight of the Kullback-Leibler divergence of the codes from the prior. With 1 training
         maximises a lower bound on the likelihood. More gives a smoother code with fewer active
-        components, less a sharper reconstruction.
+        components, less a sharper reconstruction ("beta-VAE").
     kl_warm_up : int, default=0
         Number of epochs in which the weight rises linearly from zero to `kl_weight`. It can keep
         components from collapsing onto the prior early on. L-BFGS ignores it.
@@ -191,13 +189,13 @@ class VariationalAutoencoder(_BaseAutoencoder):
         ``noise_variance="per_feature"`` that of each feature, of shape (n_features,).
     components_ : ndarray of shape (n_components, n_features)
         Directions of the linear part of the code, of unit length: PCA's components, in the order of
-        the code. There is no such attribute without a linear path.
+        the code. Absent without a linear path.
     code_scale_ : ndarray of shape ()
         Factor by which `transform` multiplies a code: 1, as codes have the scale of the prior.
     reach_ : ndarray of shape (2,) or None
-        Largest norms at which the encoder and the decoder read their inputs, in the scaled space of
-        the network: 1.5 times those of the training samples and of their codes. More distant inputs
-        are pulled in, except for the linear path. None without a linear path.
+        Largest norms of inputs that the encoder and the decoder read as they are, in the scaled
+        space: 1.5 times those of the training samples and of their codes. More distant inputs are
+        pulled in, except for the linear path. None without a linear path.
     bounds_ : ndarray of shape (2, n_features) or None
         None: outputs are not clipped, as the likelihood is that of the outputs as they are.
     explained_variance_ : ndarray of shape (n_components,)
@@ -205,7 +203,7 @@ class VariationalAutoencoder(_BaseAutoencoder):
         on at most 10,000 of them (1,000 with a large network). `partial_fit` pools all its calls.
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Share of the variance of the training samples that each component explains, in descending
-        order: what is lost if it is fixed at its mean, scaled so that the sum is the share that the
+        order: what is lost if it is fixed at its mean, scaled to sum to the share that the
         reconstruction explains.
     noise_variance_ : ndarray of shape (n_features,) or None
         Variance of each feature, given the code, in the squared units of X. None unless
@@ -245,10 +243,10 @@ class VariationalAutoencoder(_BaseAutoencoder):
     n_samples_seen_ : int
         Number of training samples, summed over all calls of `partial_fit`.
     gaussian_ : dict or None
-        Mean, covariance and limits (lowest and highest values) of the training samples if cells of
-        X were NaN. A missing cell is filled by its mean given the others of the sample, within the
-        limits. In training it has no density; in new samples it counts like an observed one. None
-        if X was complete; NaN in new samples is filled in the same way.
+        Mean, covariance and limits (lowest and highest values) of the training samples, by which
+        missing cells are filled: with their mean given the others of the sample, within the limits.
+        In training they have no density; in new samples they count like observed ones. None if X
+        was complete; NaN in new samples is filled in the same way.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -33,10 +33,9 @@ class Optimizer(Parametrized, ABC):
     """Base class of optimizers, which update the parameters of a network from the gradient.
 
     The parameter `solver` of the estimators takes an instance or a name. All parameters of a
-    network are one vector. Subclasses implement `init`, `factors` and `step`; all else has a
-    default. Make a subclass with hyper-parameters a frozen dataclass: its instances then compare by
-    value. The learning rate is no hyper-parameter of the optimizer: it comes from the estimator,
-    whose schedule may change it in every step.
+    network are one vector. Subclasses implement `init`, `factors` and `step`. Make a subclass with
+    hyper-parameters a frozen dataclass: its instances then compare by value. The learning rate
+    comes from the estimator, whose schedule may change it in every step.
 
     `step` is a generator, like the kernels of an activation: it yields NumPy calls as tuples
     ``(function, *operands, out)``, which are bound to their arrays once and replayed in every step.
@@ -277,10 +276,9 @@ class Sgd(Optimizer):
 class Adam(Optimizer):
     """Adam: ``theta -= rate m / (sqrt(v) + epsilon)``.
 
-    m is a running mean of the gradient g, v one of ``g**2``:
-    Kingma & Ba, 2015, arXiv 1412.6980, algorithm 1, with the bias corrections in two factors. The
-    state holds ``m / (1 - beta_1)`` and ``v / (1 - beta_2)``, which saves two passes; `factors`
-    multiplies by what is left out, so that the steps are those of the paper.
+    m is a running mean of the gradient g, v one of ``g**2``: Kingma & Ba, 2015, arXiv 1412.6980,
+    algorithm 1. The state holds ``m / (1 - beta_1)`` and ``v / (1 - beta_2)``, which saves two
+    passes; `factors` multiplies by what is left out.
 
     Parameters
     ----------
@@ -340,10 +338,10 @@ class Shampoo(Adam):
     U is the step of Adam for the matrix W and M the running mean of its gradient G. C is that of
     ``G G'`` if W has no more rows than columns; otherwise ``D = M C**(-1/2)`` with the running mean
     of ``G' G``. This is one side of the preconditioner of Gupta, Koren & Singer, 2018, arXiv
-    1802.09568, algorithm 1, which has the power -1/2 when used alone. The lengths are those of Adam
-    (grafting: Agarwal, Anil, Hazan, Koren & Zhang, 2020, arXiv 2002.11803), so that Adam's learning
-    rates are appropriate. C is updated in every fifth step and its root computed in every fiftieth;
-    the root also in steps 1, 2, 4, 8, 16 and 32.
+    1802.09568, algorithm 1, with the lengths of Adam's steps (grafting: Agarwal, Anil, Hazan, Koren
+    & Zhang, 2020, arXiv 2002.11803), so that Adam's learning rates are appropriate. C is updated in
+    every fifth step and its root computed in every fiftieth; the root also in steps 1, 2, 4, 8, 16
+    and 32.
 
     Biases take the steps of Adam, and so do matrices with more than 2048 rows and columns.
 

@@ -17,10 +17,9 @@ class Penalty(Parametrized, ABC):
     """Base class of penalties, which are added to the loss to shape the latent code.
 
     The parameter `sparsity` of the estimators takes an instance or a name. Subclasses implement
-    `init` and `value_and_add_gradient`; all else has a default. Make a subclass with parameters a
-    frozen dataclass: its instances then compare by value. What changes during training is in the
-    state that `init` returns. The state also holds the arrays that are needed, so that batches
-    allocate nothing.
+    `init` and `value_and_add_gradient`. Make a subclass with parameters a frozen dataclass: its
+    instances then compare by value. What changes during training is in the state that `init`
+    returns, with the arrays that are needed, so that batches allocate nothing.
 
     Attributes
     ----------
@@ -145,9 +144,9 @@ class KullbackLeibler(Penalty):
     """Kullback-Leibler penalty: ``weight sum_j r log(r / q_j) + (1-r) log((1-r) / (1 - q_j))``.
 
     r is the target and ``q_j`` the mean of component j of the code over all training samples (Ng,
-    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16). ``q_j`` is estimated by a
-    moving average over batches. The weight of a batch is its share of the training samples; the
-    first batches have equal weights. With a single batch ``q_j`` is the mean of that batch.
+    2011, CS294A lecture notes "Sparse autoencoder", pages 14 to 16), estimated by a moving average
+    over batches. The weight of a batch is its share of the training samples; the first batches have
+    equal weights.
 
     Parameters
     ----------

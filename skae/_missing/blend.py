@@ -1,9 +1,8 @@
 """Blends of mixtures: which densities fill hidden cells of held-out samples best, and how well.
 
-Candidates are Gaussians with more or less shrinkage, and mixtures of several sizes. Each is also
-fitted without each fold of the samples. It then fills cells of that fold that were observed but are
-hidden from it, and the errors of these trials determine the weights of the candidates (stacking:
-Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
+Candidates are Gaussians with more or less shrinkage, and mixtures of several sizes. Fitted without
+a fold of the samples, each fills observed cells that are hidden from it there. The errors determine
+the weights (stacking: Breiman, 1996, Machine Learning 24; van der Laan, Polley & Hubbard, 2007).
 """
 
 from dataclasses import dataclass, field, replace

@@ -1,9 +1,8 @@
 """Corrections of a blend by networks, which are kept if hidden cells gain for certain.
 
 A network reads filled samples and the mask of the cells that were filled, and returns what to add
-to these cells. It is a denoising autoencoder whose noise hides cells (Vincent et al., 2008, ICML),
-with the loss on the hidden cells alone. One network is trained without each fold; their mean is the
-correction.
+to these cells: a denoising autoencoder whose noise hides cells (Vincent et al., 2008, ICML). One
+network is trained without each fold; their mean is the correction.
 """
 
 from dataclasses import dataclass, replace

@@ -1,8 +1,8 @@
 """Mixtures of normal scores, for features that are skewed, heavy-tailed or discrete.
 
-Each feature is mapped to normal scores by the ranks of its values, and a mixture of Gaussians
-describes the scores. With one component this is the Gaussian copula, or nonparanormal distribution
-(Liu, Lafferty & Wasserman, 2009, JMLR 10), which Zhao & Udell (2020, KDD) fill missing values with.
+A mixture of Gaussians describes the normal scores of the ranks of the values. With one component
+this is the Gaussian copula, or nonparanormal distribution (Liu, Lafferty & Wasserman, 2009, JMLR
+10), which Zhao & Udell (2020, KDD) fill missing values with.
 """
 
 from dataclasses import asdict, dataclass

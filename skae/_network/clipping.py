@@ -16,10 +16,9 @@ class ClippedOutput(Activation):
     """a = min(max(z, lowest), highest) + the excess of z beyond the margin,  da/dz = 1.
 
     Straight-through clipping: an output beyond the bound costs nothing if the target is at the
-    bound. Up to the margin, the squared error of `a` is the matching loss of clipping, convex in
-    z, as the cross-entropy is that of the logistic function (Auer, Herbster & Warmuth, 1996,
-    NIPS 8, "Exponentially many local minima for single neurons"). What exceeds the bound by more
-    than the margin comes from the sample, not from the network: that excess is kept.
+    bound. Up to the margin, the squared error of `a` is the matching loss of clipping, convex in z
+    (Auer, Herbster & Warmuth, 1996, NIPS 8, "Exponentially many local minima for single neurons").
+    A larger excess comes from the sample, not from the network, and is kept.
     """
 
     is_identity = True

@@ -1,8 +1,7 @@
 """Extrapolation: beside a linear path, networks fade out for samples unlike those of training.
 
-A sample is unlike those of training if much of it lies outside the box of their values. Let r be
-the share of its L1 norm that is left after clipping to the box. A network's output is multiplied
-by a factor that falls smoothly from 1 to 0 as 1 - r grows. What remains is PCA.
+Let r be the share of the L1 norm of a sample that is left after clipping to the box of the training
+values. A network's output is multiplied by a factor that falls smoothly from 1 to 0 as 1 - r grows.
 """
 
 import numpy as np

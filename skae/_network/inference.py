@@ -25,13 +25,12 @@ MIN_REPEATING_BLOCKS = 4  # for fewer it does not pay to repeat biases and scali
 class Model:
     """A network with its parameters and scalings: all that inference needs.
 
-    `spec` is the dict that describes the network. `code_scale` times the code of the network is
-    the code that users see: one number, or one for each column of a whitened code. A linear code
-    has the units of X, as PCA's has, if the features have one scale and it is not whitened.
-    `input_radius` holds the greatest norms of inputs and of codes that the layers read as they
-    are, None before it is measured. `columns_read[j - 1]` is the number of columns that are decoded
-    of a nested code of j columns; None stands for all. `box` holds the lowest and highest inputs
-    and PCA's lowest and highest outputs, scaled: see `Fade`. It is None where nothing fades.
+    `spec` is the dict that describes the network. `code_scale` times its code is what users see:
+    one number, or one for each column of a whitened code. `input_radius` holds the greatest norms
+    of inputs and of codes that the layers read as they are, None before it is measured.
+    `columns_read[j - 1]` is the number of columns that are decoded of a nested code of j columns;
+    None stands for all. `box` holds the lowest and highest inputs and PCA's lowest and highest
+    outputs, scaled: see `Fade`. None where nothing fades.
     """
 
     spec: dict

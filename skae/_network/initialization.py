@@ -209,11 +209,9 @@ def _best_gain(network, output, bias, target, shares):
 def principal_directions(X, weights, scaling, n_components, run_jobs=run_sequentially, share=None):
     """Return the variances, the directions and the total variance of PCA of the scaled samples.
 
-    These are ndarrays of shape (n,) and (n, n_features), in descending order of the variances,
-    and one number; n is at most n_components. If a share of the variance is given, directions that
-    are not needed to exceed it may be missing. The largest entry of each direction is positive.
-    With ten times as many samples as features the directions are the eigenvectors of the
-    covariance, as in scikit-learn's PCA.
+    These are ndarrays of shape (n,) and (n, n_features), in descending order of the variances, and
+    one number; n is at most n_components. If a share of the variance is given, directions that are
+    not needed to exceed it may be missing. The largest entry of each direction is positive.
     """
     if fits_block(X):
         X = np.asarray(X)

@@ -1,8 +1,8 @@
 """Nested codes: one network whose code can be truncated to any number of leading columns.
 
 Truncating codes at random in training makes their first columns carry the most (Rippel, Gelbart &
-Adams, 2014, ICML, "Learning ordered representations with nested dropout"). Here each code size
-belongs to one decoder, the narrowest that reads as many columns.
+Adams, 2014, ICML, "Learning ordered representations with nested dropout"). Each code size belongs
+to the narrowest decoder that reads as many columns.
 """
 
 from dataclasses import replace

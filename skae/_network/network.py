@@ -4,9 +4,8 @@ Layer i computes `outputs[i] = f_i(outputs[i - 1] W_i + b_i)`, and `outputs[0]` 
 path adds `X P_0` to the code and `code P_1` to the output, each before the activation. The path
 is not trained: the layers learn what it misses.
 
-A nested network decodes any number of leading columns of its code. It has one encoder, a decoder
-for the whole code and one for each of some smaller sizes. A code of a size between two of these
-is padded with zeros and goes to the larger decoder.
+A nested network has one encoder, a decoder for the whole code and one for each of some smaller
+sizes. A code of a size between two of these is padded with zeros and goes to the larger decoder.
 
 The code of a variational network is a Gaussian: the encoder computes its mean, and a layer of its
 own, the head, the logarithm of its variance. That layer follows those of the decoder in

@@ -154,9 +154,8 @@ def rounding_errors(X, weights, rows=None):
     """Return the standard deviation of the rounding of each column, zero if it is constant.
 
     `rows` are the numbers of the samples that have these weights, by default all. Those of weight
-    zero do not count. Values that are rounded to steps of h differ from the true ones by
-    h / sqrt(12) on average. The step is the median distance of successive distinct values, which is
-    one for categories, flags and counts, and next to nothing for continuous columns.
+    zero do not count. Values that are rounded to steps of h differ from the true ones by h /
+    sqrt(12) on average. The step is the median distance of successive distinct values.
     """
     if not weights.all():
         present = np.flatnonzero(weights > 0)

@@ -1,10 +1,9 @@
 """Export to ONNX: build the graph of a model, and the three methods that skl2onnx calls.
 
-skl2onnx converts any object with the methods of `OnnxExport`, alone or inside a Pipeline; nothing
-needs to be registered. The NumPy code of the package, such as the kernels of activations, runs
-once on symbols, which turn each operation into a node. Only the formulas of the layers, of the
-input radius and of the log density are repeated here. A graph computes in the dtype that the
-model was fitted in, whatever the dtype of its input.
+skl2onnx converts any object with the methods of `OnnxExport`, alone or inside a Pipeline. The NumPy
+code of the package, such as the kernels of activations, runs once on symbols, which turn each
+operation into a node. Only the formulas of the layers, of the input radius and of the log density
+are repeated here. A graph computes in the dtype that the model was fitted in.
 """
 
 import math

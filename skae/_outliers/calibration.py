@@ -183,11 +183,10 @@ def _calibrate_on_held_out(samples, result, scorer, trainer, tasks):
     Samples that early stopping held out are scored by the model itself. If they weigh too little,
     models trained without a fold score that fold.
 
-    A new sample equal to an atom has the score that the model itself gives to the atom. So the
-    model scores atoms, even if it was trained on them. They weigh as much as in X, relative to the
-    other samples. Copies are in one fold, unless the law is discrete: then as many new samples
-    repeat samples in X as samples of a random fold repeat others. With groups that the user gave,
-    copies and atoms stay in their groups.
+    The model itself scores atoms, as it would score new samples equal to them; they weigh as much
+    as in X, relative to the other samples. Copies are in one fold, unless the law is discrete: then
+    as many new samples repeat samples in X as samples of a random fold repeat others. With groups
+    that the user gave, copies and atoms stay in their groups.
     """
     present = result.rows.given
     X, weights = samples.X[present], samples.weights[present]

@@ -32,9 +32,8 @@ class Density:
     """log p of the straightened sample t(z).
 
     Q, the `basis`, is an orthonormal basis of the standardised samples that a linear regression on
-    the code can predict. t(z) = Q Q' z + (I - Q Q') (z - r(Q Q' z)), where r is the
-    reconstruction: the curved surface over the basis is flattened. The determinant of the
-    derivative of t is one, so a density of t is a density of z.
+    the code can predict. t(z) = Q Q' z + (I - Q Q') (z - r(Q Q' z)), with the reconstruction r,
+    flattens the curved surface over the basis. A density of t is one of z.
 
     Along `axes` log p is the mean over `mixtures`, minus `log_integral`, which makes the integral
     of p one. Across the axes p is a Gaussian with one variance.

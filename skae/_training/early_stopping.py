@@ -33,17 +33,12 @@ class Patience:
 class EpochSelector:
     """Select the epoch with the largest validation gain over epoch 0, once a gain is certain.
 
-    Let w_i be the share of a validation sample in the total weight, g_i = loss_i(0) - loss_i(e) its
-    gain in epoch e, and m the weighted mean gain. The standard error of m over G groups of samples
-    that depend on each other is
-
-        s**2 = G / (G - 1) sum_groups (sum_i w_i (g_i - m))**2.
-
-    An epoch is certain if m > k s, where k is the quantile of Student's t distribution with the
-    tail probability that `n_errors` has in the normal distribution. Its degrees of freedom are
-    those of the groups that count: see `count_effective`. From the first certain epoch on, the
-    epoch with the largest m - N_ERRORS_TO_COMPARE s is selected. Until then epoch 0 is, so few or
-    inconsistent samples leave the start in place. With `n_errors` zero, the largest m is selected.
+    The user guide on training has the formulas. An epoch is certain if the mean gain m exceeds k
+    standard errors s, where k is the quantile of Student's t distribution with the tail probability
+    that `n_errors` has in the normal distribution; for its degrees of freedom see
+    `count_effective`. From the first certain epoch on, the epoch with the largest m -
+    N_ERRORS_TO_COMPARE s is selected, until then epoch 0. With `n_errors` zero, the largest m is
+    selected.
 
     Losses of shape (n_samples, n_sizes) are those of codes of several sizes. Each size counts in
     units of its loss at the start, and m and s are means over the sizes. An epoch is certain only

@@ -119,17 +119,9 @@ def gain_lower_bound(before, after, weights, groups=None):
     """Return a one-sided 95 % lower bound of the relative gain 1 - E loss(e) / E loss(0).
 
     `before` and `after` are the losses of held-out samples in epoch 0 and in the selected epoch.
-    With their weighted sums A_i and B_i over each of m groups, R = sum B / sum A and
-    r_i = B_i - R A_i, the bound is that of a ratio estimator (Cochran, 1977, Sampling techniques,
-    section 6.4),
-
-        1 - R - t sd(r) sqrt(m) / sum A.
-
-    t is the quantile of Student's t distribution. Its degrees of freedom are one less than
-    min((sum r**2)**2 / sum r**4, (sum A)**2 / sum A**2), since a few groups with large losses carry
-    most of the information if tails are heavy. Groups with the largest losses may not have been
-    held out. Two things are therefore added, which hardly matter if tails are light: a group with
-    UNSEEN_FACTOR times the largest loss and no gain, and the largest r N_REPEATS times.
+    The bound is that of a ratio estimator (Cochran, 1977, Sampling techniques, section 6.4). The
+    user guide on training has the formula, and what is added for groups that were not held out: one
+    with UNSEEN_FACTOR times the largest loss and no gain, and the largest r N_REPEATS times.
     """
     A, B = weights * before, weights * after
     groups = groups_in_order(groups, len(A))

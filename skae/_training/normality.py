@@ -1,8 +1,7 @@
 """Whether samples can be told from normally distributed ones, for which PCA is optimal.
 
-The conditional mean of normally distributed features given a linear code is linear, and no code of
-the same size does better than that of PCA. Where skewness and kurtosis are those of a normal
-distribution, a network therefore has nothing to learn beyond PCA.
+A network has nothing to learn beyond PCA where skewness and kurtosis are those of a normal
+distribution.
 """
 
 import math

@@ -314,10 +314,9 @@ def _solver_options(parameters):
 def rate_factor(hidden_layer_sizes):
     """Return the factor of the automatic learning rate for these hidden layers.
 
-    The fewer units compute a function, the larger are their weights, and the longer the way to them
-    in steps of a given length. The rate of scale-free optimizers is therefore inversely
-    proportional to the width of the narrowest hidden layer (Yang et al., 2022, arXiv 2203.03466,
-    table 3, for Adam), up to the width that the rate was chosen for.
+    The rate of scale-free optimizers is inversely proportional to the width of the narrowest hidden
+    layer (Yang et al., 2022, arXiv 2203.03466, table 3, for Adam), up to the width that it was
+    chosen for.
     """
     narrowest = min(check_hidden_layer_sizes(hidden_layer_sizes), default=AUTO_WIDTH)
     return min(max(AUTO_WIDTH / narrowest, 1.0), MAX_RATE_FACTOR)

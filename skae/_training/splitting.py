@@ -151,12 +151,10 @@ def merge_equal_rows(X, weights, X_clean=None, divides_frequent=False, labels=No
     """Sort the samples and merge equal ones, adding their weights; the same for X_clean.
 
     Only samples with equal `labels` are merged, if given. The result of training then depends
-    neither on the order of the samples nor on whether a sample is repeated or has a weight of two,
-    not even by a rounding error.
+    neither on the order of the samples nor on whether a sample is repeated or has a weight of two.
 
     With `divides_frequent` a sample with more than FREQUENT_SHARE of the weight is divided into
-    equal rows that weigh about as much as the others. New data will contain it too, so it has to
-    be both trained on and held out.
+    equal rows that weigh about as much as the others, to be both trained on and held out.
     """
     X, X_clean, member = _distinct_rows(X, X_clean, labels)
     weights = np.bincount(member, weights=weights)

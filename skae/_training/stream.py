@@ -1,10 +1,9 @@
 """Moments of the samples of successive calls of `partial_fit`, from which training can start anew.
 
 Mean, scale and PCA of the first samples may be poor. The moments of all samples are therefore
-updated in each call (Chan, Golub & LeVeque, 1983, The American Statistician 37; for PCA, Ross,
-Lim, Lin & Yang, 2008, International J. of Computer Vision 77). Until the network is better than
-PCA of all earlier samples, training starts anew from that PCA. It also starts anew if samples stay
-on another level or scale than those before.
+updated in each call (Chan, Golub & LeVeque, 1983, The American Statistician 37; for PCA, Ross, Lim,
+Lin & Yang, 2008, International J. of Computer Vision 77). The page on scaling out says when
+training starts anew.
 """
 
 from dataclasses import asdict, dataclass, replace

@@ -217,9 +217,8 @@ def train_for(run, n_epochs, monitor=None):
 def _train_halves(run):
     """Select the epoch by two-fold cross-validation, then train on all samples.
 
-    All samples are then validation samples, ten times as many as are usually held out, at the cost
-    of as many epochs. The history begins anew: the epochs before were a trial. If no epoch is kept,
-    the held-out samples remain those of before.
+    The history begins anew: the epochs before were a trial. If no epoch is kept, the held-out
+    samples remain those of before.
     """
     announce(run, "The held-out samples leave the gain in doubt: training starts again on halves.")
     before, trial = (run.trained_rows, run.validation_pairs), run.history
@@ -345,9 +344,9 @@ def count_validations(members):
 def _restart_unless_improved(run, members, selector):
     """Restart in another way if no epoch was selected; return whether training restarts.
 
-    With activation="auto" it restarts with a bounded activation: samples far from the others may be
-    the reason, and bounded layers change less there. A nested network then restarts with the
-    encoder fixed, so that decoders read PCA's codes; in cross-validation it does so at once.
+    With activation="auto" it restarts with a bounded activation, which suffers less from samples
+    far from the others. A nested network then restarts with the encoder fixed, so that decoders
+    read PCA's codes; in cross-validation it does so at once.
     """
     if selector.epoch or run.is_over or run.n_left <= 0:
         return False

@@ -148,8 +148,7 @@ class LatentGridDisplay(ImageDisplay):
             If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs` is
             not a dict.
         ValueError
-            If X is None and the estimator has no prior, or `X`, `columns`, `n_steps`, `image_shape`
-            or `feature_names` is not as described.
+            If X is None and the estimator has no prior, or another argument is not as described.
         """
         check_reducer(estimator, cls.__name__)
         n_steps = check_count(n_steps, "n_steps")
@@ -371,8 +370,7 @@ class TraversalDisplay(ImageDisplay):
             If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
             is not a dict.
         ValueError
-            If `X` does not match the estimator, or `x`, `columns`, `n_steps`,
-            `quantile_range`, `image_shape` or `feature_names` is not as described.
+            If `X` does not match the estimator, or another argument is not as described.
         """
         check_reducer(estimator, cls.__name__)
         n_steps = check_count(n_steps, "n_steps")
@@ -573,8 +571,7 @@ class InterpolationDisplay(ImageDisplay):
             If an estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
             is not a dict.
         ValueError
-            If `x_from`, `x_to`, `n_steps`, `X`, `image_shape` or `feature_names` is not as
-            described.
+            If another argument is not as described.
         """
         reducers = named_reducers(estimator, cls.__name__)
         n_steps = check_count(n_steps, "n_steps")

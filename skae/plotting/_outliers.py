@@ -234,7 +234,7 @@ class ReconstructionErrorDisplay(OnAxes):
         TypeError
             If `ax` is not a matplotlib Axes, or keyword arguments are not a dict.
         ValueError
-            If `errors`, `threshold`, `y` or `bins` is not as described.
+            If another argument is not as described.
         """
         errors = column_or_1d(errors, dtype=np.float64)
         if not len(errors) or not np.isfinite(errors).all():
@@ -473,7 +473,7 @@ class FeatureScoreDisplay(OnAxes):
             If the estimator has no `score_features`, `ax` is not a matplotlib Axes, or
             `bar_kwargs` is not a dict.
         ValueError
-            If `x`, `feature_names`, `groups` or `n_features` is not as described.
+            If another argument is not as described.
         """
         steps, estimator = estimator, final_step(estimator)
         if not hasattr(estimator, "score_features"):

@@ -469,9 +469,8 @@ class DenoisingDisplay(ImageDisplay):
             If the estimator cannot reconstruct, `ax` is not a matplotlib Axes, or `im_kwargs`
             is not a dict.
         ValueError
-            If `X` does not match the estimator, or `X_noisy`, `image_shape`, `feature_names`
-            or `samples` does not match `X`. Also if `X_noisy` is None and the estimator has no
-            built-in noise.
+            If `X` does not match the estimator, or another argument does not match `X`. Also if
+            `X_noisy` is None and the estimator has no built-in noise.
         """
         check_reducer(estimator, cls.__name__)
         if feature_names is None:
@@ -660,7 +659,7 @@ class SampleDisplay(ImageDisplay):
             If the estimator has no `sample`, `ax` is not a matplotlib Axes, or `im_kwargs` is not a
             dict.
         ValueError
-            If `X`, `n_samples`, `n_columns`, `image_shape` or `feature_names` is not as described.
+            If another argument is not as described.
         """
         if not hasattr(estimator, "sample"):
             raise TypeError(
