@@ -86,8 +86,8 @@ class AutoencoderImputer(SuggestsOptions, OneToOneFeatureMixin, TransformerMixin
 
     A missing cell is first filled by its mean given the observed cells of the sample, under a
     Gaussian density fitted by expectation maximisation. Mixtures of Gaussians, of the values and of
-    their normal scores, and an autoencoder then correct it, as far as observed cells that are
-    hidden gain from it. Filled values lie between the minimum and the maximum of the feature in
+    their normal scores, and an autoencoder then correct this value, as far as observed cells that
+    are hidden gain from it. Filled values lie between the minimum and the maximum of the feature in
     `fit`.
 
     Parameters

@@ -65,8 +65,8 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     say so by ``novelty=True``. The p-values come from samples held out of training, and so does the
     threshold with ``contamination="auto"``. No training samples are stored.
 
-    A common factor of the sample weights changes nothing. If they are multiples of the smallest
-    one, they count as numbers of copies of a sample. Otherwise the effective number of samples,
+    A common factor of the sample weights changes nothing. Weights that are multiples of the
+    smallest one are numbers of copies of a sample. Otherwise the effective number of samples,
     (sum w)**2 / sum w**2, counts.
 
     If `n_components` is a share of the variance, the code has at least one component fewer than X

@@ -48,9 +48,9 @@ if hasattr(os, "register_at_fork"):
 def fit_slot():
     """Wait for one of the slots for concurrent fits, of which there are as many as processors.
 
-    NumPy calls of several threads take turns: each of eight concurrent fits would lose a third of
-    its time waiting. A fit inside another fit uses its slot. After `MAX_WAIT` seconds a fit
-    proceeds without one, because the fit that holds it may be waiting for this one.
+    NumPy calls of several threads take turns. A fit inside another fit uses its slot. After
+    `MAX_WAIT` seconds a fit proceeds without one, because the fit that holds it may be waiting for
+    this one.
     """
     if hasattr(_this_thread, "slots"):
         yield

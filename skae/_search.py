@@ -229,7 +229,7 @@ class ComponentSearchCV(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             Parameters of the estimator's `fit`, as in GridSearchCV: `sample_weight`, which weighs
             scores too unless `scoring` is given, or ``ae__sample_weight`` for the step "ae" of a
             Pipeline, and `groups` for the splitter. With metadata routing each gets what it
-            requests. A Pipeline is then fitted as a whole for each size.
+            requests. With such parameters, a Pipeline is fitted as a whole for each size.
 
         Returns
         -------

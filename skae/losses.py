@@ -19,8 +19,8 @@ class Loss(Parametrized, ABC):
     """Base class of losses, elementwise errors of an output Z against its target X.
 
     The parameter `loss` of the estimators takes an instance or a name. Subclasses implement
-    `errors_and_delta`. Make a subclass with parameters a frozen dataclass: its instances then
-    compare by value.
+    `errors_and_delta`; all else has a default. Make a subclass with parameters a frozen dataclass:
+    its instances then compare by value.
 
     `errors_and_delta` is a generator, like the kernels of an activation: it yields NumPy calls as
     tuples ``(function, *operands, out)``, which are bound to their arrays once and replayed for

@@ -33,9 +33,9 @@ class Optimizer(Parametrized, ABC):
     """Base class of optimizers, which update the parameters of a network from the gradient.
 
     The parameter `solver` of the estimators takes an instance or a name. All parameters of a
-    network are one vector. Subclasses implement `init`, `factors` and `step`. Make a subclass with
-    hyper-parameters a frozen dataclass: its instances then compare by value. The learning rate
-    comes from the estimator, whose schedule may change it in every step.
+    network are one vector. Subclasses implement `init`, `factors` and `step`; all else has a
+    default. Make a subclass with hyper-parameters a frozen dataclass: its instances then compare by
+    value. The learning rate comes from the estimator, whose schedule may change it in every step.
 
     `step` is a generator, like the kernels of an activation: it yields NumPy calls as tuples
     ``(function, *operands, out)``, which are bound to their arrays once and replayed in every step.

@@ -17,9 +17,9 @@ class Penalty(Parametrized, ABC):
     """Base class of penalties, which are added to the loss to shape the latent code.
 
     The parameter `sparsity` of the estimators takes an instance or a name. Subclasses implement
-    `init` and `value_and_add_gradient`. Make a subclass with parameters a frozen dataclass: its
-    instances then compare by value. What changes during training is in the state that `init`
-    returns, with the arrays that are needed, so that batches allocate nothing.
+    `init` and `value_and_add_gradient`; all else has a default. Make a subclass with parameters a
+    frozen dataclass: its instances then compare by value. What changes during training is in the
+    state that `init` returns, with the arrays that are needed, so that batches allocate nothing.
 
     Attributes
     ----------

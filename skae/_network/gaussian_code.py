@@ -2,9 +2,9 @@
 
     mean = encoder(x),  s = exp(head / 2),  z = mean + s e,  e ~ N(0, I)
 
-The code z is drawn in a way that derivatives pass through (the reparameterisation trick; Kingma &
-Welling, 2014, arXiv 1312.6114, section 2.4). The prior of z is N(0, I). A loss with noise
-variances v, the squared error, is the normal density of the target around the decoder's output.
+The code z is drawn in a way that derivatives pass through (Kingma & Welling, 2014, arXiv 1312.6114,
+section 2.4). The prior of z is N(0, I). A loss with noise variances v, the squared error, is the
+normal density of the target around the decoder's output.
 """
 
 import math

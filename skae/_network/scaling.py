@@ -121,9 +121,8 @@ def spread_out(X, weights, spread):
 def _scales_of_rare_values(X, weights):
     """Return scales of columns in which three of four samples share one value, else zero.
 
-    There the standard deviation d depends on how rare the other values are: the mean squared
-    distance of a share p of them from the usual value is about d**2 / p. It is scaled to -2 log(p),
-    the squared distance at which a normal density has fallen to a share p of its maximum.
+    The standard deviation would depend on how rare the other values are: see the user guide on
+    outliers.
     """
     order = np.argsort(X, axis=0)
     cumulative = np.cumsum(weights[order], axis=0)

@@ -82,10 +82,10 @@ def _find_column(group, member, place):
 def shares_of_blame(contributions, typical, features):
     """Return the share of each feature in what a score lacks of a typical one.
 
-    A feature lacks what its contributions are below those of a typical sample, whose score
-    `typical` is divided equally among the columns; nothing if they are above. The shares of a
-    sample sum to one, or are all zero if it lacks nothing. Contributions that are NaN, of missing
-    cells, lack nothing, and a feature without any other has the share NaN.
+    The score `typical` is divided equally among the columns; a feature lacks what its contributions
+    are below that. The shares of a sample sum to one, or are all zero if it lacks nothing.
+    Contributions that are NaN, of missing cells, lack nothing, and a feature without any other has
+    the share NaN.
     """
     observed = ~np.isnan(contributions)
     n_observed = np.maximum(observed.sum(axis=1, keepdims=True), 1)

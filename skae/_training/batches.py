@@ -159,9 +159,8 @@ def validation_rows(X, corruption, seed):
 def deal_copies(rows, seed):
     """Return rows with a splitter that may put copies of a sample into different folds.
 
-    This is done if there are five copies or more of each distinct sample, on average. Samples are
-    then categories or other discrete values, and new ones repeat them, unless a table was repeated.
-    If a fold held all copies of one, models would be trained without it.
+    This is done if there are five copies or more of each distinct sample, on average: new samples
+    then repeat them, unless a table was repeated.
     """
     dependence, total = rows.splitter.dependence, rows.weights.sum()
     n_distinct = dependence.n_samples - dependence.n_copies

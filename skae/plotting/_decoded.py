@@ -449,9 +449,8 @@ class TraversalDisplay(ImageDisplay):
 class InterpolationDisplay(ImageDisplay):
     """Decoded samples on the straight line between the latent codes of two samples.
 
-    The straight line between the samples themselves can be shown above for comparison. Its midpoint
-    is the mean of the two samples. From the midpoint between their latent codes, a good decoder
-    returns a plausible sample. A heatmap shows each feature in standard deviations from its mean.
+    The straight line between the samples themselves can be shown above for comparison. A heatmap
+    shows each feature in standard deviations from its mean.
 
     Use `from_estimator` to create one.
 

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 class ReconstructionDisplay(ImageDisplay):
     """Samples, their reconstructions and residuals, as images or as a heatmap.
 
-    The heatmap shows each feature in standard deviations from its mean, so that features in
-    different units are comparable. Residuals are divided by the same standard deviations. Missing
-    cells (NaN) are yellow and do not count in the scores.
+    The heatmap shows each feature in standard deviations from its mean, and residuals divided by
+    these. Missing cells (NaN) are yellow and do not count in the scores.
 
     Use `from_estimator` or `from_predictions` to create one.
 
