@@ -40,6 +40,7 @@ class Scaling:
         return 1 / self.scale
 
     def apply(self, X, out):
+        """out = (X - mean) factor."""
         np.subtract(X, self.mean, out=out)
         out *= self.factor
 
@@ -50,6 +51,7 @@ class Scaling:
         return result
 
     def undo(self, X):
+        """X = X scale + mean, in place."""
         X *= self.scale
         X += self.mean
 
