@@ -87,15 +87,15 @@ class SuggestsOptions:
         """Return a question that names the nearest option of the parameter in the message."""
         name = message.partition("'")[2].partition("'")[0]
         value = self.get_params(deep=False).get(name)
+        if not isinstance(value, str):
+            return ""
         if value == "mle":  # of PCA
             return " Take a share of the variance such as 0.95, or ComponentSearchCV."
         constraints = self._parameter_constraints.get(name, [])
         options = {o for c in constraints if isinstance(c, StrOptions) for o in c.options}
-        found = []
-        if isinstance(value, str):
-            lowered = value.lower().strip().replace("-", "_").replace(" ", "_")
-            found = [OTHER_NAMES[lowered]] if OTHER_NAMES.get(lowered) in options else []
-            found = found or get_close_matches(lowered, sorted(options), n=1)
+        lowered = value.lower().strip().replace("-", "_").replace(" ", "_")
+        found = [OTHER_NAMES[lowered]] if OTHER_NAMES.get(lowered) in options else []
+        found = found or get_close_matches(lowered, sorted(options), n=1)
         return f" Did you mean {found[0]!r}?" if found else ""
 
 

@@ -255,7 +255,7 @@ def test_one_row_that_weighs(Estimator):
 
 NOT_A_NUMBER = [np.nan, None, "a lot", [1], 1j]
 BAD_PARAMETERS = {
-    "n_components": [0, -1, 1.0, 1.5, 0.0, "mle", np.nan, [2]],
+    "n_components": [0, -1, 1.0, 1.5, 0.0, "mle", np.nan, [2], np.array([2, 3])],
     "hidden_layer_sizes": [0, -1, 3.5, "8", None, (0,), (3, -2), (3.0,), ("3",), [[3, 2]], (True,)],
     "activation": ["Relu", "softmax", None, np.tanh, 1],
     "solver": ["lbgfs", "Adam", None],
