@@ -157,6 +157,7 @@ class _BaseAutoencoder(
                 self._stream = None
             is_auto = self.activation == "auto"
             self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
+            self._record |= {"has_penalty": options.penalty is not None}
             self._record |= self._scale_record(samples[0].X, weights) | self._ignored_record()
             tasks.end()
         self._print_report()

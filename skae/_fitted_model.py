@@ -237,10 +237,18 @@ class FittedModel:
         is_auto = is_auto and self.architecture_["n_encoder_layers"] > 1
         return [
             *training_lines(record, self.n_iter_, self.best_iter_, activation if is_auto else None),
-            *gain.lines(self.architecture_["loss"], self._start),
+            *gain.lines(*self._compared(record)),
             *time_lines(record),
             *hint_lines(record),
         ]
+
+    def _compared(self, record):
+        """Return the name of the loss that training lowers, and of the model it starts with."""
+        has_penalty = record.get("has_penalty", False)
+        latent = self.architecture_["activations"][self.architecture_["n_encoder_layers"] - 1]
+        is_pca = latent == "identity" and not has_penalty
+        loss = "penalised" if has_penalty else self.architecture_["loss"]
+        return loss, self._start if is_pca else "the start"
 
     def _scale_record(self, X, weights):
         """Return what `summary` has to say of the scales of features that share one scale."""

@@ -267,10 +267,11 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
         reconstruction explains.
     gain_over_pca_ : float or dict or None
         Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, with the
-        mean `loss` L of the model and L_0 of PCA (or a denoiser's linear path), of scaled samples,
-        noise and penalty included. 0 if the model is left as it started. For nested codes a dict by
-        code size. None without held-out samples, without a linear path, after a warm start and
-        after `partial_fit`.
+        mean `loss` L of the model and L_0 of the start, of scaled samples, noise and penalty
+        included. The start is PCA, a denoiser's linear path, or, with `sparsity` or a nonlinear
+        `latent_activation`, a model that may be worse than PCA. 0 if the model is left as it
+        started. For nested codes a dict by code size. None without held-out samples, without a
+        linear path, after a warm start and after `partial_fit`.
     gain_over_pca_bound_ : float or dict or None
         Lower confidence bound of the gain, one-sided, at 95 %, for new samples that are like those
         held out.
@@ -311,9 +312,9 @@ class AutoencoderOutlierDetector(OutlierReports, OutlierMixin, _BaseAutoencoder)
     calibration_scores_ : ndarray of shape (n_held_out,)
         Scores of samples by models that were not trained on them. With up to 500 samples these are
         all, by cross-validation. With more, they are those held out by early stopping, and, if
-        these are fewer than 500, others by cross-validation. With more than `max_samples`, they are
-        those not drawn for training, 50,000 at most. After later calls of `partial_fit` they are
-        the last 1000, scored before the model was trained on them.
+        these are fewer than 500 (1,000 of 5,000 or more), others by cross-validation. With more
+        than `max_samples`, they are those not drawn for training, 50,000 at most. After later calls
+        of `partial_fit` they are the last 1000, scored before the model was trained on them.
     calibration_weights_ : ndarray of shape (n_held_out,)
         Weights of the samples that `calibration_scores_` belong to.
     calibration_indices_ : ndarray of shape (n_held_out,)

@@ -214,10 +214,11 @@ class AutoencoderTransformer(_BaseAutoencoder):
         reconstruction explains.
     gain_over_pca_ : float or dict or None
         Share of PCA's loss that training has removed, on held-out samples: 1 - L / L_0, with the
-        mean `loss` L of the model and L_0 of PCA (or a denoiser's linear path), of scaled samples,
-        noise and penalty included. 0 if the model is left as it started. For nested codes a dict by
-        code size. None without held-out samples, without a linear path, after a warm start and
-        after `partial_fit`.
+        mean `loss` L of the model and L_0 of the start, of scaled samples, noise and penalty
+        included. The start is PCA, a denoiser's linear path, or, with `sparsity` or a nonlinear
+        `latent_activation`, a model that may be worse than PCA. 0 if the model is left as it
+        started. For nested codes a dict by code size. None without held-out samples, without a
+        linear path, after a warm start and after `partial_fit`.
     gain_over_pca_bound_ : float or dict or None
         Lower confidence bound of the gain, one-sided, at 95 %, for new samples that are like those
         held out.

@@ -19,7 +19,8 @@ from skae._training.splitting import FoldSplitter
 FALSE_ALARM_RATE = 0.05  # at the threshold with contamination="auto"
 N_FOLDS = 5
 N_FOLDS_OF_SMALL, MAX_SMALL_WEIGHT = 10, 250  # folds of small data, by the sum of the weights
-MIN_CALIBRATION_WEIGHT = 500  # of held-out samples; with less, models of folds score more
+# Of held-out samples; with less, models of folds score more. Of many a share, up to the last.
+MIN_CALIBRATION_WEIGHT, MIN_SHARE, MAX_MIN_WEIGHT = 500, 1 / 5, 1000
 HELD_OUT = -1
 AUTO_MAX_SAMPLES = 10_000
 MAX_LEFT_OUT = 50_000  # samples that were not drawn for training, to calibrate on
@@ -261,7 +262,9 @@ def _count_folds(weights, is_atom, held_out_weight, n_folds):
     weight = weights[~is_atom].sum()
     if n_folds == 1 or weight == 0:
         return 0
-    missing_weight = MIN_CALIBRATION_WEIGHT * weight / weights.sum() - held_out_weight
+    total = weights.sum()
+    least = max(MIN_CALIBRATION_WEIGHT, min(MIN_SHARE * total, MAX_MIN_WEIGHT))
+    missing_weight = least * weight / total - held_out_weight
     return min(math.ceil(max(missing_weight, 0) * n_folds / weight), n_folds)
 
 

@@ -195,7 +195,8 @@ def _record_high_rate(run):
     history, rows, solver = run.history, run.rows, run.options.solver
     n_latest = len(history.latest_losses)
     has_other_reason = history.record["ending"] == DIVERGED or solver.is_lbfgs or run.resumed
-    if history.best_iter or not n_latest or has_other_reason or run.state.model.network.nested:
+    is_comparable = not (run.state.model.network.nested or run.options.bound is not None)
+    if history.best_iter or not n_latest or has_other_reason or not is_comparable:
         return
     highest = max(history.loss_curve[-n_latest:])
     if has_risen(history.best_loss, highest):

@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 UNSEEN_FACTOR = 1.5  # times the largest loss of a group: the loss of a group not yet seen
 N_REPEATS = 2  # how often the group that most speaks against the gain is counted again
 MIN_FREEDOM = 0.3  # degrees of freedom of Student's t
-LOSS_NOUNS = {"squared_error": "error"}
+LOSS_NOUNS = {"squared_error": "error", "penalised": "loss with penalty"}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ MIN_FALL = 0.02  # of the loss in the last epochs, for training to count as unfi
 MAX_RISE = 2.0  # of the loss of an epoch, in units of one plus the loss at the start
 FEW_SAMPLES = 100  # below which a gain over PCA is seldom certain
 MAX_SCALE_RATIO = 1000  # of the deviations of the features of one table
+MIN_LARGEST_SHARE = 0.5  # of the variance, so that a feature decides what is reconstructed
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
 NUMBERS |= {9: "nine", 10: "ten"}
 
@@ -53,7 +54,7 @@ def rate_warning(start, loss, solver):
     return (
         f"The training loss rose from {start:.3g} to {loss:.3g}, and no epoch was certainly better "
         "than the start, which is kept. Lower learning_rate_init (now "
-        f"{solver.learning_rate_init:g})."
+        f"{solver.learning_rate_init:g}), or put a StandardScaler in front if units of X differ."
     )
 
 
@@ -97,7 +98,7 @@ def hint_lines(record):
             least = 1 / (n_scores + 1)
             text += f" With {n_scores} held-out scores, no p-value is below {least:.2g}."
         lines.append(text)
-    if "scale_ratio" in record:
+    if "scale_ratio" in record and record["largest_share"] > MIN_LARGEST_SHARE:
         lines.append(
             f"Hint: scales of the features differ by a factor of {record['scale_ratio']:,.0f}; "
             f"{record['largest']!r} has {_percent(record['largest_share'])} of the variance and "
@@ -144,7 +145,7 @@ def _epochs(record, n_iter, best_iter):
     if record["way"] == "folds" and best_iter:
         kept = f"{best_iter} selected and repeated on all samples"
     text = f"{n_iter} run, {kept}. {why}"
-    if record["ending"] == "max_iter" and not best_iter:
+    if record["ending"] == "max_iter" and not (best_iter or "high_rate" in record):
         text += " A gain may need more epochs: raise max_iter."
     if "n_trial" in record:
         text += f" A trial of {record['n_trial']} epochs had left the gain in doubt."

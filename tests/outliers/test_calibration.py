@@ -332,3 +332,12 @@ def test_after_an_interrupt_the_training_scores_count(when, monkeypatch):
         found = calibrate(given, result, scorer, trainer, NULL_TASKS)
     assert_array_equal(found.scores, scorer.score_samples(X))
     assert_array_equal(found.weights, given.weights)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_folds"), [(600, 4), (2000, 1), (4990, 1), (5000, 1), (9990, 1), (10_000, 0)]
+)
+def test_more_samples_do_not_leave_far_fewer_scores(n_samples, n_folds):
+    """A tenth is held out by the fit itself."""
+    weights, is_atom = np.ones(n_samples), np.zeros(n_samples, bool)
+    assert calibration._count_folds(weights, is_atom, n_samples // 10, 5) == n_folds

@@ -170,6 +170,7 @@ def test_lines_for_the_user():
         "Gain over the linear path: none is certain on held-out samples, so the linear path is "
         "kept."
     ]
+    assert "12.5 % less loss with penalty on" in Gain(0.125, 0.1).lines("penalised", "the start")[0]
     assert Gain(0.25, -math.inf).lines("huber")[0].endswith("loss on held-out samples.")
     assert Gain({1: 0.0, 3: 0.3}, {1: 0.0, 3: 0.2}).lines("squared_error") == [
         "Gain over PCA, 1 component: none is certain on held-out samples, so PCA is kept.",

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._training.options import read_options
 from skae._training.report import (
+    hint_lines,
     relative_fall,
     scale_record,
     time_lines,
@@ -183,6 +184,26 @@ def test_hints_of_few_samples_and_of_unequal_scales(capsys):
     text = AutoencoderOutlierDetector(**options).fit(X).summary()  # scales each feature itself
     assert "no p-value is below 0.032" in text
     assert "factor" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "Gain over PCA: 20.0 % less error on"),
+        ({"latent_activation": "tanh"}, "Gain over the start: 20.0 % less error on"),
+        ({"sparsity": "l1"}, "Gain over the start: 20.0 % less loss with penalty on"),
+    ],
+)
+def test_the_gain_is_told_as_that_over_the_start_of_training(options, text):
+    model = AutoencoderTransformer(**SMALL, **options).fit(rows(600))
+    model.gain_over_pca_, model.gain_over_pca_bound_ = 0.2, 0.1
+    assert text in model.summary()
+
+
+def test_no_feature_is_blamed_for_its_scale_if_it_has_a_small_part_of_the_variance():
+    record = {"scale_ratio": 1e5, "largest": "x58", "largest_share": 0.06}
+    assert hint_lines(record) == []
+    assert "'x58' has 60.0 % of the variance" in hint_lines(record | {"largest_share": 0.6})[0]
 
 
 def test_scales_are_compared_without_constant_features():
