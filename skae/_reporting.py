@@ -383,7 +383,7 @@ class OutlierReports:
             warn_of_shift(filled, before, flags)
         shares = 0 if self.gaussian_ is None or is_empty else self._missing_shares
         if filled.missing is not None and shares is not None:
-            warn_of_gaps(filled.missing, shares, before[2])
+            warn_of_gaps(filled.missing, shares, before[2], is_flagged is None)
 
     def _density_ratios(self, new, calibration, n_samples):
         """Return the density ratios, validated and relative to the mean of the new ones, or None.

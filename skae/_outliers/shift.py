@@ -171,8 +171,12 @@ def _shifts(quantiles, others):
         return np.nan_to_num(np.abs(others - quantiles)[1:3].max(axis=0) / width)
 
 
-def warn_of_gaps(missing, shares, names):
-    """Warn if most cells of a feature are missing, and far more than these shares in training."""
+def warn_of_gaps(missing, shares, names, learns=False):
+    """Warn if most cells of a feature are missing, and far more than these shares in training.
+
+    `learns` says that the samples are about to be learned.
+    """
+    last = LEARNED if learns else " Samples are judged by the others alone."
     columns = np.flatnonzero(np.mean(missing, axis=0) - shares > MAX_MISSING_SHARE)
     if missing.all():
         warn("All cells of X are missing.", ShiftedSamplesWarning)
@@ -180,7 +184,7 @@ def warn_of_gaps(missing, shares, names):
         named = listed([repr(str(names[j])) for j in columns])
         warn(
             f"Most cells of X are missing in {len(columns)} of {missing.shape[1]} features, far "
-            f"more than in training: {named}. Samples are judged by the others alone.",
+            f"more than in training: {named}.{last}",
             ShiftedSamplesWarning,
         )
 

@@ -114,6 +114,8 @@ def test_a_column_that_is_emptied_is_named_though_others_had_gaps_in_training():
     gaps[:20, 0], gaps[:150, 1], gaps[:150, 2] = True, True, True
     with pytest.warns(ShiftedSamplesWarning, match="in 1 of 3 features, far more .*: 'balance'"):
         warn_of_gaps(gaps, np.array([0.05, 0.1, 0.4]), NAMES)
+    with pytest.warns(ShiftedSamplesWarning, match="'balance'. They are learned all the same"):
+        warn_of_gaps(gaps, np.array([0.05, 0.1, 0.4]), NAMES, learns=True)
 
 
 def test_quantiles_of_files_of_earlier_versions_are_compared():
