@@ -172,7 +172,7 @@ def test_of_many_rows_some_are_learned_and_others_calibrate():
 
 
 def test_rows_that_say_when_to_stop_calibrate_and_make_no_mixtures(monkeypatch):
-    """They are a tenth of these 5000 rows, and no others are needed."""
+    """They are a fifth of these 5000 rows, and no others are needed."""
     learned = []
 
     def spy(parts, *others):
@@ -181,8 +181,8 @@ def test_rows_that_say_when_to_stop_calibrate_and_make_no_mixtures(monkeypatch):
 
     monkeypatch.setattr("skae._outliers.scoring.fit_basis", spy)
     X = normal_rows(5000)
-    detector = AutoencoderOutlierDetector(**QUICK).fit(X)
-    assert len(detector.calibration_scores_) == 500
+    detector = AutoencoderOutlierDetector(**QUICK, validation_fraction=0.2).fit(X)
+    assert len(detector.calibration_scores_) == 1000
     Z = (X - detector.mean_) / detector.scale_
     scores = detector.score_samples(X)
     assert np.isin(detector.calibration_scores_, scores).all()
