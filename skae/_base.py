@@ -155,9 +155,11 @@ class _BaseAutoencoder(
                 attributes |= self._filling_attributes(result)
                 self._keep(attributes | self._sampling_attributes(result))
                 self._stream = None
-            is_auto = self.activation == "auto"
-            self._record |= {"seconds": perf_counter() - started, "is_auto_activation": is_auto}
-            self._record |= {"has_penalty": options.penalty is not None}
+            self._record |= {
+                "seconds": perf_counter() - started,
+                "is_auto_activation": self.activation == "auto",
+                "has_penalty": options.penalty is not None,
+            }
             self._record |= self._scale_record(samples[0].X, weights) | self._ignored_record()
             tasks.end()
         self._print_report()

@@ -5,7 +5,7 @@ The mean over all components may lie where no samples are, as between categories
 
 import numpy as np
 
-from skae._outliers.mixture import Mixture
+from skae._outliers.mixture import Mixture, measured_share
 
 BLOCK_NUMBERS = 2**18  # of the matrices of a block of samples
 
@@ -76,11 +76,8 @@ def expected_squares(density):
         result += np.einsum("ik,kl,il->i", axes, products, axes) / len(mixtures)
     if density.axes is None:
         return result
-    # The variance across the axes without the shrinkage of `shrink_rest`.
     level, n_axes = mixtures[min(1, len(mixtures) - 1)], axes.shape[1]
     total = level.counts.sum()
-    shrinkage = (n_axes + 1) / (total + n_axes + 1)
     along = np.trace(level.squares.sum(axis=0)) / total / n_axes
-    rest = 1 - (shrinkage + 1e-3) * along / density.rest_variance
-    rest = np.clip(rest / (1 - shrinkage), 0, 1)
+    rest = measured_share(density.rest_variance, along, n_axes, total)
     return result + rest * (1 - np.square(axes).sum(axis=1))

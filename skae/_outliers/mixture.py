@@ -220,6 +220,12 @@ def shrink_variances(variances, mean, n_axes, total):
     return (1 - shrinkage) * variances + (shrinkage + 1e-3) * mean + 1e-9
 
 
+def measured_share(shrunk, mean, n_axes, total):
+    """Return the variance that `shrink_variances` was given, relative to its result."""
+    shrinkage = (n_axes + 1) / (total + n_axes + 1)
+    return np.clip((1 - (shrinkage + 1e-3) * mean / shrunk) / (1 - shrinkage), 0, 1)
+
+
 def kmeans(X, weights, draws):
     """Return centres and labels: k-means++ (Arthur & Vassilvitskii, 2007), then Lloyd's steps.
 
