@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from skae._containers import column_names, features_in_container, table_in_container
 from skae._missing.gaps import Filled
+from skae._missing.one_hot import with_categories
 from skae._outliers.calibration import FALSE_ALARM_RATE
 from skae._outliers.explanation import (
     Region,
     explain,
     read_features,
     shares_of_blame,
-    with_categories,
 )
 from skae._outliers.robust import weighted_quantile
 from skae._outliers.scoring import expected_contributions, expected_scores, likely_completion
@@ -332,7 +332,8 @@ class OutlierReports:
         shares = shares_of_blame(contributions, typical, features)
         if filled.missing is not None:
             is_discrete = self._has_values_zero_and_one()
-            samples = with_categories(samples, filled.missing, features, is_discrete)
+            groups = [feature.columns for feature in features]
+            samples = with_categories(samples, filled.missing, groups, is_discrete)
         region = Region.of(self._model)
         columns = explain(scorer.score_samples, samples, shares, features, n_features, region)
         if filled.missing is not None:

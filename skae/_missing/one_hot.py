@@ -53,6 +53,24 @@ def mend_groups(X, missing, groups, levels, bounds):
         X[np.ix_(broken, columns)] = values[broken]
 
 
+def choose_categories(X, missing, groups, levels, bounds):
+    """Write into groups with missing cells the category that `mend_groups` takes, also unbroken."""
+    for columns in groups:
+        X[:, columns] = np.where(missing, bounds[0], X)[:, columns]
+    mend_groups(X, missing, groups, levels, bounds)
+
+
+def with_categories(X, missing, groups, is_binary):
+    """Return samples whose groups with filled cells have their most probable category.
+
+    Groups are of several columns; `is_binary` tells which columns hold zeros and ones alone.
+    """
+    result, bounds = X.copy(), np.outer([0, 1], np.ones(X.shape[1]))
+    groups = [columns for columns in groups if len(columns) > 1 and is_binary[columns].all()]
+    choose_categories(result, missing, groups, X, bounds)
+    return result
+
+
 def normalise_groups(X, missing, groups, bounds):
     """Scale missing cells so that the cells of each group add up to one, as probabilities do.
 
@@ -76,5 +94,4 @@ def draw_groups(X, missing, groups, bounds, rng):
         scale = np.where(high > low, high - low, 1)[columns]
         shares = (X - low)[:, columns] / scale
         levels[:, columns] = np.log(np.maximum(shares, 1e-12)) + rng.gumbel(size=shares.shape)
-        X[:, columns] = np.where(missing, low, X)[:, columns]
-    mend_groups(X, missing, groups, levels, bounds)
+    choose_categories(X, missing, groups, levels, bounds)

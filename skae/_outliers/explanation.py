@@ -129,23 +129,6 @@ def explain(score_samples, X, shares, features, n_leading, region):
     }
 
 
-def with_categories(X, missing, features, is_binary):
-    """Return samples whose one-hot features with filled cells have their most probable category.
-
-    `is_binary` tells which columns hold zeros and ones alone.
-    """
-    result = X.copy()
-    for feature in features:
-        columns = feature.columns
-        rows = np.flatnonzero(missing[:, columns].any(axis=1))
-        if len(columns) > 1 and len(rows) and is_binary[columns].all():
-            filled, gaps = X[np.ix_(rows, columns)], missing[np.ix_(rows, columns)]
-            likely = np.where(gaps & ~(filled * ~gaps).any(axis=1)[:, None], filled, -np.inf)
-            best = np.eye(len(columns))[likely.argmax(axis=1)] * np.isfinite(likely)
-            result[np.ix_(rows, columns)] = np.where(gaps, best, filled)
-    return result
-
-
 def is_one_hot(X, feature):
     """Return whether a feature has several columns, all of them zero or one."""
     return len(feature.columns) > 1 and bool(np.isin(X[:, feature.columns], (0, 1)).all())

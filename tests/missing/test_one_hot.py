@@ -5,7 +5,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 
 from skae import AutoencoderImputer
-from skae._missing.one_hot import draw_groups, find_groups, mend_groups, normalise_groups
+from skae._missing.one_hot import (
+    draw_groups,
+    find_groups,
+    mend_groups,
+    normalise_groups,
+    with_categories,
+)
 
 
 def categories(n_rows=200, sizes=(3, 4)):
@@ -74,3 +80,12 @@ def test_imputer_fills_probabilities_and_draws_categories(dtype):
     assert set(np.unique(drawn[..., 4:])) == {-1, 1}
     assert_array_equal(drawn[..., 1:4].sum(axis=-1), 1)
     assert_array_equal(drawn[..., 4:].sum(axis=-1), -2)
+
+
+def test_filled_cells_of_one_hot_features_become_categories():
+    groups = [np.array([0, 1, 2])]
+    X = np.array([[0.2, 0.5, 0.3], [0, 0.5, 0.6], [1, 0.4, 0], [0.4, 0.1, 0.2]])
+    missing = np.array([[1, 1, 1], [0, 1, 1], [0, 1, 1], [0, 0, 0]], bool)
+    found = with_categories(X, missing, groups, np.ones(3, bool))
+    assert_array_equal(found, [[0, 1, 0], [0, 0, 1], [1, 0, 0], X[3]])
+    assert_array_equal(with_categories(X, missing, groups, np.array([1, 1, 0], bool)), X)

@@ -16,7 +16,6 @@ from skae._outliers.explanation import (
     most_likely,
     read_features,
     shares_of_blame,
-    with_categories,
 )
 
 NAMES = ["size", "colour_red", "colour_blue", "x", "y"]
@@ -92,15 +91,6 @@ def test_missing_cells_lack_nothing():
     table = explain(gaussian, np.ones((1, 3)), shares, features, 3, REGION)
     assert table["feature"] == [2, 0, 1]
     assert table["share"][-1] == 0
-
-
-def test_filled_cells_of_one_hot_features_become_categories():
-    feature = Feature("k", np.array([0, 1, 2]), ["a", "b", "c"])
-    X = np.array([[0.2, 0.5, 0.3], [0, 0.5, 0.6], [1, 0.4, 0], [0.4, 0.1, 0.2]])
-    missing = np.array([[1, 1, 1], [0, 1, 1], [0, 1, 1], [0, 0, 0]], bool)
-    found = with_categories(X, missing, [feature], np.ones(3, bool))
-    assert_array_equal(found, [[0, 1, 0], [0, 0, 1], [1, 0, 0], X[3]])
-    assert_array_equal(with_categories(X, missing, [feature], np.array([1, 1, 0], bool)), X)
 
 
 def test_explain_puts_the_largest_share_first():
